@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Installs what this project needs and nothing else; a second run finds everything in place and does nothing.
+#
+#   scripts/setup.sh build   the WASM target, cargo-leptos, wasm-bindgen, Tailwind CSS and wasm-opt
+#   scripts/setup.sh test    the same, and cargo-deny, PostgreSQL and Chromium
+#
+# Tools of our own go to $TOOLS (shared by all checkouts of a user), never into the system's folders;
+# PostgreSQL and Chromium come from the system's packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+what="${1:-build}"
+TOOLS="${AGENT_STUDIO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-studio/tools}"
+CARGO_LEPTOS=0.3.10
+CARGO_DENY=0.20.2
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+# The version that a tool of ours prints, as `1.2.3`; empty where it is missing.
+version_of() { "$TOOLS/bin/$1" "${@:2}" 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1 || true; }
+# The version that Cargo.lock pins for a crate.
+locked() { awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/version = |"/, ""); print; exit }' Cargo.lock; }
+
+# The tools are run a few times a day, not served to anyone: building them without optimisation
+# takes a sixth of the time.
+install_crate() {
+  local crate="$1" version="$2"
+  shift 2
+  say "Installing $crate $version (a few minutes, once)"
+  if have cargo-binstall && cargo binstall --no-confirm --disable-telemetry --root "$TOOLS" "$crate@$version"; then
+    return
+  fi
+  CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 \
+    cargo install "$crate" --version "$version" --locked --root "$TOOLS" "$@"
+}
+
+install_packages() {
+  say "Installing system packages: $*"
+  local sudo=""
+  [ "$(id -u)" = 0 ] || sudo="sudo"
+  if have apt-get; then
+    $sudo apt-get update -qq
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+  else
+    stop "please install these with your system's package manager, then run this again: $*"
+  fi
+}
+
+wasm_target() {
+  local libdir
+  libdir="$(rustc --print target-libdir --target wasm32-unknown-unknown)"
+  compgen -G "$libdir/libstd-*.rlib" >/dev/null && return
+  say "Installing the WASM target"
+  # Where rustup's servers cannot be reached it waits for minutes instead of failing.
+  if have rustup && timeout 60 rustup target add wasm32-unknown-unknown; then
+    return
+  fi
+  scripts/wasm-target-from-debian.sh
+}
+
+build_tools() {
+  have cargo || stop "Rust is missing: see https://rustup.rs"
+  have npm || stop "Node.js with npm is missing: see https://nodejs.org"
+  have cc || install_packages build-essential
+  wasm_target
+  local bindgen
+  bindgen="$(locked wasm-bindgen)"
+  [ "$(version_of wasm-bindgen --version)" = "$bindgen" ] || install_crate wasm-bindgen-cli "$bindgen"
+  [ "$(version_of cargo-leptos --version)" = "$CARGO_LEPTOS" ] ||
+    install_crate cargo-leptos "$CARGO_LEPTOS" --features no_downloads
+  if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
+    say "Installing Tailwind CSS, wasm-opt and Playwright from package-lock.json"
+    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
+    cp package-lock.json node_modules/.installed-lock.json
+  fi
+}
+
+test_tools() {
+  [ "$(version_of cargo-deny --version)" = "$CARGO_DENY" ] || install_crate cargo-deny "$CARGO_DENY"
+  have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+    case "$(uname)" in
+      Darwin) brew install postgresql@16 ;;
+      *) install_packages postgresql ;;
+    esac
+  have chromium || have google-chrome || [ -n "${CHROMIUM:-}" ] ||
+    case "$(uname)" in
+      Linux) install_packages chromium || npx playwright install --with-deps chromium ;;
+      *) npx playwright install chromium ;;
+    esac
+}
+
+case "$what" in
+  build) build_tools ;;
+  test) build_tools && test_tools ;;
+  *) stop "usage: scripts/setup.sh build|test" ;;
+esac

@@ -1,0 +1,68 @@
+//! What pages and command line do with agents. Each is one transaction with its audit entry.
+
+use super::{AgentName, store};
+use crate::audit::{self, Action, Entry};
+use crate::error::Error;
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::state::{Actor, App};
+use crate::ui::field::single_line;
+use crate::workspaces::slug;
+use serde_json::json;
+
+/// Most characters of an agent's name (the contract's `CreateAgentBody`).
+const MAX_NAME_CHARS: usize = 100;
+
+/// Makes an agent. Without a slug it gets one made from its name.
+pub async fn create(
+    app: &App,
+    workspace: &WorkspaceId,
+    actor: &Actor,
+    name: &str,
+    slug: Option<&str>,
+) -> Result<(AgentName, String), Error> {
+    let name = single_line(name, MAX_NAME_CHARS)?;
+    let agent = AgentName { id: AgentId::generate(&app.random), name };
+    let mut tx = app.db.begin().await?;
+    let slug = match slug {
+        Some(slug) => slug::parse(slug)?,
+        None => {
+            let slug = slug::from_name(&agent.name, "agent");
+            let taken = store::slug_taken(&mut tx, workspace, &slug).await?;
+            if taken { slug::with_suffix(&slug, &app.random) } else { slug }
+        }
+    };
+    store::insert(&mut tx, workspace, &agent, &slug, app.clock.now()).await?;
+    let entry = Entry {
+        action: Action::AgentCreated,
+        subject_id: agent.id.as_str(),
+        subject: &agent.name,
+        details: json!({ "slug": slug }),
+    };
+    audit::record(&mut tx, app, workspace, actor, entry).await?;
+    tx.commit().await?;
+    Ok((agent, slug))
+}
+
+/// Gives an agent another name; its id and slug, which integrations use, stay.
+pub async fn rename(
+    app: &App,
+    workspace: &WorkspaceId,
+    actor: &Actor,
+    id: &AgentId,
+    name: &str,
+) -> Result<(), Error> {
+    let name = single_line(name, MAX_NAME_CHARS)?;
+    let before = store::find(&app.db, workspace, id.as_str()).await?.ok_or(Error::NotFound)?;
+    let mut tx = app.db.begin().await?;
+    if !store::rename(&mut tx, workspace, &before.id, &name, app.clock.now()).await? {
+        return Err(Error::NotFound);
+    }
+    let entry = Entry {
+        action: Action::AgentRenamed,
+        subject_id: before.id.as_str(),
+        subject: &name,
+        details: json!({ "name": { "from": before.name, "to": name } }),
+    };
+    audit::record(&mut tx, app, workspace, actor, entry).await?;
+    tx.commit().await
+}

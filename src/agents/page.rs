@@ -1,0 +1,231 @@
+//! The Agents page and its forms.
+
+use super::{Agent, AgentName};
+use crate::error::Error;
+use crate::ui::dialog::{Dialog, Kind};
+use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::icon::Icon;
+use crate::ui::page::{Empty, Failed, Loading};
+use crate::ui::time::Ago;
+use crate::time::Timestamp;
+use crate::workspaces::frame::{CurrentVisit, Tabs};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::Outlet;
+use leptos_router::hooks::use_params_map;
+
+/// Every agent of the workspace, newest first, and the present.
+#[server(endpoint = "list_agents")]
+pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), Error> {
+    let member = crate::sessions::guard::member(&workspace).await?;
+    let agents = super::store::list(&member.app().db, &member.workspace().id).await?;
+    Ok((agents, member.app().clock.now()))
+}
+
+/// Every agent's name, for pickers.
+#[server(endpoint = "list_agent_names")]
+pub async fn list_agent_names(workspace: String) -> Result<Vec<AgentName>, Error> {
+    let member = crate::sessions::guard::member(&workspace).await?;
+    super::store::names(&member.app().db, &member.workspace().id).await
+}
+
+/// Makes an agent.
+#[server(endpoint = "create_agent")]
+pub async fn create_agent(workspace: String, name: String) -> Result<(), Error> {
+    let admin = crate::sessions::guard::admin(&workspace).await?;
+    super::operations::create(admin.app(), &admin.workspace().id, &admin.actor(), &name, None).await?;
+    leptos_axum::redirect(&format!("/{}/agents?notice=agent-created", admin.workspace().slug));
+    Ok(())
+}
+
+/// Gives an agent another name.
+#[server(endpoint = "rename_agent")]
+pub async fn rename_agent(workspace: String, agent: String, name: String) -> Result<(), Error> {
+    let admin = crate::sessions::guard::admin(&workspace).await?;
+    let agent = crate::id::AgentId::parse(&agent).ok_or(Error::NotFound)?;
+    super::operations::rename(admin.app(), &admin.workspace().id, &admin.actor(), &agent, &name).await?;
+    leptos_axum::redirect(&format!("/{}/agents?notice=agent-renamed", admin.workspace().slug));
+    Ok(())
+}
+
+/// The forms' actions live as long as the page: its list is fetched anew after each.
+#[derive(Clone, Copy)]
+struct Actions {
+    create: ServerAction<CreateAgent>,
+    rename: ServerAction<RenameAgent>,
+}
+
+type Agents = Resource<Result<(Vec<Agent>, Timestamp), Error>>;
+
+/// The page.
+#[component]
+pub fn AgentsPage() -> impl IntoView {
+    let visit = CurrentVisit::get();
+    let actions = Actions { create: ServerAction::new(), rename: ServerAction::new() };
+    provide_context(actions);
+    let slug = visit.workspace.slug.clone();
+    let changes = move || actions.create.version().get() + actions.rename.version().get();
+    let agents: Agents = Resource::new(changes, {
+        let slug = slug.clone();
+        move |_| list_agents(slug.clone())
+    });
+    provide_context(agents);
+    let admin = visit.is_admin();
+    let new_href = format!("/{slug}/agents/new");
+    let wanted = RwSignal::new(String::new());
+    let hydrated = crate::ui::use_hydrated();
+    let slug = StoredValue::new(slug);
+    let new_link = {
+        let new_href = new_href.clone();
+        move || view! { <a class="button primary" href=new_href.clone() data-noscroll="true"><Icon name="plus" />"Agent"</a> }
+    };
+    view! {
+        <Title text="Agents" />
+        <Tabs current="agents" />
+        <div class="page-header">
+            <h1 tabindex="-1">"Agents"</h1>
+            {admin.then(new_link.clone())}
+        </div>
+        <div class="toolbar" hidden=move || !hydrated.get()>
+            <label class="search">
+                <Icon name="search" />
+                <input
+                    type="search"
+                    aria-label="Search agents"
+                    placeholder="Search agents"
+                    prop:value=wanted
+                    on:input=move |event| wanted.set(event_target_value(&event))
+                />
+            </label>
+        </div>
+        <Transition fallback=Loading>
+            {move || {
+                let new_link = new_link.clone();
+                Suspend::new(async move {
+                    match agents.await {
+                        Ok((agents, _)) if agents.is_empty() => view! {
+                            <Empty icon="agent" heading="No agents yet">
+                                <p>"An agent handles conversations. API keys are scoped to agents."</p>
+                                {admin.then(new_link)}
+                            </Empty>
+                        }.into_any(),
+                        Ok((agents, now)) => {
+                            let card = move |agent: Agent| view! { <AgentCard agent now slug admin wanted /> };
+                            view! { <ul class="cards">{agents.into_iter().map(card).collect_view()}</ul> }.into_any()
+                        }
+                        Err(error) => view! { <Failed error /> }.into_any(),
+                    }
+                })
+            }}
+        </Transition>
+        <Outlet />
+    }
+}
+
+#[component]
+fn AgentCard(
+    agent: Agent,
+    now: Timestamp,
+    slug: StoredValue<String>,
+    admin: bool,
+    wanted: RwSignal<String>,
+) -> impl IntoView {
+    let searched = agent.name.to_lowercase();
+    let rename = admin.then(|| view! {
+        <a class="icon-button" href=format!("/{}/agents/{}/rename", slug.get_value(), agent.id) aria-label=format!("Rename {}", agent.name) data-noscroll="true">
+            <Icon name="pencil" />
+        </a>
+    });
+    view! {
+        <li class="card agent-card" hidden=move || !searched.contains(&wanted.read().to_lowercase())>
+            <div class="card-title">
+                <h2>{agent.name.clone()}</h2>
+                <p class="secondary">"Created " <Ago at=agent.created_at now /></p>
+            </div>
+            <div class="figure">
+                <span class="figure-icon"><Icon name="chat" /></span>
+                <p><span class="figure-label">"Conversations"</span><strong>{agent.conversations}</strong></p>
+            </div>
+            <div class="figure">
+                <span class="figure-icon"><Icon name="agent" /></span>
+                <p><span class="figure-label">"Agent ID"</span><code>{agent.id.to_string()}</code></p>
+            </div>
+            <div class="card-actions">{rename}</div>
+        </li>
+    }
+}
+
+/// The sheet for a new agent.
+#[component]
+pub fn CreateAgentDialog() -> impl IntoView {
+    let slug = CurrentVisit::get().workspace.slug;
+    let action = expect_context::<Actions>().create;
+    let refusal = refusal_of(action);
+    let back = format!("/{slug}/agents");
+    on_cleanup(move || action.clear());
+    view! {
+        <Title text="New agent" />
+        <Dialog title="New agent" close_href=back.clone() kind=Kind::Sheet>
+            <ActionForm action=action>
+                <div class="dialog-body">
+                    <input type="hidden" name="workspace" value=slug />
+                    <TextField name="name" label="Name" autofocus=true refusal=refusal />
+                    <FormError refusal=refusal />
+                </div>
+                <footer class="dialog-footer">
+                    <a class="button" href=back data-noscroll="true">"Cancel"</a>
+                    <button class="button primary" type="submit" disabled=action.pending()>"Create agent"</button>
+                </footer>
+            </ActionForm>
+        </Dialog>
+    }
+}
+
+/// The sheet for another name.
+#[component]
+pub fn RenameAgentDialog() -> impl IntoView {
+    let params = use_params_map();
+    let agents = expect_context::<Agents>();
+    let slug = StoredValue::new(CurrentVisit::get().workspace.slug);
+    view! {
+        <Title text="Rename agent" />
+        <Suspense>
+            {move || Suspend::new(async move {
+                let id = params.with_untracked(|p| p.get("agent")).unwrap_or_default();
+                let found = agents.await.map(|(agents, _)| agents.into_iter().find(|a| a.id.as_str() == id));
+                view! { <RenameForm found=found.and_then(|a| a.ok_or(Error::NotFound)) slug=slug.get_value() /> }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn RenameForm(found: Result<Agent, Error>, slug: String) -> impl IntoView {
+    let action = expect_context::<Actions>().rename;
+    let refusal = refusal_of(action);
+    on_cleanup(move || action.clear());
+    let back = format!("/{slug}/agents");
+    let form = move |agent: Agent| view! {
+        <ActionForm action=action>
+            <div class="dialog-body">
+                <input type="hidden" name="workspace" value=slug />
+                <input type="hidden" name="agent" value=agent.id.to_string() />
+                <TextField name="name" label="Name" value=agent.name hint="Its ID, which integrations use, stays the same." autofocus=true refusal=refusal />
+                <FormError refusal=refusal />
+            </div>
+            <footer class="dialog-footer">
+                <a class="button" href=format!("/{}/agents", CurrentVisit::get().workspace.slug) data-noscroll="true">"Cancel"</a>
+                <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
+            </footer>
+        </ActionForm>
+    };
+    view! {
+        <Dialog title="Rename agent" close_href=back kind=Kind::Sheet>
+            {match found {
+                Ok(agent) => form(agent).into_any(),
+                Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
+            }}
+        </Dialog>
+    }
+}

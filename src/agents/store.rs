@@ -1,0 +1,85 @@
+//! The SQL on agents.
+
+use super::{Agent, AgentName};
+use crate::error::{Error, Problem};
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::db::{Db, Tx, is_duplicate};
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+
+statements! {
+    INSERT = "INSERT INTO agents (workspace_id, id, slug, name, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $5)";
+    RENAME = "UPDATE agents SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2";
+    NAMES = "SELECT id, name FROM agents WHERE workspace_id = $1 ORDER BY name, id";
+    LIST = "SELECT id, slug, name, created_at,
+            (SELECT COUNT(*) FROM conversations c WHERE c.workspace_id = a.workspace_id AND c.agent_id = a.id)
+                AS conversations
+        FROM agents a WHERE workspace_id = $1 ORDER BY created_at DESC, id";
+    FIND = "SELECT id, name FROM agents WHERE workspace_id = $1 AND (id = $2 OR slug = $2)";
+    SLUG_TAKEN = "SELECT 1 FROM agents WHERE workspace_id = $1 AND slug = $2";
+}
+
+/// Writes a new agent.
+pub async fn insert(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentName,
+    slug: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let written = on_tx!(tx, |c| sqlx::query(INSERT)
+        .bind(workspace)
+        .bind(&agent.id)
+        .bind(slug)
+        .bind(&agent.name)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()));
+    match written {
+        Err(error) if is_duplicate(&error) => Err(Problem::SlugTaken.into()),
+        other => Ok(other?),
+    }
+}
+
+/// Gives an agent another name; `false` where it is gone.
+pub async fn rename(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    id: &AgentId,
+    name: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let changed = on_tx!(tx, |c| sqlx::query(RENAME)
+        .bind(workspace)
+        .bind(id)
+        .bind(name)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(changed > 0)
+}
+
+/// Every agent's name, in the order of names.
+pub async fn names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<AgentName>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(NAMES).bind(workspace).fetch_all(pool).await)?)
+}
+
+/// Every agent, newest first.
+pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Agent>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?)
+}
+
+/// The agent with this id or slug.
+pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id_or_slug).fetch_optional(pool).await)?)
+}
+
+/// Whether an agent of the workspace has this slug.
+pub async fn slug_taken(tx: &mut Tx, workspace: &WorkspaceId, slug: &str) -> Result<bool, Error> {
+    let row: Option<(i32,)> =
+        on_tx!(tx, |c| sqlx::query_as(SLUG_TAKEN).bind(workspace).bind(slug).fetch_optional(c).await)?;
+    Ok(row.is_some())
+}

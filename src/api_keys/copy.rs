@@ -1,0 +1,130 @@
+//! Copying a key's value later: for admins, over POST, with an audit entry. Nothing secret is in the page before the
+//! click. Where the browser has no clipboard, or no JavaScript, the value is shown once to be selected.
+
+use super::list::Addresses;
+use crate::error::Error;
+use crate::id::ApiKeyId;
+use crate::ui::dialog::{Dialog, Kind};
+use crate::ui::icon::Icon;
+use crate::ui::page::{Failed, Loading};
+use crate::ui::toast::Toasts;
+use crate::ui::{clipboard, use_hydrated};
+use crate::workspaces::frame::CurrentVisit;
+use leptos::html;
+use leptos::server_fn::ServerFn as _;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+/// A key's value. A plain form, which cannot take it, is led to the page that shows it.
+#[server(endpoint = "copy_api_key")]
+pub async fn copy_api_key(workspace: String, key: String) -> Result<String, Error> {
+    use super::{operations, shown};
+    use crate::sessions::guard;
+    let admin = guard::admin(&workspace).await?;
+    let id = ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
+    let value = operations::copy(admin.app(), &admin.workspace().id, &admin.actor(), &id).await?;
+    if guard::is_plain_form() {
+        shown::put(&admin, &id, &value).await?;
+        leptos_axum::redirect(&format!("/{}/api-keys/{id}/copy", admin.workspace().slug));
+        return Ok(String::new());
+    }
+    Ok(value.expose().to_owned())
+}
+
+/// The value that waits to be shown.
+#[server(endpoint = "take_copied_api_key")]
+pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Option<String>, Error> {
+    use crate::sessions::guard;
+    let admin = guard::admin(&workspace).await?;
+    let id = ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
+    Ok(super::shown::take(&admin, &id).await?.map(|value| value.expose().to_owned()))
+}
+
+/// The button on a key's card.
+#[component]
+pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
+    let slug = CurrentVisit::get().workspace.slug;
+    let form = NodeRef::<html::Form>::new();
+    let hydrated = use_hydrated();
+    let toasts = Toasts::current();
+    let key = StoredValue::new((slug.clone(), id.to_string()));
+    let copied = RwSignal::new(false);
+    let copy = move |event: leptos::ev::SubmitEvent| {
+        if !hydrated.get_untracked() || !clipboard::is_available() {
+            return;
+        }
+        event.prevent_default();
+        let (workspace, key) = key.get_value();
+        let problem = RwSignal::new(None);
+        spawn_local(async move {
+            let value = async move { copy_api_key(workspace, key).await.map_err(|e| problem.set(Some(e))).ok() };
+            if clipboard::write(value).await {
+                copied.set(true);
+                toasts.say("Key copied.");
+                set_timeout(move || { copied.try_set(false); }, std::time::Duration::from_secs(2));
+            } else if let Some(error) = problem.get_untracked() {
+                toasts.say(error.to_string());
+            } else if let Some(form) = form.get_untracked() {
+                // The browser does not allow it: shown to be selected instead, the way without a script.
+                let _ = form.submit();
+            }
+        });
+    };
+    view! {
+        <form node_ref=form method="post" action=CopyApiKey::url() on:submit=copy>
+            <input type="hidden" name="workspace" value=slug />
+            <input type="hidden" name="key" value=id.to_string() />
+            <button type="submit" class="icon-button" aria-label=format!("Copy {name}")>
+                {move || if copied.get() { view! { <Icon name="check" /> } } else { view! { <Icon name="copy" /> } }}
+            </button>
+        </form>
+    }
+}
+
+/// The value in a field, to be selected and copied by hand.
+#[component]
+pub fn CopyDialog() -> impl IntoView {
+    let slug = CurrentVisit::get().workspace.slug;
+    let addresses = Addresses::current();
+    let params = use_params_map();
+    let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
+    let value = Resource::new(|| (), move |()| take_copied_api_key(slug.clone(), id.clone()));
+    view! {
+        <Title text="Copy API key" />
+        <Dialog title="Copy API key" close_href=addresses.list() kind=Kind::Question>
+            <div class="dialog-body">
+                <Suspense fallback=Loading>
+                    {move || Suspend::new(async move {
+                        match value.await {
+                            Ok(Some(value)) => view! { <Selected value /> }.into_any(),
+                            Ok(None) => view! { <p>"The key was shown once. Press its copy button again to see it."</p> }.into_any(),
+                            Err(error) => view! { <Failed error /> }.into_any(),
+                        }
+                    })}
+                </Suspense>
+            </div>
+            <footer class="dialog-footer">
+                <a class="button primary" href=addresses.list() data-noscroll="true">"Done"</a>
+            </footer>
+        </Dialog>
+    }
+}
+
+#[component]
+fn Selected(value: String) -> impl IntoView {
+    let field = NodeRef::<html::Input>::new();
+    Effect::new(move |_| {
+        if let Some(field) = field.get() {
+            let _ = field.focus();
+            field.select();
+        }
+    });
+    view! {
+        <p>"Select the key and copy it."</p>
+        <div class="secret">
+            <input node_ref=field class="secret-value" readonly=true value=value aria-label="API key" />
+        </div>
+    }
+}

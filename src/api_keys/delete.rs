@@ -1,0 +1,90 @@
+//! Ending a key for good, after its name was typed.
+
+use super::ApiKey;
+use super::edit::use_key;
+use super::list::{Actions, Addresses};
+use crate::error::Error;
+use crate::ui::dialog::{Dialog, Kind};
+use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::page::{Failed, Loading};
+use crate::workspaces::frame::CurrentVisit;
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// Deletes a key whose name was typed as it is.
+#[server(endpoint = "delete_api_key")]
+pub async fn delete_api_key(
+    workspace: String,
+    key: String,
+    name: String,
+    #[server(default)] list: String,
+) -> Result<(), Error> {
+    use super::{operations, store};
+    use crate::error::Problem;
+    use crate::sessions::guard;
+    let admin = guard::admin(&workspace).await?;
+    let (app, workspace) = (admin.app(), &admin.workspace().id);
+    let id = crate::id::ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
+    let found = store::find(&app.db, workspace, &id).await?.ok_or(Error::NotFound)?;
+    if name.trim() != found.name.as_str() {
+        return Err(Problem::NameMismatch.into());
+    }
+    operations::delete(app, workspace, &admin.actor(), &id).await?;
+    leptos_axum::redirect(&guard::list_address(&admin, &list, "key-deleted"));
+    Ok(())
+}
+
+/// The question.
+#[component]
+pub fn DeleteDialog() -> impl IntoView {
+    let addresses = Addresses::current();
+    let key = use_key();
+    let action = expect_context::<Actions>().delete;
+    on_cleanup(move || action.clear());
+    view! {
+        <Title text="Delete API key" />
+        <Dialog title="Delete API key?" close_href=addresses.list() kind=Kind::Question>
+            <Suspense fallback=Loading>
+                {move || Suspend::new(async move {
+                    match key.await {
+                        Ok(key) => view! { <DeleteForm key addresses action /> }.into_any(),
+                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </Dialog>
+    }
+}
+
+#[component]
+fn DeleteForm(key: ApiKey, addresses: Addresses, action: ServerAction<DeleteApiKey>) -> impl IntoView {
+    let refusal = refusal_of(action);
+    let slug = CurrentVisit::get().workspace.slug;
+    let grants = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
+    let reach = match &key.agents {
+        None => "all agents".to_owned(),
+        Some(agents) if agents.len() == 1 => agents[0].name.clone(),
+        Some(agents) => format!("{} agents", agents.len()),
+    };
+    view! {
+        <ActionForm action=action>
+            <div class="dialog-body">
+                <p>
+                    "Every system that uses this key is refused at once: " <strong>{grants}</strong> " of "
+                    <strong>{reach}</strong> ". This cannot be undone."
+                </p>
+                <p>"Type " <strong class="typed-name">{key.name.as_str().to_owned()}</strong> " to confirm."</p>
+                <input type="hidden" name="workspace" value=slug />
+                <input type="hidden" name="key" value=key.id.to_string() />
+                <input type="hidden" name="list" value=addresses.query_string() />
+                <TextField name="name" label="Name of the key" autocomplete="off" refusal=refusal />
+                <FormError refusal=refusal />
+            </div>
+            <footer class="dialog-footer">
+                <a class="button" href=addresses.list() autofocus=true data-noscroll="true">"Keep key"</a>
+                <button class="button danger" type="submit" disabled=action.pending()>"Delete key"</button>
+            </footer>
+        </ActionForm>
+    }
+}

@@ -1,0 +1,107 @@
+//! Changing a key's name and permissions. Agents and expiry are shown as what they are: fixed.
+
+use super::ApiKey;
+use super::create::PermissionsField;
+use super::list::{Actions, Addresses, Scope};
+use crate::error::Error;
+use crate::ui::dialog::{Dialog, Kind};
+use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::page::{Failed, Loading};
+use crate::ui::time::Moment;
+use crate::workspaces::frame::CurrentVisit;
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+/// Changes a key's name and permissions.
+#[server(endpoint = "edit_api_key")]
+pub async fn edit_api_key(
+    workspace: String,
+    key: String,
+    name: String,
+    #[server(default)] permissions: Vec<String>,
+    #[server(default)] list: String,
+) -> Result<(), Error> {
+    use super::{KeyName, Permissions, operations};
+    use crate::sessions::guard;
+    let admin = guard::admin(&workspace).await?;
+    let id = crate::id::ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
+    let name = KeyName::parse(&name);
+    let permissions = Permissions::parse(permissions.iter().map(String::as_str));
+    let (name, permissions) = match (name, permissions) {
+        (Ok(name), Ok(permissions)) => (name, permissions),
+        (name, permissions) => {
+            return Err(Error::Invalid([name.err(), permissions.err()].into_iter().flatten().collect()));
+        }
+    };
+    operations::edit(admin.app(), &admin.workspace().id, &admin.actor(), &id, &name, &permissions).await?;
+    leptos_axum::redirect(&guard::list_address(&admin, &list, "key-saved"));
+    Ok(())
+}
+
+/// One key.
+#[server(endpoint = "get_api_key")]
+pub async fn get_api_key(workspace: String, key: String) -> Result<ApiKey, Error> {
+    use crate::sessions::guard;
+    let member = guard::member(&workspace).await?;
+    let id = crate::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
+    super::store::find(&member.app().db, &member.workspace().id, &id).await?.ok_or_else(guard::not_found)
+}
+
+/// The key in the address.
+pub fn use_key() -> Resource<Result<ApiKey, Error>> {
+    let slug = CurrentVisit::get().workspace.slug;
+    let params = use_params_map();
+    let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
+    Resource::new(|| (), move |()| get_api_key(slug.clone(), id.clone()))
+}
+
+/// The sheet.
+#[component]
+pub fn EditDialog() -> impl IntoView {
+    let addresses = Addresses::current();
+    let key = use_key();
+    let action = expect_context::<Actions>().edit;
+    on_cleanup(move || action.clear());
+    view! {
+        <Title text="Edit API key" />
+        <Dialog title="Edit API key" close_href=addresses.list() kind=Kind::Sheet>
+            <Suspense fallback=Loading>
+                {move || Suspend::new(async move {
+                    match key.await {
+                        Ok(key) => view! { <EditForm key addresses action /> }.into_any(),
+                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </Dialog>
+    }
+}
+
+#[component]
+fn EditForm(key: ApiKey, addresses: Addresses, action: ServerAction<EditApiKey>) -> impl IntoView {
+    let refusal = refusal_of(action);
+    let slug = CurrentVisit::get().workspace.slug;
+    view! {
+        <ActionForm action=action>
+            <div class="dialog-body">
+                <input type="hidden" name="workspace" value=slug />
+                <input type="hidden" name="key" value=key.id.to_string() />
+                <input type="hidden" name="list" value=addresses.query_string() />
+                <TextField name="name" label="Name" value=key.name.as_str() autofocus=true refusal=refusal />
+                <PermissionsField chosen=Some(key.permissions) refusal />
+                <dl class="facts">
+                    <dt>"Agents"</dt><dd><Scope agents=key.agents /></dd>
+                    <dt>"Expires"</dt><dd><Moment at=key.expires_at /></dd>
+                </dl>
+                <p class="hint">"Agents and expiry are fixed when a key is created."</p>
+                <FormError refusal=refusal />
+            </div>
+            <footer class="dialog-footer">
+                <a class="button" href=addresses.list() data-noscroll="true">"Cancel"</a>
+                <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
+            </footer>
+        </ActionForm>
+    }
+}

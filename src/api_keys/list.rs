@@ -1,0 +1,384 @@
+//! The page of keys: search, sort and pages live in the address, and the database does the work.
+
+use super::copy::CopyButton;
+use super::create::CreateApiKey;
+use super::delete::DeleteApiKey;
+use super::edit::EditApiKey;
+use super::settings::SetKeysCopyable;
+use super::{ApiKey, Status};
+use crate::error::Error;
+use crate::time::Timestamp;
+use crate::ui::icon::Icon;
+use crate::ui::page::{Empty, Failed, Loading};
+use crate::ui::query_value;
+use crate::ui::time::{Ago, Moment};
+use crate::workspaces::frame::{CurrentVisit, Tabs};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::{Form, Outlet};
+use leptos_router::hooks::use_query_map;
+use serde::{Deserialize, Serialize};
+
+/// How many agents' names a card shows before it shortens.
+const SHOWN_AGENTS: usize = 2;
+
+/// An order of keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sort {
+    #[default]
+    Newest,
+    Oldest,
+    Name,
+    /// Soonest first; those that have expired come before.
+    Expiry,
+}
+
+impl Sort {
+    /// Each, with its name in the address and for people.
+    const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Newest, "newest", "Newest"),
+        (Self::Oldest, "oldest", "Oldest"),
+        (Self::Name, "name", "Name"),
+        (Self::Expiry, "expiry", "Expires soonest"),
+    ];
+
+    fn parse(id: &str) -> Self {
+        Self::ALL.iter().find(|(_, known, _)| *known == id).map_or_else(Self::default, |(sort, ..)| *sort)
+    }
+
+    fn id(self) -> &'static str {
+        Self::ALL.iter().find(|(sort, ..)| *sort == self).map_or("", |(_, id, _)| id)
+    }
+}
+
+/// What part of the list is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// What the names contain.
+    pub search: String,
+    pub sort: Sort,
+    /// The place that the page comes after, or before.
+    pub after: Option<String>,
+    pub before: Option<String>,
+}
+
+impl Query {
+    /// Most characters that are searched for.
+    const MAX_SEARCH: usize = super::KeyName::MAX_CHARS;
+
+    fn from_address(get: impl Fn(&str) -> Option<String>) -> Self {
+        let search: String = get("q").unwrap_or_default().trim().chars().take(Self::MAX_SEARCH).collect();
+        let place = |name| get(name).filter(|place| !place.is_empty());
+        Self {
+            search: search.replace('\0', ""),
+            sort: Sort::parse(&get("sort").unwrap_or_default()),
+            after: place("after"),
+            before: place("before"),
+        }
+    }
+
+    /// The query string of this part of the list; empty for its beginning.
+    pub fn to_address(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.search.is_empty() {
+            parts.push(format!("q={}", query_value(&self.search)));
+        }
+        if self.sort != Sort::default() {
+            parts.push(format!("sort={}", self.sort.id()));
+        }
+        for (name, place) in [("after", &self.after), ("before", &self.before)] {
+            if let Some(place) = place {
+                parts.push(format!("{name}={}", query_value(place)));
+            }
+        }
+        if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
+    }
+}
+
+/// One page of the list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// The present, which statuses are told by.
+    pub now: Timestamp,
+    pub keys: Vec<ApiKey>,
+    /// Where the pages before and after it are, if there are.
+    pub previous: Option<String>,
+    pub next: Option<String>,
+}
+
+/// One page of the workspace's keys.
+#[server(endpoint = "list_api_keys")]
+pub async fn list_api_keys(workspace: String, #[server(default)] query: Query) -> Result<Page, Error> {
+    let member = crate::sessions::guard::member(&workspace).await?;
+    if query.search.chars().count() > Query::MAX_SEARCH || query.search.contains('\0') {
+        return Err(Error::BadRequest);
+    }
+    super::operations::page(member.app(), &member.workspace().id, &query).await
+}
+
+/// The dialogs' actions live as long as the page: its list is fetched anew after each.
+#[derive(Clone, Copy)]
+pub struct Actions {
+    pub create: ServerAction<CreateApiKey>,
+    pub edit: ServerAction<EditApiKey>,
+    pub delete: ServerAction<DeleteApiKey>,
+    pub settings: ServerAction<SetKeysCopyable>,
+}
+
+/// Addresses of this workspace's keys that keep the part of the list that is shown.
+#[derive(Clone, Copy)]
+pub struct Addresses {
+    slug: StoredValue<String>,
+    query: Memo<Query>,
+}
+
+impl Addresses {
+    /// The addresses of the page that is shown.
+    pub fn current() -> Self {
+        expect_context()
+    }
+
+    /// The list.
+    pub fn list(self) -> String {
+        self.to("")
+    }
+
+    /// The query string of the part of the list that is shown.
+    pub fn query_string(self) -> String {
+        self.query.with_untracked(Query::to_address)
+    }
+
+    /// Something below the list: `/new`, or `/{key}/edit`.
+    pub fn to(self, rest: &str) -> String {
+        format!("/{}/api-keys{rest}{}", self.slug.get_value(), self.query_string())
+    }
+}
+
+/// The page.
+#[component]
+pub fn ApiKeysPage() -> impl IntoView {
+    let visit = CurrentVisit::get();
+    let actions = Actions {
+        create: ServerAction::new(),
+        edit: ServerAction::new(),
+        delete: ServerAction::new(),
+        settings: ServerAction::new(),
+    };
+    provide_context(actions);
+    let params = use_query_map();
+    let query = Memo::new(move |_| params.with(|p| Query::from_address(|name| p.get(name))));
+    let slug = StoredValue::new(visit.workspace.slug.clone());
+    let addresses = Addresses { slug, query };
+    provide_context(addresses);
+    let changes = move || {
+        actions.create.version().get()
+            + actions.edit.version().get()
+            + actions.delete.version().get()
+            + actions.settings.version().get()
+    };
+    let page = Resource::new(move || (query.get(), changes()), move |(query, _)| list_api_keys(slug.get_value(), query));
+    let admin = visit.is_admin();
+    view! {
+        <Title text="API keys" />
+        <Tabs current="api-keys" />
+        <div class="page-header">
+            <h1 tabindex="-1">"API keys"</h1>
+            <div class="button-row">
+                <a class="button" href=format!("/{}/api-keys/configuration", slug.get_value())><Icon name="settings" />"Configuration"</a>
+                {admin.then(|| view! { <NewLink addresses /> })}
+            </div>
+        </div>
+        <Toolbar addresses admin />
+        <Transition fallback=Loading>
+            {move || Suspend::new(async move {
+                match page.await {
+                    Ok(page) => view! { <Keys page addresses admin /> }.into_any(),
+                    Err(error) => view! { <Failed error /> }.into_any(),
+                }
+            })}
+        </Transition>
+        <Outlet />
+    }
+}
+
+#[component]
+fn NewLink(addresses: Addresses) -> impl IntoView {
+    view! { <a class="button primary" href=move || { addresses.query.track(); addresses.to("/new") } data-noscroll="true"><Icon name="plus" />"API key"</a> }
+}
+
+/// Search and sort: a form whose answer is an address.
+#[component]
+fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
+    let Addresses { slug, query } = addresses;
+    let option = move |(sort, id, label): (Sort, &'static str, &'static str)| view! {
+        <option value=id selected=move || query.read().sort == sort>{label}</option>
+    };
+    view! {
+        <div class="toolbar">
+            <Form method="GET" action=format!("/{}/api-keys", slug.get_value()) attr:class="toolbar-form" attr:role="search">
+                <label class="search">
+                    <Icon name="search" />
+                    <input type="search" name="q" aria-label="Search API keys" placeholder="Search API keys" maxlength="100" value=move || query.read().search.clone() />
+                </label>
+                <label class="sort">
+                    <Icon name="filter" />
+                    <span>"Sort api keys"</span>
+                    <select name="sort" aria-label="Sort api keys" on:change=submit>
+                        {Sort::ALL.map(option).collect_view()}
+                    </select>
+                    <Icon name="chevron-down" />
+                </label>
+                <button class="button small sort-apply" type="submit">"Apply"</button>
+            </Form>
+            {admin.then(|| view! { <a class="text-link" href=move || { query.track(); addresses.to("/settings") } data-noscroll="true">"Copying settings"</a> })}
+        </div>
+    }
+}
+
+/// Sends the form around a field, as if its button had been pressed: the router then sees it.
+fn submit(event: leptos::ev::Event) {
+    if let Some(form) = event_target::<web_sys::HtmlSelectElement>(&event).form() {
+        let _ = form.request_submit();
+    }
+}
+
+#[component]
+fn Keys(page: Page, addresses: Addresses, admin: bool) -> impl IntoView {
+    let query = addresses.query.get_untracked();
+    let now = page.now;
+    if page.keys.is_empty() {
+        return view! { <NoKeys query addresses admin /> }.into_any();
+    }
+    let turn = |after: Option<String>, before: Option<String>| {
+        let query = Query { after, before, ..query.clone() };
+        format!("/{}/api-keys{}", addresses.slug.get_value(), query.to_address())
+    };
+    let previous = page.previous.map(|place| turn(None, Some(place)));
+    let next = page.next.map(|place| turn(Some(place), None));
+    let pages = (previous.is_some() || next.is_some()).then(|| view! {
+        <nav class="pages" aria-label="Pages">
+            {previous.map(|href| view! { <a class="button" href=href rel="prev"><Icon name="arrow-left" />"Previous"</a> })}
+            {next.map(|href| view! { <a class="button" href=href rel="next">"Next"<Icon name="arrow-right" /></a> })}
+        </nav>
+    });
+    let card = move |key: ApiKey| view! { <KeyCard key now addresses admin /> };
+    view! {
+        <ul class="cards">{page.keys.into_iter().map(card).collect_view()}</ul>
+        {pages}
+    }
+    .into_any()
+}
+
+#[component]
+fn NoKeys(query: Query, addresses: Addresses, admin: bool) -> impl IntoView {
+    if !query.search.is_empty() {
+        let all = format!("/{}/api-keys", addresses.slug.get_value());
+        return view! {
+            <Empty icon="search" heading="No matching keys">
+                <p>"No key's name contains “" {query.search} "”."</p>
+                <a class="button" href=all>"Show all keys"</a>
+            </Empty>
+        }
+        .into_any();
+    }
+    view! {
+        <Empty icon="key" heading="No API keys yet">
+            <p>"An API key gives another system, such as a CRM, access to conversation data."</p>
+            {admin.then(|| view! { <NewLink addresses /> })}
+        </Empty>
+    }
+    .into_any()
+}
+
+#[component]
+fn KeyCard(key: ApiKey, now: Timestamp, addresses: Addresses, admin: bool) -> impl IntoView {
+    let name = key.name.as_str().to_owned();
+    let status = Status::of(key.expires_at, now);
+    let badge = match status {
+        Status::Active => None,
+        Status::ExpiresSoon => Some(view! { <span class="badge warning">"Expires soon"</span> }),
+        Status::Expired => Some(view! { <span class="badge danger">"Expired"</span> }),
+    };
+    let permissions = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
+    let actions = admin.then(|| view! {
+        <a class="icon-button" href=addresses.to(&format!("/{}/edit", key.id)) aria-label=format!("Edit {name}") data-noscroll="true"><Icon name="pencil" /></a>
+        <a class="icon-button" href=addresses.to(&format!("/{}/delete", key.id)) aria-label=format!("Delete {name}") data-noscroll="true"><Icon name="trash" /></a>
+    });
+    let copy = if !key.copyable {
+        view! { <span class="shown-once">"Shown once"</span> }.into_any()
+    } else if admin {
+        view! { <CopyButton id=key.id.clone() name=name.clone() /> }.into_any()
+    } else {
+        ().into_any()
+    };
+    view! {
+        <li class="card key-card" class:expired=(status == Status::Expired)>
+            <div class="card-title">
+                <h2>{name.clone()}</h2>
+                <p class="secondary">"Created " <Ago at=key.created_at now />{badge.map(|b| view! { " " {b} })}</p>
+            </div>
+            <div class="key-scope">
+                <Scope agents=key.agents />
+                <p class="secondary">{permissions}</p>
+            </div>
+            <div class="figure">
+                <span class="figure-icon"><Icon name="calendar" /></span>
+                <p>
+                    <span class="figure-label">{if status == Status::Expired { "Expired" } else { "Expires" }}</span>
+                    <strong><Moment at=key.expires_at /></strong>
+                </p>
+            </div>
+            <div class="secret">
+                <code class="secret-value">{key.masked}</code>
+                {copy}
+            </div>
+            <div class="card-actions">{actions}</div>
+        </li>
+    }
+}
+
+/// The agents that a key covers, shortened, with the whole list on demand.
+#[component]
+pub fn Scope(agents: Option<Vec<crate::agents::AgentName>>) -> impl IntoView {
+    let Some(agents) = agents else { return view! { <p class="scope">"All agents"</p> }.into_any() };
+    let names: Vec<String> = agents.into_iter().map(|agent| agent.name).collect();
+    if names.is_empty() {
+        return view! { <p class="scope">"No agents left"</p> }.into_any();
+    }
+    if names.len() <= SHOWN_AGENTS {
+        return view! { <p class="scope">{names.join(", ")}</p> }.into_any();
+    }
+    let first = names[..SHOWN_AGENTS].join(", ");
+    let more = names.len() - SHOWN_AGENTS;
+    view! {
+        <details class="scope">
+            <summary>{first} " and " {more} " more"</summary>
+            <ul>{names.into_iter().map(|name| view! { <li>{name}</li> }).collect_view()}</ul>
+        </details>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_holds_the_whole_query() {
+        let query = Query {
+            search: "a&b ü".to_owned(),
+            sort: Sort::Expiry,
+            after: Some("key-1~5".to_owned()),
+            before: None,
+        };
+        assert_eq!(query.to_address(), "?q=a%26b%20%C3%BC&sort=expiry&after=key-1~5");
+        assert_eq!(Query::default().to_address(), "");
+        let from = Query::from_address(|name| match name {
+            "q" => Some(" a\0b ".to_owned()),
+            "sort" => Some("nonsense".to_owned()),
+            "after" => Some(String::new()),
+            _ => None,
+        });
+        assert_eq!(from, Query { search: "ab".to_owned(), ..Query::default() });
+    }
+}

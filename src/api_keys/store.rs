@@ -1,0 +1,332 @@
+//! The SQL on keys.
+
+use super::secret::{HashedKey, SealedKey};
+use super::{AgentScope, ApiKey, KeyName, Permissions};
+use crate::agents::AgentName;
+use crate::error::Error;
+use crate::id::{AgentId, ApiKeyId, WorkspaceId};
+use crate::server::db::{Db, Tx};
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+use std::collections::HashMap;
+
+/// Most keys on one page.
+pub const PAGE_SIZE: usize = 25;
+
+macro_rules! columns {
+    () => {
+        "id, name, name_key, masked, sealed IS NOT NULL AS copyable, all_agents, permissions, created_at, created_by, \
+         expires_at"
+    };
+}
+// One text per order: the columns of an index, so that a page costs the same wherever it begins. `$3` and `$4` are
+// the place where it begins, `$2` is what the name contains.
+macro_rules! page {
+    ($column:literal, $compare:literal, $direction:literal) => {
+        concat!(
+            "SELECT ", columns!(), " FROM api_keys
+            WHERE workspace_id = $1 AND name_key LIKE $2 ESCAPE '\\' AND (", $column, ", id) ", $compare, " ($3, $4)
+            ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT $5"
+        )
+    };
+}
+
+statements! {
+    INSERT = "INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, sealed, sealed_with, all_agents,
+        permissions, created_at, created_by, updated_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $13)";
+    INSERT_AGENT = "INSERT INTO api_key_agents (workspace_id, key_id, agent_id)
+        SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
+    FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
+    UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6
+        WHERE workspace_id = $1 AND id = $2";
+    DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2";
+    FIND_SEALED = "SELECT sealed, sealed_with FROM api_keys WHERE workspace_id = $1 AND id = $2";
+    DESTROY_SEALED = "UPDATE api_keys SET sealed = NULL, sealed_with = NULL
+        WHERE workspace_id = $1 AND sealed IS NOT NULL";
+    AGENTS_OF = "SELECT k.key_id, a.id, a.name FROM api_key_agents k
+        JOIN agents a ON a.workspace_id = k.workspace_id AND a.id = k.agent_id
+        WHERE k.workspace_id = $1 AND k.key_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+            $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
+        ORDER BY a.name, a.id";
+    BY_HASH = "SELECT workspace_id, id, all_agents, permissions, expires_at FROM api_keys WHERE hash = $1";
+    COVERS = "SELECT 1 FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2 AND agent_id = $3";
+    FOREIGN_SEALS = "SELECT COUNT(*) FROM api_keys WHERE sealed_with IS NOT NULL AND sealed_with <> $1";
+    NEWEST = page!("created_at", "<", "DESC");
+    OLDEST = page!("created_at", ">", "ASC");
+    BY_NAME = page!("name_key", ">", "ASC");
+    BY_NAME_BACKWARDS = page!("name_key", "<", "DESC");
+    EXPIRES_FIRST = page!("expires_at", ">", "ASC");
+    EXPIRES_LAST = page!("expires_at", "<", "DESC");
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: ApiKeyId,
+    name: KeyName,
+    name_key: String,
+    masked: String,
+    copyable: bool,
+    all_agents: bool,
+    permissions: String,
+    created_at: Timestamp,
+    created_by: String,
+    expires_at: Timestamp,
+}
+
+/// A new key's row.
+#[derive(Debug)]
+pub struct NewRow<'a> {
+    pub id: &'a ApiKeyId,
+    pub name: &'a KeyName,
+    pub masked: &'a str,
+    pub hash: &'a HashedKey,
+    pub sealed: Option<&'a SealedKey>,
+    pub scope: &'a AgentScope,
+    pub permissions: &'a Permissions,
+    pub created_at: Timestamp,
+    pub created_by: &'a str,
+    pub expires_at: Timestamp,
+}
+
+/// The order of a page, and the value of that order's column at which it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Newest first, before this creation.
+    Newest(Timestamp),
+    /// Oldest first, after this creation.
+    Oldest(Timestamp),
+    /// By name, after this name in lower case.
+    Name(String),
+    /// By name backwards, before this name.
+    NameBackwards(String),
+    /// Soonest expiry first, after this one.
+    ExpiresFirst(Timestamp),
+    /// Latest expiry first, before this one.
+    ExpiresLast(Timestamp),
+}
+
+/// What the gate knows of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    pub workspace: WorkspaceId,
+    pub id: ApiKeyId,
+    pub all_agents: bool,
+    pub permissions: Permissions,
+    pub expires_at: Timestamp,
+}
+
+/// A name as it is searched and sorted by.
+pub fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Writes a new key; `false` where one of the chosen agents is not this workspace's.
+pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, row: &NewRow<'_>) -> Result<bool, Error> {
+    on_tx!(tx, |c| sqlx::query(INSERT)
+        .bind(workspace)
+        .bind(row.id)
+        .bind(row.name)
+        .bind(name_key(row.name.as_str()))
+        .bind(row.masked)
+        .bind(row.hash.as_bytes())
+        .bind(row.sealed.map(|s| s.bytes.as_slice()))
+        .bind(row.sealed.map(|s| s.master_key_id.as_str()))
+        .bind(*row.scope == AgentScope::All)
+        .bind(row.permissions.ids())
+        .bind(row.created_at)
+        .bind(row.created_by)
+        .bind(row.expires_at)
+        .execute(c)
+        .await
+        .map(|_| ()))?;
+    if let AgentScope::Chosen(agents) = row.scope {
+        for agent in agents {
+            let written = on_tx!(tx, |c| sqlx::query(INSERT_AGENT)
+                .bind(workspace)
+                .bind(row.id)
+                .bind(agent)
+                .execute(c)
+                .await
+                .map(|done| done.rows_affected()))?;
+            if written == 0 {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// One key.
+pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, Error> {
+    let row: Option<Row> =
+        on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id).fetch_optional(pool).await)?;
+    Ok(with_agents(db, workspace, row.into_iter().collect()).await?.pop().map(|(key, _)| key))
+}
+
+/// One page of keys whose names contain `search`, each with its name in lower case; one more than [`PAGE_SIZE`]
+/// where there are more.
+pub async fn page(
+    db: &Db,
+    workspace: &WorkspaceId,
+    search: &str,
+    from: &From,
+    after_id: &str,
+) -> Result<Vec<(ApiKey, String)>, Error> {
+    let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
+    let contains = contains(&name_key(search));
+    let (sql, at) = match from {
+        From::Newest(at) => (NEWEST, Ok(*at)),
+        From::Oldest(at) => (OLDEST, Ok(*at)),
+        From::ExpiresFirst(at) => (EXPIRES_FIRST, Ok(*at)),
+        From::ExpiresLast(at) => (EXPIRES_LAST, Ok(*at)),
+        From::Name(name) => (BY_NAME, Err(name)),
+        From::NameBackwards(name) => (BY_NAME_BACKWARDS, Err(name)),
+    };
+    let rows: Vec<Row> = on_db!(db, |pool| {
+        let query = sqlx::query_as(sql).bind(workspace).bind(contains);
+        let query = match at {
+            Ok(time) => query.bind(time),
+            Err(name) => query.bind(name),
+        };
+        query.bind(after_id).bind(limit).fetch_all(pool).await
+    })?;
+    with_agents(db, workspace, rows).await
+}
+
+/// A `LIKE` pattern, escaped with `\`, for text that contains this one.
+fn contains(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<Row>) -> Result<Vec<(ApiKey, String)>, Error> {
+    let mut agents: HashMap<ApiKeyId, Vec<AgentName>> = HashMap::new();
+    let scoped: Vec<&str> = rows.iter().filter(|r| !r.all_agents).map(|r| r.id.as_str()).collect();
+    for ids in scoped.chunks(25) {
+        let found: Vec<(ApiKeyId, AgentId, String)> = on_db!(db, |pool| {
+            let mut query = sqlx::query_as(AGENTS_OF).bind(workspace);
+            for at in 0..25 {
+                query = query.bind(ids.get(at).copied().unwrap_or_default());
+            }
+            query.fetch_all(pool).await
+        })?;
+        for (key, id, name) in found {
+            agents.entry(key).or_default().push(AgentName { id, name });
+        }
+    }
+    rows.into_iter()
+        .map(|row| {
+            let scope = (!row.all_agents).then(|| agents.remove(&row.id).unwrap_or_default());
+            let key = ApiKey {
+                agents: scope,
+                permissions: stored_permissions(&row.permissions)?,
+                id: row.id,
+                name: row.name,
+                masked: row.masked,
+                copyable: row.copyable,
+                created_at: row.created_at,
+                created_by: row.created_by,
+                expires_at: row.expires_at,
+            };
+            Ok((key, row.name_key))
+        })
+        .collect()
+}
+
+fn stored_permissions(ids: &str) -> Result<Permissions, Error> {
+    Permissions::parse(ids.split(',')).map_err(|_| {
+        tracing::error!(permissions = ids, "a key's stored permissions are not readable");
+        Error::Internal
+    })
+}
+
+/// Changes what may be changed; `false` where the key is gone.
+pub async fn update(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    name: &KeyName,
+    permissions: &Permissions,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let changed = on_tx!(tx, |c| sqlx::query(UPDATE)
+        .bind(workspace)
+        .bind(id)
+        .bind(name)
+        .bind(name_key(name.as_str()))
+        .bind(permissions.ids())
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(changed > 0)
+}
+
+/// Deletes a key; `false` where it is gone already.
+pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<bool, Error> {
+    let deleted = on_tx!(tx, |c| sqlx::query(DELETE)
+        .bind(workspace)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(deleted > 0)
+}
+
+/// A key's sealed value: `None` without such a key, `Some(None)` where no value was kept.
+pub async fn find_sealed(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+) -> Result<Option<Option<SealedKey>>, Error> {
+    let row: Option<(Option<Vec<u8>>, Option<String>)> =
+        on_tx!(tx, |c| sqlx::query_as(FIND_SEALED).bind(workspace).bind(id).fetch_optional(c).await)?;
+    Ok(row.map(|(bytes, with)| Some(SealedKey { bytes: bytes?, master_key_id: with? })))
+}
+
+/// Destroys every sealed value of a workspace; how many there were.
+pub async fn destroy_sealed(tx: &mut Tx, workspace: &WorkspaceId) -> Result<u64, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(DESTROY_SEALED)
+        .bind(workspace)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// The key with this hash, of whichever workspace: the hash is the proof.
+pub async fn by_hash(db: &Db, hash: &HashedKey) -> Result<Option<KeyRecord>, Error> {
+    let row: Option<(WorkspaceId, ApiKeyId, bool, String, Timestamp)> =
+        on_db!(db, |pool| sqlx::query_as(BY_HASH).bind(hash.as_bytes()).fetch_optional(pool).await)?;
+    row.map(|(workspace, id, all_agents, permissions, expires_at)| {
+        let permissions = stored_permissions(&permissions)?;
+        Ok(KeyRecord { workspace, id, all_agents, permissions, expires_at })
+    })
+    .transpose()
+}
+
+/// Whether a key with chosen agents covers this one.
+pub async fn covers(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId, agent: &AgentId) -> Result<bool, Error> {
+    let row: Option<(i32,)> = on_db!(db, |pool| sqlx::query_as(COVERS)
+        .bind(workspace)
+        .bind(id)
+        .bind(agent)
+        .fetch_optional(pool)
+        .await)?;
+    Ok(row.is_some())
+}
+
+/// How many keys are sealed under another master key than this one.
+pub async fn foreign_seals(db: &Db, master_key_id: &str) -> Result<i64, Error> {
+    let (count,): (i64,) =
+        on_db!(db, |pool| sqlx::query_as(FOREIGN_SEALS).bind(master_key_id).fetch_one(pool).await)?;
+    Ok(count)
+}

@@ -1,0 +1,105 @@
+//! Every page's route. All are rendered whole on the server before anything is sent (`SsrMode::Async`): a page then has
+//! its right status, and needs no JavaScript to be complete.
+
+use crate::agents::page::{AgentsPage, CreateAgentDialog, RenameAgentDialog};
+use crate::api_keys::copy::CopyDialog;
+use crate::api_keys::create::{CreateDialog, CreatedDialog};
+use crate::api_keys::delete::DeleteDialog;
+use crate::api_keys::edit::EditDialog;
+use crate::api_keys::list::ApiKeysPage;
+use crate::api_keys::settings::SettingsDialog;
+use crate::configuration::page::ConfigurationPage;
+use crate::error::Error;
+use crate::sessions::account::AccountPage;
+use crate::sessions::set_up::SetUpPage;
+use crate::sessions::sign_in::SignInPage;
+use crate::ui::page::{Failed, Loading};
+use crate::ui::toast::ToastRegion;
+use crate::users::invitation::InvitationPage;
+use crate::users::page::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
+use crate::workspaces::frame::WorkspaceFrame;
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::SsrMode;
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::path;
+
+/// The dashboard.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|page: String| if page.is_empty() { "Agent Studio".to_owned() } else { format!("{page} · Agent Studio") } />
+        <Router>
+            <ToastRegion>
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("") view=HomePage ssr=SsrMode::Async />
+                    <Route path=path!("sign-in") view=SignInPage ssr=SsrMode::Async />
+                    <Route path=path!("set-up") view=SetUpPage ssr=SsrMode::Async />
+                    <Route path=path!("account") view=AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("invitation/:token") view=InvitationPage ssr=SsrMode::Async />
+                    <ParentRoute path=path!(":workspace") view=WorkspaceFrame ssr=SsrMode::Async>
+                        <Route path=path!("") view=HomePage ssr=SsrMode::Async />
+                        <ParentRoute path=path!("agents") view=AgentsPage ssr=SsrMode::Async>
+                            <Route path=path!("") view=|| () ssr=SsrMode::Async />
+                            <Route path=path!("new") view=CreateAgentDialog ssr=SsrMode::Async />
+                            <Route path=path!(":agent/rename") view=RenameAgentDialog ssr=SsrMode::Async />
+                        </ParentRoute>
+                        <ParentRoute path=path!("users") view=UsersPage ssr=SsrMode::Async>
+                            <Route path=path!("") view=|| () ssr=SsrMode::Async />
+                            <Route path=path!("new") view=InviteDialog ssr=SsrMode::Async />
+                            <Route path=path!("invited") view=InvitedDialog ssr=SsrMode::Async />
+                            <Route path=path!(":user/role") view=ChangeRoleDialog ssr=SsrMode::Async />
+                            <Route path=path!(":user/remove") view=RemoveUserDialog ssr=SsrMode::Async />
+                            <Route path=path!(":invitation/withdraw") view=WithdrawDialog ssr=SsrMode::Async />
+                        </ParentRoute>
+                        <Route path=path!("api-keys/configuration") view=ConfigurationPage ssr=SsrMode::Async />
+                        <ParentRoute path=path!("api-keys") view=ApiKeysPage ssr=SsrMode::Async>
+                            <Route path=path!("") view=|| () ssr=SsrMode::Async />
+                            <Route path=path!("new") view=CreateDialog ssr=SsrMode::Async />
+                            <Route path=path!("settings") view=SettingsDialog ssr=SsrMode::Async />
+                            <Route path=path!(":key/created") view=CreatedDialog ssr=SsrMode::Async />
+                            <Route path=path!(":key/copy") view=CopyDialog ssr=SsrMode::Async />
+                            <Route path=path!(":key/edit") view=EditDialog ssr=SsrMode::Async />
+                            <Route path=path!(":key/delete") view=DeleteDialog ssr=SsrMode::Async />
+                        </ParentRoute>
+                    </ParentRoute>
+                </Routes>
+            </ToastRegion>
+        </Router>
+    }
+}
+
+/// Sends the visitor to the API keys of a workspace: the one in the address, or the first.
+#[server(endpoint = "go_home")]
+pub async fn go_home(#[server(default)] workspace: String) -> Result<(), Error> {
+    use crate::sessions::guard;
+    let visitor = guard::visitor().await?;
+    let workspaces = crate::workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
+    let mut slugs = workspaces.into_iter().map(|(w, _)| w.slug);
+    let slug = if workspace.is_empty() { slugs.next() } else { slugs.find(|slug| *slug == workspace) };
+    leptos_axum::redirect(&format!("/{}/api-keys", slug.ok_or_else(guard::not_found)?));
+    Ok(())
+}
+
+#[component]
+fn HomePage() -> impl IntoView {
+    let params = leptos_router::hooks::use_params_map();
+    let workspace = move || params.with(|p| p.get("workspace")).unwrap_or_default();
+    let home = Resource::new(workspace, go_home);
+    view! {
+        <Suspense fallback=Loading>
+            {move || Suspend::new(async move { home.await.err().map(|error| view! { <main class="page"><Failed error /></main> }) })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn NotFoundPage() -> impl IntoView {
+    view! {
+        <Title text="Not found" />
+        <main class="door">
+            <Failed error=Error::NotFound />
+        </main>
+    }
+}

@@ -1,0 +1,109 @@
+//! The command line: everything that a page can do to keys, for operators and scripts. What it prints goes to standard
+//! output; what is wrong goes to standard error, as one sentence, with an exit status other than 0.
+
+/// `workspace`, `agent`, `user`: the things around keys.
+mod admin;
+/// `key`.
+mod key;
+/// What commands print.
+mod output;
+/// `import` and `demo`.
+mod data;
+
+use crate::agents::AgentName;
+use crate::server::serve::{serve, start_log};
+use crate::server::settings::Settings;
+use crate::server::state::App;
+use crate::workspaces::Workspace;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// API keys for the conversation data of voice agents.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server
+    Serve {
+        /// Load the demo workspace first, where the database is empty, and print a sign-in for it
+        #[arg(long)]
+        demo_if_empty: bool,
+    },
+    /// Load the demo workspace: 3 agents, 500 conversations, two keys
+    Demo(data::Demo),
+    /// Bring conversations in from JSON Lines
+    Import(data::Import),
+    /// Make and list workspaces
+    #[command(subcommand)]
+    Workspace(admin::WorkspaceCommand),
+    /// Make and list agents
+    #[command(subcommand)]
+    Agent(admin::AgentCommand),
+    /// Make and list users, set passwords
+    #[command(subcommand)]
+    User(admin::UserCommand),
+    /// Make, list, show and delete API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+}
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Rendering pages next to blocking work has been seen to hang on a single worker.
+    let workers = std::thread::available_parallelism().map_or(4, |n| n.get().max(4));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(format!("the runtime could not be started: {error}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("agent-studio: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), String> {
+    let settings = cli.settings.with_file()?;
+    start_log(settings.log_format.unwrap_or_default());
+    let app = Arc::new(settings.open().await?);
+    match cli.command {
+        Command::Serve { demo_if_empty } => {
+            if demo_if_empty {
+                data::demo_if_empty(&app).await?;
+            }
+            serve(&settings, app).await
+        }
+        Command::Demo(command) => command.run(&app).await,
+        Command::Import(command) => command.run(&app).await,
+        Command::Workspace(command) => command.run(&app).await,
+        Command::Agent(command) => command.run(&app).await,
+        Command::User(command) => command.run(&app).await,
+        Command::Key(command) => command.run(&app).await,
+    }
+}
+
+/// The workspace with this id or slug.
+async fn workspace(app: &App, id_or_slug: &str) -> Result<Workspace, String> {
+    let found = crate::workspaces::store::find(&app.db, id_or_slug).await.map_err(|e| e.to_string())?;
+    found.ok_or_else(|| format!("there is no workspace `{id_or_slug}`; `workspace list` shows those there are"))
+}
+
+/// The agent with this id or slug.
+async fn agent(app: &App, workspace: &Workspace, id_or_slug: &str) -> Result<AgentName, String> {
+    let found = crate::agents::store::find(&app.db, &workspace.id, id_or_slug).await.map_err(|e| e.to_string())?;
+    found.ok_or_else(|| {
+        format!("there is no agent `{id_or_slug}` in {}; `agent list` shows those there are", workspace.slug)
+    })
+}

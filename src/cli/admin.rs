@@ -1,0 +1,208 @@
+//! `workspace`, `agent`, `user`: the things around keys.
+
+use super::{output, workspace};
+use crate::server::state::{Actor, App};
+use crate::users::password::Password;
+use crate::users::{self, Email, Role};
+use crate::{agents, workspaces};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, IsTerminal as _};
+
+/// `workspace …`
+#[derive(Subcommand)]
+pub enum WorkspaceCommand {
+    /// Make a workspace
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// Its short name in addresses; made from the name where it is left out
+        #[arg(long)]
+        slug: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List workspaces
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl WorkspaceCommand {
+    /// Does it.
+    pub async fn run(self, app: &App) -> Result<(), String> {
+        match self {
+            Self::Create { name, slug, json } => {
+                let mut tx = app.db.begin().await.map_err(|e| e.to_string())?;
+                let actor = Actor::command_line();
+                let made = workspaces::operations::create(&mut tx, app, &actor, &name, slug.as_deref()).await;
+                let made = made.map_err(|e| e.to_string())?;
+                tx.commit().await.map_err(|e| e.to_string())?;
+                output::one(json, &json!({ "id": made.id, "slug": made.slug, "name": made.name }));
+            }
+            Self::List { json } => {
+                let all = workspaces::store::list(&app.db).await.map_err(|e| e.to_string())?;
+                let rows = all.iter().map(|w| json!({ "id": w.id, "slug": w.slug, "name": w.name }));
+                output::many(json, &["id", "slug", "name"], &rows.collect::<Vec<_>>());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `agent …`
+#[derive(Subcommand)]
+pub enum AgentCommand {
+    /// Make an agent
+    Create {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// Its short name in addresses; made from the name where it is left out
+        #[arg(long)]
+        slug: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List a workspace's agents
+    List {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl AgentCommand {
+    /// Does it.
+    pub async fn run(self, app: &App) -> Result<(), String> {
+        match self {
+            Self::Create { workspace: of, name, slug, json } => {
+                let of = workspace(app, &of).await?;
+                let actor = Actor::command_line();
+                let made = agents::operations::create(app, &of.id, &actor, &name, slug.as_deref()).await;
+                let (agent, slug) = made.map_err(|e| e.to_string())?;
+                output::one(json, &json!({ "id": agent.id, "slug": slug, "name": agent.name }));
+            }
+            Self::List { workspace: of, json } => {
+                let of = workspace(app, &of).await?;
+                let all = agents::store::list(&app.db, &of.id).await.map_err(|e| e.to_string())?;
+                let rows = all.iter().map(|a| {
+                    let created_at = a.created_at.iso();
+                    json!({ "id": a.id, "slug": a.slug, "name": a.name, "created_at": created_at, "conversations": a.conversations })
+                });
+                output::many(json, &["id", "slug", "name", "conversations"], &rows.collect::<Vec<_>>());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `user …`
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Make a user
+    Create {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Their e-mail
+        #[arg(long)]
+        email: String,
+        /// admin or viewer
+        #[arg(long)]
+        role: String,
+        #[command(flatten)]
+        password: NewPassword,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List users, of a workspace or of all
+    List {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a user's password; they are signed out everywhere
+    SetPassword {
+        /// Their e-mail
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        password: NewPassword,
+    },
+}
+
+/// Where a password comes from: never an argument, which other users of the machine could see.
+#[derive(Args)]
+pub struct NewPassword {
+    /// Read the password from the first line of standard input
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+impl NewPassword {
+    fn read(&self) -> Result<Password, String> {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            eprintln!("Password (shown as you type; pipe it in to hide it):");
+        }
+        let mut line = String::new();
+        stdin.lock().read_line(&mut line).map_err(|e| format!("the password could not be read: {e}"))?;
+        Password::parse(line.trim_end_matches(['\r', '\n']).to_owned()).map_err(|p| p.message().to_owned())
+    }
+}
+
+impl UserCommand {
+    /// Does it.
+    pub async fn run(self, app: &App) -> Result<(), String> {
+        match self {
+            Self::Create { workspace: of, email, role, password, json } => {
+                let of = workspace(app, &of).await?;
+                let email = Email::parse(&email).map_err(|p| p.message().to_owned())?;
+                let role = Role::parse(&role).ok_or_else(|| format!("`{role}` is not a role; there are admin and viewer"))?;
+                let made = users::operations::create(app, &of.id, &Actor::command_line(), &email, role, password.read()?).await;
+                let id = made.map_err(|e| e.to_string())?;
+                output::one(json, &json!({ "id": id, "email": email, "role": role }));
+            }
+            Self::List { workspace: of, json } => {
+                let rows: Vec<Value> = match of {
+                    Some(of) => {
+                        let of = workspace(app, &of).await?;
+                        let all = users::store::members(&app.db, &of.id).await.map_err(|e| e.to_string())?;
+                        all.iter().map(|m| json!({ "id": m.id, "email": m.email, "role": m.role })).collect()
+                    }
+                    None => {
+                        let all = users::store::list_all(&app.db).await.map_err(|e| e.to_string())?;
+                        all.iter().map(|u| json!({ "id": u.id, "email": u.email })).collect()
+                    }
+                };
+                output::many(json, &["id", "email", "role"], &rows);
+            }
+            Self::SetPassword { email, password } => {
+                let email = Email::parse(&email).map_err(|p| p.message().to_owned())?;
+                let found = users::store::credentials(&app.db, &email).await.map_err(|e| e.to_string())?;
+                let user = found.ok_or_else(|| format!("there is no user `{}`", email.as_str()))?;
+                let actor = Actor::command_line();
+                let set = users::operations::set_password(app, &actor, &user.id, password.read()?).await;
+                set.map_err(|e| e.to_string())?;
+                eprintln!("Password set; {} is signed out everywhere.", email.as_str());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! `key …`
+
+use super::{agent, output, workspace};
+use crate::api_keys::list::{Query, Sort};
+use crate::api_keys::operations::{self, NewKey};
+use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, Status, store};
+use crate::id::ApiKeyId;
+use crate::server::state::{Actor, App};
+use crate::time::Timestamp;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+/// `key …`
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print its value, this once
+    Create {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// `all`, or agents' ids or slugs with commas between
+        #[arg(long)]
+        agents: String,
+        /// conversations, handoff, external-events, with commas between
+        #[arg(long)]
+        permissions: String,
+        /// How long it is good for: 30s, 12h, 90d, 1y
+        #[arg(long, default_value = "90d", value_parser = parse_duration)]
+        expires_in: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List a workspace's keys, newest first
+    List {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one key, without its value
+    Show {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// The key's id
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a key: refused by running servers within a second
+    Delete {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// The key's id
+        id: String,
+    },
+}
+
+impl KeyCommand {
+    /// Does it.
+    pub async fn run(self, app: &App) -> Result<(), String> {
+        match self {
+            Self::Create { workspace: of, name, agents, permissions, expires_in, json } => {
+                let of = workspace(app, &of).await?;
+                let scope = match agents.as_str() {
+                    "all" => AgentScope::All,
+                    list => {
+                        let mut chosen = Vec::new();
+                        for one in list.split(',') {
+                            chosen.push(agent(app, &of, one.trim()).await?.id);
+                        }
+                        chosen.sort_unstable();
+                        chosen.dedup();
+                        AgentScope::Chosen(chosen)
+                    }
+                };
+                let new = NewKey {
+                    name: KeyName::parse(&name).map_err(|p| p.message().to_owned())?,
+                    scope,
+                    permissions: Permissions::parse(permissions.split(',').map(str::trim)).map_err(|_| {
+                        format!("`{permissions}` are not permissions; there are conversations, handoff, external-events")
+                    })?,
+                    expires_at: app.clock.now().plus_seconds(expires_in),
+                };
+                let made = operations::create(app, &of.id, &Actor::command_line(), &new).await;
+                let made = made.map_err(|e| e.to_string())?;
+                let key = find(app, &of.id, &made.id).await?;
+                let mut printed = describe(&key, app.clock.now());
+                printed["key"] = json!(made.value.expose());
+                output::one(json, &printed);
+            }
+            Self::List { workspace: of, json } => {
+                let of = workspace(app, &of).await?;
+                let mut rows = Vec::new();
+                let mut query = Query { sort: Sort::Newest, ..Query::default() };
+                loop {
+                    let page = operations::page(app, &of.id, &query).await.map_err(|e| e.to_string())?;
+                    rows.extend(page.keys.iter().map(|key| describe(key, page.now)));
+                    match page.next {
+                        Some(next) => query.after = Some(next),
+                        None => break,
+                    }
+                }
+                output::many(json, &["id", "name", "masked", "permissions", "expires_at", "status"], &rows);
+            }
+            Self::Show { workspace: of, id, json } => {
+                let of = workspace(app, &of).await?;
+                let key = find(app, &of.id, &parse_id(&id)?).await?;
+                output::one(json, &describe(&key, app.clock.now()));
+            }
+            Self::Delete { workspace: of, id } => {
+                let of = workspace(app, &of).await?;
+                let id = parse_id(&id)?;
+                find(app, &of.id, &id).await?;
+                let deleted = operations::delete(app, &of.id, &Actor::command_line(), &id).await;
+                let key = deleted.map_err(|e| e.to_string())?;
+                eprintln!("Deleted {} ({}).", key.name.as_str(), key.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_id(text: &str) -> Result<ApiKeyId, String> {
+    ApiKeyId::parse(text).ok_or_else(|| format!("`{text}` is not a key's id; `key list` shows those there are"))
+}
+
+async fn find(app: &App, workspace: &crate::id::WorkspaceId, id: &ApiKeyId) -> Result<ApiKey, String> {
+    let found = store::find(&app.db, workspace, id).await.map_err(|e| e.to_string())?;
+    found.ok_or_else(|| format!("there is no key `{id}` in this workspace; `key list` shows those there are"))
+}
+
+fn describe(key: &ApiKey, now: Timestamp) -> Value {
+    let status = match Status::of(key.expires_at, now) {
+        Status::Active => "active",
+        Status::ExpiresSoon => "expires-soon",
+        Status::Expired => "expired",
+    };
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "masked": key.masked,
+        "agents": key.agents.as_ref().map_or_else(|| json!("all"), |agents| json!(agents.iter().map(|a| &a.id).collect::<Vec<_>>())),
+        "permissions": key.permissions,
+        "created_at": key.created_at.iso(),
+        "created_by": key.created_by,
+        "expires_at": key.expires_at.iso(),
+        "status": status,
+        "copyable": key.copyable,
+    })
+}
+
+/// Seconds of a duration such as `30s`, `12h`, `90d`, `1y` (365 days).
+fn parse_duration(text: &str) -> Result<i64, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("y", 365 * 86_400)];
+    let seconds = units.iter().find_map(|(unit, seconds)| {
+        let count: i64 = text.strip_suffix(unit)?.parse().ok().filter(|n| *n > 0)?;
+        count.checked_mul(*seconds)
+    });
+    seconds.ok_or_else(|| "give a number and a unit: 30s, 12h, 90d, 1y".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_duration;
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("30s", 30), ("12h", 43_200), ("90d", 7_776_000), ("1y", 31_536_000)] {
+            assert_eq!(parse_duration(text), Ok(seconds));
+        }
+        for wrong in ["", "d", "0d", "-1d", "1w", "1.5h", "90", "9223372036854775807y", "é"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The SQL on configurations.
+
+use super::{Configuration, Metrics};
+use crate::agents::AgentName;
+use crate::error::Error;
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::db::{Db, Tx};
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+
+statements! {
+    FIND = "SELECT all_metrics, metrics, transcript FROM configurations WHERE workspace_id = $1 AND agent_id = $2";
+    LIST = "SELECT a.id, a.name, COALESCE(c.all_metrics, FALSE) AS all_metrics, COALESCE(c.metrics, '[]') AS metrics,
+            COALESCE(c.transcript, FALSE) AS transcript
+        FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id
+        WHERE a.workspace_id = $1 ORDER BY a.name, a.id";
+    METRIC_NAMES = "SELECT agent_id, name FROM metric_names WHERE workspace_id = $1 ORDER BY agent_id, name";
+    UPSERT = "INSERT INTO configurations (workspace_id, agent_id, all_metrics, metrics, transcript, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (workspace_id, agent_id) DO UPDATE SET all_metrics = excluded.all_metrics,
+            metrics = excluded.metrics, transcript = excluded.transcript, updated_at = excluded.updated_at";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    all_metrics: bool,
+    metrics: String,
+    transcript: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct AgentRow {
+    #[sqlx(flatten)]
+    agent: AgentName,
+    #[sqlx(flatten)]
+    row: Row,
+}
+
+impl Row {
+    fn read(self) -> Result<Configuration, Error> {
+        let names = serde_json::from_str(&self.metrics).map_err(|_| Error::Internal)?;
+        let metrics = if self.all_metrics { Metrics::All } else { Metrics::Only(names) };
+        Ok(Configuration { metrics, transcript: self.transcript })
+    }
+}
+
+/// What an agent lets through: nothing, where nobody has said anything.
+pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, Error> {
+    let row: Option<Row> =
+        on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(agent).fetch_optional(pool).await)?;
+    row.map_or_else(|| Ok(Configuration::default()), Row::read)
+}
+
+/// Every agent with what it lets through, by name.
+pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentName, Configuration)>, Error> {
+    let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?;
+    rows.into_iter().map(|row| Ok((row.agent, row.row.read()?))).collect()
+}
+
+/// Every metric name seen, by agent.
+pub async fn metric_names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentId, String)>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(METRIC_NAMES).bind(workspace).fetch_all(pool).await)?)
+}
+
+/// Sets what an agent lets through.
+pub async fn upsert(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let names = match &configuration.metrics {
+        Metrics::All => "[]".to_owned(),
+        Metrics::Only(names) => serde_json::to_string(names).map_err(|_| Error::Internal)?,
+    };
+    Ok(on_tx!(tx, |c| sqlx::query(UPSERT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(configuration.metrics == Metrics::All)
+        .bind(names)
+        .bind(configuration.transcript)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}

@@ -1,0 +1,14 @@
+//! The Conversations API (`docs/api.md`) and the conversations behind it.
+
+/// The opaque place where the next page begins.
+pub mod cursor;
+/// A conversation on its way in, and on its way out through Configuration.
+pub mod document;
+/// Bringing conversations in from JSON Lines.
+pub mod import;
+/// What a list can be asked for.
+pub mod query;
+/// The handlers.
+pub mod routes;
+/// The SQL.
+pub mod store;

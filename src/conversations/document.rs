@@ -1,0 +1,430 @@
+//! A conversation on its way in, checked and brought into the contract's form once, and on its way out, where
+//! Configuration decides. What is stored is JSON text, so that a page of a thousand is copied, not rebuilt.
+
+use super::cursor::is_id;
+use crate::configuration::{Configuration, Metrics};
+use crate::id::{AgentId, WorkspaceId};
+use crate::time::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Most bytes of a conversation's JSON.
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// A conversation as the runtime side and import files have it: the v3 conversation object.
+#[derive(Debug, Deserialize)]
+struct Incoming {
+    id: String,
+    #[serde(default, deserialize_with = "text")]
+    variant_id: String,
+    #[serde(default, deserialize_with = "text")]
+    variant_name: String,
+    #[serde(default, deserialize_with = "text")]
+    environment: String,
+    started_at: String,
+    #[serde(default, deserialize_with = "text")]
+    channel: String,
+    #[serde(default, deserialize_with = "text")]
+    from_number: String,
+    #[serde(default, deserialize_with = "text")]
+    to_number: String,
+    #[serde(default)]
+    in_progress: bool,
+    #[serde(default)]
+    num_turns: u32,
+    #[serde(default)]
+    total_duration: u32,
+    #[serde(default)]
+    polyai_duration: u32,
+    #[serde(default)]
+    handoff: bool,
+    #[serde(default, deserialize_with = "text")]
+    handoff_reason: String,
+    #[serde(default, deserialize_with = "text")]
+    handoff_destination: String,
+    num_silences: Option<u32>,
+    num_ood: Option<u32>,
+    #[serde(default)]
+    metrics: Map<String, Value>,
+    #[serde(default)]
+    state: Map<String, Value>,
+    #[serde(default)]
+    turns: Vec<Turn>,
+}
+
+/// One turn, as it is stored and answered; its latency is kept apart.
+#[derive(Debug, Deserialize, Serialize)]
+struct Turn {
+    #[serde(default, deserialize_with = "text")]
+    user_input: String,
+    #[serde(default, deserialize_with = "text")]
+    user_input_dtmf: String,
+    #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
+    user_input_datetime: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    agent_response: String,
+    #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
+    agent_response_datetime: Option<String>,
+    #[serde(default, skip_serializing)]
+    latency: Option<f64>,
+    #[serde(default, deserialize_with = "text")]
+    translated_user_input: String,
+    #[serde(default, deserialize_with = "text")]
+    english_agent_response: String,
+    #[serde(default)]
+    intents: Vec<String>,
+    #[serde(default)]
+    entities: Vec<Map<String, Value>>,
+    #[serde(default)]
+    is_ood: bool,
+    #[serde(default)]
+    is_silence: bool,
+}
+
+/// What every caller with the permission sees, whatever Configuration says.
+#[derive(Serialize)]
+struct Always<'a> {
+    id: &'a str,
+    variant_id: &'a str,
+    variant_name: &'a str,
+    environment: &'a str,
+    started_at: &'a str,
+    channel: &'a str,
+    from_number: &'a str,
+    to_number: &'a str,
+    in_progress: bool,
+    num_turns: u32,
+    total_duration: u32,
+    polyai_duration: u32,
+    handoff: bool,
+    num_silences: u32,
+    num_ood: u32,
+    state: &'a Map<String, Value>,
+}
+
+/// A conversation's row, ready to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    pub id: String,
+    pub environment: String,
+    pub started_at: Timestamp,
+    pub in_progress: bool,
+    pub channel: String,
+    pub channel_family: String,
+    pub variant_id: String,
+    pub variant_name: String,
+    /// JSON texts from here on.
+    pub always: String,
+    pub handoff_reason: String,
+    pub handoff_destination: String,
+    pub metrics: String,
+    pub turns: String,
+    pub latencies: String,
+    /// The names in `metrics`.
+    pub metric_names: Vec<String>,
+}
+
+/// A conversation's row, as far as an answer needs it.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Stored {
+    pub id: String,
+    pub started_at: Timestamp,
+    pub document: String,
+    pub handoff_reason: String,
+    pub handoff_destination: String,
+    pub metrics: String,
+    /// `[]` where Configuration holds transcripts back: they are not even read then.
+    pub turns: String,
+    /// `[]` where nobody asked.
+    pub latencies: String,
+}
+
+impl Document {
+    /// Reads a conversation. The error is one sentence for whoever wrote the document.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        if json.len() > MAX_BYTES {
+            return Err(format!("the conversation is larger than {} MiB", MAX_BYTES / 1024 / 1024));
+        }
+        let incoming: Incoming = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+        Self::from_incoming(incoming)
+    }
+
+    fn from_incoming(incoming: Incoming) -> Result<Self, String> {
+        if !is_id(&incoming.id) {
+            return Err("`id` is not 1 to 200 visible ASCII characters".to_owned());
+        }
+        let started_at = parse_instant(&incoming.started_at)
+            .ok_or_else(|| format!("`started_at` is `{}`, not an ISO 8601 date and time", incoming.started_at))?;
+        let environment =
+            if incoming.environment.is_empty() { "live".to_owned() } else { incoming.environment };
+        let metrics = metrics(incoming.metrics)?;
+        let turns = &incoming.turns;
+        let count = |flag: fn(&Turn) -> bool| turns.iter().filter(|t| flag(t)).count() as u32;
+        let always = Always {
+            id: &incoming.id,
+            variant_id: &incoming.variant_id,
+            variant_name: &incoming.variant_name,
+            environment: &environment,
+            started_at: &format_instant(started_at),
+            channel: &incoming.channel,
+            from_number: &incoming.from_number,
+            to_number: &incoming.to_number,
+            in_progress: incoming.in_progress,
+            num_turns: if turns.is_empty() { incoming.num_turns } else { turns.len() as u32 },
+            total_duration: incoming.total_duration,
+            polyai_duration: incoming.polyai_duration,
+            handoff: incoming.handoff,
+            num_silences: incoming.num_silences.unwrap_or_else(|| count(|t| t.is_silence)),
+            num_ood: incoming.num_ood.unwrap_or_else(|| count(|t| t.is_ood)),
+            state: &incoming.state,
+        };
+        let document = Self {
+            always: json(&always)?,
+            handoff_reason: json(&incoming.handoff_reason)?,
+            handoff_destination: json(&incoming.handoff_destination)?,
+            metric_names: metrics.keys().cloned().collect(),
+            metrics: json(&metrics)?,
+            turns: json(turns)?,
+            latencies: json(&turns.iter().map(|t| t.latency).collect::<Vec<_>>())?,
+            channel_family: family(&incoming.channel),
+            id: incoming.id,
+            environment,
+            started_at,
+            in_progress: incoming.in_progress,
+            channel: incoming.channel,
+            variant_id: incoming.variant_id,
+            variant_name: incoming.variant_name,
+        };
+        // PostgreSQL's text cannot hold it; refused on both engines alike.
+        if [&document.always, &document.metrics, &document.turns].iter().any(|text| text.contains("\\u0000")) {
+            return Err("the conversation contains a NUL character, which cannot be stored".to_owned());
+        }
+        Ok(document)
+    }
+}
+
+/// Metric values are texts, or lists of at least two where a name was written more than once.
+fn metrics(incoming: Map<String, Value>) -> Result<BTreeMap<String, Value>, String> {
+    let mut metrics = BTreeMap::new();
+    for (name, value) in incoming {
+        let value = match value {
+            Value::Null => continue,
+            Value::Array(values) => {
+                let mut texts = values.into_iter().map(|v| metric_text(&name, v)).collect::<Result<Vec<_>, _>>()?;
+                match (texts.len(), texts.pop()) {
+                    (_, None) => continue,
+                    (1, Some(only)) => only,
+                    (_, Some(last)) => {
+                        texts.push(last);
+                        Value::Array(texts)
+                    }
+                }
+            }
+            other => metric_text(&name, other)?,
+        };
+        metrics.insert(name, value);
+    }
+    Ok(metrics)
+}
+
+fn metric_text(name: &str, value: Value) -> Result<Value, String> {
+    match value {
+        Value::String(_) => Ok(value),
+        Value::Number(n) => Ok(Value::String(n.to_string())),
+        Value::Bool(b) => Ok(Value::String(b.to_string())),
+        _ => Err(format!("the metric `{name}` is neither a text nor a list of texts")),
+    }
+}
+
+/// What a channel is one kind of: `voice` for VOICE-SIP, `chat` for WEBCHAT, else the channel in lower case.
+pub fn family(channel: &str) -> String {
+    let channel = channel.to_lowercase();
+    if channel.starts_with("voice") {
+        "voice".to_owned()
+    } else if channel.ends_with("chat") {
+        "chat".to_owned()
+    } else {
+        channel
+    }
+}
+
+/// Writes a conversation as a caller may see it: a JSON object, appended to `out`.
+pub fn write(
+    out: &mut String,
+    stored: &Stored,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    configuration: &Configuration,
+) -> Result<(), serde_json::Error> {
+    // Ids are letters, digits and hyphens: nothing to escape.
+    let always = stored.document.strip_suffix('}').unwrap_or_default();
+    let text = |metric, value: &str| match configuration.metrics.allow(metric) {
+        true => value.to_owned(),
+        false => "\"\"".to_owned(),
+    };
+    let _ = write!(
+        out,
+        r#"{always},"account_id":"{workspace}","project_id":"{agent}","handoff_reason":{},"handoff_destination":{},"metrics":"#,
+        text("HANDOFF_REASON", &stored.handoff_reason),
+        text("HANDOFF_TO", &stored.handoff_destination),
+    );
+    write_metrics(out, &stored.metrics, &configuration.metrics)?;
+    out.push_str(",\"turns\":");
+    match configuration.transcript {
+        true => write_turns(out, &stored.turns, &stored.latencies)?,
+        false => out.push_str("[]"),
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn write_metrics(out: &mut String, stored: &str, allowed: &Metrics) -> Result<(), serde_json::Error> {
+    match allowed {
+        Metrics::All => out.push_str(stored),
+        Metrics::Only(names) if names.is_empty() => out.push_str("{}"),
+        Metrics::Only(names) => {
+            let mut metrics: BTreeMap<String, &RawValue> = serde_json::from_str(stored)?;
+            metrics.retain(|name, _| names.contains(name));
+            out.push_str(&serde_json::to_string(&metrics)?);
+        }
+    }
+    Ok(())
+}
+
+fn write_turns(out: &mut String, turns: &str, latencies: &str) -> Result<(), serde_json::Error> {
+    if latencies == "[]" {
+        out.push_str(turns);
+        return Ok(());
+    }
+    let mut turns: Vec<Map<String, Value>> = serde_json::from_str(turns)?;
+    let latencies: Vec<Option<f64>> = serde_json::from_str(latencies)?;
+    for (turn, latency) in turns.iter_mut().zip(latencies) {
+        if let Some(latency) = latency {
+            turn.insert("latency".to_owned(), latency.into());
+        }
+    }
+    out.push_str(&serde_json::to_string(&turns)?);
+    Ok(())
+}
+
+/// Reads an ISO 8601 date and time with its zone.
+pub fn parse_instant(text: &str) -> Option<Timestamp> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(Timestamp::from_utc)
+}
+
+/// Writes an instant in UTC with a `Z`.
+pub fn format_instant(at: Timestamp) -> String {
+    at.utc().format(&Rfc3339).unwrap_or_else(|_| at.iso())
+}
+
+fn json(value: &impl Serialize) -> Result<String, String> {
+    serde_json::to_string(value).map_err(|e| e.to_string())
+}
+
+/// A text that may be missing or null, which is then empty.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A date and time that may be missing, null or empty; brought to UTC.
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => match parse_instant(&text) {
+            Some(at) => Ok(Some(format_instant(at))),
+            None => Err(serde::de::Error::custom(format!("`{text}` is not an ISO 8601 date and time"))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"{"id":"CA1","started_at":"2026-05-01T12:00:00+02:00","channel":"VOICE-SIP","in_progress":false,
+        "variant_id":null,"handoff":true,"handoff_reason":"billing","handoff_destination":"desk",
+        "metrics":{"CALL_COMPLETED":"yes","HANDOFF_REASON":"billing","N":3,"TWICE":["a","b"],"ONE":["a"],"NONE":null},
+        "state":{"k":1},"turns":[{"user_input":"hi","latency":0.5,"agent_response":null,
+        "agent_response_datetime":"2026-05-01T10:00:01.250Z"},{"is_silence":true}]}"#;
+
+    fn answer(metrics: Metrics, transcript: bool, latencies: bool) -> Value {
+        let document = Document::parse(FULL.as_bytes()).unwrap();
+        let stored = Stored {
+            id: document.id,
+            started_at: document.started_at,
+            document: document.always,
+            handoff_reason: document.handoff_reason,
+            handoff_destination: document.handoff_destination,
+            metrics: document.metrics,
+            turns: document.turns,
+            latencies: if latencies { document.latencies } else { "[]".to_owned() },
+        };
+        let (workspace, agent) = (WorkspaceId::parse("ws-1").unwrap(), AgentId::parse("PROJECT-1").unwrap());
+        let mut out = String::new();
+        write(&mut out, &stored, &workspace, &agent, &Configuration { metrics, transcript }).unwrap();
+        serde_json::from_str(&out).unwrap()
+    }
+
+    #[test]
+    fn brought_into_the_contracts_form() {
+        let all = answer(Metrics::All, true, false);
+        assert_eq!(all["started_at"], "2026-05-01T10:00:00Z");
+        assert_eq!(all["variant_id"], "");
+        assert_eq!(all["account_id"], "ws-1");
+        assert_eq!((&all["num_turns"], &all["num_silences"]), (&2.into(), &1.into()));
+        assert_eq!(all["metrics"]["N"], "3");
+        assert_eq!(all["metrics"]["ONE"], "a");
+        assert_eq!(all["metrics"]["TWICE"], serde_json::json!(["a", "b"]));
+        assert_eq!(all["metrics"].get("NONE"), None);
+        assert_eq!(all["turns"][0]["agent_response"], "");
+        assert_eq!(all["turns"][0]["agent_response_datetime"], "2026-05-01T10:00:01.25Z");
+        assert_eq!(all["turns"][0].get("latency"), None);
+    }
+
+    #[test]
+    fn configuration_decides() {
+        let nothing = answer(Metrics::Only([].into()), false, true);
+        assert_eq!(nothing["metrics"], serde_json::json!({}));
+        assert_eq!(nothing["turns"], serde_json::json!([]));
+        assert_eq!((&nothing["num_turns"], &nothing["handoff"]), (&2.into(), &true.into()));
+        assert_eq!((&nothing["handoff_reason"], &nothing["handoff_destination"]), (&"".into(), &"".into()));
+
+        let reason = answer(Metrics::Only(["HANDOFF_REASON".to_owned()].into()), false, false);
+        assert_eq!(reason["metrics"], serde_json::json!({ "HANDOFF_REASON": "billing" }));
+        assert_eq!((&reason["handoff_reason"], &reason["handoff_destination"]), (&"billing".into(), &"".into()));
+
+        let to = answer(Metrics::Only(["HANDOFF_TO".to_owned()].into()), true, true);
+        assert_eq!((&to["handoff_reason"], &to["handoff_destination"]), (&"".into(), &"desk".into()));
+        assert_eq!(to["turns"][0]["latency"], 0.5);
+        assert_eq!(to["turns"][1].get("latency"), None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (json, reason) in [
+            ("", "EOF"),
+            ("[]", "expected"),
+            (r#"{"id":"a"}"#, "started_at"),
+            (r#"{"id":"","started_at":"2026-05-01T10:00:00Z"}"#, "`id`"),
+            (r#"{"id":"é","started_at":"2026-05-01T10:00:00Z"}"#, "`id`"),
+            (r#"{"id":"a","started_at":"yesterday"}"#, "yesterday"),
+            (r#"{"id":"a","started_at":"2026-05-01T10:00:00Z","metrics":{"X":{}}}"#, "`X`"),
+            (r#"{"id":"a","started_at":"2026-05-01T10:00:00Z","channel":"a\u0000"}"#, "NUL"),
+        ] {
+            let error = Document::parse(json.as_bytes()).unwrap_err();
+            assert!(error.contains(reason), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn channel_families() {
+        for (channel, expected) in [("VOICE-SIP", "voice"), ("voice", "voice"), ("WEBCHAT", "chat"), ("SMS", "sms")] {
+            assert_eq!(family(channel), expected);
+        }
+    }
+}

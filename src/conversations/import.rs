@@ -1,0 +1,108 @@
+//! Bringing conversations in from JSON Lines. Each line is one conversation; a bad one is reported and passed over.
+//! Importing a file again, or the rest of one after an interruption, doubles nothing.
+
+use super::document::Document;
+use super::store;
+use crate::error::Error;
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::state::App;
+use std::collections::HashSet;
+use std::io::BufRead;
+
+/// Lines that are written in one transaction.
+const BATCH: usize = 500;
+
+/// What became of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Imported {
+    pub imported: u64,
+    pub rejected: u64,
+}
+
+/// Writes conversations and remembers which metric names it has noted already.
+pub struct Importer<'a> {
+    app: &'a App,
+    workspace: &'a WorkspaceId,
+    agent: &'a AgentId,
+    noted: HashSet<String>,
+    batch: Vec<Document>,
+}
+
+impl<'a> Importer<'a> {
+    /// Ready to bring conversations to this agent.
+    pub fn new(app: &'a App, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Self {
+        Self { app, workspace, agent, noted: HashSet::new(), batch: Vec::with_capacity(BATCH) }
+    }
+
+    /// Takes one conversation, and writes a batch where it is full.
+    pub async fn push(&mut self, document: Document) -> Result<(), Error> {
+        self.batch.push(document);
+        if self.batch.len() == BATCH { self.flush().await } else { Ok(()) }
+    }
+
+    /// Writes what has been taken, in one transaction.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let now = self.app.clock.now();
+        let mut tx = self.app.db.begin().await?;
+        for document in &self.batch {
+            store::upsert(&mut tx, self.workspace, self.agent, document, now).await?;
+            for name in &document.metric_names {
+                if self.noted.insert(name.clone()) {
+                    store::insert_metric_name(&mut tx, self.workspace, self.agent, name).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        self.batch.clear();
+        Ok(())
+    }
+}
+
+/// Imports a file. `progress` hears how many bytes each line had; `rejected` hears the number and the reason of each
+/// bad line, counted from 1.
+pub async fn import(
+    app: &App,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    mut lines: impl BufRead,
+    mut progress: impl FnMut(u64),
+    mut rejected: impl FnMut(u64, &str),
+) -> Result<Imported, ImportError> {
+    let mut importer = Importer::new(app, workspace, agent);
+    let mut done = Imported::default();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let length = lines.read_until(b'\n', &mut line)?;
+        if length == 0 {
+            break;
+        }
+        progress(length as u64);
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match Document::parse(&line) {
+            Ok(document) => {
+                importer.push(document).await?;
+                done.imported += 1;
+            }
+            Err(reason) => {
+                rejected(number, &reason);
+                done.rejected += 1;
+            }
+        }
+    }
+    importer.flush().await?;
+    Ok(done)
+}
+
+/// Why an import stopped; what was imported before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file could not be read on.
+    #[error("the file could not be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// The database failed.
+    #[error("{0}")]
+    Write(#[from] Error),
+}

@@ -1,0 +1,217 @@
+//! What a list of conversations can be asked for: the contract's parameters, parsed. What does not parse, is out of
+//! range or contradicts another is refused by name.
+
+use super::cursor::Cursor;
+use super::document::{family, parse_instant};
+use crate::time::Timestamp;
+use crate::wire::ApiError;
+use axum::http::StatusCode;
+
+/// Most channels that one call filters by.
+pub const MAX_CHANNELS: usize = 8;
+/// Most conversations on a page, and how many where none is asked for.
+const MAX_LIMIT: u32 = 1_000;
+const MAX_TEXT: usize = 200;
+
+/// A list, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuery {
+    pub limit: u32,
+    pub offset: u32,
+    pub cursor: Option<Cursor>,
+    /// Inclusive.
+    pub start: Timestamp,
+    /// Exclusive.
+    pub end: Timestamp,
+    pub environment: String,
+    pub in_progress: Option<bool>,
+    pub channels: Vec<String>,
+    pub variant_id: Option<String>,
+    pub variant_name: Option<String>,
+    pub include_latency: bool,
+}
+
+/// A channel that a caller filters by, as it is stored and as a family: `voice` finds every VOICE-….
+pub fn channel_forms(channel: &str) -> (String, String) {
+    (channel.to_uppercase(), if family(channel) == channel.to_lowercase() { family(channel) } else { String::new() })
+}
+
+impl ListQuery {
+    /// Parses the query string; parameters that the contract does not know are ignored.
+    pub fn parse(query: &str) -> Result<Self, ApiError> {
+        let given = Given::read(query)?;
+        if let Some(mode) = given.one_of("query_type", &["transcript", "semantic"])? {
+            return Err(not_yet(&format!("query_type={mode}")));
+        }
+        if given.one_of("sample", &["random"])?.is_some() {
+            return Err(not_yet("sample=random"));
+        }
+        let start = given.instant("start_time")?.unwrap_or(Timestamp(i64::MIN));
+        let end = given.instant("end_time")?.unwrap_or(Timestamp(i64::MAX));
+        if start > end {
+            let text = given.one("start_time")?.unwrap_or_default();
+            return Err(ApiError::parameter("start_time", text, "a time not after `end_time`"));
+        }
+        let (variant_id, variant_name) = (given.text("variant_id")?, given.text("variant_name")?);
+        if let (Some(_), Some(name)) = (&variant_id, &variant_name) {
+            return Err(ApiError::parameter("variant_name", name, "only without `variant_id`"));
+        }
+        let cursor = match given.one("cursor")?.filter(|text| !text.is_empty()) {
+            Some(text) => Some(Cursor::decode(text).ok_or_else(|| {
+                ApiError::parameter("cursor", text, "the `cursor` of an earlier answer, unchanged")
+            })?),
+            None => None,
+        };
+        let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
+        Ok(Self {
+            limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(MAX_LIMIT),
+            // The cursor wins where both are sent.
+            offset: given.number("offset", 0, u32::MAX)?.filter(|_| cursor.is_none()).unwrap_or(0),
+            cursor,
+            start,
+            end,
+            environment: environment.to_owned(),
+            in_progress: given.flag("in_progress")?,
+            channels: given.channels()?,
+            variant_id,
+            variant_name,
+            include_latency: given.flag("include_latency")?.unwrap_or(false),
+        })
+    }
+}
+
+/// Whether the single-conversation call asks for latencies.
+pub fn include_latency(query: &str) -> Result<bool, ApiError> {
+    Ok(Given::read(query)?.flag("include_latency")?.unwrap_or(false))
+}
+
+fn not_yet(what: &str) -> ApiError {
+    let message = format!("`{what}` is not implemented by this server yet. Leave it out.");
+    ApiError::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message)
+}
+
+/// The parameters as they were given.
+struct Given(Vec<(String, String)>);
+
+impl Given {
+    fn read(query: &str) -> Result<Self, ApiError> {
+        serde_html_form::from_str(query).map(Self).map_err(|_| {
+            let message = "The query string is not well-formed.";
+            ApiError::new(StatusCode::BAD_REQUEST, "GET_CONVERSATIONS_FILTER_PARSE_ERROR", message)
+        })
+    }
+
+    /// The value of a parameter that may be given once.
+    fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(second)) => Err(ApiError::parameter(name, second, "one value, not several")),
+        }
+    }
+
+    fn one_of(&self, name: &str, accepted: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
+        let Some(value) = self.one(name)? else { return Ok(None) };
+        let known = accepted.iter().find(|a| **a == value).copied();
+        let list = || accepted.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(" or ");
+        known.map(Some).ok_or_else(|| ApiError::parameter(name, value, &list()))
+    }
+
+    fn number(&self, name: &str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
+        let Some(value) = self.one(name)? else { return Ok(None) };
+        let number = value.parse().ok().filter(|n| (min..=max).contains(n));
+        number.map(Some).ok_or_else(|| ApiError::parameter(name, value, &format!("a whole number from {min} to {max}")))
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        match self.one(name)? {
+            None => Ok(None),
+            Some("true" | "True") => Ok(Some(true)),
+            Some("false" | "False") => Ok(Some(false)),
+            Some(other) => Err(ApiError::parameter(name, other, "`true` or `false`")),
+        }
+    }
+
+    fn instant(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(value) = self.one(name)? else { return Ok(None) };
+        // A `+` before the zone that was not percent-encoded has become a space.
+        let instant = parse_instant(&value.replace(' ', "+"));
+        let accepted = "an ISO 8601 date and time with its zone, such as `2021-07-01T14:15:00.000Z`";
+        instant.map(Some).ok_or_else(|| ApiError::parameter(name, value, accepted))
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.one(name)?.filter(|value| !value.is_empty()) {
+            Some(value) if value.len() > MAX_TEXT || value.contains('\0') => {
+                Err(ApiError::parameter(name, value, &format!("at most {MAX_TEXT} bytes of text")))
+            }
+            value => Ok(value.map(str::to_owned)),
+        }
+    }
+
+    fn channels(&self) -> Result<Vec<String>, ApiError> {
+        let given = self.0.iter().filter(|(name, _)| name == "channel").map(|(_, value)| value);
+        let mut channels: Vec<String> = given.filter(|value| !value.is_empty()).cloned().collect();
+        channels.sort_unstable();
+        channels.dedup();
+        if let Some(wrong) = channels.iter().find(|c| c.len() > MAX_TEXT || c.contains('\0')) {
+            return Err(ApiError::parameter("channel", wrong, "a channel's name"));
+        }
+        match channels.get(MAX_CHANNELS) {
+            Some(ninth) => Err(ApiError::parameter("channel", ninth, &format!("at most {MAX_CHANNELS} channels"))),
+            None => Ok(channels),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_the_contracts() {
+        let query = ListQuery::parse("").unwrap();
+        assert_eq!((query.limit, query.offset, query.environment.as_str()), (1_000, 0, "live"));
+        assert_eq!((query.in_progress, query.cursor, query.include_latency), (None, None, false));
+        assert_eq!(ListQuery::parse("unknown=1&unknown=2"), ListQuery::parse(""));
+    }
+
+    #[test]
+    fn everything_at_once() {
+        let cursor = Cursor { started_at: Timestamp(5), id: "x".to_owned() };
+        let text = format!(
+            "limit=10&offset=7&cursor={}&start_time=2021-07-01T14:15:00.000Z&end_time=2021-07-01T16:35:00+00:00\
+             &client_env=sandbox&in_progress=false&channel=voice&channel=WEBCHAT&variant_name=a%20b",
+            cursor.encode()
+        );
+        let query = ListQuery::parse(&text).unwrap();
+        assert_eq!((query.limit, query.offset), (10, 0), "the cursor wins over the offset");
+        assert_eq!(query.cursor, Some(cursor));
+        assert_eq!((query.end.0 - query.start.0) / 60_000_000, 140);
+        assert_eq!(query.channels, ["WEBCHAT", "voice"]);
+        assert_eq!(query.variant_name.as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn refused_by_name() {
+        for (text, name) in [
+            ("limit=0", "limit"),
+            ("limit=1001", "limit"),
+            ("limit=x", "limit"),
+            ("limit=1&limit=2", "limit"),
+            ("offset=-1", "offset"),
+            ("cursor=%00", "cursor"),
+            ("start_time=today", "start_time"),
+            ("start_time=2021-07-02T00:00:00Z&end_time=2021-07-01T00:00:00Z", "start_time"),
+            ("client_env=prod", "client_env"),
+            ("in_progress=maybe", "in_progress"),
+            ("variant_id=a&variant_name=b", "variant_name"),
+            ("query_type=psychic", "query_type"),
+            ("channel=1&channel=2&channel=3&channel=4&channel=5&channel=6&channel=7&channel=8&channel=9", "channel"),
+        ] {
+            let error = ListQuery::parse(text).unwrap_err();
+            assert_eq!(error.status, 400, "{text}");
+            assert!(error.message.contains(&format!("`{name}`")), "{text}: {}", error.message);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The one error type of pages and server functions: what went wrong, in words for people and as an HTTP status.
+//! It can come back in a page's address (`?__err=`), where anyone may write it: its texts are all our own, chosen
+//! by variant, and none holds a secret or what a database said.
+
+use leptos::server_fn::codec::JsonEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use serde::{Deserialize, Serialize};
+
+/// Why something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Error {
+    /// 401: nobody is signed in.
+    #[error("Please sign in and try again.")]
+    SignedOut,
+    /// 401: no such account, or another password.
+    #[error("That e-mail and password do not match. Check both and try again.")]
+    WrongCredentials,
+    /// 403: signed in, but not as an admin of this workspace.
+    #[error("Only an admin of this workspace can do this. Ask one of them.")]
+    AdminsOnly,
+    /// 403: the request came from another site.
+    #[error("This request did not come from this site, so it was refused. Reload the page and try again.")]
+    WrongOrigin,
+    /// 404: it does not exist, or the person asking may not know that it does.
+    #[error("This does not exist, or no longer does. Someone may have deleted it in the meantime.")]
+    NotFound,
+    /// 409: the last admin would be gone.
+    #[error("This is the workspace's last admin. Make somebody else an admin first.")]
+    LastAdmin,
+    /// 409: the value was never kept, or was destroyed.
+    #[error("This key was shown once, when it was created, and cannot be copied any more. Create a new key instead.")]
+    NotCopyable,
+    /// 409: sealed under a master key that this server does not have.
+    #[error("This key is sealed under another master key. Ask whoever runs this server to start it with that one.")]
+    OtherMasterKey,
+    /// 410: used, expired or replaced.
+    #[error("This link is no longer valid. Ask an admin of the workspace for a new one.")]
+    LinkSpent,
+    /// 422: the fields named need another value.
+    #[error("{}", .0.iter().map(|p| p.message()).collect::<Vec<_>>().join(" "))]
+    Invalid(Vec<Problem>),
+    /// 429: too many attempts to sign in.
+    #[error("Too many attempts. Wait {} and try again.", minutes(*.retry_after_seconds))]
+    TooManyAttempts {
+        /// Seconds until the next attempt is heard.
+        retry_after_seconds: u32,
+    },
+    /// 400: not something our pages send.
+    #[error("The server did not understand this request. Reload the page and try again.")]
+    BadRequest,
+    /// The browser could not reach the server.
+    #[error("The server could not be reached. Check your connection and try again.")]
+    Unreachable,
+    /// 503: the database is busy or away.
+    #[error("The database is not available just now. Nothing was changed. Try again in a moment.")]
+    Unavailable,
+    /// 500: our fault.
+    #[error("Something went wrong on our side. Try again; if it stays so, tell whoever runs this server.")]
+    Internal,
+}
+
+/// What is wrong with one field of a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Problem {
+    NameMissing,
+    NameTooLong,
+    NameMismatch,
+    AgentsMissing,
+    AgentsUnknown,
+    PermissionsMissing,
+    ExpiryUnreadable,
+    ExpiryPast,
+    ExpiryTooFar,
+    EmailInvalid,
+    EmailTaken,
+    PasswordTooShort,
+    PasswordTooLong,
+    PasswordWrong,
+    TokenWrong,
+    SlugInvalid,
+    SlugTaken,
+    MetricsTooMany,
+    ConfirmationMissing,
+}
+
+impl Problem {
+    /// The name of the form field that it is about.
+    pub fn field(self) -> &'static str {
+        use Problem::*;
+        match self {
+            NameMissing | NameTooLong | NameMismatch => "name",
+            AgentsMissing | AgentsUnknown => "agents",
+            PermissionsMissing => "permissions",
+            ExpiryUnreadable | ExpiryPast | ExpiryTooFar => "expiry",
+            EmailInvalid | EmailTaken => "email",
+            PasswordTooShort | PasswordTooLong => "password",
+            PasswordWrong => "current_password",
+            TokenWrong => "token",
+            SlugInvalid | SlugTaken => "slug",
+            MetricsTooMany => "metrics",
+            ConfirmationMissing => "destroy",
+        }
+    }
+
+    /// What is wrong and what would be right, as one sentence.
+    pub fn message(self) -> &'static str {
+        use Problem::*;
+        match self {
+            NameMissing => "Enter a name.",
+            NameTooLong => "Use at most 100 characters for the name.",
+            NameMismatch => "That is not the key's name. Type it exactly as shown.",
+            AgentsMissing => "Choose at least one agent, or all agents.",
+            AgentsUnknown => "One of these agents no longer exists. Choose again.",
+            PermissionsMissing => "Choose at least one permission.",
+            ExpiryUnreadable => "Choose a date, for example 2027-02-24.",
+            ExpiryPast => "Choose a date in the future.",
+            ExpiryTooFar => "Choose a date at most 100 years ahead.",
+            EmailInvalid => "Enter an e-mail address, for example ada@example.com.",
+            EmailTaken => "This person is already a user of this workspace.",
+            PasswordTooShort => "Use at least 12 characters for the password.",
+            PasswordTooLong => "Use at most 256 characters for the password.",
+            PasswordWrong => "That is not your current password.",
+            TokenWrong => "That is not the set-up token. The server printed it when it started.",
+            SlugInvalid => "Use 1 to 40 lower-case letters, digits and hyphens, starting with a letter.",
+            SlugTaken => "This short name is taken. Choose another.",
+            MetricsTooMany => "Choose at most 200 metrics, or all metrics.",
+            ConfirmationMissing => "Tick the box to confirm.",
+        }
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(vec![problem])
+    }
+}
+
+impl Error {
+    /// The HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::SignedOut | Self::WrongCredentials => 401,
+            Self::AdminsOnly | Self::WrongOrigin => 403,
+            Self::NotFound => 404,
+            Self::LastAdmin | Self::NotCopyable | Self::OtherMasterKey => 409,
+            Self::LinkSpent => 410,
+            Self::Invalid(_) => 422,
+            Self::TooManyAttempts { .. } => 429,
+            Self::Internal => 500,
+            Self::Unreachable | Self::Unavailable => 503,
+        }
+    }
+
+    /// What is wrong with the field of this name, if anything is.
+    pub fn about(&self, field: &str) -> Option<&'static str> {
+        match self {
+            Self::Invalid(problems) => problems.iter().find(|p| p.field() == field).map(|p| p.message()),
+            _ => None,
+        }
+    }
+}
+
+impl FromServerFnError for Error {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(value: ServerFnErrorErr) -> Self {
+        match value {
+            ServerFnErrorErr::Request(_) => Self::Unreachable,
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
+                Self::BadRequest
+            }
+            _ => Self::Internal,
+        }
+    }
+}
+
+fn minutes(seconds: u32) -> String {
+    match seconds.div_ceil(60) {
+        0 | 1 => "a minute".to_owned(),
+        n => format!("{n} minutes"),
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl From<sqlx::Error> for Error {
+    /// The database's own words go to the log, never to a client.
+    fn from(error: sqlx::Error) -> Self {
+        tracing::error!(%error, "database call failed");
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Self::Unavailable,
+            _ => Self::Internal,
+        }
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl axum::response::IntoResponse for Error {
+    fn into_response(self) -> axum::response::Response {
+        let status = axum::http::StatusCode::from_u16(self.status()).unwrap_or_default();
+        (status, self.to_string()).into_response()
+    }
+}

@@ -1,0 +1,112 @@
+//! The decision itself, without database and HTTP: what is known of a key, what is asked, yes or why not.
+
+use crate::api_keys::{Permission, Permissions, Status};
+use crate::id::{AgentId, WorkspaceId};
+use crate::time::Timestamp;
+
+/// What is known of the key that was presented.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub workspace: &'a WorkspaceId,
+    pub permissions: &'a Permissions,
+    pub expires_at: Timestamp,
+    /// Whether its scope is all agents, or holds the one that is asked for.
+    pub covers_asked_agent: bool,
+}
+
+/// What is asked of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The workspace named in the call; `None` where there is none of that name.
+    pub workspace: Option<&'a WorkspaceId>,
+    /// The agent named in the call; `None` where that workspace has none of that name.
+    pub agent: Option<&'a AgentId>,
+    pub permission: Permission,
+    pub now: Timestamp,
+}
+
+/// Why a key may not make a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// From the very second of its expiry.
+    Expired,
+    /// The call names another workspace, which may or may not exist.
+    OtherWorkspace,
+    /// The key was not given this.
+    LacksPermission(Permission),
+    /// The key has chosen agents, and this, which may or may not exist, is none of them.
+    AgentNotCovered,
+    /// The key covers all agents, and there is none of that name.
+    NoSuchAgent,
+}
+
+/// Decides. The first thing that is wrong is the answer.
+pub fn decide(known: &Known<'_>, asked: &Asked<'_>) -> Result<(), Refusal> {
+    if Status::of(known.expires_at, asked.now) == Status::Expired {
+        return Err(Refusal::Expired);
+    }
+    if asked.workspace != Some(known.workspace) {
+        return Err(Refusal::OtherWorkspace);
+    }
+    if !known.permissions.contain(asked.permission) {
+        return Err(Refusal::LacksPermission(asked.permission));
+    }
+    if !known.covers_asked_agent {
+        return Err(Refusal::AgentNotCovered);
+    }
+    match asked.agent {
+        Some(_) => Ok(()),
+        None => Err(Refusal::NoSuchAgent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every combination of permission, scope, expiry and workspace.
+    #[test]
+    fn the_whole_table() {
+        let (own, other) = (WorkspaceId::parse("ws-own").unwrap(), WorkspaceId::parse("ws-other").unwrap());
+        let agent = AgentId::parse("PROJECT-A").unwrap();
+        let now = Timestamp::from_seconds(1_000);
+        let mut yes = 0;
+        let mut cases = 0;
+        for held in 1..8_u8 {
+            let ids = Permission::ALL.iter().enumerate().filter(|(n, _)| held & (1 << n) != 0).map(|(_, p)| p.id());
+            let permissions = Permissions::parse(ids).unwrap();
+            for permission in Permission::ALL {
+                for seconds_left in [-1, 0, 1] {
+                    for workspace in [None, Some(&own), Some(&other)] {
+                        for agent in [None, Some(&agent)] {
+                            for covers_asked_agent in [false, true] {
+                                let expires_at = now.plus_seconds(seconds_left);
+                                let known =
+                                    Known { workspace: &own, permissions: &permissions, expires_at, covers_asked_agent };
+                                let decided = decide(&known, &Asked { workspace, agent, permission, now });
+                                let expected = if seconds_left <= 0 {
+                                    Err(Refusal::Expired)
+                                } else if workspace != Some(&own) {
+                                    Err(Refusal::OtherWorkspace)
+                                } else if !permissions.contain(permission) {
+                                    Err(Refusal::LacksPermission(permission))
+                                } else if !covers_asked_agent {
+                                    Err(Refusal::AgentNotCovered)
+                                } else if agent.is_none() {
+                                    Err(Refusal::NoSuchAgent)
+                                } else {
+                                    Ok(())
+                                };
+                                assert_eq!(decided, expected, "{known:?} {workspace:?} {agent:?} {permission:?}");
+                                cases += 1;
+                                yes += usize::from(decided.is_ok());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        // Of 7 sets of permissions, each permission is in 4; one expiry, workspace, agent and scope of the rest fits.
+        assert_eq!((cases, yes), (7 * 3 * 3 * 3 * 2 * 2, 3 * 4));
+    }
+}

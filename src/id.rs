@@ -1,0 +1,66 @@
+//! Newtypes for every kind of id, so that one cannot be passed for another. Ids are text: a prefix that names the
+//! kind, then random characters. They are no secrets and give no access.
+
+#[cfg(feature = "ssr")]
+mod generate;
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Longest id or slug that is looked up at all, in bytes.
+const MAX_LEN: usize = 64;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "ssr", derive(sqlx::Type), sqlx(transparent))]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads an id that someone sent; `None` where it cannot be one.
+            pub fn parse(text: &str) -> Option<Self> {
+                is_id(text).then(|| Self(text.to_owned()))
+            }
+
+            /// The id as it is stored and shown.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = &'static str;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                if is_id(&text) { Ok(Self(text)) } else { Err("not an id") }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A workspace, the API's `account_id`: `ws-fd112d8f`.
+    WorkspaceId;
+    /// An agent, the API's `project_id`: `PROJECT-58RP822I`.
+    AgentId;
+    /// An API key's id, not its value: `key-…`.
+    ApiKeyId;
+    /// A person: `user-…`.
+    UserId;
+    /// An invitation to a workspace: `inv-…`.
+    InvitationId;
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= MAX_LEN
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}

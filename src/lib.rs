@@ -1,0 +1,59 @@
+//! API keys for the conversation data of voice agents: the dashboard in which admins make them, and the APIs
+//! that they open. `docs/architecture.md` is the way in.
+//!
+//! Modules without `cfg` are compiled for browser and server, the others for the server only.
+#![recursion_limit = "256"]
+
+/// The document shell and every page's route.
+pub mod app;
+/// The one error type of pages and server functions.
+pub mod error;
+/// Newtypes for every kind of id.
+pub mod id;
+/// Instants, and how they are shown.
+pub mod time;
+/// Buttons, fields, dialogs, pickers, toasts: nothing here knows the domain.
+pub mod ui;
+
+/// The agents of a workspace.
+pub mod agents;
+/// API keys: what they are, and one file for each thing that is done with them.
+pub mod api_keys;
+/// Which metrics and transcripts each agent lets through.
+pub mod configuration;
+/// Signing in and out, setting up, and who is asking.
+pub mod sessions;
+/// The people of a workspace: roles and invitations.
+pub mod users;
+/// Workspaces, and the frame around their pages.
+pub mod workspaces;
+
+/// Who did what, when, from where.
+#[cfg(feature = "ssr")]
+pub mod audit;
+/// The command line.
+#[cfg(feature = "ssr")]
+pub mod cli;
+/// The Conversations API and the conversations behind it.
+#[cfg(feature = "ssr")]
+pub mod conversations;
+/// A believable workspace to look around in.
+#[cfg(feature = "ssr")]
+pub mod demo;
+/// The one decision: may this key make this call?
+#[cfg(feature = "ssr")]
+pub mod gate;
+/// Settings, database, router: everything around the features.
+#[cfg(feature = "ssr")]
+pub mod server;
+/// What all APIs behind the keys answer alike: the error envelope and the correlation id.
+#[cfg(feature = "ssr")]
+pub mod wire;
+
+/// Wakes the server-rendered page up in the browser.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+}

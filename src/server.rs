@@ -1,0 +1,32 @@
+//! What stands around the features: settings, database, the router with every route, and the layers that every
+//! request passes. [`build`] is shared by the command line and the tests.
+
+/// The clock, passed in so that tests know every second.
+pub mod clock;
+/// SQLite or PostgreSQL behind one type.
+pub mod db;
+/// Where a request comes from.
+pub mod client_address;
+/// Plain form posts without JavaScript: what was typed survives a refusal.
+pub mod form_drafts;
+/// The security headers.
+pub mod headers;
+/// One Origin check for every unsafe method.
+pub mod origin_check;
+/// Randomness, passed in so that tests know every id.
+pub mod randomness;
+/// Every route on one page.
+pub mod router;
+/// Start, serve, stop.
+pub mod serve;
+/// What a failed server function answers.
+pub mod server_functions;
+/// Flags, environment variables and the settings file.
+pub mod settings;
+/// The HTML document around every page.
+pub mod shell;
+/// What every handler needs.
+pub mod state;
+
+pub use router::build;
+pub use state::{App, AppState};

@@ -1,0 +1,114 @@
+//! Every route on one page: the APIs behind the keys, and the dashboard with its server functions.
+
+use super::form_drafts::{self, MAX_FORM};
+use super::shell::shell;
+use super::state::{App, AppState};
+use super::{client_address, headers, origin_check, server_functions};
+use crate::conversations::routes as conversations;
+use crate::sessions::store::Sessions;
+use crate::ui::field::Draft;
+use crate::wire::{self, ApiError};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_sessions::SessionManagerLayer;
+use tower_sessions::cookie::SameSite;
+
+/// How long any request may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Most bytes of a body sent to the APIs.
+const MAX_API_BODY: usize = 1024 * 1024;
+
+/// The whole server.
+pub fn build(state: AppState) -> Router {
+    let app = state.app.clone();
+    apis(state.clone())
+        .merge(dashboard(state))
+        .layer(from_fn_with_state(app.clone(), headers::set))
+        .layer(from_fn_with_state(app, client_address::determine))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+}
+
+/// What the keys open.
+fn apis(state: AppState) -> Router {
+    let v3 = Router::new()
+        .route("/{account_id}/{project_id}/conversations", get(conversations::list))
+        .route("/{account_id}/{project_id}/conversations/{id}", get(conversations::find));
+    let retired = || {
+        Router::new()
+            .route("/{account_id}/{project_id}/conversations", get(conversations::retired))
+            .route("/{account_id}/{project_id}/conversations/{id}", get(conversations::retired))
+    };
+    Router::new()
+        .nest("/v3", version(v3))
+        .nest("/v2", version(retired()))
+        .nest("/v1", version(retired()))
+        .with_state(state)
+}
+
+/// One version of the APIs: whatever goes wrong below its path is answered in the APIs' envelope.
+fn version(routes: Router<AppState>) -> Router<AppState> {
+    routes
+        .fallback(|| async { ApiError::unknown_path() })
+        .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
+        .layer(RequestBodyLimitLayer::new(MAX_API_BODY))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn(wire::envelope))
+}
+
+/// The pages and their server functions.
+fn dashboard(state: AppState) -> Router {
+    let app = state.app.clone();
+    let context = {
+        let app = app.clone();
+        move || provide(&app)
+    };
+    Router::new()
+        .route("/api/{*function}", post(run_server_function))
+        .leptos_routes_with_context(&state, generate_route_list(crate::app::App), context.clone(), {
+            let options = state.leptos.clone();
+            move || shell(options.clone())
+        })
+        .fallback(file_and_error_handler_with_context::<AppState, _>(context, shell))
+        .layer(from_fn(form_drafts::keep))
+        .layer(sessions(&app))
+        .layer(from_fn_with_state(app, origin_check::check))
+        .layer(from_fn(server_functions::status))
+        .layer(RequestBodyLimitLayer::new(MAX_FORM))
+        .layer(CatchPanicLayer::new())
+        .with_state(state)
+}
+
+async fn run_server_function(
+    axum::extract::State(app): axum::extract::State<Arc<App>>,
+    request: axum::extract::Request,
+) -> impl axum::response::IntoResponse {
+    leptos_axum::handle_server_fns_with_context(move || provide(&app), request).await
+}
+
+/// What pages and server functions find in their context.
+fn provide(app: &Arc<App>) {
+    provide_context(app.clone());
+    let draft = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Draft>().cloned());
+    provide_context(draft.unwrap_or_default());
+}
+
+/// The session cookie: for this host alone and over HTTPS only, where the address is not plain HTTP on loopback.
+fn sessions(app: &Arc<App>) -> SessionManagerLayer<Sessions> {
+    let name = if app.secure_cookies { "__Host-agent-studio" } else { "agent-studio" };
+    SessionManagerLayer::new(Sessions(app.clone()))
+        .with_name(name)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_secure(app.secure_cookies)
+        .with_path("/")
+}

@@ -1,0 +1,138 @@
+//! Start, serve, stop.
+
+use super::settings::{LogFormat, Settings};
+use super::state::{App, AppState};
+use crate::{api_keys, sessions, users};
+use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How often what has expired is removed.
+const HOUSEKEEPING: Duration = Duration::from_secs(600);
+/// How long a stop waits for requests under way.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Serves until it is told to stop. The error is one sentence.
+pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
+    let _lock = lock(settings)?;
+    let address = settings.listen();
+    let listener =
+        TcpListener::bind(address).await.map_err(|e| format!("{address} (--listen) cannot be listened on: {e}"))?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    greet(&app, address).await?;
+
+    let leptos = leptos_options(settings, address);
+    if !leptos.site_root.is_empty() && !PathBuf::from(&*leptos.site_root).is_dir() {
+        tracing::warn!(site_dir = %leptos.site_root, "the pages' scripts and styles are missing (--site-dir)");
+    }
+    let router = super::build(AppState { app: app.clone(), leptos });
+    let housekeeping = tokio::spawn(keep_house(app.clone()));
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            asked_to_stop().await;
+            tracing::info!("stopping");
+            let _ = stopping.send(());
+        });
+    let too_long = async {
+        let _ = stopped.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        done = server => done.map_err(|e| format!("the server failed: {e}"))?,
+        () = too_long => tracing::warn!("stopped with requests still under way"),
+    }
+    housekeeping.abort();
+    app.db.close().await;
+    Ok(())
+}
+
+/// SQLite belongs to one server: a second on the same directory would not see what the first keeps in memory.
+fn lock(settings: &Settings) -> Result<Option<File>, String> {
+    if !settings.is_sqlite() {
+        return Ok(None);
+    }
+    let path = settings.data_dir().join("server.lock");
+    let file = File::create(&path).map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(_) => Err(format!(
+            "another server is running on the data directory {} (--data-dir); only with PostgreSQL can several share.",
+            settings.data_dir().display()
+        )),
+    }
+}
+
+/// Says where the server is, and how to begin where it has no users.
+async fn greet(app: &App, address: SocketAddr) -> Result<(), String> {
+    let url = app.public_origin.clone().unwrap_or_else(|| format!("http://{address}"));
+    tracing::info!(%url, %address, "listening");
+    eprintln!("Agent Studio is at {url}");
+    if !users::store::any(&app.db).await.map_err(|e| e.to_string())? {
+        eprintln!("There are no users yet. Set up at {url}/set-up with the token {}", app.master_key.set_up_token());
+    }
+    let foreign = api_keys::store::foreign_seals(&app.db, app.master_key.id()).await.map_err(|e| e.to_string())?;
+    if foreign > 0 {
+        tracing::warn!(keys = foreign, "these keys are sealed under another master key and cannot be copied");
+    }
+    Ok(())
+}
+
+/// Where Leptos finds the pages' files: set here rather than by its own environment variables, so that the program runs
+/// from any folder.
+pub fn leptos_options(settings: &Settings, address: SocketAddr) -> LeptosOptions {
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from)).unwrap_or_default();
+    let site = settings.site_dir.clone().unwrap_or_else(|| {
+        let candidates = [beside.join("site"), beside.join("../site"), PathBuf::from("target/site")];
+        candidates.into_iter().find(|dir| dir.is_dir()).unwrap_or_else(|| beside.join("site"))
+    });
+    let watched = std::env::var_os("LEPTOS_WATCH").is_some();
+    LeptosOptions::builder()
+        .output_name("agent-studio")
+        .site_root(site.to_string_lossy().into_owned())
+        .site_pkg_dir("pkg")
+        .site_addr(address)
+        .reload_port(3001_u32)
+        .reload_ws_protocol(ReloadWSProtocol::WS)
+        .env(if watched { Env::DEV } else { Env::PROD })
+        .hash_files(beside.join("hash.txt").is_file())
+        .build()
+}
+
+async fn keep_house(app: Arc<App>) {
+    let mut rounds = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        rounds.tick().await;
+        // A failure is logged where it happens; the next round tries again.
+        let _ = sessions::store::delete_expired(&app).await;
+        let _ = sessions::throttle::forget_old(&app).await;
+    }
+}
+
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => {
+            let _ = interrupt.await;
+        }
+    }
+}
+
+/// Begins to write the log, to standard error.
+pub fn start_log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,agent_studio=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

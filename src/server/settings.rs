@@ -1,0 +1,252 @@
+//! Flags, environment variables and the settings file, in that order of strength.
+
+use super::clock::Clock;
+use super::db::Db;
+use super::randomness::Random;
+use super::state::App;
+use crate::api_keys::secret::MasterKey;
+use crate::users::password::Passwords;
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use std::fs;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Everything that can be set. Each has a flag and an environment variable, and stands under the flag's name, with
+/// underscores, in the settings file.
+#[derive(Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Settings file, in TOML: `listen = "0.0.0.0:3000"`
+    #[arg(long, env = "AGENT_STUDIO_CONFIG", global = true, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Where SQLite's database and the master key's file are [default: ./data]
+    #[arg(long, env = "AGENT_STUDIO_DATA_DIR", global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// PostgreSQL instead of SQLite: postgres://user:password@host/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Seals key values that can be copied later: 32 bytes in base64; required with PostgreSQL, else made at first start
+    #[arg(long, env = "AGENT_STUDIO_MASTER_KEY", hide_env_values = true, global = true, value_name = "BASE64")]
+    pub master_key: Option<String>,
+    /// Address to listen on [default: 127.0.0.1:3000]
+    #[arg(long, env = "AGENT_STUDIO_LISTEN", global = true, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Where people reach this server, if not at the address it listens on: https://keys.example.com
+    #[arg(long, env = "AGENT_STUDIO_PUBLIC_URL", global = true, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Take clients' addresses from the last entry of X-Forwarded-For, which a proxy in front must set
+    #[arg(long, env = "AGENT_STUDIO_BEHIND_PROXY", global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub behind_proxy: Option<bool>,
+    /// Folder of the pages' scripts and styles [default: `site` beside the program, as built]
+    #[arg(long, env = "AGENT_STUDIO_SITE_DIR", global = true, value_name = "DIR")]
+    pub site_dir: Option<PathBuf>,
+    /// How the log is written [default: text]
+    #[arg(long, env = "AGENT_STUDIO_LOG_FORMAT", global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// These settings, with the settings file's where neither flag nor environment says anything.
+    pub fn with_file(self) -> Result<Self, String> {
+        let Some(path) = &self.config else { return Ok(self) };
+        let text = fs::read_to_string(path).map_err(|e| format!("the settings file {}: {e}", path.display()))?;
+        let file: Self = toml::from_str(&text)
+            .map_err(|e| format!("the settings file {}: {}", path.display(), e.message().replace('\n', " ")))?;
+        Ok(Self {
+            config: self.config,
+            data_dir: self.data_dir.or(file.data_dir),
+            database_url: self.database_url.or(file.database_url),
+            master_key: self.master_key.or(file.master_key),
+            listen: self.listen.or(file.listen),
+            public_url: self.public_url.or(file.public_url),
+            behind_proxy: self.behind_proxy.or(file.behind_proxy),
+            site_dir: self.site_dir.or(file.site_dir),
+            log_format: self.log_format.or(file.log_format),
+        })
+    }
+
+    /// Where SQLite's database and the master key's file are.
+    pub fn data_dir(&self) -> &Path {
+        self.data_dir.as_deref().unwrap_or(Path::new("data"))
+    }
+
+    /// The address to listen on.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000))
+    }
+
+    /// Whether this server keeps its data in SQLite.
+    pub fn is_sqlite(&self) -> bool {
+        self.database_url.is_none()
+    }
+
+    /// Opens the database, finds the master key, and makes everything ready. The error is one sentence that names the
+    /// setting.
+    pub async fn open(&self) -> Result<App, String> {
+        let public_origin = self.public_url.as_deref().map(origin).transpose()?;
+        let master_key = self.find_master_key()?;
+        let db = self.open_database().await?;
+        let random = Random::System;
+        let passwords = Passwords::new(&random).map_err(|e| e.to_string())?;
+        let plain_loopback = match &public_origin {
+            Some(origin) => is_plain_loopback(origin),
+            None => self.listen().ip().is_loopback(),
+        };
+        Ok(App {
+            db,
+            clock: Clock::System,
+            random,
+            master_key,
+            passwords,
+            public_origin,
+            behind_proxy: self.behind_proxy.unwrap_or(false),
+            secure_cookies: !plain_loopback,
+        })
+    }
+
+    async fn open_database(&self) -> Result<Db, String> {
+        let Some(url) = &self.database_url else {
+            let path = self.data_dir().join("agent-studio.db");
+            make_private_dir(self.data_dir())?;
+            return Db::sqlite(&path).await.map_err(|e| format!("the database {} (--data-dir): {e}", path.display()));
+        };
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err("DATABASE_URL (--database-url) must begin with postgres://.".to_owned());
+        }
+        // The driver's words do not repeat the URL, which holds a password.
+        Db::postgres(url).await.map_err(|e| format!("PostgreSQL at DATABASE_URL (--database-url): {e}"))
+    }
+
+    fn find_master_key(&self) -> Result<MasterKey, String> {
+        if let Some(text) = &self.master_key {
+            return MasterKey::from_base64(text)
+                .ok_or_else(|| "AGENT_STUDIO_MASTER_KEY (--master-key) must be 32 bytes in base64.".to_owned());
+        }
+        if !self.is_sqlite() {
+            return Err("With PostgreSQL, AGENT_STUDIO_MASTER_KEY (--master-key) must be set to 32 random bytes in base64, \
+                        as `openssl rand -base64 32` prints them."
+                .to_owned());
+        }
+        make_private_dir(self.data_dir())?;
+        let path = self.data_dir().join("master.key");
+        let failed = |e: std::io::Error| format!("the master key's file {} (--data-dir): {e}", path.display());
+        if !path.try_exists().map_err(failed)? {
+            write_new_master_key(&path).map_err(failed)?;
+        }
+        let text = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
+        MasterKey::from_base64(&text)
+            .ok_or_else(|| format!("the master key's file {} does not hold 32 bytes in base64.", path.display()))
+    }
+}
+
+/// Written under another name first, so that a crash leaves no half a key, and never over one that another process
+/// made in the meantime.
+fn write_new_master_key(path: &Path) -> std::io::Result<()> {
+    use base64::Engine as _;
+    let bytes = Zeroizing::new(Random::System.bytes::<32>());
+    let text = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(bytes.as_slice()));
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{}", text.as_str())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+fn make_private_dir(dir: &Path) -> Result<(), String> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|e| format!("the data directory {} (--data-dir): {e}", dir.display()))
+}
+
+/// Scheme and authority of a URL.
+fn origin(url: &str) -> Result<String, String> {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let authority = rest.trim_end_matches('/');
+    let plain = !authority.is_empty() && !authority.contains(['/', '?', '#', '@', ' ']);
+    if matches!(scheme, "http" | "https") && plain {
+        Ok(format!("{scheme}://{}", authority.to_lowercase()))
+    } else {
+        Err("AGENT_STUDIO_PUBLIC_URL (--public-url) must be a scheme and a host, such as https://keys.example.com.".to_owned())
+    }
+}
+
+fn is_plain_loopback(origin: &str) -> bool {
+    let Some(authority) = origin.strip_prefix("http://") else { return false };
+    let host = authority.rsplit_once(':').map_or(authority, |(host, port)| {
+        if port.bytes().all(|b| b.is_ascii_digit()) { host } else { authority }
+    });
+    host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins() {
+        assert_eq!(origin("https://Keys.example.com/").as_deref(), Ok("https://keys.example.com"));
+        for wrong in ["keys.example.com", "ftp://x", "https://", "https://a/b", "https://u@h"] {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_plain_http_on_loopback_goes_without_secure_cookies() {
+        for plain in ["http://127.0.0.1:3000", "http://localhost", "http://[::1]:80", "http://[::1]"] {
+            assert!(is_plain_loopback(plain), "{plain}");
+        }
+        for other in ["https://localhost", "http://example.com", "http://localhost.example.com", "http://10.0.0.1"] {
+            assert!(!is_plain_loopback(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_weaker_than_flags_and_refuses_unknown_names() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, "listen = \"127.0.0.1:1\"\ndata_dir = \"from-file\"\n").unwrap();
+        let flags = Settings {
+            config: Some(file.path().to_owned()),
+            data_dir: Some("from-flag".into()),
+            ..Settings::default()
+        };
+        let settings = flags.clone().with_file().unwrap();
+        assert_eq!(settings.data_dir(), Path::new("from-flag"));
+        assert_eq!(settings.listen().port(), 1);
+
+        fs::write(&file, "lisen = 1").unwrap();
+        assert!(flags.with_file().err().unwrap().contains("lisen"));
+    }
+
+    #[test]
+    fn a_master_key_is_made_once_and_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: Some(dir.path().join("new")), ..Settings::default() };
+        let id = settings.find_master_key().unwrap().id().to_owned();
+        assert_eq!(settings.find_master_key().unwrap().id(), id);
+        let mode = fs::metadata(dir.path().join("new/master.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,98 @@
+//! The visitor's own page: password, sign out here and everywhere.
+
+use super::sign_in::SignOut;
+use crate::error::Error;
+use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::icon::Icon;
+use crate::ui::page::{Failed, Loading};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// Sets another password; every other session ends.
+#[server(endpoint = "change_password")]
+pub async fn change_password(current_password: String, password: String) -> Result<(), Error> {
+    use crate::error::Problem;
+    use crate::sessions::{guard, throttle};
+    use crate::users::{self, password::Password};
+
+    let visitor = guard::visitor().await?;
+    let app = &visitor.app;
+    throttle::count(app, &visitor.email, visitor.address).await?;
+    let account = users::store::credentials(&app.db, &visitor.email).await?.ok_or(Error::SignedOut)?;
+    if !app.passwords.verify(Password::attempt(current_password), Some(account.password_hash)).await? {
+        return Err(Problem::PasswordWrong.into());
+    }
+    let password = Password::parse(password)?;
+    users::operations::set_password(app, &visitor.actor(), &visitor.user, password).await?;
+    throttle::forget(app, &visitor.email, visitor.address).await?;
+    guard::sign_in(app, &visitor.user).await?;
+    leptos_axum::redirect("/account?notice=password-changed");
+    Ok(())
+}
+
+/// Ends every session of the visitor.
+#[server(endpoint = "sign_out_everywhere")]
+pub async fn sign_out_everywhere() -> Result<(), Error> {
+    use crate::sessions::{guard, store};
+    let visitor = guard::visitor().await?;
+    let mut tx = visitor.app.db.begin().await?;
+    store::delete_of_user(&mut tx, &visitor.user).await?;
+    tx.commit().await?;
+    visitor.session.flush().await.map_err(guard::failed)?;
+    leptos_axum::redirect("/sign-in?notice=signed-out-everywhere");
+    Ok(())
+}
+
+/// The visitor's e-mail.
+#[server(endpoint = "get_account")]
+pub async fn get_account() -> Result<String, Error> {
+    Ok(crate::sessions::guard::visitor().await?.email.as_str().to_owned())
+}
+
+/// The account page.
+#[component]
+pub fn AccountPage() -> impl IntoView {
+    let account = Resource::new(|| (), |()| get_account());
+    view! {
+        <Title text="Account" />
+        <main class="door">
+            <div class="door-card">
+                <Suspense fallback=Loading>
+                    {move || Suspend::new(async move {
+                        match account.await {
+                            Ok(email) => view! { <Account email /> }.into_any(),
+                            Err(error) => view! { <Failed error /> }.into_any(),
+                        }
+                    })}
+                </Suspense>
+            </div>
+        </main>
+    }
+}
+
+#[component]
+fn Account(email: String) -> impl IntoView {
+    let password = ServerAction::<ChangePassword>::new();
+    let here = ServerAction::<SignOut>::new();
+    let everywhere = ServerAction::<SignOutEverywhere>::new();
+    let refusal = refusal_of(password);
+    view! {
+        <a class="back" href="/"><Icon name="arrow-left" />"Back"</a>
+        <h1 tabindex="-1">"Account"</h1>
+        <p class="hint">"Signed in as " <strong>{email.clone()}</strong></p>
+        <div class="button-row">
+            <ActionForm action=here><button class="button" type="submit">"Sign out"</button></ActionForm>
+            <ActionForm action=everywhere><button class="button" type="submit">"Sign out everywhere"</button></ActionForm>
+        </div>
+        <FormError refusal=refusal_of(everywhere) />
+        <h2>"Change password"</h2>
+        <ActionForm action=password>
+            <input type="hidden" name="username" autocomplete="username" value=email />
+            <TextField name="current_password" label="Current password" kind="password" autocomplete="current-password" refusal=refusal />
+            <TextField name="password" label="New password" kind="password" autocomplete="new-password" hint="At least 12 characters. You are signed out everywhere else." refusal=refusal />
+            <FormError refusal=refusal />
+            <button class="button primary" type="submit" disabled=password.pending()>"Change password"</button>
+        </ActionForm>
+    }
+}

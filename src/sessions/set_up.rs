@@ -1,0 +1,71 @@
+//! The first page of a server without users: its first workspace and admin.
+
+use crate::error::Error;
+use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::page::Failed;
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// Makes the first workspace and its admin, for who has the token that the server printed.
+#[server(endpoint = "set_up")]
+pub async fn set_up(token: String, workspace: String, email: String, password: String) -> Result<(), Error> {
+    use crate::error::Problem;
+    use crate::server::state::Actor;
+    use crate::sessions::{guard, throttle};
+    use crate::users::{self, Email, password::Password};
+    use subtle::ConstantTimeEq;
+
+    let app = crate::server::state::app()?;
+    if users::store::any(&app.db).await? {
+        return Err(Error::NotFound);
+    }
+    let address = guard::address().await;
+    let email = Email::parse(&email)?;
+    throttle::count(&app, &email, address).await?;
+    if !bool::from(token.trim().as_bytes().ct_eq(app.master_key.set_up_token().as_bytes())) {
+        return Err(Problem::TokenWrong.into());
+    }
+    let password = Password::parse(password)?;
+    let actor = Actor { id: None, name: "set-up page".to_owned(), address };
+    let (user, workspace) = users::operations::set_up(&app, &actor, &workspace, &email, password).await?;
+    guard::sign_in(&app, &user).await?;
+    leptos_axum::redirect(&format!("/{}/agents?notice=set-up", workspace.slug));
+    Ok(())
+}
+
+/// Whether there is anything to set up.
+#[server(endpoint = "get_set_up")]
+pub async fn get_set_up() -> Result<(), Error> {
+    let app = crate::server::state::app()?;
+    if crate::users::store::any(&app.db).await? {
+        leptos_axum::redirect("/sign-in");
+    }
+    Ok(())
+}
+
+/// The set-up page.
+#[component]
+pub fn SetUpPage() -> impl IntoView {
+    let action = ServerAction::<SetUp>::new();
+    let refusal = refusal_of(action);
+    let needed = Resource::new(|| (), |()| get_set_up());
+    view! {
+        <Title text="Set up" />
+        <main class="door">
+            <div class="door-card">
+                <h1 tabindex="-1">"Set up Agent Studio"</h1>
+                <p class="hint">"Make the first workspace and become its admin. The server printed the set-up token when it started."</p>
+                <Suspense>{move || Suspend::new(async move { needed.await.err().map(|error| view! { <Failed error /> }) })}</Suspense>
+                <ActionForm action=action>
+                    <TextField name="token" label="Set-up token" autocomplete="off" autofocus=true refusal=refusal />
+                    <TextField name="workspace" label="Workspace name" autocomplete="organization" refusal=refusal />
+                    <TextField name="email" label="Your e-mail" kind="email" autocomplete="username" refusal=refusal />
+                    <TextField name="password" label="Password" kind="password" autocomplete="new-password" hint="At least 12 characters." refusal=refusal />
+                    <FormError refusal=refusal />
+                    <button class="button primary wide" type="submit" disabled=action.pending()>"Set up"</button>
+                </ActionForm>
+            </div>
+        </main>
+    }
+}

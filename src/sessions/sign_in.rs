@@ -1,0 +1,95 @@
+//! Signing in and out.
+
+use crate::error::Error;
+use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::page::Failed;
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+/// Signs in and goes on to `next`, an address of ours.
+#[server(endpoint = "sign_in")]
+pub async fn sign_in(email: String, password: String, #[server(default)] next: String) -> Result<(), Error> {
+    use crate::audit::{self, Action, Entry};
+    use crate::server::state::Actor;
+    use crate::sessions::{guard, throttle};
+    use crate::users::{self, Email, password::Password};
+
+    let app = crate::server::state::app()?;
+    let address = guard::address().await;
+    // What is no address has no account: counted and answered like a wrong password.
+    let email = Email::parse(&email).map_err(|_| Error::WrongCredentials)?;
+    throttle::count(&app, &email, address).await?;
+    let account = users::store::credentials(&app.db, &email).await?;
+    let stored = account.as_ref().map(|a| a.password_hash.clone());
+    let right = app.passwords.verify(Password::attempt(password), stored).await?;
+    let account = account.filter(|_| right).ok_or(Error::WrongCredentials)?;
+    throttle::forget(&app, &email, address).await?;
+
+    let actor = Actor { id: Some(account.id.clone()), name: email.as_str().to_owned(), address };
+    let mut tx = app.db.begin().await?;
+    let entry = Entry {
+        action: Action::SignedIn,
+        subject_id: account.id.as_str(),
+        subject: email.as_str(),
+        details: serde_json::json!({}),
+    };
+    audit::record_for_member(&mut tx, &app, &account.id, &actor, entry).await?;
+    tx.commit().await?;
+    guard::sign_in(&app, &account.id).await?;
+    leptos_axum::redirect(guard::local_path(&next));
+    Ok(())
+}
+
+/// Signs out here.
+#[server(endpoint = "sign_out")]
+pub async fn sign_out() -> Result<(), Error> {
+    use crate::sessions::guard;
+    guard::session().await?.flush().await.map_err(guard::failed)?;
+    leptos_axum::redirect("/sign-in?notice=signed-out");
+    Ok(())
+}
+
+/// Whether this server has users, and whether somebody is signed in.
+#[server(endpoint = "get_welcome")]
+pub async fn get_welcome() -> Result<(), Error> {
+    use crate::sessions::guard;
+    use crate::users;
+    let app = crate::server::state::app()?;
+    if !users::store::any(&app.db).await? {
+        leptos_axum::redirect("/set-up");
+    } else if guard::is_signed_in().await {
+        leptos_axum::redirect("/");
+    }
+    Ok(())
+}
+
+/// The sign-in page.
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    let action = ServerAction::<SignIn>::new();
+    let refusal = refusal_of(action);
+    let query = use_query_map();
+    let next = move || query.with(|q| q.get("next")).unwrap_or_default();
+    let welcome = Resource::new(|| (), |()| get_welcome());
+    view! {
+        <Title text="Sign in" />
+        <main class="door">
+            <div class="door-card">
+                <h1 tabindex="-1">"Sign in"</h1>
+                <p class="hint">"To the API keys of your workspaces."</p>
+                <Suspense>{move || Suspend::new(async move { welcome.await.err().map(|error| view! { <Failed error /> }) })}</Suspense>
+                <ActionForm action=action>
+                    <input type="hidden" name="next" value=next />
+                    <TextField name="email" label="E-mail" kind="email" autocomplete="username" autofocus=true refusal=refusal />
+                    <TextField name="password" label="Password" kind="password" autocomplete="current-password" refusal=refusal />
+                    <FormError refusal=refusal />
+                    <button class="button primary wide" type="submit" disabled=action.pending()>
+                        {move || if action.pending().get() { "Signing in …" } else { "Sign in" }}
+                    </button>
+                </ActionForm>
+            </div>
+        </main>
+    }
+}

@@ -1,0 +1,116 @@
+//! Sessions in our own tables, found by the hash of the id in the cookie: who reads the table cannot sign in.
+
+use crate::error::Error;
+use crate::id::UserId;
+use crate::server::db::Tx;
+use crate::server::state::App;
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tower_sessions::SessionStore;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store;
+
+/// The session's entry that holds the user's id.
+pub const USER: &str = "user";
+/// The session's entry that says when the user signed in.
+pub const SIGNED_IN_AT: &str = "signed_in_at";
+
+/// How long a session lasts, however busy it is.
+const ABSOLUTE_SECONDS: i64 = 7 * 86_400;
+/// How long it lasts without a request.
+const IDLE_SECONDS: i64 = 12 * 3_600;
+
+statements! {
+    INSERT = "INSERT INTO sessions (id_hash, user_id, data, expires_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (id_hash) DO NOTHING";
+    UPDATE = "UPDATE sessions SET user_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1";
+    LOAD = "SELECT data, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2";
+    DELETE = "DELETE FROM sessions WHERE id_hash = $1";
+    DELETE_OF_USER = "DELETE FROM sessions WHERE user_id = $1";
+    DELETE_EXPIRED = "DELETE FROM sessions WHERE expires_at <= $1";
+}
+
+/// The store that tower-sessions asks.
+#[derive(Clone, Debug)]
+pub struct Sessions(pub Arc<App>);
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        // Two random ids of 128 bits do not meet; should they, another is drawn.
+        while write(&self.0, INSERT, record).await? == 0 {
+            record.id = Id(i128::from_le_bytes(self.0.random.bytes()));
+        }
+        Ok(())
+    }
+
+    /// A session that was ended in the meantime stays ended: nothing is written then.
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        write(&self.0, UPDATE, record).await.map(|_| ())
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let now = self.0.clock.now();
+        let row: Option<(String, Timestamp)> = on_db!(&self.0.db, |pool| sqlx::query_as(LOAD)
+            .bind(hash(*id))
+            .bind(now)
+            .fetch_optional(pool)
+            .await)
+        .map_err(failed)?;
+        let Some((data, expires_at)) = row else { return Ok(None) };
+        let data = serde_json::from_str(&data).map_err(|e| session_store::Error::Decode(e.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date: expires_at.utc() }))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        let mut tx = self.0.db.begin().await.map_err(failed)?;
+        on_tx!(&mut tx, |c| sqlx::query(DELETE).bind(hash(*id)).execute(c).await.map(|_| ())).map_err(failed)?;
+        tx.commit().await.map_err(failed)
+    }
+}
+
+async fn write(app: &App, sql: &'static str, record: &Record) -> session_store::Result<u64> {
+    let data = serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
+    let user = record.data.get(USER).and_then(|id| id.as_str());
+    let mut tx = app.db.begin().await.map_err(failed)?;
+    let written = on_tx!(&mut tx, |c| sqlx::query(sql)
+        .bind(hash(record.id))
+        .bind(user)
+        .bind(data)
+        .bind(expires_at(record, app.clock.now()))
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))
+    .map_err(failed)?;
+    tx.commit().await.map_err(failed)?;
+    Ok(written)
+}
+
+/// Idle and absolute expiry, by our own clock; tower-sessions' own stands in the cookie only.
+fn expires_at(record: &Record, now: Timestamp) -> Timestamp {
+    let signed_in_at = record.data.get(SIGNED_IN_AT).and_then(|at| at.as_i64()).map_or(now, Timestamp);
+    now.plus_seconds(IDLE_SECONDS).min(signed_in_at.plus_seconds(ABSOLUTE_SECONDS))
+}
+
+/// Ends every session of a user.
+pub async fn delete_of_user(tx: &mut Tx, user: &UserId) -> Result<(), Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(DELETE_OF_USER).bind(user).execute(c).await.map(|_| ()))?)
+}
+
+/// Removes what has expired.
+pub async fn delete_expired(app: &App) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    on_tx!(&mut tx, |c| sqlx::query(DELETE_EXPIRED).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
+    tx.commit().await
+}
+
+fn hash(id: Id) -> Vec<u8> {
+    Sha256::digest(id.0.to_le_bytes()).to_vec()
+}
+
+fn failed(error: impl std::fmt::Display) -> session_store::Error {
+    session_store::Error::Backend(error.to_string())
+}

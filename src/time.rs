@@ -1,0 +1,171 @@
+//! Instants, and how they are shown. The calendar's arithmetic is the `time` crate's.
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(sqlx::Type), sqlx(transparent))]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The instant of so many whole seconds since the epoch.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(MICROS_PER_SECOND))
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(MICROS_PER_SECOND)
+    }
+
+    /// This instant and so many seconds (fewer, where negative).
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(MICROS_PER_SECOND)))
+    }
+
+    /// This instant and so many days of 24 hours.
+    pub const fn plus_days(self, days: i64) -> Self {
+        self.plus_seconds(days.saturating_mul(86_400))
+    }
+
+    /// The instant as a date and time in UTC; the epoch where it lies outside the calendar.
+    pub fn utc(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    /// The instant of a date and time.
+    pub fn from_utc(at: OffsetDateTime) -> Self {
+        Self((at.unix_timestamp_nanos() / 1000).try_into().unwrap_or(i64::MAX))
+    }
+
+    /// ISO 8601 in UTC to the second: `2126-02-24T14:42:05Z`. For `<time datetime>`.
+    pub fn iso(self) -> String {
+        let t = self.utc();
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            t.year(),
+            u8::from(t.month()),
+            t.day(),
+            t.hour(),
+            t.minute(),
+            t.second()
+        )
+    }
+
+    /// For people: `24 Feb 2126 14:42 UTC`.
+    pub fn short_utc(self) -> String {
+        let t = self.utc();
+        let month = MONTHS[usize::from(u8::from(t.month())) - 1];
+        format!("{:02} {} {} {:02}:{:02} UTC", t.day(), &month[..3], t.year(), t.hour(), t.minute())
+    }
+
+    /// In a sentence: `Sunday, 24 February 2126 at 14:42 UTC`.
+    pub fn long_utc(self) -> String {
+        let t = self.utc();
+        format!(
+            "{}, {} {} {} at {:02}:{:02} UTC",
+            WEEKDAYS[usize::from(t.weekday().number_days_from_monday())],
+            t.day(),
+            MONTHS[usize::from(u8::from(t.month())) - 1],
+            t.year(),
+            t.hour(),
+            t.minute()
+        )
+    }
+
+    /// The date alone, as an `<input type="date">` has it: `2126-02-24`.
+    pub fn date(self) -> String {
+        let mut iso = self.iso();
+        iso.truncate(10);
+        iso
+    }
+
+    /// How long before `now` this was, roughly and for people: `14 days ago`.
+    pub fn ago(self, now: Timestamp) -> String {
+        let seconds = (now.0.saturating_sub(self.0) / MICROS_PER_SECOND).max(0);
+        let (count, unit) = match seconds {
+            0..60 => return "a few seconds ago".to_owned(),
+            60..3_600 => (seconds / 60, "minute"),
+            3_600..86_400 => (seconds / 3_600, "hour"),
+            86_400..2_592_000 => (seconds / 86_400, "day"),
+            2_592_000..31_536_000 => (seconds / 2_592_000, "month"),
+            _ => (seconds / 31_536_000, "year"),
+        };
+        match (count, unit) {
+            (1, "hour") => "an hour ago".to_owned(),
+            (1, unit) => format!("a {unit} ago"),
+            (count, unit) => format!("{count} {unit}s ago"),
+        }
+    }
+}
+
+/// The last second, in UTC, of a day written as `2126-02-24`; `None` where that is no date.
+pub fn end_of_day(date: &str) -> Option<Timestamp> {
+    let mut parts = date.splitn(3, '-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    if year.len() != 4 || month.len() != 2 || day.len() != 2 {
+        return None;
+    }
+    let month = time::Month::try_from(month.parse::<u8>().ok()?).ok()?;
+    let date = time::Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()?;
+    Some(Timestamp::from_utc((date.midnight() + Duration::seconds(86_399)).assume_utc()))
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_in_utc_with_the_zone_named() {
+        let at = Timestamp::from_seconds(4_928_395_325);
+        assert_eq!(at.iso(), "2126-03-05T07:42:05Z");
+        assert_eq!(at.short_utc(), "05 Mar 2126 07:42 UTC");
+        assert_eq!(at.long_utc(), "Tuesday, 5 March 2126 at 07:42 UTC");
+        assert_eq!(at.date(), "2126-03-05");
+    }
+
+    #[test]
+    fn ago_in_words() {
+        let now = Timestamp::from_seconds(1_000_000_000);
+        for (seconds, words) in [
+            (-5, "a few seconds ago"),
+            (59, "a few seconds ago"),
+            (60, "a minute ago"),
+            (3_599, "59 minutes ago"),
+            (3_600, "an hour ago"),
+            (14 * 86_400, "14 days ago"),
+            (31 * 86_400, "a month ago"),
+            (800 * 86_400, "2 years ago"),
+        ] {
+            assert_eq!(now.plus_seconds(-seconds).ago(now), words, "{seconds} seconds");
+        }
+    }
+
+    #[test]
+    fn a_day_ends_with_its_last_second() {
+        assert_eq!(end_of_day("2027-02-28").map(Timestamp::iso), Some("2027-02-28T23:59:59Z".to_owned()));
+        for wrong in ["2027-02-29", "2027-2-3", "27-02-03", "2027-13-01", "tomorrow", "", "+027-01-01x"] {
+            assert_eq!(end_of_day(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Buttons, fields, dialogs, pickers, toasts. Nothing here knows the domain.
+
+/// Writing to the clipboard.
+pub mod clipboard;
+/// Sheets and questions, as native dialogs with addresses of their own.
+pub mod dialog;
+/// Labels, hints, errors, and what was typed before.
+pub mod field;
+/// One icon from the sprite.
+pub mod icon;
+/// Choosing several of many.
+pub mod multi_select;
+/// Empty, loading and error states.
+pub mod page;
+/// Instants in the viewer's zone.
+pub mod time;
+/// What has just happened, said once.
+pub mod toast;
+
+use leptos::prelude::*;
+
+/// Whether the page has woken up in the browser: `false` on the server and until hydration is done, so that both
+/// render the same.
+pub fn use_hydrated() -> ReadSignal<bool> {
+    let (hydrated, set_hydrated) = signal(false);
+    Effect::new(move |_| set_hydrated.set(true));
+    hydrated
+}
+
+/// Percent-encodes text for one value of a query string.
+pub fn query_value(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                out.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,116 @@
+//! Labels, hints and errors of form fields, and what was typed before a refusal.
+
+use crate::error::{Error, Problem};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What was typed into a form that was refused without JavaScript, by field name; empty otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft(pub Vec<(String, String)>);
+
+impl Draft {
+    /// The draft of the page that is being rendered. In the browser it is always empty: there the fields themselves
+    /// keep what was typed.
+    pub fn current() -> Self {
+        use_context().unwrap_or_default()
+    }
+
+    /// What was typed into a field; `otherwise` where the form is fresh.
+    pub fn value(&self, name: &str, otherwise: &str) -> String {
+        let typed = self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        typed.unwrap_or(otherwise).to_owned()
+    }
+
+    /// Everything chosen in a field that takes several; `None` where the form is fresh.
+    pub fn values(&self, name: &str) -> Option<Vec<String>> {
+        let chosen = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone());
+        (!self.0.is_empty()).then(|| chosen.collect())
+    }
+}
+
+/// Takes a name of one line as it was typed: line breaks become spaces, other control characters go.
+pub fn single_line(text: &str, max_chars: usize) -> Result<String, Problem> {
+    let spaced: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let name = spaced.trim();
+    match name.chars().count() {
+        0 => Err(Problem::NameMissing),
+        n if n > max_chars => Err(Problem::NameTooLong),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+/// A refused form's error, as a signal.
+pub type Refusal = Signal<Option<Error>>;
+
+/// The error of one field, in the place that `aria-describedby` names.
+#[component]
+pub fn FieldError(
+    /// The field's name in [`Problem::field`].
+    field: &'static str,
+    refusal: Refusal,
+) -> impl IntoView {
+    let message = move || refusal.with(|error| error.as_ref().and_then(|e| e.about(field)));
+    view! { <p class="field-error" id=format!("{field}-error") aria-live="polite">{message}</p> }
+}
+
+/// A text field with its label, hint and error.
+#[component]
+pub fn TextField(
+    name: &'static str,
+    #[prop(into)] label: String,
+    refusal: Refusal,
+    #[prop(optional, into)] hint: String,
+    #[prop(optional, into)] value: String,
+    #[prop(default = "text")] kind: &'static str,
+    #[prop(optional)] autocomplete: &'static str,
+    #[prop(optional)] autofocus: bool,
+    /// Most characters; checked by the server, counted here by nobody, so that nothing typed is cut off silently.
+    #[prop(default = true)]
+    required: bool,
+) -> impl IntoView {
+    let wrong = move || refusal.with(|error| error.as_ref().is_some_and(|e| e.about(name).is_some()));
+    let initial = Draft::current().value(name, &value);
+    let hint_id = format!("{name}-hint");
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            <input
+                id=name
+                name=name
+                type=kind
+                value=initial
+                autocomplete=autocomplete
+                autofocus=autofocus
+                required=required
+                aria-invalid=move || wrong().to_string()
+                aria-describedby=format!("{hint_id} {name}-error")
+            />
+            <p class="hint" id=hint_id>{hint}</p>
+            <FieldError field=name refusal=refusal />
+        </div>
+    }
+}
+
+/// What is wrong with a form as a whole, above its buttons.
+#[component]
+pub fn FormError(refusal: Refusal) -> impl IntoView {
+    let message = move || {
+        refusal.with(|error| match error {
+            // These stand beside their fields.
+            None | Some(Error::Invalid(_)) => None,
+            Some(other) => Some(other.to_string()),
+        })
+    };
+    view! { <div role="alert" class="form-error-region">{move || message().map(|text| view! { <p class="form-error">{text}</p> })}</div> }
+}
+
+/// A server action's error, as a signal.
+pub fn refusal_of<S>(action: ServerAction<S>) -> Refusal
+where
+    S: leptos::server_fn::ServerFn<Error = Error> + Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
+{
+    let value = action.value();
+    Signal::derive(move || value.with(|result| result.as_ref().and_then(|r| r.as_ref().err().cloned())))
+}

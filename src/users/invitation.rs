@@ -1,0 +1,99 @@
+//! The page where an invitation link leads: join with a new account, or with the one that there is.
+
+use super::Role;
+use crate::error::Error;
+use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::page::{Failed, Loading};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use serde::{Deserialize, Serialize};
+
+/// An invitation, for who has its link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    pub workspace: String,
+    pub email: String,
+    pub role: Role,
+    /// Whether this person has an account already.
+    pub has_account: bool,
+}
+
+/// The invitation behind a link.
+#[server(endpoint = "get_invitation")]
+pub async fn get_invitation(token: String) -> Result<Offer, Error> {
+    let app = crate::server::state::app()?;
+    let invitation = super::operations::invitation(&app, &token).await?;
+    let account = super::store::credentials(&app.db, &invitation.email).await?;
+    Ok(Offer {
+        workspace: invitation.name,
+        email: invitation.email.as_str().to_owned(),
+        role: invitation.role,
+        has_account: account.is_some(),
+    })
+}
+
+/// Joins the workspace and signs in.
+#[server(endpoint = "accept_invitation")]
+pub async fn accept_invitation(token: String, password: String) -> Result<(), Error> {
+    use crate::server::state::Actor;
+    use crate::sessions::{guard, throttle};
+    let app = crate::server::state::app()?;
+    let address = guard::address().await;
+    let invitation = super::operations::invitation(&app, &token).await?;
+    throttle::count(&app, &invitation.email, address).await?;
+    let actor = Actor { id: None, name: invitation.email.as_str().to_owned(), address };
+    let (user, invitation) = super::operations::accept(&app, &actor, &token, password).await?;
+    throttle::forget(&app, &invitation.email, address).await?;
+    guard::sign_in(&app, &user).await?;
+    leptos_axum::redirect(&format!("/{}/api-keys?notice=welcome", invitation.slug));
+    Ok(())
+}
+
+/// The page.
+#[component]
+pub fn InvitationPage() -> impl IntoView {
+    let params = use_params_map();
+    let token = move || params.with(|p| p.get("token")).unwrap_or_default();
+    let offer = Resource::new(token, get_invitation);
+    view! {
+        <Title text="Invitation" />
+        <main class="door">
+            <div class="door-card">
+                <Suspense fallback=Loading>
+                    {move || Suspend::new(async move {
+                        match offer.await {
+                            Ok(offer) => view! { <Join offer token=untrack(token) /> }.into_any(),
+                            Err(error) => view! { <h1 tabindex="-1">"Invitation"</h1><Failed error /> }.into_any(),
+                        }
+                    })}
+                </Suspense>
+            </div>
+        </main>
+    }
+}
+
+#[component]
+fn Join(offer: Offer, token: String) -> impl IntoView {
+    let action = ServerAction::<AcceptInvitation>::new();
+    let refusal = refusal_of(action);
+    let password = match offer.has_account {
+        true => view! { <TextField name="password" label="Your password" kind="password" autocomplete="current-password" hint="You have an account on this server already." autofocus=true refusal=refusal /> }.into_any(),
+        false => view! { <TextField name="password" label="Choose a password" kind="password" autocomplete="new-password" hint="At least 12 characters." autofocus=true refusal=refusal /> }.into_any(),
+    };
+    view! {
+        <h1 tabindex="-1">"Join " {offer.workspace}</h1>
+        <p class="hint">"You are invited as " <strong>{offer.role.label()}</strong> ". " {offer.role.means()}</p>
+        <ActionForm action=action>
+            <input type="hidden" name="token" value=token />
+            <div class="field">
+                <label for="email">"E-mail"</label>
+                <input id="email" type="email" name="username" autocomplete="username" value=offer.email readonly=true />
+            </div>
+            {password}
+            <FormError refusal=refusal />
+            <button class="button primary wide" type="submit" disabled=action.pending()>"Join"</button>
+        </ActionForm>
+    }
+}

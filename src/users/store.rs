@@ -1,0 +1,242 @@
+//! The SQL on users, memberships and invitations.
+
+use super::{Email, Invited, Member, Role};
+use crate::error::Error;
+use crate::id::{InvitationId, UserId, WorkspaceId};
+use crate::server::db::{Db, Tx, is_duplicate};
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+
+statements! {
+    ANY = "SELECT 1 FROM users LIMIT 1";
+    LIST_ALL = "SELECT id, email, created_at FROM users ORDER BY email";
+    INSERT = "INSERT INTO users (id, email, password_hash, created_at) VALUES ($1, $2, $3, $4)";
+    CREDENTIALS = "SELECT id, email, password_hash FROM users WHERE email = $1";
+    EMAIL = "SELECT email FROM users WHERE id = $1";
+    SET_PASSWORD = "UPDATE users SET password_hash = $2 WHERE id = $1";
+    INSERT_MEMBER = "INSERT INTO memberships (workspace_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    MEMBERS = "SELECT u.id, u.email, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id
+        WHERE m.workspace_id = $1 ORDER BY u.email";
+    FIND_MEMBER = "SELECT u.id, u.email, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id
+        WHERE m.workspace_id = $1 AND m.user_id = $2";
+    IS_MEMBER = "SELECT 1 FROM memberships m JOIN users u ON u.id = m.user_id
+        WHERE m.workspace_id = $1 AND u.email = $2";
+    SET_ROLE = "UPDATE memberships SET role = $3 WHERE workspace_id = $1 AND user_id = $2";
+    DELETE_MEMBER = "DELETE FROM memberships WHERE workspace_id = $1 AND user_id = $2";
+    ADMINS = "SELECT COUNT(*) FROM memberships WHERE workspace_id = $1 AND role = 'admin'";
+    // Changes to members take turns: two admins who demote each other cannot both succeed.
+    LOCK_WORKSPACE = "UPDATE workspaces SET id = id WHERE id = $1";
+    UPSERT_INVITATION = "INSERT INTO invitations (workspace_id, id, email, role, token_hash, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (workspace_id, email) DO UPDATE SET id = excluded.id, role = excluded.role,
+            token_hash = excluded.token_hash, created_at = excluded.created_at, expires_at = excluded.expires_at";
+    INVITED = "SELECT id, email, role, expires_at FROM invitations WHERE workspace_id = $1 ORDER BY email";
+    DELETE_INVITATION = "DELETE FROM invitations WHERE workspace_id = $1 AND id = $2 RETURNING email";
+    FIND_INVITATION = "SELECT i.workspace_id, w.slug, w.name, i.id, i.email, i.role, i.expires_at FROM invitations i
+        JOIN workspaces w ON w.id = i.workspace_id WHERE i.token_hash = $1";
+    SPEND_INVITATION = "DELETE FROM invitations WHERE token_hash = $1 AND expires_at > $2";
+}
+
+/// An account as sign-in needs it.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Credentials {
+    pub id: UserId,
+    pub email: Email,
+    pub password_hash: String,
+}
+
+/// A user of this server, whatever the workspace: for the command line.
+#[derive(Debug, serde::Serialize, sqlx::FromRow)]
+pub struct User {
+    pub id: UserId,
+    pub email: Email,
+    pub created_at: Timestamp,
+}
+
+/// An invitation as the person invited sees it.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Invitation {
+    pub workspace_id: WorkspaceId,
+    pub slug: String,
+    pub name: String,
+    pub id: InvitationId,
+    pub email: Email,
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    pub expires_at: Timestamp,
+}
+
+/// Whether there is any user at all.
+pub async fn any(db: &Db) -> Result<bool, Error> {
+    let row: Option<(i32,)> = on_db!(db, |pool| sqlx::query_as(ANY).fetch_optional(pool).await)?;
+    Ok(row.is_some())
+}
+
+/// Every user, by e-mail: for the command line.
+pub async fn list_all(db: &Db) -> Result<Vec<User>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(LIST_ALL).fetch_all(pool).await)?)
+}
+
+/// Writes a new user; `false` where the e-mail has an account already.
+pub async fn insert(
+    tx: &mut Tx,
+    id: &UserId,
+    email: &Email,
+    password_hash: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let written = on_tx!(tx, |c| sqlx::query(INSERT)
+        .bind(id)
+        .bind(email)
+        .bind(password_hash)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()));
+    match written {
+        Err(error) if is_duplicate(&error) => Ok(false),
+        other => Ok(other.map(|()| true)?),
+    }
+}
+
+/// The account with this e-mail.
+pub async fn credentials(db: &Db, email: &Email) -> Result<Option<Credentials>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(CREDENTIALS).bind(email).fetch_optional(pool).await)?)
+}
+
+/// A user's e-mail.
+pub async fn email(db: &Db, id: &UserId) -> Result<Option<Email>, Error> {
+    let row: Option<(Email,)> = on_db!(db, |pool| sqlx::query_as(EMAIL).bind(id).fetch_optional(pool).await)?;
+    Ok(row.map(|(email,)| email))
+}
+
+/// Sets a user's password hash.
+pub async fn set_password(tx: &mut Tx, id: &UserId, password_hash: &str) -> Result<(), Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(SET_PASSWORD).bind(id).bind(password_hash).execute(c).await.map(|_| ()))?)
+}
+
+/// Writes a membership; `false` where the user is a member already.
+pub async fn insert_member(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    user: &UserId,
+    role: Role,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let written = on_tx!(tx, |c| sqlx::query(INSERT_MEMBER)
+        .bind(workspace)
+        .bind(user)
+        .bind(role.id())
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()));
+    match written {
+        Err(error) if is_duplicate(&error) => Ok(false),
+        other => Ok(other.map(|()| true)?),
+    }
+}
+
+/// Everyone in a workspace, by e-mail.
+pub async fn members(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Member>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(MEMBERS).bind(workspace).fetch_all(pool).await)?)
+}
+
+/// One member.
+pub async fn find_member(db: &Db, workspace: &WorkspaceId, user: &UserId) -> Result<Option<Member>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(FIND_MEMBER).bind(workspace).bind(user).fetch_optional(pool).await)?)
+}
+
+/// Whether a member has this e-mail.
+pub async fn is_member(db: &Db, workspace: &WorkspaceId, email: &Email) -> Result<bool, Error> {
+    let row: Option<(i32,)> =
+        on_db!(db, |pool| sqlx::query_as(IS_MEMBER).bind(workspace).bind(email).fetch_optional(pool).await)?;
+    Ok(row.is_some())
+}
+
+/// Makes other changes to this workspace's members wait for this transaction.
+pub async fn lock_members(tx: &mut Tx, workspace: &WorkspaceId) -> Result<(), Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(LOCK_WORKSPACE).bind(workspace).execute(c).await.map(|_| ()))?)
+}
+
+/// Gives a member another role; `false` where they are gone.
+pub async fn set_role(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId, role: Role) -> Result<bool, Error> {
+    let changed = on_tx!(tx, |c| sqlx::query(SET_ROLE)
+        .bind(workspace)
+        .bind(user)
+        .bind(role.id())
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(changed > 0)
+}
+
+/// Ends a membership; `false` where it has ended already.
+pub async fn delete_member(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId) -> Result<bool, Error> {
+    let deleted = on_tx!(tx, |c| sqlx::query(DELETE_MEMBER)
+        .bind(workspace)
+        .bind(user)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(deleted > 0)
+}
+
+/// How many admins a workspace has.
+pub async fn admins(tx: &mut Tx, workspace: &WorkspaceId) -> Result<i64, Error> {
+    let (count,): (i64,) = on_tx!(tx, |c| sqlx::query_as(ADMINS).bind(workspace).fetch_one(c).await)?;
+    Ok(count)
+}
+
+/// Writes an invitation, in place of an earlier one for the same e-mail.
+pub async fn upsert_invitation(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    invited: &Invited,
+    token_hash: &[u8],
+    now: Timestamp,
+) -> Result<(), Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(UPSERT_INVITATION)
+        .bind(workspace)
+        .bind(&invited.id)
+        .bind(&invited.email)
+        .bind(invited.role.id())
+        .bind(token_hash)
+        .bind(now)
+        .bind(invited.expires_at)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Everyone invited to a workspace, by e-mail.
+pub async fn invited(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Invited>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(INVITED).bind(workspace).fetch_all(pool).await)?)
+}
+
+/// Withdraws an invitation: whose it was, `None` where it is gone already.
+pub async fn delete_invitation(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    id: &InvitationId,
+) -> Result<Option<Email>, Error> {
+    let row: Option<(Email,)> =
+        on_tx!(tx, |c| sqlx::query_as(DELETE_INVITATION).bind(workspace).bind(id).fetch_optional(c).await)?;
+    Ok(row.map(|(email,)| email))
+}
+
+/// The invitation with this token, of whichever workspace: the token is the proof.
+pub async fn find_invitation(db: &Db, token_hash: &[u8]) -> Result<Option<Invitation>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(FIND_INVITATION).bind(token_hash).fetch_optional(pool).await)?)
+}
+
+/// Uses an invitation up; `false` where it was used before, or has expired.
+pub async fn spend_invitation(tx: &mut Tx, token_hash: &[u8], now: Timestamp) -> Result<bool, Error> {
+    let spent = on_tx!(tx, |c| sqlx::query(SPEND_INVITATION)
+        .bind(token_hash)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(spent > 0)
+}

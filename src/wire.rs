@@ -1,0 +1,159 @@
+//! What all APIs behind the keys answer alike. The contract is `docs/api.md`'s: one error envelope on every path, and a
+//! correlation id on every answer.
+
+use crate::error::Error;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::convert::Infallible;
+
+/// The header of the correlation id.
+pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-polyai-correlation-id");
+/// Longest correlation id that is taken over from a request.
+const MAX_CORRELATION_ID: usize = 128;
+
+/// A request's correlation id: its own where it sent a sane one, else a fresh UUID.
+#[derive(Clone, Debug)]
+pub struct CorrelationId(pub String);
+
+/// The `Error` schema's body.
+#[derive(Debug, Serialize)]
+struct Envelope<'a> {
+    success: bool,
+    error: &'a str,
+    error_id: &'a str,
+    error_code: &'a str,
+    error_message: &'a str,
+    data: Option<()>,
+}
+
+/// A refusal on the way to being answered; [`envelope`] gives it its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// The status.
+    pub status: StatusCode,
+    /// `UPPER_SNAKE_CASE`, for machines.
+    pub code: &'static str,
+    /// One sentence, for people.
+    pub message: String,
+}
+
+impl ApiError {
+    /// An error with a message of its own.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// 400: names the parameter, the value and what is accepted.
+    pub fn parameter(name: &str, value: &str, accepted: &str) -> Self {
+        let shown: String = value.chars().take(80).collect();
+        let more = if shown.len() < value.len() { "…" } else { "" };
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "CONVERSATIONS_VALIDATION_FAILED",
+            format!("The parameter `{name}` is `{shown}{more}`; accepted is {accepted}."),
+        )
+    }
+
+    /// 404: no such path.
+    pub fn unknown_path() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "PATH_NOT_FOUND", "There is no such path in this API.")
+    }
+
+    /// 405: a path of ours with another method.
+    pub fn wrong_method() -> Self {
+        let message = "This path does not take this method; the `Allow` header names those that it takes.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+    }
+
+    /// 500: our fault.
+    pub fn internal() -> Self {
+        let message = "Something went wrong on our side. Try again; if it stays so, tell support this error_id.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable => {
+                let message = "The database is not available just now. Try again in a moment.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", message)
+            }
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self(String::new())))
+    }
+}
+
+/// The layer around all APIs: the correlation id goes in and out, and every error gets the envelope, those of the
+/// framework too.
+pub async fn envelope(mut request: Request, next: Next) -> Response {
+    let sent = request.headers().get(CORRELATION_ID).and_then(|v| v.to_str().ok()).filter(|id| is_sane(id));
+    let id = sent.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
+    request.extensions_mut().insert(CorrelationId(id.clone()));
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let refusal = response.extensions_mut().remove::<ApiError>();
+    if let Some(error) = refusal.or_else(|| from_framework(status)) {
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = (status, axum::Json(error.body(&id))).into_response();
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(CORRELATION_ID, value);
+    }
+    response
+}
+
+impl ApiError {
+    fn body<'a>(&'a self, id: &'a str) -> impl Serialize + use<'a> {
+        Envelope {
+            success: false,
+            error: &self.message,
+            error_id: id,
+            error_code: self.code,
+            error_message: &self.message,
+            data: None,
+        }
+    }
+}
+
+/// What the framework refused without asking us.
+fn from_framework(status: StatusCode) -> Option<ApiError> {
+    let (code, message) = match status {
+        StatusCode::NOT_FOUND => return Some(ApiError::unknown_path()),
+        StatusCode::METHOD_NOT_ALLOWED => return Some(ApiError::wrong_method()),
+        StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "The body is too large."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("UNSUPPORTED_MEDIA_TYPE", "This content type is not accepted here."),
+        StatusCode::REQUEST_TIMEOUT => ("REQUEST_TIMEOUT", "The request took too long. Ask for less at once."),
+        s if s.is_server_error() => return Some(ApiError::internal()),
+        s if s.is_client_error() => ("BAD_REQUEST", "The request is not well-formed."),
+        _ => return None,
+    };
+    Some(ApiError::new(status, code, message))
+}
+
+fn is_sane(id: &str) -> bool {
+    (1..=MAX_CORRELATION_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+}

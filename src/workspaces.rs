@@ -1,0 +1,76 @@
+//! Workspaces: the walls between customers. Everything else belongs to one.
+
+/// The frame around a workspace's pages: the rail of workspaces and the tabs.
+pub mod frame;
+
+/// What the command line does with workspaces.
+#[cfg(feature = "ssr")]
+pub mod operations;
+/// Short names for addresses.
+#[cfg(feature = "ssr")]
+pub mod slug;
+/// The SQL.
+#[cfg(feature = "ssr")]
+pub mod store;
+
+use crate::id::WorkspaceId;
+use crate::users::Role;
+use serde::{Deserialize, Serialize};
+
+/// A workspace as its members see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
+pub struct Workspace {
+    pub id: WorkspaceId,
+    /// Works wherever its id does, and names it in addresses.
+    pub slug: String,
+    pub name: String,
+    /// Whether API keys can be copied after their creation.
+    pub keys_copyable: bool,
+}
+
+/// What a workspace's pages need to know of who looks at them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The workspace that the page belongs to.
+    pub workspace: Workspace,
+    /// The visitor's role in it.
+    pub role: Role,
+    /// The visitor's e-mail.
+    pub email: String,
+    /// Every workspace that the visitor is a member of, by name.
+    pub workspaces: Vec<Workspace>,
+}
+
+impl Visit {
+    /// Whether the visitor may change things here.
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+}
+
+/// Up to three letters for a workspace's tile: the words' initials, or the name's first letters.
+pub fn initials(name: &str) -> String {
+    let words: Vec<&str> =
+        name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(3).collect();
+    let letters: String = match words.as_slice() {
+        [] => name.chars().take(1).collect(),
+        [only] => only.chars().take(3).collect(),
+        many => many.iter().filter_map(|word| word.chars().next()).collect(),
+    };
+    letters.to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::initials;
+
+    #[test]
+    fn tiles() {
+        for (name, tile) in
+            [("Acme UK", "AU"), ("Agents for Work today", "AFW"), ("Platform", "PLA"), ("ß", "SS"), ("🙂", "🙂"), ("", "")]
+        {
+            assert_eq!(initials(name), tile, "{name}");
+        }
+    }
+}

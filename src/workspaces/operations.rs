@@ -1,0 +1,41 @@
+//! What the command line and the set-up page do with workspaces.
+
+use super::{Workspace, slug, store};
+use crate::audit::{self, Action, Entry};
+use crate::error::Error;
+use crate::id::WorkspaceId;
+use crate::server::db::Tx;
+use crate::server::state::{Actor, App};
+use crate::ui::field::single_line;
+use serde_json::json;
+
+const MAX_NAME_CHARS: usize = 100;
+
+/// Makes a workspace in a transaction of the caller's. Without a slug it gets one made from its name.
+pub async fn create(
+    tx: &mut Tx,
+    app: &App,
+    actor: &Actor,
+    name: &str,
+    slug: Option<&str>,
+) -> Result<Workspace, Error> {
+    let name = single_line(name, MAX_NAME_CHARS)?;
+    let id = WorkspaceId::generate(&app.random);
+    let slug = match slug {
+        Some(slug) => slug::parse(slug)?,
+        None => {
+            let slug = slug::from_name(&name, "workspace");
+            let taken = store::slug_taken(tx, &slug).await?;
+            if taken { slug::with_suffix(&slug, &app.random) } else { slug }
+        }
+    };
+    store::insert(tx, &id, &slug, &name, app.clock.now()).await?;
+    let entry = Entry {
+        action: Action::WorkspaceCreated,
+        subject_id: id.as_str(),
+        subject: &name,
+        details: json!({ "slug": slug }),
+    };
+    audit::record(tx, app, &id, actor, entry).await?;
+    Ok(Workspace { id, slug, name, keys_copyable: true })
+}

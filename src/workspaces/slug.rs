@@ -1,0 +1,76 @@
+//! Short names for addresses: `acme-uk`.
+
+use crate::error::Problem;
+use crate::server::randomness::Random;
+
+const MAX_LEN: usize = 40;
+
+/// First segments of our own addresses, which no workspace may take.
+const RESERVED: [&str; 24] = [
+    "account", "api", "assets", "authz", "docs", "favicon", "fonts", "health", "healthz", "icons", "internal",
+    "invitation", "metrics", "openapi", "pkg", "public", "readyz", "runtime", "set-up", "sign-in", "sign-out", "v1",
+    "v2", "v3",
+];
+
+/// Takes a slug that somebody chose.
+pub fn parse(text: &str) -> Result<String, Problem> {
+    let well_formed = text.len() <= MAX_LEN
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !well_formed {
+        Err(Problem::SlugInvalid)
+    } else if RESERVED.contains(&text) {
+        Err(Problem::SlugTaken)
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// A slug made from a name; `fallback` where the name has no letter to offer.
+pub fn from_name(name: &str, fallback: &str) -> String {
+    let mut slug = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() && (c.is_ascii_lowercase() || !slug.is_empty()) {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(MAX_LEN - 6);
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() || RESERVED.contains(&slug) { format!("{fallback}-{slug}").trim_end_matches('-').to_owned() } else { slug.to_owned() }
+}
+
+/// The same with five random characters, where the plain one is taken.
+pub fn with_suffix(slug: &str, random: &Random) -> String {
+    format!("{slug}-{}", random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_from_names() {
+        for (name, slug) in [
+            ("Acme UK", "acme-uk"),
+            ("  3rd   floor!", "rd-floor"),
+            ("Ünïcode", "n-code"),
+            ("مفتاح", "agent"),
+            ("v3", "agent-v3"),
+            ("Sign in", "agent-sign-in"),
+        ] {
+            assert_eq!(from_name(name, "agent"), slug);
+            assert_eq!(parse(slug), Ok(slug.to_owned()));
+        }
+        assert!(parse(&from_name(&"long ".repeat(50), "agent")).is_ok());
+    }
+
+    #[test]
+    fn chosen_by_people() {
+        for wrong in ["", "Acme", "-acme", "3m", "a b", "a/b", &"a".repeat(41), "é"] {
+            assert_eq!(parse(wrong), Err(Problem::SlugInvalid), "{wrong}");
+        }
+        assert_eq!(parse("sign-in"), Err(Problem::SlugTaken));
+    }
+}

@@ -1,0 +1,94 @@
+//! The SQL on workspaces.
+
+use super::Workspace;
+use crate::error::{Error, Problem};
+use crate::id::{UserId, WorkspaceId};
+use crate::server::db::{Db, Tx, is_duplicate};
+use crate::time::Timestamp;
+use crate::users::Role;
+use crate::{on_db, on_tx, statements};
+
+statements! {
+    INSERT = "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4)";
+    SLUG_TAKEN = "SELECT 1 FROM workspaces WHERE slug = $1";
+    LIST = "SELECT id, slug, name, keys_copyable FROM workspaces ORDER BY name, id";
+    FIND = "SELECT id, slug, name, keys_copyable FROM workspaces WHERE id = $1 OR slug = $1";
+    OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, m.role FROM memberships m
+        JOIN workspaces w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.name, w.id";
+    KEYS_COPYABLE = "SELECT keys_copyable FROM workspaces WHERE id = $1";
+    // Touching the row first makes a key that is being created wait, or be seen.
+    SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
+}
+
+/// Writes a new workspace.
+pub async fn insert(
+    tx: &mut Tx,
+    id: &WorkspaceId,
+    slug: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let written = on_tx!(tx, |c| sqlx::query(INSERT)
+        .bind(id)
+        .bind(slug)
+        .bind(name)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()));
+    match written {
+        Err(error) if is_duplicate(&error) => Err(Problem::SlugTaken.into()),
+        other => Ok(other?),
+    }
+}
+
+/// Whether a workspace has this slug.
+pub async fn slug_taken(tx: &mut Tx, slug: &str) -> Result<bool, Error> {
+    let row: Option<(i32,)> = on_tx!(tx, |c| sqlx::query_as(SLUG_TAKEN).bind(slug).fetch_optional(c).await)?;
+    Ok(row.is_some())
+}
+
+/// Every workspace, by name: for the command line.
+pub async fn list(db: &Db) -> Result<Vec<Workspace>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(LIST).fetch_all(pool).await)?)
+}
+
+/// The workspace with this id or slug.
+pub async fn find(db: &Db, id_or_slug: &str) -> Result<Option<Workspace>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(FIND).bind(id_or_slug).fetch_optional(pool).await)?)
+}
+
+#[derive(sqlx::FromRow)]
+struct MemberRow {
+    #[sqlx(flatten)]
+    workspace: Workspace,
+    #[sqlx(try_from = "String")]
+    role: Role,
+}
+
+/// The workspaces that a user is a member of, by name, with the role in each.
+pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(Workspace, Role)>, Error> {
+    let rows: Vec<MemberRow> = on_db!(db, |pool| sqlx::query_as(OF_USER).bind(user).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|row| (row.workspace, row.role)).collect())
+}
+
+/// Whether keys can be copied later; `None` without such a workspace.
+pub async fn keys_copyable(tx: &mut Tx, workspace: &WorkspaceId) -> Result<Option<bool>, Error> {
+    let row: Option<(bool,)> =
+        on_tx!(tx, |c| sqlx::query_as(KEYS_COPYABLE).bind(workspace).fetch_optional(c).await)?;
+    Ok(row.map(|(copyable,)| copyable))
+}
+
+/// Sets whether keys can be copied later; the workspace's name, `None` without such a workspace.
+pub async fn set_keys_copyable(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    copyable: bool,
+) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> = on_tx!(tx, |c| sqlx::query_as(SET_KEYS_COPYABLE)
+        .bind(workspace)
+        .bind(copyable)
+        .fetch_optional(c)
+        .await)?;
+    Ok(row.map(|(name,)| name))
+}
