@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::time::Timestamp;
 use crate::ui::icon::Icon;
 use crate::ui::page::{Empty, Failed, Loading};
-use crate::ui::query_value;
+use crate::ui::{query_value, use_hydrated};
 use crate::ui::time::{Ago, Moment};
 use crate::workspaces::frame::{CurrentVisit, Tabs};
 use leptos::prelude::*;
@@ -210,6 +210,7 @@ fn NewLink(addresses: Addresses) -> impl IntoView {
 #[component]
 fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
     let Addresses { slug, query } = addresses;
+    let hydrated = use_hydrated();
     let option = move |(sort, id, label): (Sort, &'static str, &'static str)| view! {
         <option value=id selected=move || query.read().sort == sort>{label}</option>
     };
@@ -228,7 +229,7 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
                     </select>
                     <Icon name="chevron-down" />
                 </label>
-                <button class="button small sort-apply" type="submit">"Apply"</button>
+                <button class="button small" type="submit" hidden=move || hydrated.get()>"Apply"</button>
             </Form>
             {admin.then(|| view! { <a class="text-link" href=move || { query.track(); addresses.to("/settings") } data-noscroll="true">"Copying settings"</a> })}
         </div>

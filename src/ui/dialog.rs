@@ -85,22 +85,18 @@ pub fn Dialog(
 
 /// Makes the dialog modal, and gives focus back to what had it when the dialog goes.
 fn keep_focus(node: NodeRef<html::Dialog>) {
-    let opener = StoredValue::new(None::<SendWrapper<HtmlElement>>);
+    // An effect runs in the browser only.
     Effect::new(move |_| {
         let Some(dialog) = node.get() else { return };
         let active = document().active_element().and_then(|e| e.dyn_into::<HtmlElement>().ok());
-        let outside = active.filter(|e| e.tag_name() != "BODY" && !dialog.contains(Some(e)));
-        opener.set_value(outside.map(SendWrapper::new));
+        let opener = active.filter(|e| e.tag_name() != "BODY" && !dialog.contains(Some(e))).map(SendWrapper::new);
         dialog.close();
         // Fails only where it is modal already.
         let _ = dialog.show_modal();
-    });
-    Owner::on_cleanup(move || {
-        let had_focus = opener.try_get_value().flatten();
-        if is_browser() {
+        on_cleanup(move || {
             // After the page without the dialog is there.
-            request_animation_frame(move || give_focus_back(had_focus.as_deref()));
-        }
+            request_animation_frame(move || give_focus_back(opener.as_deref()));
+        });
     });
 }
 

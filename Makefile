@@ -1,0 +1,55 @@
+# Everything there is to do, by name. `make` lists it.
+SHELL := /bin/bash
+TOOLS := $(or $(AGENT_STUDIO_TOOLS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/agent-studio/tools)
+export PATH := $(TOOLS)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# Where rustup's servers could not be reached, scripts/wasm-target-from-debian.sh has made this toolchain.
+ifneq ($(wildcard $(HOME)/.rustup/toolchains/debian),)
+export RUSTUP_TOOLCHAIN := debian
+endif
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(TARGET)/release/agent-studio
+SOURCES := Cargo.toml Cargo.lock package-lock.json $(shell find src migrations style public -type f)
+
+help: ## List what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(BINARY) ## Build and start the server on http://127.0.0.1:3000, with the demo where it is empty
+	$(BINARY) serve --demo-if-empty
+
+build: $(BINARY) ## Build for production: the program, and the pages' files in target/site
+
+# The stamp is newer than what it was built from: a second `make run` starts in seconds.
+$(BINARY): $(SOURCES)
+	@scripts/setup.sh build
+	cargo leptos build --release --precompress
+	@touch $(BINARY)
+
+dev: ## Build after each change and reload the browser
+	@scripts/setup.sh build
+	AGENT_STUDIO_DATA_DIR=data cargo leptos watch
+
+check: ## Formatting, lints for both targets, licences and advisories of dependencies
+	@scripts/setup.sh test
+	cargo fmt --check
+	cargo clippy --features ssr --all-targets -- -D warnings
+	cargo clippy --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
+	cargo deny --all-features check licenses bans sources
+	@scripts/check-advisories.sh
+
+test: $(BINARY) ## Every test: Rust on SQLite and PostgreSQL, then the browser's against the release build
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+test-rust: ## The Rust tests alone
+	@scripts/setup.sh test
+	cargo test --features ssr
+
+test-browser: $(BINARY) ## The browser's tests alone
+	@scripts/setup.sh test
+	npm test
+
+bench: $(BINARY) ## The measurements of docs/benchmarks.md
+	@scripts/bench.sh
+
+.PHONY: help run build dev check test test-rust test-browser bench
+.DEFAULT_GOAL := help
