@@ -91,7 +91,9 @@ impl Permission {
     /// What it grants, as one sentence.
     pub fn grants(self) -> &'static str {
         match self {
-            Self::Conversations => "Read conversations, with the metrics and transcripts that Configuration lets through.",
+            Self::Conversations => {
+                "Read conversations, with the metrics and transcripts that Configuration lets through."
+            }
             Self::Handoff => "Read the handoff state that an agent stored when it passed a call on.",
             Self::ExternalEvents => "Send events, such as a payment result, into an active conversation.",
         }
@@ -273,7 +275,7 @@ mod tests {
     #[test]
     fn expiry_choices() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let from = |choice, date| Expiry::parse(choice, date).and_then(|e| e.from(now));
+        let from = |choice: &str, date: &str| Expiry::parse(choice, date).and_then(|e| e.from(now));
         assert_eq!(from("90d", ""), Ok(now.plus_days(90)));
         assert_eq!(from("date", &now.date()).map(|t| t > now), Ok(true), "today is still possible");
         assert_eq!(from("date", "2020-01-01"), Err(Problem::ExpiryPast));

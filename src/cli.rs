@@ -3,12 +3,12 @@
 
 /// `workspace`, `agent`, `user`: the things around keys.
 mod admin;
+/// `import` and `demo`.
+mod data;
 /// `key`.
 mod key;
 /// What commands print.
 mod output;
-/// `import` and `demo`.
-mod data;
 
 use crate::agents::AgentName;
 use crate::server::serve::{serve, start_log};

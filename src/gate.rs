@@ -93,9 +93,7 @@ impl From<Refusal> for ApiError {
                 forbidden(format!("This key lacks the permission `{}`.", permission.label()))
             }
             Refusal::AgentNotCovered => forbidden("This key does not cover this project_id.".to_owned()),
-            Refusal::NoSuchAgent => {
-                Self::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist.")
-            }
+            Refusal::NoSuchAgent => Self::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."),
         }
     }
 }

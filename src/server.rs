@@ -1,12 +1,12 @@
 //! What stands around the features: settings, database, the router with every route, and the layers that every
 //! request passes. [`build`] is shared by the command line and the tests.
 
+/// Where a request comes from.
+pub mod client_address;
 /// The clock, passed in so that tests know every second.
 pub mod clock;
 /// SQLite or PostgreSQL behind one type.
 pub mod db;
-/// Where a request comes from.
-pub mod client_address;
 /// Plain form posts without JavaScript: what was typed survives a refusal.
 pub mod form_drafts;
 /// The security headers.

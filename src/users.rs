@@ -87,9 +87,9 @@ impl Email {
         let text = text.trim().to_lowercase();
         let plausible = text.len() <= Self::MAX_LEN
             && !text.chars().any(|c| c.is_whitespace() || c.is_control())
-            && text.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-            });
+            && text
+                .split_once('@')
+                .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
         if plausible { Ok(Self(text)) } else { Err(Problem::EmailInvalid) }
     }
 

@@ -51,8 +51,7 @@ impl Visit {
 
 /// Up to three letters for a workspace's tile: the words' initials, or the name's first letters.
 pub fn initials(name: &str) -> String {
-    let words: Vec<&str> =
-        name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(3).collect();
+    let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(3).collect();
     let letters: String = match words.as_slice() {
         [] => name.chars().take(1).collect(),
         [only] => only.chars().take(3).collect(),
@@ -67,9 +66,14 @@ mod tests {
 
     #[test]
     fn tiles() {
-        for (name, tile) in
-            [("Acme UK", "AU"), ("Agents for Work today", "AFW"), ("Platform", "PLA"), ("ß", "SS"), ("🙂", "🙂"), ("", "")]
-        {
+        for (name, tile) in [
+            ("Acme UK", "AU"),
+            ("Agents for Work today", "AFW"),
+            ("Platform", "PLA"),
+            ("ß", "SS"),
+            ("🙂", "🙂"),
+            ("", ""),
+        ] {
             assert_eq!(initials(name), tile, "{name}");
         }
     }

@@ -44,13 +44,7 @@ pub async fn create(
 }
 
 /// Gives an agent another name; its id and slug, which integrations use, stay.
-pub async fn rename(
-    app: &App,
-    workspace: &WorkspaceId,
-    actor: &Actor,
-    id: &AgentId,
-    name: &str,
-) -> Result<(), Error> {
+pub async fn rename(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &AgentId, name: &str) -> Result<(), Error> {
     let name = single_line(name, MAX_NAME_CHARS)?;
     let before = store::find(&app.db, workspace, id.as_str()).await?.ok_or(Error::NotFound)?;
     let mut tx = app.db.begin().await?;

@@ -2,13 +2,15 @@
 
 use super::{Agent, AgentName};
 use crate::error::Error;
+use crate::time::Timestamp;
 use crate::ui::dialog::{Dialog, Kind};
 use crate::ui::field::{FormError, TextField, refusal_of};
 use crate::ui::icon::Icon;
 use crate::ui::page::{Empty, Failed, Loading};
 use crate::ui::time::Ago;
-use crate::time::Timestamp;
-use crate::workspaces::frame::{CurrentVisit, Tabs};
+use crate::ui::use_hydrated;
+use crate::workspaces::Visit;
+use crate::workspaces::frame::{Tabs, use_slug, use_visit};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -61,31 +63,52 @@ type Agents = Resource<Result<(Vec<Agent>, Timestamp), Error>>;
 /// The page.
 #[component]
 pub fn AgentsPage() -> impl IntoView {
-    let visit = CurrentVisit::get();
+    let (slug, visit) = (use_slug(), use_visit());
     let actions = Actions { create: ServerAction::new(), rename: ServerAction::new() };
     provide_context(actions);
-    let slug = visit.workspace.slug.clone();
     let changes = move || actions.create.version().get() + actions.rename.version().get();
-    let agents: Agents = Resource::new(changes, {
-        let slug = slug.clone();
-        move |_| list_agents(slug.clone())
-    });
+    let agents: Agents = Resource::new(move || (slug.get(), changes()), |(slug, _)| list_agents(slug));
     provide_context(agents);
-    let admin = visit.is_admin();
-    let new_href = format!("/{slug}/agents/new");
-    let wanted = RwSignal::new(String::new());
-    let hydrated = crate::ui::use_hydrated();
-    let slug = StoredValue::new(slug);
-    let new_link = {
-        let new_href = new_href.clone();
-        move || view! { <a class="button primary" href=new_href.clone() data-noscroll="true"><Icon name="plus" />"Agent"</a> }
-    };
     view! {
         <Title text="Agents" />
         <Tabs current="agents" />
+        <Transition fallback=Loading>
+            {move || Suspend::new(async move {
+                match (visit.await, agents.await) {
+                    (Ok(visit), Ok((agents, now))) => view! { <Agents agents now visit /> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
+                }
+            })}
+        </Transition>
+        <Outlet />
+    }
+}
+
+#[component]
+fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
+    let admin = visit.is_admin();
+    let slug = StoredValue::new(visit.workspace.slug);
+    let new_link = move || {
+        admin.then(|| view! { <a class="button primary" href=format!("/{}/agents/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"Agent"</a> })
+    };
+    let wanted = RwSignal::new(String::new());
+    let hydrated = use_hydrated();
+    let list = if agents.is_empty() {
+        view! {
+            <Empty icon="agent" heading="No agents yet">
+                <p>"An agent handles conversations. API keys are scoped to agents."</p>
+                {new_link()}
+            </Empty>
+        }
+        .into_any()
+    } else {
+        let card = move |agent: Agent| view! { <AgentCard agent now slug admin wanted /> };
+        view! { <ul class="cards">{agents.into_iter().map(card).collect_view()}</ul> }.into_any()
+    };
+    view! {
         <div class="page-header">
             <h1 tabindex="-1">"Agents"</h1>
-            {admin.then(new_link.clone())}
+            {new_link()}
         </div>
         <div class="toolbar" hidden=move || !hydrated.get()>
             <label class="search">
@@ -99,27 +122,7 @@ pub fn AgentsPage() -> impl IntoView {
                 />
             </label>
         </div>
-        <Transition fallback=Loading>
-            {move || {
-                let new_link = new_link.clone();
-                Suspend::new(async move {
-                    match agents.await {
-                        Ok((agents, _)) if agents.is_empty() => view! {
-                            <Empty icon="agent" heading="No agents yet">
-                                <p>"An agent handles conversations. API keys are scoped to agents."</p>
-                                {admin.then(new_link)}
-                            </Empty>
-                        }.into_any(),
-                        Ok((agents, now)) => {
-                            let card = move |agent: Agent| view! { <AgentCard agent now slug admin wanted /> };
-                            view! { <ul class="cards">{agents.into_iter().map(card).collect_view()}</ul> }.into_any()
-                        }
-                        Err(error) => view! { <Failed error /> }.into_any(),
-                    }
-                })
-            }}
-        </Transition>
-        <Outlet />
+        {list}
     }
 }
 
@@ -159,7 +162,7 @@ fn AgentCard(
 /// The sheet for a new agent.
 #[component]
 pub fn CreateAgentDialog() -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let action = expect_context::<Actions>().create;
     let refusal = refusal_of(action);
     let back = format!("/{slug}/agents");
@@ -187,7 +190,7 @@ pub fn CreateAgentDialog() -> impl IntoView {
 pub fn RenameAgentDialog() -> impl IntoView {
     let params = use_params_map();
     let agents = expect_context::<Agents>();
-    let slug = StoredValue::new(CurrentVisit::get().workspace.slug);
+    let slug = StoredValue::new(use_slug().get_untracked());
     view! {
         <Title text="Rename agent" />
         <Suspense>
@@ -206,19 +209,22 @@ fn RenameForm(found: Result<Agent, Error>, slug: String) -> impl IntoView {
     let refusal = refusal_of(action);
     on_cleanup(move || action.clear());
     let back = format!("/{slug}/agents");
-    let form = move |agent: Agent| view! {
-        <ActionForm action=action>
-            <div class="dialog-body">
-                <input type="hidden" name="workspace" value=slug />
-                <input type="hidden" name="agent" value=agent.id.to_string() />
-                <TextField name="name" label="Name" value=agent.name hint="Its ID, which integrations use, stays the same." autofocus=true refusal=refusal />
-                <FormError refusal=refusal />
-            </div>
-            <footer class="dialog-footer">
-                <a class="button" href=format!("/{}/agents", CurrentVisit::get().workspace.slug) data-noscroll="true">"Cancel"</a>
-                <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
-            </footer>
-        </ActionForm>
+    let cancel = back.clone();
+    let form = move |agent: Agent| {
+        view! {
+            <ActionForm action=action>
+                <div class="dialog-body">
+                    <input type="hidden" name="workspace" value=slug />
+                    <input type="hidden" name="agent" value=agent.id.to_string() />
+                    <TextField name="name" label="Name" value=agent.name hint="Its ID, which integrations use, stays the same." autofocus=true refusal=refusal />
+                    <FormError refusal=refusal />
+                </div>
+                <footer class="dialog-footer">
+                    <a class="button" href=cancel data-noscroll="true">"Cancel"</a>
+                    <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
+                </footer>
+            </ActionForm>
+        }
     };
     view! {
         <Dialog title="Rename agent" close_href=back kind=Kind::Sheet>

@@ -9,10 +9,10 @@ use crate::ui::icon::Icon;
 use crate::ui::page::{Failed, Loading};
 use crate::ui::toast::Toasts;
 use crate::ui::{clipboard, use_hydrated};
-use crate::workspaces::frame::CurrentVisit;
+use crate::workspaces::frame::use_slug;
 use leptos::html;
-use leptos::server_fn::ServerFn as _;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn as _;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -45,7 +45,7 @@ pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Optio
 /// The button on a key's card.
 #[component]
 pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let form = NodeRef::<html::Form>::new();
     let hydrated = use_hydrated();
     let toasts = Toasts::current();
@@ -63,7 +63,12 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
             if clipboard::write(value).await {
                 copied.set(true);
                 toasts.say("Key copied.");
-                set_timeout(move || { copied.try_set(false); }, std::time::Duration::from_secs(2));
+                set_timeout(
+                    move || {
+                        copied.try_set(false);
+                    },
+                    std::time::Duration::from_secs(2),
+                );
             } else if let Some(error) = problem.get_untracked() {
                 toasts.say(error.to_string());
             } else if let Some(form) = form.get_untracked() {
@@ -86,7 +91,7 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
 /// The value in a field, to be selected and copied by hand.
 #[component]
 pub fn CopyDialog() -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let addresses = Addresses::current();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();

@@ -5,6 +5,7 @@ use super::{ApiKey, Expiry, Permission, Permissions};
 use crate::agents::AgentName;
 use crate::agents::page::list_agent_names;
 use crate::error::Error;
+use crate::id::WorkspaceId;
 use crate::time::Timestamp;
 use crate::ui::dialog::{Dialog, Kind};
 use crate::ui::field::{Draft, FieldError, FormError, Refusal, TextField, refusal_of};
@@ -14,7 +15,7 @@ use crate::ui::page::{Failed, Loading};
 use crate::ui::time::Moment;
 use crate::ui::toast::Toasts;
 use crate::ui::{clipboard, use_hydrated};
-use crate::workspaces::frame::CurrentVisit;
+use crate::workspaces::frame::use_slug;
 use leptos::ev;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
@@ -48,7 +49,12 @@ pub async fn create_api_key(
     let scope = match all_agents.as_str() {
         "true" => Ok(AgentScope::All),
         _ if agents.is_empty() => Err(Problem::AgentsMissing),
-        _ => agents.iter().map(|a| AgentId::parse(a)).collect::<Option<Vec<_>>>().map(AgentScope::Chosen).ok_or(Problem::AgentsUnknown),
+        _ => agents
+            .iter()
+            .map(|a| AgentId::parse(a))
+            .collect::<Option<Vec<_>>>()
+            .map(AgentScope::Chosen)
+            .ok_or(Problem::AgentsUnknown),
     };
     let name = KeyName::parse(&name);
     let permissions = Permissions::parse(permissions.iter().map(String::as_str));
@@ -71,6 +77,7 @@ pub async fn create_api_key(
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewKeyView {
     pub key: ApiKey,
+    pub workspace_id: WorkspaceId,
     pub value: Option<String>,
     /// An agent that the key covers, for the example.
     pub example_agent: Option<AgentName>,
@@ -92,13 +99,13 @@ pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewK
         Some(agents) => agents.first().cloned(),
         None => crate::agents::store::names(&app.db, &workspace.id).await?.into_iter().next(),
     };
-    Ok(NewKeyView { key, value, example_agent, origin: guard::origin(app) })
+    Ok(NewKeyView { key, workspace_id: workspace.id.clone(), value, example_agent, origin: guard::origin(app) })
 }
 
 /// The sheet for a new key.
 #[component]
 pub fn CreateDialog() -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let addresses = Addresses::current();
     let agents = Resource::new(|| (), move |()| list_agent_names(slug.clone()));
     let action = expect_context::<Actions>().create;
@@ -121,7 +128,7 @@ pub fn CreateDialog() -> impl IntoView {
 #[component]
 fn CreateForm(agents: Vec<AgentName>, addresses: Addresses, action: ServerAction<CreateApiKey>) -> impl IntoView {
     let refusal = refusal_of(action);
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let list = addresses.list();
     view! {
         <ActionForm action=action>
@@ -243,7 +250,7 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
 /// The sheet with a new key's value.
 #[component]
 pub fn CreatedDialog() -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let addresses = Addresses::current();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
@@ -287,13 +294,12 @@ fn warn_before_unload(safe: RwSignal<bool>) {
 #[component]
 fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, addresses: Addresses) -> impl IntoView {
     let key = created.key;
-    let workspace = CurrentVisit::get().workspace;
     let example = created.example_agent.filter(|_| key.permissions.contain(Permission::Conversations));
     let curl = example.map(|agent| {
         let shown = created.value.as_deref().unwrap_or("YOUR_API_KEY");
         format!(
             "curl '{}/v3/{}/{}/conversations?limit=10' \\\n  -H 'x-api-key: {shown}'",
-            created.origin, workspace.id, agent.id
+            created.origin, created.workspace_id, agent.id
         )
     });
     Effect::new({

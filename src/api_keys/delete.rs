@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
 use crate::ui::field::{FormError, TextField, refusal_of};
 use crate::ui::page::{Failed, Loading};
-use crate::workspaces::frame::CurrentVisit;
+use crate::workspaces::frame::use_slug;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -60,7 +60,7 @@ pub fn DeleteDialog() -> impl IntoView {
 #[component]
 fn DeleteForm(key: ApiKey, addresses: Addresses, action: ServerAction<DeleteApiKey>) -> impl IntoView {
     let refusal = refusal_of(action);
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let grants = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
     let reach = match &key.agents {
         None => "all agents".to_owned(),

@@ -8,7 +8,7 @@ use crate::ui::dialog::{Dialog, Kind};
 use crate::ui::field::{FormError, TextField, refusal_of};
 use crate::ui::page::{Failed, Loading};
 use crate::ui::time::Moment;
-use crate::workspaces::frame::CurrentVisit;
+use crate::workspaces::frame::use_slug;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -51,7 +51,7 @@ pub async fn get_api_key(workspace: String, key: String) -> Result<ApiKey, Error
 
 /// The key in the address.
 pub fn use_key() -> Resource<Result<ApiKey, Error>> {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
     Resource::new(|| (), move |()| get_api_key(slug.clone(), id.clone()))
@@ -82,7 +82,7 @@ pub fn EditDialog() -> impl IntoView {
 #[component]
 fn EditForm(key: ApiKey, addresses: Addresses, action: ServerAction<EditApiKey>) -> impl IntoView {
     let refusal = refusal_of(action);
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     view! {
         <ActionForm action=action>
             <div class="dialog-body">

@@ -10,9 +10,9 @@ use crate::error::Error;
 use crate::time::Timestamp;
 use crate::ui::icon::Icon;
 use crate::ui::page::{Empty, Failed, Loading};
-use crate::ui::{query_value, use_hydrated};
 use crate::ui::time::{Ago, Moment};
-use crate::workspaces::frame::{CurrentVisit, Tabs};
+use crate::ui::{query_value, use_hydrated};
+use crate::workspaces::frame::{Tabs, use_slug, use_visit};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::{Form, Outlet};
@@ -128,7 +128,7 @@ pub struct Actions {
 /// Addresses of this workspace's keys that keep the part of the list that is shown.
 #[derive(Clone, Copy)]
 pub struct Addresses {
-    slug: StoredValue<String>,
+    slug: Memo<String>,
     query: Memo<Query>,
 }
 
@@ -150,14 +150,14 @@ impl Addresses {
 
     /// Something below the list: `/new`, or `/{key}/edit`.
     pub fn to(self, rest: &str) -> String {
-        format!("/{}/api-keys{rest}{}", self.slug.get_value(), self.query_string())
+        format!("/{}/api-keys{rest}{}", self.slug.get_untracked(), self.query_string())
     }
 }
 
 /// The page.
 #[component]
 pub fn ApiKeysPage() -> impl IntoView {
-    let visit = CurrentVisit::get();
+    let (slug, visit) = (use_slug(), use_visit());
     let actions = Actions {
         create: ServerAction::new(),
         edit: ServerAction::new(),
@@ -167,7 +167,6 @@ pub fn ApiKeysPage() -> impl IntoView {
     provide_context(actions);
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(|p| Query::from_address(|name| p.get(name))));
-    let slug = StoredValue::new(visit.workspace.slug.clone());
     let addresses = Addresses { slug, query };
     provide_context(addresses);
     let changes = move || {
@@ -176,24 +175,30 @@ pub fn ApiKeysPage() -> impl IntoView {
             + actions.delete.version().get()
             + actions.settings.version().get()
     };
-    let page = Resource::new(move || (query.get(), changes()), move |(query, _)| list_api_keys(slug.get_value(), query));
-    let admin = visit.is_admin();
+    let page =
+        Resource::new(move || (slug.get(), query.get(), changes()), |(slug, query, _)| list_api_keys(slug, query));
+    // The workspace itself has changed then.
+    Effect::new(move |before: Option<usize>| {
+        let version = actions.settings.version().get();
+        if before.is_some_and(|before| before != version) {
+            visit.refetch();
+        }
+        version
+    });
     view! {
         <Title text="API keys" />
         <Tabs current="api-keys" />
-        <div class="page-header">
-            <h1 tabindex="-1">"API keys"</h1>
-            <div class="button-row">
-                <a class="button" href=format!("/{}/api-keys/configuration", slug.get_value())><Icon name="settings" />"Configuration"</a>
-                {admin.then(|| view! { <NewLink addresses /> })}
-            </div>
-        </div>
-        <Toolbar addresses admin />
         <Transition fallback=Loading>
             {move || Suspend::new(async move {
-                match page.await {
-                    Ok(page) => view! { <Keys page addresses admin /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
+                match (visit.await, page.await) {
+                    (Ok(visit), Ok(page)) => {
+                        let admin = visit.is_admin();
+                        view! {
+                            <Header addresses admin />
+                            <Keys page addresses admin />
+                        }.into_any()
+                    }
+                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
                 }
             })}
         </Transition>
@@ -202,8 +207,22 @@ pub fn ApiKeysPage() -> impl IntoView {
 }
 
 #[component]
+fn Header(addresses: Addresses, admin: bool) -> impl IntoView {
+    view! {
+        <div class="page-header">
+            <h1 tabindex="-1">"API keys"</h1>
+            <div class="button-row">
+                <a class="button" href=format!("/{}/api-keys/configuration", addresses.slug.get_untracked())><Icon name="settings" />"Configuration"</a>
+                {admin.then(|| view! { <NewLink addresses /> })}
+            </div>
+        </div>
+        <Toolbar addresses admin />
+    }
+}
+
+#[component]
 fn NewLink(addresses: Addresses) -> impl IntoView {
-    view! { <a class="button primary" href=move || { addresses.query.track(); addresses.to("/new") } data-noscroll="true"><Icon name="plus" />"API key"</a> }
+    view! { <a class="button primary" href=addresses.to("/new") data-noscroll="true"><Icon name="plus" />"API key"</a> }
 }
 
 /// Search and sort: a form whose answer is an address.
@@ -211,15 +230,17 @@ fn NewLink(addresses: Addresses) -> impl IntoView {
 fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
     let Addresses { slug, query } = addresses;
     let hydrated = use_hydrated();
-    let option = move |(sort, id, label): (Sort, &'static str, &'static str)| view! {
-        <option value=id selected=move || query.read().sort == sort>{label}</option>
+    let option = move |(sort, id, label): (Sort, &'static str, &'static str)| {
+        view! {
+            <option value=id selected=query.read_untracked().sort == sort>{label}</option>
+        }
     };
     view! {
         <div class="toolbar">
-            <Form method="GET" action=format!("/{}/api-keys", slug.get_value()) attr:class="toolbar-form" attr:role="search">
+            <Form method="GET" action=format!("/{}/api-keys", slug.get_untracked()) attr:class="toolbar-form" attr:role="search">
                 <label class="search">
                     <Icon name="search" />
-                    <input type="search" name="q" aria-label="Search API keys" placeholder="Search API keys" maxlength="100" value=move || query.read().search.clone() />
+                    <input type="search" name="q" aria-label="Search API keys" placeholder="Search API keys" maxlength="100" value=query.read_untracked().search.clone() />
                 </label>
                 <label class="sort">
                     <Icon name="filter" />
@@ -231,7 +252,7 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
                 </label>
                 <button class="button small" type="submit" hidden=move || hydrated.get()>"Apply"</button>
             </Form>
-            {admin.then(|| view! { <a class="text-link" href=move || { query.track(); addresses.to("/settings") } data-noscroll="true">"Copying settings"</a> })}
+            {admin.then(|| view! { <a class="text-link" href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a> })}
         </div>
     }
 }
@@ -252,7 +273,7 @@ fn Keys(page: Page, addresses: Addresses, admin: bool) -> impl IntoView {
     }
     let turn = |after: Option<String>, before: Option<String>| {
         let query = Query { after, before, ..query.clone() };
-        format!("/{}/api-keys{}", addresses.slug.get_value(), query.to_address())
+        format!("/{}/api-keys{}", addresses.slug.get_untracked(), query.to_address())
     };
     let previous = page.previous.map(|place| turn(None, Some(place)));
     let next = page.next.map(|place| turn(Some(place), None));
@@ -273,7 +294,7 @@ fn Keys(page: Page, addresses: Addresses, admin: bool) -> impl IntoView {
 #[component]
 fn NoKeys(query: Query, addresses: Addresses, admin: bool) -> impl IntoView {
     if !query.search.is_empty() {
-        let all = format!("/{}/api-keys", addresses.slug.get_value());
+        let all = format!("/{}/api-keys", addresses.slug.get_untracked());
         return view! {
             <Empty icon="search" heading="No matching keys">
                 <p>"No key's name contains “" {query.search} "”."</p>
@@ -366,12 +387,8 @@ mod tests {
 
     #[test]
     fn the_address_holds_the_whole_query() {
-        let query = Query {
-            search: "a&b ü".to_owned(),
-            sort: Sort::Expiry,
-            after: Some("key-1~5".to_owned()),
-            before: None,
-        };
+        let query =
+            Query { search: "a&b ü".to_owned(), sort: Sort::Expiry, after: Some("key-1~5".to_owned()), before: None };
         assert_eq!(query.to_address(), "?q=a%26b%20%C3%BC&sort=expiry&after=key-1~5");
         assert_eq!(Query::default().to_address(), "");
         let from = Query::from_address(|name| match name {

@@ -4,7 +4,9 @@ use super::list::{Actions, Addresses};
 use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
 use crate::ui::field::{FormError, refusal_of};
-use crate::workspaces::frame::CurrentVisit;
+use crate::ui::page::{Failed, Loading};
+use crate::workspaces::Workspace;
+use crate::workspaces::frame::use_visit;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -30,11 +32,28 @@ pub async fn set_keys_copyable(
 /// The question.
 #[component]
 pub fn SettingsDialog() -> impl IntoView {
-    let workspace = CurrentVisit::get().workspace;
+    let visit = use_visit();
     let addresses = Addresses::current();
     let action = expect_context::<Actions>().settings;
-    let refusal = refusal_of(action);
     on_cleanup(move || action.clear());
+    view! {
+        <Title text="Copying settings" />
+        <Dialog title="Copying keys later" close_href=addresses.list() kind=Kind::Question>
+            <Suspense fallback=Loading>
+                {move || Suspend::new(async move {
+                    match visit.await {
+                        Ok(visit) => view! { <SettingsForm workspace=visit.workspace addresses action /> }.into_any(),
+                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </Dialog>
+    }
+}
+
+#[component]
+fn SettingsForm(workspace: Workspace, addresses: Addresses, action: ServerAction<SetKeysCopyable>) -> impl IntoView {
+    let refusal = refusal_of(action);
     let (explanation, button) = if workspace.keys_copyable {
         (
             view! {
@@ -65,8 +84,6 @@ pub fn SettingsDialog() -> impl IntoView {
         )
     };
     view! {
-        <Title text="Copying settings" />
-        <Dialog title="Copying keys later" close_href=addresses.list() kind=Kind::Question>
             <ActionForm action=action>
                 <div class="dialog-body">
                     {explanation}
@@ -80,6 +97,5 @@ pub fn SettingsDialog() -> impl IntoView {
                     {button}
                 </footer>
             </ActionForm>
-        </Dialog>
     }
 }

@@ -24,9 +24,21 @@ macro_rules! columns {
 macro_rules! page {
     ($column:literal, $compare:literal, $direction:literal) => {
         concat!(
-            "SELECT ", columns!(), " FROM api_keys
-            WHERE workspace_id = $1 AND name_key LIKE $2 ESCAPE '\\' AND (", $column, ", id) ", $compare, " ($3, $4)
-            ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT $5"
+            "SELECT ",
+            columns!(),
+            " FROM api_keys
+            WHERE workspace_id = $1 AND name_key LIKE $2 ESCAPE '\\' AND (",
+            $column,
+            ", id) ",
+            $compare,
+            " ($3, $4)
+            ORDER BY ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " LIMIT $5"
         )
     };
 }
@@ -159,8 +171,7 @@ pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, row: &NewRow<'_>) -> R
 
 /// One key.
 pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, Error> {
-    let row: Option<Row> =
-        on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id).fetch_optional(pool).await)?;
+    let row: Option<Row> = on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id).fetch_optional(pool).await)?;
     Ok(with_agents(db, workspace, row.into_iter().collect()).await?.pop().map(|(key, _)| key))
 }
 
@@ -273,12 +284,8 @@ pub async fn update(
 
 /// Deletes a key; `false` where it is gone already.
 pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<bool, Error> {
-    let deleted = on_tx!(tx, |c| sqlx::query(DELETE)
-        .bind(workspace)
-        .bind(id)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?;
+    let deleted =
+        on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(id).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(deleted > 0)
 }
 
@@ -295,11 +302,7 @@ pub async fn find_sealed(
 
 /// Destroys every sealed value of a workspace; how many there were.
 pub async fn destroy_sealed(tx: &mut Tx, workspace: &WorkspaceId) -> Result<u64, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DESTROY_SEALED)
-        .bind(workspace)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?)
+    Ok(on_tx!(tx, |c| sqlx::query(DESTROY_SEALED).bind(workspace).execute(c).await.map(|done| done.rows_affected()))?)
 }
 
 /// The key with this hash, of whichever workspace: the hash is the proof.
@@ -315,18 +318,13 @@ pub async fn by_hash(db: &Db, hash: &HashedKey) -> Result<Option<KeyRecord>, Err
 
 /// Whether a key with chosen agents covers this one.
 pub async fn covers(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId, agent: &AgentId) -> Result<bool, Error> {
-    let row: Option<(i32,)> = on_db!(db, |pool| sqlx::query_as(COVERS)
-        .bind(workspace)
-        .bind(id)
-        .bind(agent)
-        .fetch_optional(pool)
-        .await)?;
+    let row: Option<(i32,)> =
+        on_db!(db, |pool| sqlx::query_as(COVERS).bind(workspace).bind(id).bind(agent).fetch_optional(pool).await)?;
     Ok(row.is_some())
 }
 
 /// How many keys are sealed under another master key than this one.
 pub async fn foreign_seals(db: &Db, master_key_id: &str) -> Result<i64, Error> {
-    let (count,): (i64,) =
-        on_db!(db, |pool| sqlx::query_as(FOREIGN_SEALS).bind(master_key_id).fetch_one(pool).await)?;
+    let (count,): (i64,) = on_db!(db, |pool| sqlx::query_as(FOREIGN_SEALS).bind(master_key_id).fetch_one(pool).await)?;
     Ok(count)
 }

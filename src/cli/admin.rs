@@ -174,8 +174,11 @@ impl UserCommand {
             Self::Create { workspace: of, email, role, password, json } => {
                 let of = workspace(app, &of).await?;
                 let email = Email::parse(&email).map_err(|p| p.message().to_owned())?;
-                let role = Role::parse(&role).ok_or_else(|| format!("`{role}` is not a role; there are admin and viewer"))?;
-                let made = users::operations::create(app, &of.id, &Actor::command_line(), &email, role, password.read()?).await;
+                let role =
+                    Role::parse(&role).ok_or_else(|| format!("`{role}` is not a role; there are admin and viewer"))?;
+                let made =
+                    users::operations::create(app, &of.id, &Actor::command_line(), &email, role, password.read()?)
+                        .await;
                 let id = made.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": id, "email": email, "role": role }));
             }

@@ -86,7 +86,9 @@ impl KeyCommand {
                     name: KeyName::parse(&name).map_err(|p| p.message().to_owned())?,
                     scope,
                     permissions: Permissions::parse(permissions.split(',').map(str::trim)).map_err(|_| {
-                        format!("`{permissions}` are not permissions; there are conversations, handoff, external-events")
+                        format!(
+                            "`{permissions}` are not permissions; there are conversations, handoff, external-events"
+                        )
                     })?,
                     expires_at: app.clock.now().plus_seconds(expires_in),
                 };

@@ -1,11 +1,11 @@
 //! What the Configuration page does.
 
 use super::{AgentConfiguration, Configuration, DOCUMENTED_METRICS, Metrics, store};
+use crate::agents;
 use crate::audit::{self, Action, Entry};
 use crate::error::{Error, Problem};
 use crate::id::WorkspaceId;
 use crate::server::state::{Actor, App};
-use crate::agents;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@ use crate::ui::icon::Icon;
 use crate::ui::multi_select::{Choice, MultiSelect};
 use crate::ui::page::{Empty, Failed, Loading};
 use crate::ui::use_hydrated;
-use crate::workspaces::frame::CurrentVisit;
+use crate::workspaces::frame::{use_slug, use_visit};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
@@ -36,11 +36,8 @@ pub async fn set_configuration(
 ) -> Result<(), Error> {
     use crate::sessions::guard;
     let admin = guard::admin(&workspace).await?;
-    let metrics = if metrics.iter().any(|m| m == ALL) {
-        Metrics::All
-    } else {
-        Metrics::Only(metrics.into_iter().collect())
-    };
+    let metrics =
+        if metrics.iter().any(|m| m == ALL) { Metrics::All } else { Metrics::Only(metrics.into_iter().collect()) };
     let configuration = Configuration { metrics, transcript: transcript == "true" };
     super::operations::set(admin.app(), &admin.workspace().id, &admin.actor(), &agent, &configuration).await?;
     if guard::is_plain_form() {
@@ -53,31 +50,22 @@ pub async fn set_configuration(
 /// The page.
 #[component]
 pub fn ConfigurationPage() -> impl IntoView {
-    let visit = CurrentVisit::get();
-    let slug = visit.workspace.slug.clone();
-    let admin = visit.is_admin();
-    let cards = Resource::new(|| (), {
-        let slug = slug.clone();
-        move |()| list_configurations(slug.clone())
-    });
-    let keys_href = format!("/{slug}/api-keys");
+    let (slug, visit) = (use_slug(), use_visit());
+    let cards = Resource::new(move || slug.get(), list_configurations);
     view! {
         <Title text="Configuration" />
         <div class="page-header with-back">
-            <a class="icon-button" href=keys_href aria-label="Back to API keys"><Icon name="arrow-left" /></a>
+            <a class="icon-button" href=move || format!("/{}/api-keys", slug.read()) aria-label="Back to API keys"><Icon name="arrow-left" /></a>
             <h1 tabindex="-1">"Configuration"</h1>
         </div>
-        <p class="lead">
-            "What each agent lets through to every key with the permission Conversations data. Nothing appears in API responses unless it is enabled here."
-        </p>
         <Suspense fallback=Loading>
             {move || Suspend::new(async move {
-                match cards.await {
-                    Ok(cards) if cards.is_empty() => view! {
+                match (visit.await, cards.await) {
+                    (Ok(_), Ok(cards)) if cards.is_empty() => view! {
                         <Empty icon="agent" heading="No agents yet"><p>"Create an agent first. It appears here."</p></Empty>
                     }.into_any(),
-                    Ok(cards) => view! { <Cards cards admin /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
+                    (Ok(visit), Ok(cards)) => view! { <Cards cards admin=visit.is_admin() /> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
                 }
             })}
         </Suspense>
@@ -105,6 +93,9 @@ fn Cards(cards: Vec<AgentConfiguration>, admin: bool) -> impl IntoView {
         }
     };
     view! {
+        <p class="lead">
+            "What each agent lets through to every key with the permission Conversations data. Nothing appears in API responses unless it is enabled here."
+        </p>
         {search}
         <ul class="cards">{cards.into_iter().enumerate().map(card).collect_view()}</ul>
     }
@@ -126,7 +117,7 @@ fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
     let hydrated = use_hydrated();
     let action = ServerAction::<SetConfiguration>::new();
     let refusal = refusal_of(action);
-    let slug = StoredValue::new(CurrentVisit::get().workspace.slug);
+    let slug = StoredValue::new(use_slug().get_untracked());
     let agent = StoredValue::new(card.agent.id.to_string());
     let (metrics, transcript) = shown(&card.configuration);
     let saved = RwSignal::new((metrics.clone(), transcript));

@@ -160,8 +160,7 @@ impl Document {
         }
         let started_at = parse_instant(&incoming.started_at)
             .ok_or_else(|| format!("`started_at` is `{}`, not an ISO 8601 date and time", incoming.started_at))?;
-        let environment =
-            if incoming.environment.is_empty() { "live".to_owned() } else { incoming.environment };
+        let environment = if incoming.environment.is_empty() { "live".to_owned() } else { incoming.environment };
         let metrics = metrics(incoming.metrics)?;
         let turns = &incoming.turns;
         let count = |flag: fn(&Turn) -> bool| turns.iter().filter(|t| flag(t)).count() as u32;

@@ -56,12 +56,13 @@ impl ListQuery {
         if let (Some(_), Some(name)) = (&variant_id, &variant_name) {
             return Err(ApiError::parameter("variant_name", name, "only without `variant_id`"));
         }
-        let cursor = match given.one("cursor")?.filter(|text| !text.is_empty()) {
-            Some(text) => Some(Cursor::decode(text).ok_or_else(|| {
-                ApiError::parameter("cursor", text, "the `cursor` of an earlier answer, unchanged")
-            })?),
-            None => None,
-        };
+        let cursor =
+            match given.one("cursor")?.filter(|text| !text.is_empty()) {
+                Some(text) => Some(Cursor::decode(text).ok_or_else(|| {
+                    ApiError::parameter("cursor", text, "the `cursor` of an earlier answer, unchanged")
+                })?),
+                None => None,
+            };
         let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
         Ok(Self {
             limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(MAX_LIMIT),

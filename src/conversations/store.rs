@@ -12,8 +12,11 @@ use crate::{on_db, on_tx, statements};
 macro_rules! columns {
     ($transcript:literal, $latency:literal) => {
         concat!(
-            "id, started_at, document, handoff_reason, handoff_destination, metrics, CASE WHEN ", $transcript,
-            " THEN turns ELSE '[]' END AS turns, CASE WHEN ", $latency, " THEN latencies ELSE '[]' END AS latencies"
+            "id, started_at, document, handoff_reason, handoff_destination, metrics, CASE WHEN ",
+            $transcript,
+            " THEN turns ELSE '[]' END AS turns, CASE WHEN ",
+            $latency,
+            " THEN latencies ELSE '[]' END AS latencies"
         )
     };
 }

@@ -81,8 +81,12 @@ mod tests {
                         for agent in [None, Some(&agent)] {
                             for covers_asked_agent in [false, true] {
                                 let expires_at = now.plus_seconds(seconds_left);
-                                let known =
-                                    Known { workspace: &own, permissions: &permissions, expires_at, covers_asked_agent };
+                                let known = Known {
+                                    workspace: &own,
+                                    permissions: &permissions,
+                                    expires_at,
+                                    covers_asked_agent,
+                                };
                                 let decided = decide(&known, &Asked { workspace, agent, permission, now });
                                 let expected = if seconds_left <= 0 {
                                     Err(Refusal::Expired)

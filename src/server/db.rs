@@ -106,11 +106,8 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?
             .application_name("agent-studio")
             .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .connect_with(options)
-            .await?;
+        let pool =
+            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_with(options).await?;
         sqlx::migrate!("migrations/postgres").run(&pool).await?;
         Ok(Self::Postgres(pool))
     }

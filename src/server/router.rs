@@ -12,7 +12,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
 use std::sync::Arc;
@@ -48,7 +48,11 @@ fn apis(state: AppState) -> Router {
             .route("/{account_id}/{project_id}/conversations", get(conversations::retired))
             .route("/{account_id}/{project_id}/conversations/{id}", get(conversations::retired))
     };
-    Router::new()
+    // Nesting leaves out a version's own path with a slash behind it.
+    let bare = ["/v1/", "/v2/", "/v3/"]
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
+    bare.layer(from_fn(wire::envelope))
         .nest("/v3", version(v3))
         .nest("/v2", version(retired()))
         .nest("/v1", version(retired()))

@@ -124,6 +124,9 @@ impl Settings {
         let Some(url) = &self.database_url else {
             let path = self.data_dir().join("agent-studio.db");
             make_private_dir(self.data_dir())?;
+            // SQLite gives its other files the mode of this one.
+            let private = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+            private.map_err(|e| format!("the database {} (--data-dir): {e}", path.display()))?;
             return Db::sqlite(&path).await.map_err(|e| format!("the database {} (--data-dir): {e}", path.display()));
         };
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
@@ -139,9 +142,11 @@ impl Settings {
                 .ok_or_else(|| "AGENT_STUDIO_MASTER_KEY (--master-key) must be 32 bytes in base64.".to_owned());
         }
         if !self.is_sqlite() {
-            return Err("With PostgreSQL, AGENT_STUDIO_MASTER_KEY (--master-key) must be set to 32 random bytes in base64, \
+            return Err(
+                "With PostgreSQL, AGENT_STUDIO_MASTER_KEY (--master-key) must be set to 32 random bytes in base64, \
                         as `openssl rand -base64 32` prints them."
-                .to_owned());
+                    .to_owned(),
+            );
         }
         make_private_dir(self.data_dir())?;
         let path = self.data_dir().join("master.key");
@@ -186,17 +191,17 @@ fn origin(url: &str) -> Result<String, String> {
     if matches!(scheme, "http" | "https") && plain {
         Ok(format!("{scheme}://{}", authority.to_lowercase()))
     } else {
-        Err("AGENT_STUDIO_PUBLIC_URL (--public-url) must be a scheme and a host, such as https://keys.example.com.".to_owned())
+        Err("AGENT_STUDIO_PUBLIC_URL (--public-url) must be a scheme and a host, such as https://keys.example.com."
+            .to_owned())
     }
 }
 
 fn is_plain_loopback(origin: &str) -> bool {
     let Some(authority) = origin.strip_prefix("http://") else { return false };
-    let host = authority.rsplit_once(':').map_or(authority, |(host, port)| {
-        if port.bytes().all(|b| b.is_ascii_digit()) { host } else { authority }
-    });
-    host == "localhost"
-        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, port)| if port.bytes().all(|b| b.is_ascii_digit()) { host } else { authority });
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use super::store::{SIGNED_IN_AT, USER};
 use crate::error::Error;
 use crate::id::UserId;
 use crate::server::state::{Actor, App, app};
+use crate::ui::query_value;
 use crate::users::{self, Email, Role};
 use crate::workspaces::{self, Visit, Workspace};
-use crate::ui::query_value;
 use axum::Extension;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri, header};
@@ -204,7 +204,9 @@ mod tests {
     #[test]
     fn only_our_own_addresses_are_gone_on_to() {
         assert_eq!(local_path("/acme/api-keys?sort=name"), "/acme/api-keys?sort=name");
-        for other in ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a b", "/a\r\nX: y"] {
+        for other in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a b", "/a\r\nX: y"]
+        {
             assert_eq!(local_path(other), "/", "{other}");
         }
     }

@@ -54,12 +54,9 @@ impl SessionStore for Sessions {
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let now = self.0.clock.now();
-        let row: Option<(String, Timestamp)> = on_db!(&self.0.db, |pool| sqlx::query_as(LOAD)
-            .bind(hash(*id))
-            .bind(now)
-            .fetch_optional(pool)
-            .await)
-        .map_err(failed)?;
+        let row: Option<(String, Timestamp)> =
+            on_db!(&self.0.db, |pool| sqlx::query_as(LOAD).bind(hash(*id)).bind(now).fetch_optional(pool).await)
+                .map_err(failed)?;
         let Some((data, expires_at)) = row else { return Ok(None) };
         let data = serde_json::from_str(&data).map_err(|e| session_store::Error::Decode(e.to_string()))?;
         Ok(Some(Record { id: *id, data, expiry_date: expires_at.utc() }))

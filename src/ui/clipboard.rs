@@ -35,8 +35,7 @@ fn clipboard() -> Option<JsValue> {
 }
 
 fn item_of(text: &Promise) -> Option<JsValue> {
-    let constructor: Function =
-        Reflect::get(&js_sys::global(), &"ClipboardItem".into()).ok()?.dyn_into().ok()?;
+    let constructor: Function = Reflect::get(&js_sys::global(), &"ClipboardItem".into()).ok()?.dyn_into().ok()?;
     let parts = Object::new();
     Reflect::set(&parts, &"text/plain".into(), text).ok()?;
     Reflect::construct(&constructor, &Array::of1(&parts)).ok()

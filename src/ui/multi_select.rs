@@ -177,9 +177,8 @@ fn Combobox(
         }
         _ => {}
     };
-    let label_of = move |value: &str| {
-        choices.with_value(|all| all.iter().find(|c| c.value == value).map(|c| c.label.clone()))
-    };
+    let label_of =
+        move |value: &str| choices.with_value(|all| all.iter().find(|c| c.value == value).map(|c| c.label.clone()));
     let chip = move |value: String| {
         let text = label_of(&value).unwrap_or_else(|| value.clone());
         let remove_label = format!("Remove {text}");

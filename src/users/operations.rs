@@ -156,8 +156,7 @@ pub async fn accept(app: &App, actor: &Actor, token: &str, password: String) -> 
             id
         }
     };
-    let actor =
-        Actor { id: Some(id.clone()), name: invitation.email.as_str().to_owned(), address: actor.address };
+    let actor = Actor { id: Some(id.clone()), name: invitation.email.as_str().to_owned(), address: actor.address };
     add_member(&mut tx, app, &invitation.workspace_id, &actor, &id, &invitation.email, invitation.role).await?;
     tx.commit().await?;
     Ok((id, invitation))

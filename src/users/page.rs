@@ -10,7 +10,7 @@ use crate::ui::page::{Failed, Loading};
 use crate::ui::time::Moment;
 use crate::ui::toast::Toasts;
 use crate::ui::use_hydrated;
-use crate::workspaces::frame::{CurrentVisit, Tabs};
+use crate::workspaces::frame::{Tabs, use_slug, use_visit};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -111,7 +111,7 @@ type Everybody = Resource<Result<People, Error>>;
 /// The page.
 #[component]
 pub fn UsersPage() -> impl IntoView {
-    let visit = CurrentVisit::get();
+    let (slug, visit) = (use_slug(), use_visit());
     let actions = Actions {
         invite: ServerAction::new(),
         change: ServerAction::new(),
@@ -119,36 +119,34 @@ pub fn UsersPage() -> impl IntoView {
         withdraw: ServerAction::new(),
     };
     provide_context(actions);
-    let slug = visit.workspace.slug.clone();
     let changes = move || {
         actions.invite.version().get()
             + actions.change.version().get()
             + actions.remove.version().get()
             + actions.withdraw.version().get()
     };
-    let people: Everybody = Resource::new(changes, {
-        let slug = slug.clone();
-        move |_| list_users(slug.clone())
-    });
+    let people: Everybody = Resource::new(move || (slug.get(), changes()), |(slug, _)| list_users(slug));
     provide_context(people);
-    let admin = visit.is_admin();
-    let slug = StoredValue::new(slug);
     view! {
         <Title text="Users" />
         <Tabs current="users" />
-        <div class="page-header">
-            <h1 tabindex="-1">"Users"</h1>
-            {admin.then(|| view! { <a class="button primary" href=format!("/{}/users/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"User"</a> })}
-        </div>
         <Transition fallback=Loading>
             {move || Suspend::new(async move {
-                match people.await {
-                    Ok(people) => {
+                match (visit.await, people.await) {
+                    (Ok(visit), Ok(people)) => {
+                        let admin = visit.is_admin();
+                        let slug = StoredValue::new(visit.workspace.slug);
                         let members = people.members.into_iter().map(|member| view! { <MemberCard member slug admin /> });
                         let invited = people.invited.into_iter().map(|invited| view! { <InvitedCard invited slug admin /> });
-                        view! { <ul class="cards">{members.collect_view()}{invited.collect_view()}</ul> }.into_any()
+                        view! {
+                            <div class="page-header">
+                                <h1 tabindex="-1">"Users"</h1>
+                                {admin.then(|| view! { <a class="button primary" href=format!("/{}/users/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"User"</a> })}
+                            </div>
+                            <ul class="cards">{members.collect_view()}{invited.collect_view()}</ul>
+                        }.into_any()
                     }
-                    Err(error) => view! { <Failed error /> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
                 }
             })}
         </Transition>
@@ -204,11 +202,13 @@ fn InvitedCard(invited: Invited, slug: StoredValue<String>, admin: bool) -> impl
 #[component]
 fn RoleField(chosen: Role) -> impl IntoView {
     let chosen = Draft::current().value("role", chosen.id());
-    let radio = move |role: Role| view! {
-        <label class="choice">
-            <input type="radio" name="role" value=role.id() checked=chosen == role.id() />
-            <span><strong>{role.label()}</strong><span class="hint">{role.means()}</span></span>
-        </label>
+    let radio = move |role: Role| {
+        view! {
+            <label class="choice">
+                <input type="radio" name="role" value=role.id() checked=chosen == role.id() />
+                <span><strong>{role.label()}</strong><span class="hint">{role.means()}</span></span>
+            </label>
+        }
     };
     view! { <fieldset class="field"><legend>"Role"</legend>{Role::ALL.into_iter().map(radio).collect_view()}</fieldset> }
 }
@@ -216,7 +216,7 @@ fn RoleField(chosen: Role) -> impl IntoView {
 /// The sheet for an invitation.
 #[component]
 pub fn InviteDialog() -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let action = expect_context::<Actions>().invite;
     let refusal = refusal_of(action);
     on_cleanup(move || action.clear());
@@ -243,7 +243,7 @@ pub fn InviteDialog() -> impl IntoView {
 /// The link of the invitation just made.
 #[component]
 pub fn InvitedDialog() -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let back = format!("/{slug}/users");
     let link = Resource::new(|| (), move |()| take_invitation_link(slug.clone()));
     view! {
@@ -276,7 +276,11 @@ fn LinkToCopy(link: Link) -> impl IntoView {
         let url = url.get_value();
         spawn_local(async move {
             let copied = clipboard::write(std::future::ready(Some(url))).await;
-            toasts.say(if copied { "Link copied." } else { "The browser did not allow copying. Select the link and copy it." });
+            toasts.say(if copied {
+                "Link copied."
+            } else {
+                "The browser did not allow copying. Select the link and copy it."
+            });
         });
     };
     view! {
@@ -295,9 +299,10 @@ fn LinkToCopy(link: Link) -> impl IntoView {
 pub fn ChangeRoleDialog() -> impl IntoView {
     let action = expect_context::<Actions>().change;
     let refusal = refusal_of(action);
+    let slug = StoredValue::new(use_slug().get_untracked());
     on_cleanup(move || action.clear());
     let form = move |member: Member| {
-        let slug = CurrentVisit::get().workspace.slug;
+        let slug = slug.get_value();
         view! {
             <ActionForm action=action>
                 <div class="dialog-body">
@@ -324,17 +329,16 @@ pub fn ChangeRoleDialog() -> impl IntoView {
 pub fn RemoveUserDialog() -> impl IntoView {
     let action = expect_context::<Actions>().remove;
     let refusal = refusal_of(action);
+    let slug = StoredValue::new(use_slug().get_untracked());
     on_cleanup(move || action.clear());
     let form = move |member: Member| {
-        let visit = CurrentVisit::get();
-        let slug = visit.workspace.slug;
+        let slug = slug.get_value();
         view! {
             <ActionForm action=action>
                 <div class="dialog-body">
                     <p>
                         <strong>{member.email.as_str().to_owned()}</strong>
-                        " loses access to " <strong>{visit.workspace.name}</strong>
-                        " at once. The keys that they created keep working."
+                        " loses access to this workspace at once. The keys that they created keep working."
                     </p>
                     <input type="hidden" name="workspace" value=slug.clone() />
                     <input type="hidden" name="user" value=member.id.to_string() />
@@ -360,7 +364,7 @@ fn OfMember(
 ) -> impl IntoView {
     let params = use_params_map();
     let people = expect_context::<Everybody>();
-    let back = format!("/{}/users", CurrentVisit::get().workspace.slug);
+    let back = format!("/{}/users", use_slug().get_untracked());
     view! {
         <Title text=title />
         <Dialog title=title close_href=back kind=kind>
@@ -385,7 +389,7 @@ pub fn WithdrawDialog() -> impl IntoView {
     let action = expect_context::<Actions>().withdraw;
     let refusal = refusal_of(action);
     on_cleanup(move || action.clear());
-    let slug = CurrentVisit::get().workspace.slug;
+    let slug = use_slug().get_untracked();
     let back = format!("/{slug}/users");
     let id = params.with_untracked(|p| p.get("invitation")).unwrap_or_default();
     view! {

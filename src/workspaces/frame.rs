@@ -3,7 +3,6 @@
 use super::{Visit, Workspace, initials};
 use crate::error::Error;
 use crate::ui::icon::Icon;
-use crate::ui::page::{Failed, Loading};
 use crate::ui::use_hydrated;
 use leptos::prelude::*;
 use leptos_router::components::Outlet;
@@ -15,45 +14,37 @@ pub async fn get_visit(workspace: String) -> Result<Visit, Error> {
     Ok(crate::sessions::guard::member(&workspace).await?.visit)
 }
 
-/// The visit, for the pages inside the frame.
-#[derive(Clone, Copy)]
-pub struct CurrentVisit(StoredValue<Visit>);
+/// The visit of the page that is shown. Pages await it beside their own data, so that one answer decides whether
+/// anything is shown at all.
+pub type Visiting = Resource<Result<Visit, Error>>;
 
-impl CurrentVisit {
-    /// The visit of the page that is shown.
-    #[expect(clippy::expect_used, reason = "every page of a workspace stands inside the frame")]
-    pub fn get() -> Visit {
-        expect_context::<Self>().0.try_get_value().expect("the frame is on the page")
-    }
+/// The visit, inside the frame.
+pub fn use_visit() -> Visiting {
+    expect_context()
 }
 
-/// The rail, and the page beside it.
+/// The workspace's name in the address.
+pub fn use_slug() -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.with(|p| p.get("workspace")).unwrap_or_default())
+}
+
+/// The rail, and the page beside it. The page stands outside of every `Suspense` here: what stands inside one is made
+/// twice on the server, and would load its data twice.
 #[component]
 pub fn WorkspaceFrame() -> impl IntoView {
-    let params = use_params_map();
-    let slug = Memo::new(move |_| params.with(|p| p.get("workspace")).unwrap_or_default());
-    let visit = Resource::new(move || slug.get(), get_visit);
-    view! {
-        <Suspense fallback=|| view! { <main class="page"><Loading /></main> }>
-            {move || Suspend::new(async move {
-                match visit.await {
-                    Ok(visit) => view! { <Frame visit /> }.into_any(),
-                    Err(error) => view! { <main class="door"><Failed error /></main> }.into_any(),
-                }
-            })}
-        </Suspense>
-    }
-}
-
-#[component]
-fn Frame(visit: Visit) -> impl IntoView {
-    let workspaces = visit.workspaces.clone();
-    let current = visit.workspace.slug.clone();
-    let email = visit.email.clone();
-    provide_context(CurrentVisit(StoredValue::new(visit)));
+    let slug = use_slug();
+    let visit: Visiting = Resource::new(move || slug.get(), get_visit);
+    provide_context(visit);
     view! {
         <a class="skip-link" href="#main" rel="external">"Skip to content"</a>
-        <Rail workspaces current email />
+        <Transition>
+            {move || Suspend::new(async move {
+                visit.await.ok().map(|visit| view! {
+                    <Rail workspaces=visit.workspaces current=visit.workspace.slug email=visit.email />
+                })
+            })}
+        </Transition>
         <main class="page" id="main">
             <Outlet />
         </main>
@@ -130,11 +121,11 @@ pub fn Tabs(
     /// The tab that is shown: `agents`, `users` or `api-keys`.
     current: &'static str,
 ) -> impl IntoView {
-    let slug = CurrentVisit::get().workspace.slug;
-    let tab = |(path, label): (&'static str, &'static str)| {
+    let slug = use_slug();
+    let tab = move |(path, label): (&'static str, &'static str)| {
         view! {
             <li>
-                <a class="tab" href=format!("/{slug}/{path}") aria-current=(path == current).then_some("page")>{label}</a>
+                <a class="tab" href=move || format!("/{}/{path}", slug.read()) aria-current=(path == current).then_some("page")>{label}</a>
             </li>
         }
     };

@@ -12,13 +12,7 @@ use serde_json::json;
 const MAX_NAME_CHARS: usize = 100;
 
 /// Makes a workspace in a transaction of the caller's. Without a slug it gets one made from its name.
-pub async fn create(
-    tx: &mut Tx,
-    app: &App,
-    actor: &Actor,
-    name: &str,
-    slug: Option<&str>,
-) -> Result<Workspace, Error> {
+pub async fn create(tx: &mut Tx, app: &App, actor: &Actor, name: &str, slug: Option<&str>) -> Result<Workspace, Error> {
     let name = single_line(name, MAX_NAME_CHARS)?;
     let id = WorkspaceId::generate(&app.random);
     let slug = match slug {

@@ -7,9 +7,30 @@ const MAX_LEN: usize = 40;
 
 /// First segments of our own addresses, which no workspace may take.
 const RESERVED: [&str; 24] = [
-    "account", "api", "assets", "authz", "docs", "favicon", "fonts", "health", "healthz", "icons", "internal",
-    "invitation", "metrics", "openapi", "pkg", "public", "readyz", "runtime", "set-up", "sign-in", "sign-out", "v1",
-    "v2", "v3",
+    "account",
+    "api",
+    "assets",
+    "authz",
+    "docs",
+    "favicon",
+    "fonts",
+    "health",
+    "healthz",
+    "icons",
+    "internal",
+    "invitation",
+    "metrics",
+    "openapi",
+    "pkg",
+    "public",
+    "readyz",
+    "runtime",
+    "set-up",
+    "sign-in",
+    "sign-out",
+    "v1",
+    "v2",
+    "v3",
 ];
 
 /// Takes a slug that somebody chose.
@@ -38,7 +59,11 @@ pub fn from_name(name: &str, fallback: &str) -> String {
     }
     slug.truncate(MAX_LEN - 6);
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() || RESERVED.contains(&slug) { format!("{fallback}-{slug}").trim_end_matches('-').to_owned() } else { slug.to_owned() }
+    if slug.is_empty() || RESERVED.contains(&slug) {
+        format!("{fallback}-{slug}").trim_end_matches('-').to_owned()
+    } else {
+        slug.to_owned()
+    }
 }
 
 /// The same with five random characters, where the plain one is taken.

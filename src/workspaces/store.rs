@@ -21,21 +21,9 @@ statements! {
 }
 
 /// Writes a new workspace.
-pub async fn insert(
-    tx: &mut Tx,
-    id: &WorkspaceId,
-    slug: &str,
-    name: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let written = on_tx!(tx, |c| sqlx::query(INSERT)
-        .bind(id)
-        .bind(slug)
-        .bind(name)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(|_| ()));
+pub async fn insert(tx: &mut Tx, id: &WorkspaceId, slug: &str, name: &str, now: Timestamp) -> Result<(), Error> {
+    let written =
+        on_tx!(tx, |c| sqlx::query(INSERT).bind(id).bind(slug).bind(name).bind(now).execute(c).await.map(|_| ()));
     match written {
         Err(error) if is_duplicate(&error) => Err(Problem::SlugTaken.into()),
         other => Ok(other?),
@@ -74,21 +62,13 @@ pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(Workspace, Role)>, E
 
 /// Whether keys can be copied later; `None` without such a workspace.
 pub async fn keys_copyable(tx: &mut Tx, workspace: &WorkspaceId) -> Result<Option<bool>, Error> {
-    let row: Option<(bool,)> =
-        on_tx!(tx, |c| sqlx::query_as(KEYS_COPYABLE).bind(workspace).fetch_optional(c).await)?;
+    let row: Option<(bool,)> = on_tx!(tx, |c| sqlx::query_as(KEYS_COPYABLE).bind(workspace).fetch_optional(c).await)?;
     Ok(row.map(|(copyable,)| copyable))
 }
 
 /// Sets whether keys can be copied later; the workspace's name, `None` without such a workspace.
-pub async fn set_keys_copyable(
-    tx: &mut Tx,
-    workspace: &WorkspaceId,
-    copyable: bool,
-) -> Result<Option<String>, Error> {
-    let row: Option<(String,)> = on_tx!(tx, |c| sqlx::query_as(SET_KEYS_COPYABLE)
-        .bind(workspace)
-        .bind(copyable)
-        .fetch_optional(c)
-        .await)?;
+pub async fn set_keys_copyable(tx: &mut Tx, workspace: &WorkspaceId, copyable: bool) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> =
+        on_tx!(tx, |c| sqlx::query_as(SET_KEYS_COPYABLE).bind(workspace).bind(copyable).fetch_optional(c).await)?;
     Ok(row.map(|(name,)| name))
 }

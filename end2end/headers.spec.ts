@@ -1,0 +1,72 @@
+import { createKey, expect, open, signIn, test } from './fixtures';
+
+test('each page carries the security headers', async ({ page, workspace }) => {
+  const key = await createKey(workspace, 'CRM sync');
+  const nonces = new Set<string>();
+  const check = async (address: string) => {
+    const response = await page.goto(address);
+    const headers = await response!.allHeaders();
+    const policy = Object.fromEntries(
+      headers['content-security-policy'].split(';').map((part) => part.trim().split(/\s+/)).map(([name, ...values]) => [name, values]),
+    );
+    const nonce = policy['script-src'].find((source) => source.startsWith("'nonce-"));
+    expect(nonce, address).toMatch(/^'nonce-[A-Za-z0-9+/_=-]{16,}'$/);
+    nonces.add(nonce!);
+    expect(headers['content-security-policy'], address).not.toContain('unsafe-inline');
+    expect(headers['content-security-policy'], address).not.toContain("'unsafe-eval'");
+    expect(policy, address).toMatchObject({
+      'default-src': ["'none'"],
+      'frame-ancestors': ["'none'"],
+      'base-uri': ["'none'"],
+      'form-action': ["'self'"],
+    });
+    expect(headers, address).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+      'cache-control': 'no-store',
+      'x-frame-options': 'DENY',
+    });
+  };
+  await check('/sign-in');
+  await signIn(page, workspace.admin);
+  const addresses = [
+    'api-keys', 'api-keys/new', 'api-keys/settings', 'api-keys/configuration', `api-keys/${key.id}/edit`,
+    `api-keys/${key.id}/delete`, `api-keys/${key.id}/created`, `api-keys/${key.id}/copy`, 'agents', 'agents/new', 'users', 'users/new',
+  ];
+  for (const address of addresses) await check(`/${workspace.slug}/${address}`);
+  await check('/account');
+  await check('/nothing-here/api-keys');
+  expect(nonces.size).toBe(addresses.length + 3);
+});
+
+test('the session cookie is out of reach of scripts and other sites', async ({ page, workspace, context }) => {
+  await signIn(page, workspace.admin);
+  const [cookie, ...others] = await context.cookies();
+  expect(others).toEqual([]);
+  expect(cookie).toMatchObject({ name: 'agent-studio', httpOnly: true, sameSite: 'Lax', path: '/' });
+});
+
+test('a request from another site is refused', async ({ page, workspace }) => {
+  await signIn(page, workspace.admin);
+  for (const headers of [{ origin: 'https://example.org' }, { origin: 'null' }, {}]) {
+    const refused = await page.request.post('/api/sign_out', { headers, form: {} });
+    expect(refused.status()).toBe(403);
+  }
+  await page.goto(`/${workspace.slug}/api-keys`);
+  await expect(page).toHaveURL(`/${workspace.slug}/api-keys`);
+});
+
+test('no page loads anything from elsewhere', async ({ page, workspace, baseURL }) => {
+  const key = await createKey(workspace, 'CRM sync');
+  const elsewhere: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${baseURL}/`)) elsewhere.push(request.url());
+  });
+  await open(page, '/sign-in');
+  await signIn(page, workspace.admin);
+  for (const address of ['api-keys', 'api-keys/new', `api-keys/${key.id}/edit`, 'api-keys/configuration', 'agents', 'users']) {
+    await open(page, `/${workspace.slug}/${address}`);
+  }
+  await open(page, '/account');
+  expect(elsewhere).toEqual([]);
+});

@@ -1,0 +1,117 @@
+import { createKey, createUser, expect, open, signIn, type Workspace } from './fixtures';
+import type { Page } from '@playwright/test';
+
+/** Every page and dialog, by name; each goes there, on a page that is not signed in yet. */
+export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise<void>> = {
+  'sign-in': async (page) => void (await open(page, '/sign-in')),
+  'sign-in, refused': async (page, workspace) => {
+    await open(page, '/sign-in');
+    await page.getByLabel('E-mail').fill(workspace.admin.email);
+    await page.getByLabel('Password').fill('not the password');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await expect(page.getByRole('alert')).not.toBeEmpty();
+  },
+  account: async (page, workspace) => {
+    await signIn(page, workspace.admin);
+    await open(page, '/account');
+  },
+  invitation: async (page, workspace) => {
+    await invite(page, workspace);
+    const link = await page.getByRole('textbox', { name: 'Invitation link' }).inputValue();
+    await page.context().clearCookies();
+    await open(page, link);
+    await expect(page.getByRole('button', { name: 'Join' })).toBeVisible();
+  },
+  'spent invitation': async (page) => {
+    await open(page, '/invitation/nothing');
+    await expect(page.getByRole('heading', { name: 'This link is no longer valid' })).toBeVisible();
+  },
+  'not found': async (page, workspace) => {
+    await signIn(page, workspace.admin);
+    await open(page, '/nothing-here/api-keys');
+    await expect(page.getByRole('heading', { name: 'Not found' })).toBeVisible();
+  },
+  'no keys': (page, workspace) => at(page, workspace, 'api-keys'),
+  keys: async (page, workspace) => {
+    await createKey(workspace, 'Ended', { expiresIn: '1s' });
+    await createKey(workspace, 'Ending', { expiresIn: '6d', agents: 'front-desk,bookings' });
+    await createKey(workspace, LONG, { permissions: 'conversations,handoff,external-events' });
+    await signIn(page, workspace.admin);
+    const ended = page.getByRole('listitem').filter({ hasText: 'Ended' });
+    await expect(async () => {
+      await open(page, `/${workspace.slug}/api-keys`);
+      await expect(ended).toContainText('Expired', { timeout: 500 });
+    }).toPass();
+  },
+  'no matching keys': (page, workspace) => at(page, workspace, `api-keys?q=${LONG}`),
+  'new key': (page, workspace) => at(page, workspace, 'api-keys/new'),
+  'new key, refused': async (page, workspace) => {
+    await at(page, workspace, 'api-keys/new');
+    await page.getByLabel('Name', { exact: true }).fill(`${LONG}x`);
+    await page.getByRole('button', { name: 'Create key' }).click();
+    await expect(page.getByText('Choose at least one permission.')).toBeVisible();
+  },
+  'created key': async (page, workspace) => {
+    await at(page, workspace, 'api-keys/new');
+    await page.getByLabel('Name', { exact: true }).fill(LONG);
+    await page.getByRole('checkbox', { name: 'Conversations data' }).check();
+    await page.getByRole('button', { name: 'Create key' }).click();
+    await expect(page.getByRole('textbox', { name: 'API key' })).toBeVisible();
+  },
+  'copied key': async (page, workspace) => {
+    await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard'));
+    await createKey(workspace, 'CRM sync');
+    await at(page, workspace, 'api-keys');
+    await page.getByRole('button', { name: 'Copy CRM sync' }).click();
+    await expect(page.getByRole('textbox', { name: 'API key' })).toBeVisible();
+  },
+  'edit key': (page, workspace) => ofKey(page, workspace, 'edit'),
+  'delete key': (page, workspace) => ofKey(page, workspace, 'delete'),
+  'copying settings': (page, workspace) => at(page, workspace, 'api-keys/settings'),
+  configuration: (page, workspace) => at(page, workspace, 'api-keys/configuration'),
+  agents: (page, workspace) => at(page, workspace, 'agents'),
+  'new agent': (page, workspace) => at(page, workspace, 'agents/new'),
+  'rename agent': (page, workspace) => at(page, workspace, `agents/${workspace.agents.bookings.id}/rename`),
+  users: async (page, workspace) => {
+    await createUser(workspace, 'viewer');
+    await invite(page, workspace);
+    await open(page, `/${workspace.slug}/users`);
+  },
+  'new user': (page, workspace) => at(page, workspace, 'users/new'),
+  invited: invite,
+  'change role': (page, workspace) => ofMember(page, workspace, 'Change role of'),
+  'remove user': (page, workspace) => ofMember(page, workspace, 'Remove'),
+  'withdraw invitation': async (page, workspace) => {
+    await invite(page, workspace);
+    await open(page, `/${workspace.slug}/users`);
+    await page.getByRole('link', { name: /^Withdraw the invitation of / }).click();
+    await expect(page.getByRole('dialog').getByRole('button', { name: 'Withdraw' })).toBeVisible();
+  },
+};
+
+/** As long as a name can be, and nowhere to break it. */
+export const LONG = 'M'.repeat(100);
+
+async function at(page: Page, workspace: Workspace, address: string) {
+  await signIn(page, workspace.admin);
+  await open(page, `/${workspace.slug}/${address}`);
+}
+
+async function ofKey(page: Page, workspace: Workspace, form: string) {
+  const key = await createKey(workspace, LONG);
+  await at(page, workspace, `api-keys/${key.id}/${form}`);
+}
+
+async function ofMember(page: Page, workspace: Workspace, what: string) {
+  const viewer = await createUser(workspace, 'viewer');
+  await at(page, workspace, 'users');
+  await page.getByRole('link', { name: `${what} ${viewer.email}` }).click();
+  await expect(page.getByRole('dialog').getByText(viewer.email)).toBeVisible();
+}
+
+async function invite(page: Page, workspace: Workspace) {
+  await at(page, workspace, 'users/new');
+  await page.getByLabel('User e-mail').fill(`${'m'.repeat(60)}-${workspace.slug}@example.com`);
+  await page.getByRole('button', { name: 'Add' }).click();
+  await expect(page.getByRole('textbox', { name: 'Invitation link' })).toBeVisible();
+}

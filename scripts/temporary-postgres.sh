@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# A PostgreSQL cluster for tests and measurements: prints its URL, lives as long as this script's standard input stays
+# open, then stops and removes itself, also when whoever opened it was killed.
+set -euo pipefail
+
+initdb="$(command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)"
+bin="$(dirname "$(readlink -f "$initdb")")"
+dir="$(mktemp -d)"
+as=()
+# PostgreSQL refuses to run as root.
+if [ "$(id -u)" = 0 ]; then
+  chown postgres "$dir"
+  as=(runuser -u postgres --)
+fi
+cd "$dir"
+cleanup() {
+  "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
+  rm -rf "$dir"
+}
+trap cleanup EXIT
+# The end of the input, not a signal sent to a whole terminal, ends it.
+trap '' INT
+
+"${as[@]}" "$bin/initdb" -D "$dir/data" -U postgres --auth=trust -E UTF8 --no-sync >"$dir/initdb.log" 2>&1 ||
+  { cat "$dir/initdb.log" >&2; exit 1; }
+for _ in 1 2 3 4 5; do
+  port=$((20000 + RANDOM % 20000))
+  options="-p $port -k $dir -c listen_addresses=127.0.0.1 -c max_connections=500 ${POSTGRES_OPTIONS:-}"
+  if "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" -o "$options" start >/dev/null 2>&1; then
+    echo "postgres://postgres@127.0.0.1:$port/postgres"
+    cat >/dev/null
+    exit 0
+  fi
+done
+cat "$dir/log" >&2
+exit 1

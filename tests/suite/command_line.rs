@@ -1,0 +1,302 @@
+//! The program, as operators and scripts see it: the shapes that scripts rely on, on both databases.
+
+use crate::support::{MASTER_KEY, conversation, postgres};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A data directory, or a database on PostgreSQL, and the program to use it with.
+struct Place {
+    dir: TempDir,
+    database_url: Option<String>,
+}
+
+impl Place {
+    fn on_sqlite() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), database_url: None }
+    }
+
+    async fn on_postgres() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), database_url: Some(postgres::new_database().await) }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-studio"));
+        command.args(args).env("AGENT_STUDIO_DATA_DIR", self.dir.path()).env_remove("DATABASE_URL");
+        command.env("RUST_LOG", "off").stdin(Stdio::null());
+        if let Some(url) = &self.database_url {
+            command.env("DATABASE_URL", url).env("AGENT_STUDIO_MASTER_KEY", MASTER_KEY);
+        }
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What a refused command said: one sentence, with an exit status other than 0.
+    fn refusal(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{args:?}: {}", text(&output.stdout));
+        let said = text(&output.stderr);
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        said
+    }
+
+    fn serve(&self) -> Server {
+        let mut child = self
+            .command(&["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        let address = line.trim().rsplit_once("http://").unwrap_or_else(|| panic!("{line}")).1.to_owned();
+        Server { child, address, _stderr: stderr }
+    }
+}
+
+struct Server {
+    child: Child,
+    address: String,
+    /// Kept open: a program whose standard error is gone stops at the next word it says.
+    _stderr: BufReader<ChildStderr>,
+}
+
+impl Server {
+    /// The status of a call with a key.
+    fn status(&self, path: &str, key: &str) -> u16 {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nx-api-key: {key}\r\nconnection: close\r\n\r\n",
+            self.address
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_script_on_sqlite() {
+    a_script(Place::on_sqlite());
+}
+
+#[tokio::test]
+async fn a_script_on_postgres() {
+    a_script(Place::on_postgres().await);
+}
+
+fn a_script(place: Place) {
+    let workspace = place.json(&["workspace", "create", "--name", "Acme UK", "--json"]);
+    assert_eq!(workspace["slug"], "acme-uk");
+    let id = workspace["id"].as_str().unwrap();
+    let agent =
+        place.json(&["agent", "create", "--workspace", "acme-uk", "--name", "Hotel", "--slug", "hotel", "--json"]);
+    assert_eq!(agent["slug"], "hotel");
+
+    let key = place.json(&[
+        "key",
+        "create",
+        "--workspace",
+        "acme-uk",
+        "--name",
+        "CRM",
+        "--agents",
+        "hotel",
+        "--permissions",
+        "conversations,handoff",
+        "--expires-in",
+        "90d",
+        "--json",
+    ]);
+    let value = key["key"].as_str().unwrap();
+    assert!(value.len() == 42 && value.starts_with("ask_"), "{value}");
+    assert_eq!(key["agents"], serde_json::json!([agent["id"]]));
+    let key_id = key["id"].as_str().unwrap();
+    for args in [vec!["key", "list", "--workspace", id, "--json"], vec!["key", "show", "--workspace", id, key_id]] {
+        let printed = text(&place.run(&args).stdout);
+        assert!(printed.contains(key_id) && !printed.contains(value), "{printed}");
+    }
+
+    // What a running server is told on the command line, it knows.
+    let server = place.serve();
+    let path = "/v3/acme-uk/hotel/conversations";
+    assert_eq!(server.status(path, value), 200);
+    let deleted = place.run(&["key", "delete", "--workspace", "acme-uk", key_id]);
+    assert!(deleted.status.success());
+    let since = Instant::now();
+    while server.status(path, value) != 401 {
+        assert!(since.elapsed() < Duration::from_secs(1), "still accepted");
+    }
+    let made = place.json(&[
+        "key",
+        "create",
+        "--workspace",
+        id,
+        "--name",
+        "Second",
+        "--agents",
+        "all",
+        "--permissions",
+        "conversations",
+        "--expires-in",
+        "2s",
+        "--json",
+    ]);
+    let short = made["key"].as_str().unwrap();
+    assert_eq!(server.status(path, short), 200);
+    std::thread::sleep(Duration::from_millis(2_100));
+    assert_eq!(server.status(path, short), 401, "expired");
+
+    let mut user = place.command(&[
+        "user",
+        "create",
+        "--workspace",
+        id,
+        "--email",
+        "Ada@example.com",
+        "--role",
+        "admin",
+        "--password-stdin",
+        "--json",
+    ]);
+    let mut child = user.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"correct horse battery staple\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("ada@example.com"));
+    assert!(text(&place.run(&["user", "list"]).stdout).contains("ada@example.com"));
+    assert!(text(&place.run(&["workspace", "list"]).stdout).contains("Acme UK"));
+    assert!(text(&place.run(&["agent", "list", "--workspace", id]).stdout).contains("hotel"));
+
+    for (args, names) in [
+        (vec!["key", "delete", "--workspace", id, key_id], key_id),
+        (vec!["key", "show", "--workspace", "nowhere", key_id], "nowhere"),
+        (vec!["agent", "create", "--workspace", id, "--name", "x", "--slug", "hotel"], "taken"),
+        (vec!["agent", "create", "--workspace", id, "--name", " "], "name"),
+        (
+            vec!["key", "create", "--workspace", id, "--name", "x", "--agents", "nobody", "--permissions", "handoff"],
+            "nobody",
+        ),
+        (vec!["key", "create", "--workspace", id, "--name", "x", "--agents", "all", "--permissions", "root"], "root"),
+        (
+            vec![
+                "key",
+                "create",
+                "--workspace",
+                id,
+                "--name",
+                "x",
+                "--agents",
+                "all",
+                "--permissions",
+                "handoff",
+                "--expires-in",
+                "200y",
+            ],
+            "100 years",
+        ),
+        (vec!["import", "--workspace", id, "--agent", "hotel", "/nowhere.jsonl"], "/nowhere.jsonl"),
+        (vec!["workspace", "list", "--config", "/nowhere.toml"], "/nowhere.toml"),
+    ] {
+        let said = place.refusal(&args);
+        assert!(said.contains(names), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_bad_line_is_reported_and_does_not_stop_the_rest() {
+    let place = Place::on_sqlite();
+    place.json(&["workspace", "create", "--name", "Acme", "--json"]);
+    place.json(&["agent", "create", "--workspace", "acme", "--name", "Hotel", "--json"]);
+    let file = place.dir.path().join("conversations.jsonl");
+    let lines = format!("{}not json\n\n{{\"id\":\"x\"}}\n{}", conversation("CA1", 1), conversation("CA2", 2));
+    std::fs::write(&file, lines).unwrap();
+    let args = ["import", "--workspace", "acme", "--agent", "hotel", "--json", file.to_str().unwrap()];
+    let output = place.run(&args);
+    assert_eq!(text(&output.stdout).trim(), r#"{"imported":2,"rejected":2}"#);
+    let said = text(&output.stderr);
+    assert!(said.contains("line 2: ") && said.contains("line 4: missing field `started_at`"), "{said}");
+    assert!(!output.status.success());
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_refuses() {
+    let place = Place::on_sqlite();
+    let _first = place.serve();
+    let said = place.refusal(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(said.contains("another server is running"), "{said}");
+}
+
+#[tokio::test]
+async fn two_servers_share_postgres() {
+    let place = Place::on_postgres().await;
+    let (first, second) = (place.serve(), place.serve());
+    assert_eq!((first.status("/v3/a/b/conversations", ""), second.status("/v3/a/b/conversations", "")), (401, 401));
+}
+
+#[test]
+fn a_bad_setting_stops_the_start_and_is_named() {
+    let place = Place::on_sqlite();
+    for (name, value, named) in [
+        ("DATABASE_URL", "mysql://localhost/x", "DATABASE_URL"),
+        ("DATABASE_URL", "postgres://127.0.0.1:1/x", "AGENT_STUDIO_MASTER_KEY"),
+        ("AGENT_STUDIO_MASTER_KEY", "short", "AGENT_STUDIO_MASTER_KEY"),
+        ("AGENT_STUDIO_PUBLIC_URL", "keys.example.com", "AGENT_STUDIO_PUBLIC_URL"),
+        ("AGENT_STUDIO_DATA_DIR", "/proc/nowhere", "--data-dir"),
+    ] {
+        let mut command = place.command(&["serve"]);
+        // A good master key first, so that what is wrong is the setting in question.
+        if value.starts_with("mysql") {
+            command.env("AGENT_STUDIO_MASTER_KEY", MASTER_KEY);
+        }
+        let output = command.env(name, value).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains(named), "{name}={value}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        assert!(!said.contains("short") || name != "AGENT_STUDIO_MASTER_KEY", "a secret in {said}");
+    }
+    let output = place.command(&["serve"]).env("AGENT_STUDIO_LISTEN", "nowhere").output().unwrap();
+    assert!(text(&output.stderr).contains("--listen"));
+    let help = text(&place.run(&["--help"]).stdout);
+    for setting in ["DATABASE_URL", "AGENT_STUDIO_MASTER_KEY", "AGENT_STUDIO_LISTEN", "AGENT_STUDIO_DATA_DIR"] {
+        assert!(help.contains(setting), "{setting}");
+    }
+}
+
+#[test]
+fn secrets_and_data_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::on_sqlite();
+    place.json(&["workspace", "list", "--json"]);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&place.dir.path().join("master.key")), 0o600);
+    assert_eq!(mode(&place.dir.path().join("agent-studio.db")) & 0o077, 0, "the database");
+}

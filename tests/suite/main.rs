@@ -1,0 +1,14 @@
+//! What the parts do together: each test on SQLite and on a real PostgreSQL, through the real router.
+
+mod support;
+
+/// The Conversations API, as integrators see it.
+mod api;
+/// The program, as operators and scripts see it.
+mod command_line;
+/// Pages and server functions, as browsers see them.
+mod pages;
+/// What keeps the two databases alike.
+mod storage;
+/// The walls between workspaces.
+mod two_workspaces;

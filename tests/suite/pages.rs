@@ -1,0 +1,467 @@
+//! Pages and server functions, as browsers see them, with JavaScript and without.
+
+use crate::support::{Browser, PASSWORD, TestApp, new_key, on_both_engines};
+use agent_studio::error::{Error, Problem};
+use agent_studio::users::Role;
+use axum::body::Body;
+use axum::http::Request;
+
+on_both_engines! {
+    signing_in_and_out,
+    wrong_passwords_and_unknown_accounts_look_alike,
+    attempts_are_throttled_per_account_and_address,
+    sessions_expire,
+    requests_from_elsewhere_are_refused,
+    setting_up_needs_the_token,
+    a_key_is_made_shown_once_and_ended_without_a_script,
+    a_refused_form_keeps_what_was_typed,
+    bad_input_is_answered_beside_its_field,
+    viewers_change_nothing,
+    invitations_work_once,
+    the_last_admin_stays,
+    show_once_destroys_what_was_sealed,
+    two_admins_delete_the_same_key,
+    pages_have_their_headers_and_status,
+}
+
+fn error(answer: &crate::support::Answer) -> Error {
+    serde_json::from_str(&answer.body).unwrap_or_else(|e| panic!("{e}: {} {}", answer.status, answer.body))
+}
+
+async fn signing_in_and_out(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    test.user(&workspace, "ada@example.com", Role::Admin).await;
+    let mut browser = test.browser();
+    let sent = browser.get("/acme/api-keys?sort=name").await;
+    assert_eq!((sent.status, sent.location()), (302, "/sign-in?next=%2Facme%2Fapi-keys%3Fsort%3Dname"));
+
+    let fields = [("email", "Ada@Example.com"), ("password", PASSWORD), ("next", "/acme/api-keys?sort=name")];
+    let answer = browser.submit("/sign-in", "sign_in", &fields).await;
+    assert_eq!((answer.status, answer.location()), (302, "/acme/api-keys?sort=name"));
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"), "{cookie}");
+    assert_eq!(browser.get("/acme/api-keys").await.status, 200);
+
+    let evil = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "https://evil.example")];
+    let before = browser.cookie().map(str::to_owned);
+    assert_eq!(browser.submit("/sign-in", "sign_in", &evil).await.location(), "/");
+    assert_ne!(browser.cookie().map(str::to_owned), before, "a new session id at each sign-in");
+
+    let mut elsewhere = browser.fresh();
+    elsewhere.submit("/sign-in", "sign_in", &fields).await;
+    assert_eq!(browser.submit("/account", "sign_out", &[]).await.location(), "/sign-in?notice=signed-out");
+    assert_eq!(browser.get("/acme/api-keys").await.status, 302);
+    assert_eq!(elsewhere.get("/acme/api-keys").await.status, 200);
+    let mut third = browser.fresh();
+    third.submit("/sign-in", "sign_in", &fields).await;
+    third.submit("/account", "sign_out_everywhere", &[]).await;
+    assert_eq!(elsewhere.get("/acme/api-keys").await.status, 302);
+}
+
+async fn wrong_passwords_and_unknown_accounts_look_alike(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    test.user(&workspace, "ada@example.com", Role::Admin).await;
+    let mut browser = test.browser();
+    for (email, password) in
+        [("ada@example.com", "wrong password"), ("nobody@example.com", PASSWORD), ("no address", PASSWORD), ("", "")]
+    {
+        let answer = browser.call("sign_in", &[("email", email), ("password", password)]).await;
+        assert_eq!((answer.status, error(&answer)), (401, Error::WrongCredentials), "{email}");
+    }
+    let long = "x".repeat(100_000);
+    let answer = browser.call("sign_in", &[("email", "ada@example.com"), ("password", &long)]).await;
+    assert_eq!(answer.status, 401);
+}
+
+async fn attempts_are_throttled_per_account_and_address(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    test.user(&workspace, "ada@example.com", Role::Admin).await;
+    let mut browser = test.browser();
+    let wrong = [("email", "ada@example.com"), ("password", "wrong password")];
+    for _ in 0..10 {
+        assert_eq!(error(&browser.call("sign_in", &wrong).await), Error::WrongCredentials);
+    }
+    let right = [("email", "ada@example.com"), ("password", PASSWORD)];
+    let refused = browser.call("sign_in", &right).await;
+    assert_eq!(refused.status, 429);
+    assert!(error(&refused).to_string().contains("15 minutes"), "{}", refused.body);
+
+    // From elsewhere the owner still gets in, whoever guesses here.
+    let request = Request::post("/api/sign_in")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("origin", "http://127.0.0.1:3000");
+    let body = serde_html_form::to_string(right).unwrap();
+    let answer = browser.fresh().send_from("198.51.100.1", request, Body::from(body)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    test.app.clock.advance_seconds(15 * 60 + 1);
+    assert_eq!(browser.call("sign_in", &right).await.status, 200);
+}
+
+async fn sessions_expire(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    for _ in 0..14 {
+        test.app.clock.advance_seconds(11 * 3_600);
+        assert_eq!(browser.get("/acme/api-keys").await.status, 200, "in use, it lasts");
+    }
+    test.app.clock.advance_seconds(15 * 3_600);
+    assert_eq!(browser.get("/acme/api-keys").await.status, 302, "but no longer than a week");
+    browser.call("sign_in", &[("email", "ada@example.com"), ("password", PASSWORD)]).await;
+    test.app.clock.advance_seconds(13 * 3_600);
+    assert_eq!(browser.get("/acme/api-keys").await.status, 302, "unused, half a day");
+}
+
+async fn requests_from_elsewhere_are_refused(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    for origin in [Some("https://evil.example"), Some("null"), Some("http://127.0.0.1:3001"), None] {
+        let mut request =
+            Request::post("/api/create_agent").header("content-type", "application/x-www-form-urlencoded");
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let answer = browser.send(request, Body::from("workspace=acme&name=x")).await;
+        assert_eq!(answer.status, 403, "{origin:?}");
+    }
+    assert_eq!(browser.call("list_agents", &[("workspace", "acme")]).await.json()[0], serde_json::json!([]));
+    let get = Request::get("/api/create_agent?workspace=acme&name=x");
+    assert_eq!(browser.send(get, Body::empty()).await.status, 405);
+}
+
+async fn setting_up_needs_the_token(test: TestApp) {
+    let mut browser = test.browser();
+    assert_eq!(browser.get("/sign-in").await.location(), "/set-up");
+    let token = test.app.master_key.set_up_token().to_owned();
+    let fields =
+        |token| [("token", token), ("workspace", "Acme"), ("email", "ada@example.com"), ("password", PASSWORD)];
+    let answer = browser.call("set_up", &fields("guess")).await;
+    assert_eq!((answer.status, error(&answer)), (422, Problem::TokenWrong.into()));
+    let answer = browser.submit("/set-up", "set_up", &fields(&token)).await;
+    assert_eq!(answer.location(), "/acme/agents?notice=set-up");
+    assert_eq!(browser.get("/acme/agents").await.status, 200);
+    let again = browser.fresh().call("set_up", &fields(&token)).await;
+    assert_eq!(again.status, 404);
+    assert_eq!(browser.fresh().get("/set-up").await.location(), "/sign-in");
+}
+
+/// The fields of a form that makes a key.
+const NEW_KEY: [(&str, &str); 5] = [
+    ("workspace", "acme"),
+    ("name", "CRM <b>sync</b>"),
+    ("all_agents", "true"),
+    ("permissions[]", "conversations"),
+    ("expiry", "90d"),
+];
+
+async fn make_key(browser: &mut Browser) -> (String, String) {
+    let made = browser.submit("/acme/api-keys/new", "create_api_key", &NEW_KEY).await;
+    assert_eq!(made.status, 302, "{}", made.body);
+    let place = made.location().to_owned();
+    assert!(!place.contains("ask_"), "{place}");
+    let page = browser.get(&place).await;
+    assert_eq!(page.status, 200);
+    let at = page.body.find("value=\"ask_").unwrap_or_else(|| panic!("no key in {}", page.body));
+    let id = place.split('/').nth(3).unwrap().to_owned();
+    (id, page.body[at + 7..at + 49].to_owned())
+}
+
+async fn a_key_is_made_shown_once_and_ended_without_a_script(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let (id, value) = make_key(&mut browser).await;
+    let again = browser.get(&format!("/acme/api-keys/{id}/created")).await;
+    assert!(again.status == 200 && !again.body.contains(&value), "shown once");
+
+    let list = browser.get("/acme/api-keys").await;
+    assert!(list.body.contains("CRM &lt;b&gt;sync&lt;/b&gt;"), "{}", list.body);
+    assert!(!list.body.contains("<b>sync</b>") && !list.body.contains(&value));
+    let path = format!("/v3/acme/{agent}/conversations");
+    assert_eq!(browser.api(&path, &value).await.status, 200);
+
+    let copy = browser.submit("/acme/api-keys", "copy_api_key", &[("workspace", "acme"), ("key", &id)]).await;
+    let place = copy.location().to_owned();
+    assert_eq!((place.as_str(), copy.body.contains("ask_")), (format!("/acme/api-keys/{id}/copy").as_str(), false));
+    assert!(browser.get(&place).await.body.contains(&value));
+    assert!(!browser.get(&place).await.body.contains(&value));
+    let copied = browser.call("copy_api_key", &[("workspace", "acme"), ("key", &id)]).await;
+    assert_eq!((copied.json(), copied.header("cache-control")), (serde_json::json!(value), "no-store"));
+
+    let page = format!("/acme/api-keys/{id}/delete");
+    let delete = |name| [("workspace", "acme"), ("key", id.as_str()), ("name", name), ("list", "?sort=name")];
+    let refused = browser.submit(&page, "delete_api_key", &delete("CRM")).await;
+    assert!(refused.location().contains("__err="), "{}", refused.location());
+    assert!(browser.get(&page_of(refused.location())).await.body.contains("That is not the key&#x27;s name"), "said");
+    let deleted = browser.submit(&page, "delete_api_key", &delete(NEW_KEY[1].1)).await;
+    assert_eq!(deleted.location(), "/acme/api-keys?sort=name&notice=key-deleted");
+    assert_eq!(browser.api(&path, &value).await.status, 401);
+}
+
+/// The path and query of an absolute address.
+fn page_of(location: &str) -> String {
+    let rest = location.split_once("://").map_or(location, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..]).to_owned()
+}
+
+async fn a_refused_form_keeps_what_was_typed(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let long = format!("{}é", "x".repeat(10_000));
+    let fields = [
+        ("workspace", "acme"),
+        ("name", long.as_str()),
+        ("all_agents", "false"),
+        ("agents[]", agent.as_str()),
+        ("permissions[]", "handoff"),
+        ("expiry", "date"),
+        ("expiry_date", "2020-01-01"),
+    ];
+    let refused = browser.submit("/acme/api-keys/new", "create_api_key", &fields).await;
+    assert!(refused.status == 302 && !refused.location().contains("xxx"), "{}", refused.location());
+    let page = browser.get(&page_of(refused.location())).await.body;
+    assert!(page.contains(&format!("value=\"{long}\"")), "the name");
+    assert!(page.contains("Use at most 100 characters") && page.contains("Choose a date in the future"), "the reasons");
+    for checked in [format!("value=\"{agent}\" checked"), "value=\"handoff\" checked".to_owned()] {
+        assert!(page.contains(&checked), "{checked}");
+    }
+    assert!(page.contains("value=\"2020-01-01\"") && page.contains("value=\"date\" selected"), "the expiry");
+    assert!(!browser.get("/acme/api-keys/new").await.body.contains("xxx"), "kept for one page only");
+
+    // Passwords are never kept.
+    let fields = [("email", "ada@example.com"), ("password", "very secret typo")];
+    let mut fresh = browser.fresh();
+    let refused = fresh.submit("/sign-in", "sign_in", &fields).await;
+    let page = fresh.get(&page_of(refused.location())).await.body;
+    assert!(page.contains("value=\"ada@example.com\"") && !page.contains("very secret typo"));
+}
+
+async fn bad_input_is_answered_beside_its_field(test: TestApp) {
+    let (workspace, other) = (test.workspace("Acme").await, test.workspace("Other").await);
+    test.agent(&workspace, "Hotel").await;
+    let theirs = test.agent(&other, "Theirs").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let long = "x".repeat(101);
+    let with = |changes: &[(&'static str, &str)]| -> Vec<(&str, String)> {
+        let kept = NEW_KEY.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        let changed = changes.iter().filter(|(_, value)| *value != "-");
+        kept.copied().chain(changed.copied()).map(|(n, v)| (n, v.to_owned())).collect()
+    };
+    for (changes, problems) in [
+        (with(&[("name", "  ")]), vec![Problem::NameMissing]),
+        (with(&[("name", &long)]), vec![Problem::NameTooLong]),
+        (with(&[("permissions[]", "-")]), vec![Problem::PermissionsMissing]),
+        (with(&[("permissions[]", "root")]), vec![Problem::PermissionsMissing]),
+        (with(&[("all_agents", "false")]), vec![Problem::AgentsMissing]),
+        (with(&[("all_agents", "false"), ("agents[]", theirs.as_str())]), vec![Problem::AgentsUnknown]),
+        (with(&[("all_agents", "false"), ("agents[]", "' OR 1=1")]), vec![Problem::AgentsUnknown]),
+        (with(&[("expiry", "never")]), vec![Problem::ExpiryUnreadable]),
+        (with(&[("expiry", "date"), ("expiry_date", "2020-01-01")]), vec![Problem::ExpiryPast]),
+        (with(&[("expiry", "date"), ("expiry_date", "9999-12-31")]), vec![Problem::ExpiryTooFar]),
+        (with(&[("name", ""), ("permissions[]", "-")]), vec![Problem::NameMissing, Problem::PermissionsMissing]),
+    ] {
+        let fields: Vec<(&str, &str)> = changes.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let answer = browser.call("create_api_key", &fields).await;
+        assert_eq!((answer.status, error(&answer)), (422, Error::Invalid(problems)), "{fields:?}");
+    }
+    for (fields, expected) in [
+        (vec![("nonsense", "1")], 400),
+        (vec![("workspace", "acme"), ("name", "x"), ("agents[a][b][c][d][e][f][g]", "1")], 400),
+        (vec![("workspace", "nowhere"), ("name", "x")], 404),
+    ] {
+        let answer = browser.call("create_api_key", &fields).await;
+        assert_eq!(answer.status, expected, "{fields:?}: {}", answer.body);
+    }
+    let big = "x".repeat(300_000);
+    assert_eq!(browser.call("create_api_key", &[("name", &big)]).await.status, 413);
+    for forged in ["key-nowhere", "../../etc", "", &"k".repeat(500)] {
+        let fields = [("workspace", "acme"), ("key", forged), ("name", "x"), ("permissions[]", "handoff")];
+        assert_eq!(browser.call("edit_api_key", &fields).await.status, 404, "{forged}");
+        assert_eq!(browser.call("delete_api_key", &fields).await.status, 404, "{forged}");
+    }
+    for query in
+        ["after=x", "sort=%00&q=%00", "q=%27%22%25", "before=key-1~99999999999999999999999", "__err=x&__path=y"]
+    {
+        let answer = browser.get(&format!("/acme/api-keys?{query}")).await;
+        assert!(answer.status < 500, "{query}: {}", answer.status);
+    }
+}
+
+async fn viewers_change_nothing(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let key = test.key(&workspace, new_key("CRM")).await;
+    test.user(&workspace, "ada@example.com", Role::Admin).await;
+    let mut viewer = test.signed_in(&workspace, "vic@example.com", Role::Viewer).await;
+    let page = viewer.get("/acme/api-keys").await;
+    assert!(page.status == 200 && page.body.contains("CRM") && page.body.contains(&key.value.masked()));
+    assert!(!page.body.contains("Copy CRM") && !page.body.contains("Delete CRM") && !page.body.contains("/new"));
+    let (id, agent) = (key.id.as_str(), agent.as_str());
+    for (function, fields) in changing_calls("acme", id, agent, "user-1", "inv-1") {
+        let answer = viewer.call(function, &fields).await;
+        assert_eq!((answer.status, error(&answer)), (403, Error::AdminsOnly), "{function}");
+    }
+}
+
+/// A call of each server function that changes something in a workspace, or tells a secret.
+pub fn changing_calls<'a>(
+    workspace: &'a str,
+    key: &'a str,
+    agent: &'a str,
+    user: &'a str,
+    invitation: &'a str,
+) -> Vec<(&'static str, Vec<(&'static str, &'a str)>)> {
+    let w = ("workspace", workspace);
+    let permission = ("permissions[]", "handoff");
+    vec![
+        ("create_api_key", vec![w, ("name", "x"), ("all_agents", "true"), permission, ("expiry", "7d")]),
+        ("take_created_api_key", vec![w, ("key", key)]),
+        ("copy_api_key", vec![w, ("key", key)]),
+        ("take_copied_api_key", vec![w, ("key", key)]),
+        ("edit_api_key", vec![w, ("key", key), ("name", "x"), permission]),
+        ("delete_api_key", vec![w, ("key", key), ("name", "CRM")]),
+        ("set_keys_copyable", vec![w, ("copyable", "false"), ("destroy", "true")]),
+        ("set_configuration", vec![w, ("agent", agent), ("metrics[]", "*"), ("transcript", "true")]),
+        ("create_agent", vec![w, ("name", "x")]),
+        ("rename_agent", vec![w, ("agent", agent), ("name", "x")]),
+        ("invite_user", vec![w, ("email", "eve@example.com"), ("role", "admin")]),
+        ("take_invitation_link", vec![w]),
+        ("change_role", vec![w, ("user", user), ("role", "viewer")]),
+        ("remove_user", vec![w, ("user", user)]),
+        ("withdraw_invitation", vec![w, ("invitation", invitation)]),
+    ]
+}
+
+async fn invitations_work_once(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut admin = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let invite = [("workspace", "acme"), ("email", "Bob@example.com"), ("role", "viewer")];
+    let mut invite_bob = async || {
+        assert_eq!(admin.submit("/acme/users/new", "invite_user", &invite).await.location(), "/acme/users/invited");
+        let page = admin.get("/acme/users/invited").await.body;
+        let at = page.find("/invitation/").unwrap() + 12;
+        page[at..at + 32].to_owned()
+    };
+    let first = invite_bob().await;
+    let token = invite_bob().await;
+    let mut bob = test.browser();
+    let join = |token| [("token", token), ("password", "another long password")];
+    assert_eq!(error(&bob.call("accept_invitation", &join(&first)).await), Error::LinkSpent, "replaced");
+    assert!(bob.get(&format!("/invitation/{token}")).await.body.contains("Acme"));
+    let short = bob.call("accept_invitation", &[("token", &token), ("password", "short")]).await;
+    assert_eq!(error(&short), Problem::PasswordTooShort.into());
+    let joined = bob.submit(&format!("/invitation/{token}"), "accept_invitation", &join(&token)).await;
+    assert_eq!(joined.location(), "/acme/api-keys?notice=welcome");
+    assert_eq!(bob.get("/acme/api-keys").await.status, 200);
+    assert_eq!(error(&bob.fresh().call("accept_invitation", &join(&token)).await), Error::LinkSpent, "used");
+    assert_eq!(error(&admin.call("invite_user", &invite).await), Problem::EmailTaken.into());
+
+    // Somebody with an account joins another workspace with its password, and nobody else does.
+    let other = test.workspace("Other").await;
+    let mut other_admin = test.signed_in(&other, "olga@example.com", Role::Admin).await;
+    other_admin.call("invite_user", &[("workspace", "other"), ("email", "bob@example.com"), ("role", "admin")]).await;
+    let page = other_admin.get("/other/users/invited").await.body;
+    let at = page.find("/invitation/").unwrap() + 12;
+    let token = page[at..at + 32].to_owned();
+    let wrong = bob.call("accept_invitation", &[("token", &token), ("password", "not bob's password")]).await;
+    assert_eq!(error(&wrong), Error::WrongCredentials);
+    assert_eq!(bob.call("accept_invitation", &join(&token)).await.status, 200);
+    assert_eq!(bob.get("/other/users").await.status, 200);
+
+    // After 7 days a link is worth nothing.
+    other_admin.call("invite_user", &[("workspace", "other"), ("email", "late@example.com"), ("role", "admin")]).await;
+    let page = other_admin.get("/other/users/invited").await.body;
+    let at = page.find("/invitation/").unwrap() + 12;
+    let token = page[at..at + 32].to_owned();
+    test.app.clock.advance_seconds(7 * 86_400);
+    assert_eq!(error(&test.browser().call("accept_invitation", &join(&token)).await), Error::LinkSpent);
+}
+
+async fn the_last_admin_stays(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut ada = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let people = ada.call("list_users", &[("workspace", "acme")]).await.json();
+    let own = people["members"][0]["id"].as_str().unwrap().to_owned();
+    let demote = [("workspace", "acme"), ("user", own.as_str()), ("role", "viewer")];
+    let answer = ada.call("change_role", &demote).await;
+    assert_eq!((answer.status, error(&answer)), (409, Error::LastAdmin));
+    assert_eq!(error(&ada.call("remove_user", &demote[..2]).await), Error::LastAdmin);
+
+    test.user(&workspace, "bob@example.com", Role::Admin).await;
+    assert_eq!(ada.call("change_role", &demote).await.status, 200);
+    assert_eq!(error(&ada.call("change_role", &demote).await), Error::AdminsOnly, "at once");
+}
+
+async fn show_once_destroys_what_was_sealed(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let old = test.key(&workspace, new_key("Old")).await;
+    let set = |copyable, destroy| [("workspace", "acme"), ("copyable", copyable), ("destroy", destroy)];
+    let unconfirmed = browser.call("set_keys_copyable", &set("false", "")).await;
+    assert_eq!(error(&unconfirmed), Problem::ConfirmationMissing.into());
+    assert_eq!(browser.call("set_keys_copyable", &set("false", "true")).await.status, 200);
+    let copy = browser.call("copy_api_key", &[("workspace", "acme"), ("key", old.id.as_str())]).await;
+    assert_eq!((copy.status, error(&copy)), (409, Error::NotCopyable));
+    let (id, value) = make_key(&mut browser).await;
+    assert_eq!(error(&browser.call("copy_api_key", &[("workspace", "acme"), ("key", &id)]).await), Error::NotCopyable);
+    for value in [old.value.expose(), &value] {
+        assert_eq!(
+            browser.api(&format!("/v3/acme/{agent}/conversations"), value).await.status,
+            200,
+            "it keeps working"
+        );
+    }
+    assert!(browser.get("/acme/api-keys").await.body.contains("Shown once"));
+    assert_eq!(browser.call("set_keys_copyable", &set("true", "")).await.status, 200);
+    let copy = browser.call("copy_api_key", &[("workspace", "acme"), ("key", &id)]).await;
+    assert_eq!(error(&copy), Error::NotCopyable, "what was destroyed stays so");
+}
+
+async fn two_admins_delete_the_same_key(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut ada = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let mut bob = test.signed_in(&workspace, "bob@example.com", Role::Admin).await;
+    let key = test.key(&workspace, new_key("CRM")).await;
+    let fields = [("workspace", "acme"), ("key", key.id.as_str()), ("name", "CRM"), ("permissions[]", "handoff")];
+    let (first, second) = tokio::join!(ada.call("delete_api_key", &fields), bob.call("delete_api_key", &fields));
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 404]);
+    assert_eq!(error(&ada.call("edit_api_key", &fields).await), Error::NotFound, "a stale form");
+    let page = format!("/acme/api-keys/{}/edit", key.id);
+    let plain = bob.submit(&page, "edit_api_key", &fields).await;
+    assert!(plain.status == 302 && plain.location().contains("__err="), "{}", plain.location());
+    let page = bob.get(&page_of(plain.location())).await;
+    assert!(page.status == 404 && page.body.contains("no longer does"), "{}", page.status);
+}
+
+async fn pages_have_their_headers_and_status(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    test.workspace("Other").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let page = browser.get("/acme/api-keys").await;
+    let policy = page.header("content-security-policy").to_owned();
+    let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
+    assert!(page.body.contains(&format!("nonce=\"{nonce}\"")), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe-inline"), "{policy}");
+    assert_ne!(browser.get("/acme/api-keys").await.header("content-security-policy"), policy, "a nonce is used once");
+    for (name, value) in
+        [("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin"), ("cache-control", "no-store")]
+    {
+        assert_eq!(page.header(name), value);
+    }
+    for (path, status) in [
+        ("/other/api-keys", 404),
+        ("/nowhere/agents", 404),
+        ("/acme/nowhere", 404),
+        ("/acme/api-keys/key-nowhere/edit", 404),
+        ("/acme/api-keys/configuration", 200),
+        ("/acme/agents/new", 200),
+        ("/acme/users/new", 200),
+        ("/account", 200),
+        ("/sign-in", 302),
+    ] {
+        assert_eq!(browser.get(path).await.status, status, "{path}");
+    }
+}

@@ -1,0 +1,219 @@
+//! What keeps the two databases alike.
+
+use crate::support::{NOW, TestApp, new_key, on_both_engines, postgres};
+use agent_studio::api_keys::list::{Query, Sort};
+use agent_studio::api_keys::{KeyName, operations, store};
+use agent_studio::error::Error;
+use agent_studio::server::db::Db;
+use agent_studio::server::state::Actor;
+use agent_studio::{agents, api_keys, audit, configuration, conversations, on_db, sessions, users, workspaces};
+use sqlx::{Executor as _, Row as _, SqlStr};
+use std::collections::{BTreeMap, BTreeSet};
+
+const STORES: [&[(&str, &str)]; 9] = [
+    agents::store::STATEMENTS,
+    api_keys::store::STATEMENTS,
+    audit::STATEMENTS,
+    configuration::store::STATEMENTS,
+    conversations::store::STATEMENTS,
+    sessions::store::STATEMENTS,
+    sessions::throttle::STATEMENTS,
+    users::store::STATEMENTS,
+    workspaces::store::STATEMENTS,
+];
+
+on_both_engines! {
+    every_statement_prepares,
+    a_key_lives_and_dies,
+    pages_hold_every_key_once_in_order,
+    search_takes_text_literally,
+    what_was_rolled_back_left_nothing,
+    an_audit_entry_goes_with_each_change,
+}
+
+async fn every_statement_prepares(test: TestApp) {
+    for (name, sql) in STORES.into_iter().flatten() {
+        let prepared = on_db!(&test.app.db, |pool| pool.prepare(SqlStr::from_static(sql)).await.map(|_| ()));
+        assert!(prepared.is_ok(), "{name}: {prepared:?}");
+    }
+}
+
+/// Tables and columns, each with its type and whether it may be null.
+type Schema = BTreeMap<(String, String), (String, bool)>;
+
+#[tokio::test]
+async fn both_schemas_are_the_same() {
+    let sqlite = TestApp::on_sqlite().await;
+    let Db::Sqlite { readers, .. } = &sqlite.app.db else { unreachable!() };
+    let rows = sqlx::query(
+        "SELECT m.name AS t, c.name AS c, c.type AS ty, c.\"notnull\" = 0 AS n FROM sqlite_master m, \
+         pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'",
+    );
+    let in_sqlite: Schema = rows
+        .fetch_all(readers)
+        .await
+        .unwrap()
+        .iter()
+        .map(|r| {
+            ((r.get("t"), r.get("c")), (r.get::<String, _>("ty").to_lowercase().replace("blob", "bytea"), r.get("n")))
+        })
+        .collect();
+
+    let pool = sqlx::PgPool::connect(&{
+        let url = postgres::new_database().await;
+        Db::postgres(&url).await.unwrap().close().await;
+        url
+    })
+    .await
+    .unwrap();
+    let rows = sqlx::query(
+        "SELECT table_name AS t, column_name AS c, data_type AS ty, is_nullable = 'YES' AS n \
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'",
+    );
+    let in_postgres: Schema = rows
+        .fetch_all(&pool)
+        .await
+        .unwrap()
+        .iter()
+        .map(|r| ((r.get("t"), r.get("c")), (r.get("ty"), r.get("n"))))
+        .collect();
+    assert!(in_sqlite.len() > 60, "the query finds the columns: {}", in_sqlite.len());
+    assert_eq!(in_sqlite, in_postgres);
+}
+
+async fn a_key_lives_and_dies(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let mut new = new_key("CRM");
+    new.scope = api_keys::AgentScope::Chosen(vec![agent.clone()]);
+    let made = test.key(&workspace, new).await;
+
+    let key = store::find(&test.app.db, &workspace.id, &made.id).await.unwrap().unwrap();
+    assert_eq!(key.name.as_str(), "CRM");
+    assert_eq!(key.masked, made.value.masked());
+    assert_eq!(key.agents.unwrap()[0].id, agent);
+    assert!(key.copyable);
+    let known = store::by_hash(&test.app.db, &made.value.hashed()).await.unwrap().unwrap();
+    assert_eq!(
+        (known.id, known.workspace, known.expires_at),
+        (made.id.clone(), workspace.id.clone(), NOW.plus_days(30))
+    );
+
+    let actor = Actor::command_line();
+    let copied = operations::copy(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
+    assert_eq!(copied.expose(), made.value.expose());
+
+    operations::delete(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
+    assert_eq!(store::by_hash(&test.app.db, &made.value.hashed()).await.unwrap(), None);
+    let again = operations::delete(&test.app, &workspace.id, &actor, &made.id).await;
+    assert_eq!(again.unwrap_err(), Error::NotFound);
+}
+
+async fn pages_hold_every_key_once_in_order(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut made = BTreeSet::new();
+    for n in 0..60_i64 {
+        // Names and times that many share, so that the id decides.
+        let mut new = new_key(["Beta", "alpha", "Ärger", "beta"][n as usize % 4]);
+        new.expires_at = NOW.plus_days(1 + n % 3);
+        if n % 20 == 0 {
+            test.app.clock.advance_seconds(1);
+        }
+        made.insert(test.key(&workspace, new).await.id);
+    }
+    for sort in [Sort::Newest, Sort::Oldest, Sort::Name, Sort::Expiry] {
+        let mut query = Query { sort, ..Query::default() };
+        let mut pages = Vec::new();
+        loop {
+            let page = operations::page(&test.app, &workspace.id, &query).await.unwrap();
+            assert_eq!(page.previous.is_some(), !pages.is_empty());
+            let next = page.next.clone();
+            pages.push(page);
+            match next {
+                Some(next) => query = Query { sort, after: Some(next), ..Query::default() },
+                None => break,
+            }
+        }
+        assert_eq!(pages.iter().map(|p| p.keys.len()).collect::<Vec<_>>(), [25, 25, 10], "{sort:?}");
+        let keys: Vec<_> = pages.iter().flat_map(|p| &p.keys).collect();
+        assert_eq!(keys.iter().map(|k| k.id.clone()).collect::<BTreeSet<_>>(), made, "{sort:?}");
+        let in_order = keys.is_sorted_by(|a, b| match sort {
+            Sort::Newest => a.created_at >= b.created_at,
+            Sort::Oldest => a.created_at <= b.created_at,
+            Sort::Name => store::name_key(a.name.as_str()) <= store::name_key(b.name.as_str()),
+            Sort::Expiry => a.expires_at <= b.expires_at,
+        });
+        assert!(in_order, "{sort:?}");
+        // Back again, page by page.
+        let back = Query { sort, before: pages[2].previous.clone(), ..Query::default() };
+        assert_eq!(operations::page(&test.app, &workspace.id, &back).await.unwrap().keys, pages[1].keys, "{sort:?}");
+        let back = Query { sort, before: pages[1].previous.clone(), ..Query::default() };
+        let first = operations::page(&test.app, &workspace.id, &back).await.unwrap();
+        assert_eq!((first.keys, first.previous), (pages[0].keys.clone(), None), "{sort:?}");
+    }
+    for broken in ["", "x", "key-1~x", "~5", "key-1~\0"] {
+        let query = Query { after: Some(broken.to_owned()), ..Query::default() };
+        assert_eq!(
+            operations::page(&test.app, &workspace.id, &query).await.unwrap_err(),
+            Error::BadRequest,
+            "{broken}"
+        );
+    }
+}
+
+async fn search_takes_text_literally(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    for name in ["100% safe", "100 safe", "under_score", "underscore", "back\\slash", "ÜBER", "it's"] {
+        test.key(&workspace, new_key(name)).await;
+    }
+    for (search, found) in [
+        ("100%", vec!["100% safe"]),
+        ("r_s", vec!["under_score"]),
+        ("k\\s", vec!["back\\slash"]),
+        ("über", vec!["ÜBER"]),
+        ("SAFE", vec!["100 safe", "100% safe"]),
+        ("'", vec!["it's"]),
+        ("nothing", vec![]),
+    ] {
+        let query = Query { search: search.to_owned(), sort: Sort::Name, ..Query::default() };
+        let page = operations::page(&test.app, &workspace.id, &query).await.unwrap();
+        let names: Vec<_> = page.keys.iter().map(|k| k.name.as_str()).collect();
+        assert_eq!(names, found, "{search}");
+    }
+}
+
+async fn what_was_rolled_back_left_nothing(test: TestApp) {
+    let (workspace, other) = (test.workspace("Acme").await, test.workspace("Other").await);
+    let foreign = test.agent(&other, "Theirs").await;
+    let mut new = new_key("CRM");
+    new.scope = api_keys::AgentScope::Chosen(vec![foreign]);
+    let refused = operations::create(&test.app, &workspace.id, &Actor::command_line(), &new).await;
+    assert_eq!(refused.unwrap_err(), agent_studio::error::Problem::AgentsUnknown.into());
+    let page = operations::page(&test.app, &workspace.id, &Query::default()).await.unwrap();
+    assert_eq!(page.keys, []);
+    assert_eq!(audit_actions(&test, workspace.id.as_str()).await, ["workspace-created"]);
+}
+
+async fn an_audit_entry_goes_with_each_change(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let made = test.key(&workspace, new_key("CRM")).await;
+    let actor = Actor::command_line();
+    let id = &workspace.id;
+    operations::copy(&test.app, id, &actor, &made.id).await.unwrap();
+    let name = KeyName::parse("CRM 2").unwrap();
+    operations::edit(&test.app, id, &actor, &made.id, &name, &new_key("x").permissions).await.unwrap();
+    operations::set_copyable(&test.app, id, &actor, false).await.unwrap();
+    let refused = operations::copy(&test.app, id, &actor, &made.id).await;
+    assert_eq!(refused.unwrap_err(), Error::NotCopyable);
+    operations::delete(&test.app, id, &actor, &made.id).await.unwrap();
+    let expected = ["key-copied", "key-created", "key-deleted", "key-edited", "workspace-changed", "workspace-created"];
+    assert_eq!(audit_actions(&test, id.as_str()).await, expected);
+}
+
+/// What was done in a workspace, in the order of the alphabet.
+async fn audit_actions(test: &TestApp, workspace: &str) -> Vec<String> {
+    const ACTIONS: &str = "SELECT action FROM audit_entries WHERE workspace_id = $1 ORDER BY action";
+    let rows: Vec<(String,)> =
+        on_db!(&test.app.db, |pool| sqlx::query_as(ACTIONS).bind(workspace).fetch_all(pool).await).unwrap();
+    rows.into_iter().map(|(action,)| action).collect()
+}

@@ -1,0 +1,109 @@
+//! What a browser, or curl, does: requests to the real router, with cookies.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::request::Builder;
+use axum::http::{HeaderMap, Request, header};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+/// The host that the tests' requests are made to.
+const HOST: &str = "127.0.0.1:3000";
+
+/// Keeps its cookie, and sends what a browser sends.
+pub struct Browser {
+    router: Router,
+    cookie: Option<String>,
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Where a redirect leads.
+    pub fn location(&self) -> &str {
+        self.header("location")
+    }
+}
+
+impl Browser {
+    pub fn new(router: Router) -> Self {
+        Self { router, cookie: None }
+    }
+
+    /// Another window without this one's cookie.
+    pub fn fresh(&self) -> Self {
+        Self::new(self.router.clone())
+    }
+
+    /// This window's cookie.
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
+    /// Opens a page.
+    pub async fn get(&mut self, path: &str) -> Answer {
+        self.send(Request::get(path).header(header::ACCEPT, "text/html"), Body::empty()).await
+    }
+
+    /// Calls the API.
+    pub async fn api(&mut self, path: &str, key: &str) -> Answer {
+        self.send(Request::get(path).header("x-api-key", key), Body::empty()).await
+    }
+
+    /// Calls a server function as the page's script does.
+    pub async fn call(&mut self, function: &str, fields: &[(&str, &str)]) -> Answer {
+        self.form(function, fields, "application/json", "/").await
+    }
+
+    /// Sends a form of the page at `page` as a browser without JavaScript does.
+    pub async fn submit(&mut self, page: &str, function: &str, fields: &[(&str, &str)]) -> Answer {
+        self.form(function, fields, "text/html,application/xhtml+xml", page).await
+    }
+
+    async fn form(&mut self, function: &str, fields: &[(&str, &str)], accept: &str, page: &str) -> Answer {
+        let request = Request::post(format!("/api/{function}"))
+            .header(header::ACCEPT, accept)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, format!("http://{HOST}"))
+            .header(header::REFERER, format!("http://{HOST}{page}"));
+        let body = serde_html_form::to_string(fields).unwrap();
+        self.send(request.header(header::CONTENT_LENGTH, body.len()), Body::from(body)).await
+    }
+
+    /// Sends any request.
+    pub async fn send(&mut self, request: Builder, body: Body) -> Answer {
+        self.send_from("192.0.2.7", request, body).await
+    }
+
+    /// Sends any request from this address.
+    pub async fn send_from(&mut self, address: &str, mut request: Builder, body: Body) -> Answer {
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let request = request.header(header::HOST, HOST).header("x-forwarded-for", address).body(body).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        if let Some(set) = parts.headers.get(header::SET_COOKIE).and_then(|v| v.to_str().ok()) {
+            self.cookie = set.split(';').next().map(str::to_owned);
+        }
+        let body = to_bytes(body, 64 << 20).await.unwrap();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+}

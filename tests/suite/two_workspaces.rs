@@ -1,0 +1,106 @@
+//! The walls between workspaces: everything of one, tried with the session and the keys of the other.
+
+use crate::pages::changing_calls;
+use crate::support::{TestApp, conversation, new_key, on_both_engines};
+use agent_studio::api_keys::operations;
+use agent_studio::configuration::Metrics;
+use agent_studio::users::Role;
+
+on_both_engines! {
+    nothing_passes_from_one_to_the_other,
+}
+
+const PAGES: [&str; 18] = [
+    "",
+    "/agents",
+    "/agents/new",
+    "/agents/AGENT/rename",
+    "/users",
+    "/users/new",
+    "/users/invited",
+    "/users/USER/role",
+    "/users/USER/remove",
+    "/users/inv-1/withdraw",
+    "/api-keys",
+    "/api-keys/new",
+    "/api-keys/settings",
+    "/api-keys/configuration",
+    "/api-keys/KEY/created",
+    "/api-keys/KEY/copy",
+    "/api-keys/KEY/edit",
+    "/api-keys/KEY/delete",
+];
+
+const READING_CALLS: [&str; 7] = [
+    "get_visit",
+    "list_agents",
+    "list_agent_names",
+    "list_users",
+    "list_api_keys",
+    "list_configurations",
+    "get_api_key",
+];
+
+async fn nothing_passes_from_one_to_the_other(test: TestApp) {
+    let (ours, theirs) = (test.workspace("Ours").await, test.workspace("Theirs").await);
+    let our_agent = test.agent(&ours, "Our agent").await;
+    let their_agent = test.agent(&theirs, "Their agent").await;
+    test.configure(&theirs, &their_agent, Metrics::All, true).await;
+    test.import(&theirs, &their_agent, &conversation("CA1", 5)).await;
+    let our_key = test.key(&ours, new_key("CRM")).await;
+    let their_key = test.key(&theirs, new_key("CRM")).await;
+    let mut they = test.signed_in(&theirs, "theo@example.com", Role::Admin).await;
+    let people = they.call("list_users", &[("workspace", "theirs")]).await.json();
+    let their_user = people["members"][0]["id"].as_str().unwrap().to_owned();
+    let mut we = test.signed_in(&ours, "ada@example.com", Role::Admin).await;
+    let (agent, key) = (their_agent.as_str(), their_key.id.as_str());
+
+    for named in [theirs.slug.as_str(), theirs.id.as_str()] {
+        for page in PAGES {
+            let page = page.replace("AGENT", agent).replace("KEY", key).replace("USER", &their_user);
+            let answer = we.get(&format!("/{named}{page}")).await;
+            assert_eq!(answer.status, 404, "/{named}{page}");
+            for theirs in ["Their agent", "theo@example.com", &their_key.value.masked()] {
+                assert!(!answer.body.contains(theirs), "/{named}{page} tells {theirs}");
+            }
+        }
+        for function in READING_CALLS {
+            let answer = we.call(function, &[("workspace", named), ("key", key)]).await;
+            assert_eq!(answer.status, 404, "{function}: {}", answer.body);
+        }
+        for (function, fields) in changing_calls(named, key, agent, &their_user, "inv-1") {
+            assert_eq!(we.call(function, &fields).await.status, 404, "{function} in their workspace");
+        }
+    }
+    // Their things under the name of our own workspace.
+    for (function, fields) in changing_calls("ours", key, agent, &their_user, "inv-1") {
+        let about_theirs = fields.iter().any(|(name, _)| ["key", "agent", "user", "invitation"].contains(name));
+        if about_theirs {
+            let answer = we.call(function, &fields).await;
+            let nothing = answer.status == 404 || answer.body == "null";
+            assert!(nothing, "{function}: {} {}", answer.status, answer.body);
+        }
+    }
+    // Our key on their API, and the other way round.
+    for path in ["conversations", "conversations/CA1"] {
+        let path = format!("/v3/{}/{agent}/{path}", theirs.id);
+        let answer = we.api(&path, our_key.value.expose()).await;
+        assert!(answer.status == 403 && !answer.body.contains("CA1"), "{path}: {}", answer.body);
+        assert_eq!(we.api(&path, their_key.value.expose()).await.status, 200);
+        let path = format!("/v3/{}/{agent}/conversations", ours.id);
+        assert_eq!(we.api(&path, our_key.value.expose()).await.status, 404);
+        let path = format!("/v3/{}/{our_agent}/conversations", ours.id);
+        assert_eq!(we.api(&path, their_key.value.expose()).await.status, 403);
+    }
+    // A session opens no API, and a key no page.
+    let path = format!("/v3/{}/{our_agent}/conversations", ours.id);
+    assert_eq!(we.get(&path).await.status, 401);
+    assert_eq!(we.fresh().api("/ours/api-keys", our_key.value.expose()).await.status, 200, "the sign-in page's");
+    assert!(!we.fresh().api("/ours/api-keys", our_key.value.expose()).await.body.contains("CRM"));
+
+    // And nothing has changed over there.
+    let key = agent_studio::api_keys::store::find(&test.app.db, &theirs.id, &their_key.id).await.unwrap().unwrap();
+    assert_eq!((key.name.as_str(), key.copyable), ("CRM", true));
+    let actor = agent_studio::server::state::Actor::command_line();
+    assert!(operations::copy(&test.app, &theirs.id, &actor, &their_key.id).await.is_ok());
+}
