@@ -48,8 +48,8 @@ fn apis(state: AppState) -> Router {
             .route("/{account_id}/{project_id}/conversations", get(conversations::retired))
             .route("/{account_id}/{project_id}/conversations/{id}", get(conversations::retired))
     };
-    // Nesting leaves out a version's own path with a slash behind it.
-    let bare = ["/v1/", "/v2/", "/v3/"]
+    // Nesting leaves out the versions' own paths.
+    let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/"]
         .into_iter()
         .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
     bare.layer(from_fn(wire::envelope))
