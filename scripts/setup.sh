@@ -72,7 +72,8 @@ build_tools() {
     install_crate cargo-leptos "$CARGO_LEPTOS" --features no_downloads
   if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
     say "Installing Tailwind CSS, wasm-opt and Playwright from package-lock.json"
-    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
+    # Not `npm ci`: it refuses a lock file without the native parts for platforms other than the one it was made on.
+    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --no-save --no-audit --no-fund --loglevel=error
     cp package-lock.json node_modules/.installed-lock.json
   fi
 }

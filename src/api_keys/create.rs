@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 
 /// Makes a key. Its value waits, sealed, in the session for the page that shows it once.
 #[server(endpoint = "create_api_key")]
-#[expect(clippy::too_many_arguments, reason = "each is a field of the form")]
 pub async fn create_api_key(
     workspace: String,
     name: String,

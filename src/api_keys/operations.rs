@@ -217,7 +217,6 @@ fn begin(sort: Sort, backwards: bool, place: Option<&Place>) -> Result<(From, St
     Ok((from, place.id.clone()))
 }
 
-#[expect(clippy::too_many_arguments, reason = "an audit entry has that many parts")]
 async fn record(
     tx: &mut crate::server::db::Tx,
     app: &App,

@@ -22,7 +22,7 @@ impl Random {
     /// Fills a buffer. Panics where the operating system has no randomness to give: nothing safe could go on.
     pub fn fill(&self, buffer: &mut [u8]) {
         match self {
-            #[expect(clippy::disallowed_methods, clippy::expect_used, reason = "the one place that asks the system")]
+            #[expect(clippy::expect_used, reason = "the one place that asks the system")]
             Self::System => OsRng.try_fill_bytes(buffer).expect("the operating system gives random bytes"),
             Self::Seeded(rng) => rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer),
         }

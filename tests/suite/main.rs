@@ -1,4 +1,5 @@
 //! What the parts do together: each test on SQLite and on a real PostgreSQL, through the real router.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
 mod support;
 

@@ -1,0 +1,206 @@
+//! What the size of the data costs a page, through the real router on both databases: the API Keys page with 10 and with
+//! 100,000 keys, and the first and the thousandth page of a million conversations. Prints ratios of medians from one run.
+
+use agent_studio::agents;
+use agent_studio::api_keys::operations::{NewKey, create};
+use agent_studio::api_keys::secret::{MasterKey, PlainKey};
+use agent_studio::api_keys::store::{self, NewRow};
+use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
+use agent_studio::conversations::document::Document;
+use agent_studio::conversations::import::Importer;
+use agent_studio::id::ApiKeyId;
+use agent_studio::server::clock::Clock;
+use agent_studio::server::db::Db;
+use agent_studio::server::randomness::Random;
+use agent_studio::server::state::{Actor, App, AppState};
+use agent_studio::users::password::{Password, Passwords};
+use agent_studio::users::{self, Email, Role};
+use agent_studio::workspaces::{self, Workspace};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, header};
+use leptos::config::LeptosOptions;
+use std::error::Error;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tower::ServiceExt as _;
+
+const KEYS: usize = 100_000;
+const CONVERSATIONS: usize = 1_000_000;
+const ROUNDS: usize = 200;
+const PASSWORD: &str = "correct horse battery staple";
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 4)]
+async fn main() -> Outcome<()> {
+    let dir = tempfile::tempdir()?;
+    measure("SQLite", Db::sqlite(&dir.path().join("bench.db")).await?).await?;
+
+    let mut keeper =
+        Command::new("scripts/temporary-postgres.sh").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut url = String::new();
+    BufReader::new(keeper.stdout.take().ok_or("no output")?).read_line(&mut url)?;
+    measure("PostgreSQL", Db::postgres(url.trim()).await?).await?;
+    drop(keeper.stdin.take());
+    keeper.wait()?;
+    Ok(())
+}
+
+async fn measure(engine: &str, db: Db) -> Outcome<()> {
+    let random = Random::System;
+    let app = Arc::new(App {
+        db,
+        clock: Clock::System,
+        master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
+        passwords: Passwords::new(&random)?,
+        random,
+        public_origin: None,
+        behind_proxy: false,
+        secure_cookies: false,
+    });
+    let leptos = LeptosOptions::builder().output_name("agent-studio").build();
+    let router = agent_studio::server::build(AppState { app: app.clone(), leptos });
+    let (few, many) = (workspace(&app, "Few").await?, workspace(&app, "Many").await?);
+    fill_keys(&app, &few, 10).await?;
+    fill_keys(&app, &many, KEYS).await?;
+    let (few_cookie, many_cookie) = (sign_in(&app, &router, &few).await?, sign_in(&app, &router, &many).await?);
+    analyse(&app).await?;
+
+    let page = |slug: &str, cookie: &str, query: &str| {
+        Request::get(format!("/{slug}/api-keys{query}"))
+            .header(header::COOKIE, cookie)
+            .header(header::ACCEPT, "text/html")
+            .body(Body::empty())
+    };
+    for (name, query) in [("newest", ""), ("name", "?sort=name"), ("search", "?q=key%2099"), ("search, none", "?q=zzz")]
+    {
+        let (mut with_few, mut with_many) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            with_few.push(time(&router, page("few", &few_cookie, query)?).await?);
+            with_many.push(time(&router, page("many", &many_cookie, query)?).await?);
+        }
+        report(engine, &format!("API Keys page ({name}), {KEYS} keys : 10 keys"), &mut with_many, &mut with_few);
+    }
+
+    let agent = agents::operations::create(&app, &many.id, &Actor::command_line(), "Agent", None).await?.0.id;
+    let began = Instant::now();
+    let mut importer = Importer::new(&app, &many.id, &agent);
+    for n in 0..CONVERSATIONS {
+        importer.push(Document::parse(conversation(n, &app).as_bytes())?).await?;
+    }
+    importer.flush().await?;
+    println!("{engine}: {:.0} conversations imported per second", CONVERSATIONS as f64 / began.elapsed().as_secs_f64());
+    analyse(&app).await?;
+    let key = create(&app, &many.id, &Actor::command_line(), &new_key(&app)?).await?;
+    let list = |cursor: &str| {
+        Request::get(format!("/v3/{}/{agent}/conversations?limit=100{cursor}", many.id))
+            .header("x-api-key", key.value.expose())
+            .body(Body::empty())
+    };
+    let mut cursor = String::new();
+    for _ in 1..1_000 {
+        let body = send(&router, list(&cursor)?).await?;
+        let at = body.rfind("\"cursor\":\"").ok_or("the last page came early")?;
+        cursor = format!("&cursor={}", body[at + 10..].split('"').next().unwrap_or_default());
+    }
+    let (mut first, mut deep) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        first.push(time(&router, list("")?).await?);
+        deep.push(time(&router, list(&cursor)?).await?);
+    }
+    report(engine, &format!("conversations, page 1000 : page 1, {CONVERSATIONS} conversations"), &mut deep, &mut first);
+    Ok(())
+}
+
+async fn workspace(app: &App, name: &str) -> Outcome<Workspace> {
+    let mut tx = app.db.begin().await?;
+    let made = workspaces::operations::create(&mut tx, app, &Actor::command_line(), name, None).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+fn new_key(app: &App) -> Outcome<NewKey> {
+    Ok(NewKey {
+        name: KeyName::parse("key").map_err(|p| p.message())?,
+        scope: AgentScope::All,
+        permissions: Permissions::parse(["conversations"]).map_err(|p| p.message())?,
+        expires_at: app.clock.now().plus_days(30),
+    })
+}
+
+async fn fill_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()> {
+    let new = new_key(app)?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    for n in 0..count {
+        let value = PlainKey::generate(&app.random);
+        let row = NewRow {
+            id: &ApiKeyId::generate(&app.random),
+            name: &KeyName::parse(&format!("key {n}")).map_err(|p| p.message())?,
+            masked: &value.masked(),
+            hash: &value.hashed(),
+            sealed: None,
+            scope: &new.scope,
+            permissions: &new.permissions,
+            created_at: now.plus_seconds(-(n as i64)),
+            created_by: "bench",
+            expires_at: now.plus_days(1 + n as i64 % 90),
+        };
+        store::insert(&mut tx, &workspace.id, &row).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+fn conversation(n: usize, app: &App) -> String {
+    format!(
+        r#"{{"id":"CA{n:08}","started_at":"{}","channel":"VOICE-SIP","metrics":{{"CALL_COMPLETED":"true"}},"turns":[{{"user_input":"a room for two please","agent_response":"for which night?"}}]}}"#,
+        app.clock.now().plus_seconds(-(n as i64)).iso()
+    )
+}
+
+async fn sign_in(app: &App, router: &Router, workspace: &Workspace) -> Outcome<String> {
+    let email = Email::parse(&format!("{}@example.com", workspace.slug)).map_err(|p| p.message())?;
+    let password = Password::parse(PASSWORD.to_owned()).map_err(|p| p.message())?;
+    users::operations::create(app, &workspace.id, &Actor::command_line(), &email, Role::Admin, password).await?;
+    let request = Request::post("/api/sign_in")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::HOST, "localhost")
+        .header(header::ORIGIN, "http://localhost")
+        .body(Body::from(serde_html_form::to_string([("email", email.as_str()), ("password", PASSWORD)])?))?;
+    let response = router.clone().oneshot(request).await?;
+    let cookie = response.headers().get(header::SET_COOKIE).ok_or("no cookie")?.to_str()?;
+    Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+}
+
+/// What PostgreSQL does by itself after a while.
+async fn analyse(app: &App) -> Outcome<()> {
+    if let Db::Postgres(pool) = &app.db {
+        sqlx::query("ANALYZE").execute(pool).await?;
+    }
+    Ok(())
+}
+
+async fn send(router: &Router, request: Request<Body>) -> Outcome<String> {
+    let response = router.clone().oneshot(request).await?;
+    let status = response.status();
+    let body = String::from_utf8(to_bytes(response.into_body(), 64 << 20).await?.to_vec())?;
+    if status == 200 { Ok(body) } else { Err(format!("{status}: {body}").into()) }
+}
+
+async fn time(router: &Router, request: Request<Body>) -> Outcome<Duration> {
+    let began = Instant::now();
+    send(router, request).await?;
+    Ok(began.elapsed())
+}
+
+fn report(engine: &str, what: &str, a: &mut [Duration], b: &mut [Duration]) {
+    let median = |times: &mut [Duration]| {
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64() * 1_000.0
+    };
+    let (a, b) = (median(a), median(b));
+    println!("{engine}: {what}: {a:.2} ms : {b:.2} ms = {:.2}", a / b);
+}
