@@ -98,7 +98,7 @@ export async function open(page: Page, address: string) {
   // Pages with the rail show its search once they are awake; the others are so when somebody listens to their form.
   const searchable = page.locator('.rail-search:not([hidden])');
   const listening = page.locator('html[data-listening] main.door');
-  const nothingToDo = page.locator('main.door').filter({ hasNot: page.locator('form') });
+  const nothingToDo = page.locator('main').filter({ hasNot: page.locator('form') }).filter({ has: page.locator('.state') });
   await expect(searchable.or(listening).or(nothingToDo).first()).toBeAttached();
   return response;
 }

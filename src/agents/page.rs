@@ -32,6 +32,15 @@ pub async fn list_agent_names(workspace: String) -> Result<Vec<AgentName>, Error
     super::store::names(&member.app().db, &member.workspace().id).await
 }
 
+/// One agent.
+#[server(endpoint = "get_agent")]
+pub async fn get_agent(workspace: String, agent: String) -> Result<AgentName, Error> {
+    use crate::sessions::guard;
+    let member = guard::member(&workspace).await?;
+    let id = crate::id::AgentId::parse(&agent).ok_or_else(guard::not_found)?;
+    super::store::find(&member.app().db, &member.workspace().id, id.as_str()).await?.ok_or_else(guard::not_found)
+}
+
 /// Makes an agent.
 #[server(endpoint = "create_agent")]
 pub async fn create_agent(workspace: String, name: String) -> Result<(), Error> {
@@ -58,8 +67,6 @@ struct Actions {
     rename: ServerAction<RenameAgent>,
 }
 
-type Agents = Resource<Result<(Vec<Agent>, Timestamp), Error>>;
-
 /// The page.
 #[component]
 pub fn AgentsPage() -> impl IntoView {
@@ -67,8 +74,7 @@ pub fn AgentsPage() -> impl IntoView {
     let actions = Actions { create: ServerAction::new(), rename: ServerAction::new() };
     provide_context(actions);
     let changes = move || actions.create.version().get() + actions.rename.version().get();
-    let agents: Agents = Resource::new(move || (slug.get(), changes()), |(slug, _)| list_agents(slug));
-    provide_context(agents);
+    let agents = Resource::new(move || (slug.get(), changes()), |(slug, _)| list_agents(slug));
     view! {
         <Title text="Agents" />
         <Tabs current="agents" />
@@ -188,50 +194,44 @@ pub fn CreateAgentDialog() -> impl IntoView {
 /// The sheet for another name.
 #[component]
 pub fn RenameAgentDialog() -> impl IntoView {
-    let params = use_params_map();
-    let agents = expect_context::<Agents>();
-    let slug = StoredValue::new(use_slug().get_untracked());
+    let slug = use_slug().get_untracked();
+    let id = use_params_map().with_untracked(|p| p.get("agent")).unwrap_or_default();
+    let back = format!("/{slug}/agents");
+    let action = expect_context::<Actions>().rename;
+    on_cleanup(move || action.clear());
+    let agent = Resource::new(|| (), move |()| get_agent(slug.clone(), id.clone()));
     view! {
         <Title text="Rename agent" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                let id = params.with_untracked(|p| p.get("agent")).unwrap_or_default();
-                let found = agents.await.map(|(agents, _)| agents.into_iter().find(|a| a.id.as_str() == id));
-                view! { <RenameForm found=found.and_then(|a| a.ok_or(Error::NotFound)) slug=slug.get_value() /> }
-            })}
-        </Suspense>
+        <Dialog title="Rename agent" close_href=back kind=Kind::Sheet>
+            <Suspense fallback=Loading>
+                {move || Suspend::new(async move {
+                    match agent.await {
+                        Ok(agent) => view! { <RenameForm agent action /> }.into_any(),
+                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </Dialog>
     }
 }
 
 #[component]
-fn RenameForm(found: Result<Agent, Error>, slug: String) -> impl IntoView {
-    let action = expect_context::<Actions>().rename;
+fn RenameForm(agent: AgentName, action: ServerAction<RenameAgent>) -> impl IntoView {
     let refusal = refusal_of(action);
-    on_cleanup(move || action.clear());
+    let slug = use_slug().get_untracked();
     let back = format!("/{slug}/agents");
-    let cancel = back.clone();
-    let form = move |agent: Agent| {
-        view! {
-            <ActionForm action=action>
-                <div class="dialog-body">
-                    <input type="hidden" name="workspace" value=slug />
-                    <input type="hidden" name="agent" value=agent.id.to_string() />
-                    <TextField name="name" label="Name" value=agent.name hint="Its ID, which integrations use, stays the same." autofocus=true refusal=refusal />
-                    <FormError refusal=refusal />
-                </div>
-                <footer class="dialog-footer">
-                    <a class="button" href=cancel data-noscroll="true">"Cancel"</a>
-                    <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
-                </footer>
-            </ActionForm>
-        }
-    };
     view! {
-        <Dialog title="Rename agent" close_href=back kind=Kind::Sheet>
-            {match found {
-                Ok(agent) => form(agent).into_any(),
-                Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-            }}
-        </Dialog>
+        <ActionForm action=action>
+            <div class="dialog-body">
+                <input type="hidden" name="workspace" value=slug />
+                <input type="hidden" name="agent" value=agent.id.to_string() />
+                <TextField name="name" label="Name" value=agent.name hint="Its ID, which integrations use, stays the same." autofocus=true refusal=refusal />
+                <FormError refusal=refusal />
+            </div>
+            <footer class="dialog-footer">
+                <a class="button" href=back data-noscroll="true">"Cancel"</a>
+                <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
+            </footer>
+        </ActionForm>
     }
 }

@@ -39,6 +39,8 @@ pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Optio
     use crate::sessions::guard;
     let admin = guard::admin(&workspace).await?;
     let id = ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
+    let (app, workspace) = (admin.app(), admin.workspace());
+    super::store::find(&app.db, &workspace.id, &id).await?.ok_or_else(guard::not_found)?;
     Ok(super::shown::take(&admin, &id).await?.map(|value| value.expose().to_owned()))
 }
 

@@ -5,10 +5,11 @@ use super::edit::use_key;
 use super::list::{Actions, Addresses};
 use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::field::{FormError, TextField, focus_when_shown, refusal_of};
 use crate::ui::page::{Failed, Loading};
 use crate::workspaces::frame::use_slug;
 use leptos::form::ActionForm;
+use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -61,6 +62,8 @@ pub fn DeleteDialog() -> impl IntoView {
 fn DeleteForm(key: ApiKey, addresses: Addresses, action: ServerAction<DeleteApiKey>) -> impl IntoView {
     let refusal = refusal_of(action);
     let slug = use_slug().get_untracked();
+    let harmless = NodeRef::<html::A>::new();
+    focus_when_shown(harmless);
     let grants = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
     let reach = match &key.agents {
         None => "all agents".to_owned(),
@@ -82,7 +85,7 @@ fn DeleteForm(key: ApiKey, addresses: Addresses, action: ServerAction<DeleteApiK
                 <FormError refusal=refusal />
             </div>
             <footer class="dialog-footer">
-                <a class="button" href=addresses.list() autofocus=true data-noscroll="true">"Keep key"</a>
+                <a node_ref=harmless class="button" href=addresses.list() autofocus=true data-noscroll="true">"Keep key"</a>
                 <button class="button danger" type="submit" disabled=action.pending()>"Delete key"</button>
             </footer>
         </ActionForm>

@@ -190,15 +190,16 @@ pub fn ApiKeysPage() -> impl IntoView {
         <Tabs current="api-keys" />
         <Transition fallback=Loading>
             {move || Suspend::new(async move {
-                match (visit.await, page.await) {
-                    (Ok(visit), Ok(page)) => {
+                match visit.await {
+                    Ok(visit) => {
                         let admin = visit.is_admin();
-                        view! {
-                            <Header addresses admin />
-                            <Keys page addresses admin />
-                        }.into_any()
+                        let list = match page.await {
+                            Ok(page) => view! { <Keys page addresses admin /> }.into_any(),
+                            Err(error) => view! { <Failed error /> }.into_any(),
+                        };
+                        view! { <Header addresses admin />{list} }.into_any()
                     }
-                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
+                    Err(error) => view! { <Failed error /> }.into_any(),
                 }
             })}
         </Transition>

@@ -3,11 +3,12 @@
 use super::list::{Actions, Addresses};
 use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{FormError, refusal_of};
+use crate::ui::field::{FormError, focus_when_shown, refusal_of};
 use crate::ui::page::{Failed, Loading};
 use crate::workspaces::Workspace;
 use crate::workspaces::frame::use_visit;
 use leptos::form::ActionForm;
+use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -54,6 +55,8 @@ pub fn SettingsDialog() -> impl IntoView {
 #[component]
 fn SettingsForm(workspace: Workspace, addresses: Addresses, action: ServerAction<SetKeysCopyable>) -> impl IntoView {
     let refusal = refusal_of(action);
+    let harmless = NodeRef::<html::A>::new();
+    focus_when_shown(harmless);
     let (explanation, button) = if workspace.keys_copyable {
         (
             view! {
@@ -93,7 +96,7 @@ fn SettingsForm(workspace: Workspace, addresses: Addresses, action: ServerAction
                     <FormError refusal=refusal />
                 </div>
                 <footer class="dialog-footer">
-                    <a class="button" href=addresses.list() autofocus=true data-noscroll="true">"Cancel"</a>
+                    <a node_ref=harmless class="button" href=addresses.list() autofocus=true data-noscroll="true">"Cancel"</a>
                     {button}
                 </footer>
             </ActionForm>

@@ -8,6 +8,7 @@ use crate::ui::page::{Failed, Loading};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use serde::{Deserialize, Serialize};
 
 /// Sets another password; every other session ends.
 #[server(endpoint = "change_password")]
@@ -44,10 +45,21 @@ pub async fn sign_out_everywhere() -> Result<(), Error> {
     Ok(())
 }
 
-/// The visitor's e-mail.
+/// Who is signed in, and where they came from or would go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    pub email: String,
+    /// The first of their workspaces.
+    pub workspace: Option<String>,
+}
+
+/// The visitor's account.
 #[server(endpoint = "get_account")]
-pub async fn get_account() -> Result<String, Error> {
-    Ok(crate::sessions::guard::visitor().await?.email.as_str().to_owned())
+pub async fn get_account() -> Result<AccountView, Error> {
+    let visitor = crate::sessions::guard::visitor().await?;
+    let workspaces = crate::workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
+    let workspace = workspaces.into_iter().next().map(|(workspace, _)| workspace.slug);
+    Ok(AccountView { email: visitor.email.as_str().to_owned(), workspace })
 }
 
 /// The account page.
@@ -61,7 +73,7 @@ pub fn AccountPage() -> impl IntoView {
                 <Suspense fallback=Loading>
                     {move || Suspend::new(async move {
                         match account.await {
-                            Ok(email) => view! { <Account email /> }.into_any(),
+                            Ok(account) => view! { <Account account /> }.into_any(),
                             Err(error) => view! { <Failed error /> }.into_any(),
                         }
                     })}
@@ -72,13 +84,15 @@ pub fn AccountPage() -> impl IntoView {
 }
 
 #[component]
-fn Account(email: String) -> impl IntoView {
+fn Account(account: AccountView) -> impl IntoView {
+    let AccountView { email, workspace } = account;
+    let back = workspace.map(|slug| format!("/{slug}/api-keys"));
     let password = ServerAction::<ChangePassword>::new();
     let here = ServerAction::<SignOut>::new();
     let everywhere = ServerAction::<SignOutEverywhere>::new();
     let refusal = refusal_of(password);
     view! {
-        <a class="back" href="/"><Icon name="arrow-left" />"Back"</a>
+        {back.map(|href| view! { <a class="back" href=href><Icon name="arrow-left" />"API keys"</a> })}
         <h1 tabindex="-1">"Account"</h1>
         <p class="hint">"Signed in as " <strong>{email.clone()}</strong></p>
         <div class="button-row">

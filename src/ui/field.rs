@@ -72,10 +72,15 @@ pub fn TextField(
     let wrong = move || refusal.with(|error| error.as_ref().is_some_and(|e| e.about(name).is_some()));
     let initial = Draft::current().value(name, &value);
     let hint_id = format!("{name}-hint");
+    let node = NodeRef::<leptos::html::Input>::new();
+    if autofocus {
+        focus_when_shown(node);
+    }
     view! {
         <div class="field">
             <label for=name>{label}</label>
             <input
+                node_ref=node
                 id=name
                 name=name
                 type=kind
@@ -90,6 +95,23 @@ pub fn TextField(
             <FieldError field=name refusal=refusal />
         </div>
     }
+}
+
+/// Gives focus to what appears after its page has: the browser heeds `autofocus` only in what is there from the start.
+/// Leaves it where somebody types already.
+pub fn focus_when_shown<E>(node: NodeRef<E>)
+where
+    E: leptos::html::ElementType + 'static,
+    E::Output: wasm_bindgen::JsCast + AsRef<web_sys::HtmlElement> + Clone + 'static,
+{
+    Effect::new(move |_| {
+        let Some(element) = node.get() else { return };
+        let typing = document().active_element().is_some_and(|e| matches!(e.tag_name().as_str(), "INPUT" | "TEXTAREA"));
+        if !typing {
+            let element: &web_sys::HtmlElement = element.as_ref();
+            let _ = element.focus();
+        }
+    });
 }
 
 /// What is wrong with a form as a whole, above its buttons.

@@ -56,20 +56,22 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
     let hydrated = use_hydrated();
     let searching = RwSignal::new(false);
     let wanted = RwSignal::new(String::new());
+    let title = email.clone();
     let initial = email.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let tile = move |workspace: Workspace| {
         let name = workspace.name.to_lowercase();
         let is_current = workspace.slug == current;
+        let title = workspace.name.clone();
         view! {
             <li hidden=move || !name.contains(&wanted.read().to_lowercase())>
                 <a
                     class="tile"
                     href=format!("/{}/api-keys", workspace.slug)
-                    title=workspace.name.clone()
-                    aria-label=workspace.name.clone()
+                    title=title
                     aria-current=is_current.then_some("true")
                 >
-                    {initials(&workspace.name)}
+                    <span aria-hidden="true">{initials(&workspace.name)}</span>
+                    <span class="sr-only">{workspace.name}</span>
                 </a>
             </li>
         }
@@ -110,7 +112,10 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
                 }}
             </div>
             <ul class="tiles">{workspaces.into_iter().map(tile).collect_view()}</ul>
-            <a class="tile account" href="/account" title=email.clone() aria-label=format!("Account of {email}")>{initial}</a>
+            <a class="tile account" href="/account" title=title>
+                <span aria-hidden="true">{initial}</span>
+                <span class="sr-only">"Account of " {email}</span>
+            </a>
         </nav>
     }
 }

@@ -31,7 +31,8 @@ const PAGES: [&str; 18] = [
     "/api-keys/KEY/delete",
 ];
 
-const READING_CALLS: [&str; 7] = [
+const READING_CALLS: [&str; 8] = [
+    "get_agent",
     "get_visit",
     "list_agents",
     "list_agent_names",
@@ -65,7 +66,7 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
             }
         }
         for function in READING_CALLS {
-            let answer = we.call(function, &[("workspace", named), ("key", key)]).await;
+            let answer = we.call(function, &[("workspace", named), ("key", key), ("agent", agent)]).await;
             assert_eq!(answer.status, 404, "{function}: {}", answer.body);
         }
         for (function, fields) in changing_calls(named, key, agent, &their_user, "inv-1") {
