@@ -106,11 +106,14 @@ where
 {
     Effect::new(move |_| {
         let Some(element) = node.get() else { return };
-        let typing = document().active_element().is_some_and(|e| matches!(e.tag_name().as_str(), "INPUT" | "TEXTAREA"));
-        if !typing {
-            let element: &web_sys::HtmlElement = element.as_ref();
-            let _ = element.focus();
-        }
+        // Once it stands in the document; before, it cannot have focus.
+        request_animation_frame(move || {
+            let active = document().active_element();
+            if active.is_none_or(|e| !matches!(e.tag_name().as_str(), "INPUT" | "TEXTAREA")) {
+                let element: &web_sys::HtmlElement = element.as_ref();
+                let _ = element.focus();
+            }
+        });
     });
 }
 
