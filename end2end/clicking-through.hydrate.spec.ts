@@ -77,7 +77,7 @@ test('the way back leads through the pages that were seen', async ({ page, works
   await open(page, `/${workspace.slug}/users`);
   await page.getByRole('link', { name: `Account of ${workspace.admin.email}` }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Account' })).toBeVisible();
-  await page.getByRole('link', { name: 'Back' }).click();
+  await page.getByRole('link', { name: 'API keys', exact: true }).click();
   await expect(card(page, 'CRM sync')).toBeVisible();
   await page.getByRole('link', { name: 'Edit CRM sync' }).click();
   await expect(page.getByRole('dialog')).toBeVisible();

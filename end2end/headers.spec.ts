@@ -39,6 +39,20 @@ test('each page carries the security headers', async ({ page, workspace }) => {
   expect(nonces.size).toBe(addresses.length + 3);
 });
 
+test('pages and files that are loaded at the same time keep their own headers', async ({ page, workspace }) => {
+  await signIn(page, workspace.admin);
+  const html = await (await page.request.get(`/${workspace.slug}/api-keys`)).text();
+  const files = [...html.matchAll(/(?:href|src)="(\/(?:pkg|fonts|icons)\/[^"#]+)"/g)].map(([, address]) => address);
+  expect(files.length).toBeGreaterThan(2);
+  const policy = async (address: string) => (await page.request.get(address)).headers()['content-security-policy'];
+  for (let round = 0; round < 50; round++) {
+    const pages = ['api-keys', 'api-keys/new', 'agents', 'users'].map((name) => policy(`/${workspace.slug}/${name}`));
+    const others = [...files, ...files].map(policy);
+    for (const answer of await Promise.all(pages)) expect(answer, `page, round ${round}`).toContain("'nonce-");
+    for (const answer of await Promise.all(others)) expect(answer, `file, round ${round}`).not.toContain('nonce');
+  }
+});
+
 test('the session cookie is out of reach of scripts and other sites', async ({ page, workspace, context }) => {
   await signIn(page, workspace.admin);
   const [cookie, ...others] = await context.cookies();

@@ -89,7 +89,7 @@ fn HomePage() -> impl IntoView {
     let home = Resource::new(workspace, go_home);
     view! {
         <Suspense fallback=Loading>
-            {move || Suspend::new(async move { home.await.err().map(|error| view! { <main class="page"><Failed error /></main> }) })}
+            {move || Suspend::new(async move { home.await.err().map(|error| view! { <main class="door"><Failed error whole_page=true /></main> }) })}
         </Suspense>
     }
 }
@@ -99,7 +99,7 @@ fn NotFoundPage() -> impl IntoView {
     view! {
         <Title text="Not found" />
         <main class="door">
-            <Failed error=Error::NotFound />
+            <Failed error=Error::NotFound whole_page=true />
         </main>
     }
 }

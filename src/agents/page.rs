@@ -82,7 +82,7 @@ pub fn AgentsPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match (visit.await, agents.await) {
                     (Ok(visit), Ok((agents, now))) => view! { <Agents agents now visit /> }.into_any(),
-                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <Failed error whole_page=true /> }.into_any(),
                 }
             })}
         </Transition>

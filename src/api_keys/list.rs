@@ -199,7 +199,7 @@ pub fn ApiKeysPage() -> impl IntoView {
                         };
                         view! { <Header addresses admin />{list} }.into_any()
                     }
-                    Err(error) => view! { <Failed error /> }.into_any(),
+                    Err(error) => view! { <Failed error whole_page=true /> }.into_any(),
                 }
             })}
         </Transition>

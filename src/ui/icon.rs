@@ -9,7 +9,7 @@ pub fn Icon(
     name: &'static str,
 ) -> impl IntoView {
     view! {
-        <svg class="icon" aria-hidden="true">
+        <svg class="icon" width="20" height="20" aria-hidden="true">
             <use href=format!("/icons/icons.svg#{name}")></use>
         </svg>
     }

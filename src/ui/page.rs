@@ -19,7 +19,12 @@ pub fn Loading() -> impl IntoView {
 
 /// What could not be shown, why, and what to do.
 #[component]
-pub fn Failed(error: Error) -> impl IntoView {
+pub fn Failed(
+    error: Error,
+    /// Whether this is all that the page shows, and its heading the page's.
+    #[prop(optional)]
+    whole_page: bool,
+) -> impl IntoView {
     let heading = match error {
         Error::NotFound => "Not found",
         Error::SignedOut => "You are signed out",
@@ -29,7 +34,11 @@ pub fn Failed(error: Error) -> impl IntoView {
     view! {
         <section class="state" role="alert">
             <span class="state-icon"><Icon name="warning" /></span>
-            <h2>{heading}</h2>
+            {if whole_page {
+                view! { <h1 tabindex="-1">{heading}</h1> }.into_any()
+            } else {
+                view! { <h2>{heading}</h2> }.into_any()
+            }}
             <p>{error.to_string()}</p>
             <a class="button" href="/" rel="external">"Go to the start page"</a>
         </section>

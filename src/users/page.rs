@@ -146,7 +146,7 @@ pub fn UsersPage() -> impl IntoView {
                             <ul class="cards">{members.collect_view()}{invited.collect_view()}</ul>
                         }.into_any()
                     }
-                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <Failed error whole_page=true /> }.into_any(),
                 }
             })}
         </Transition>
