@@ -1,28 +1,13 @@
 //! The HTML document around every page.
 
-use super::headers::page_policy;
 use crate::app::App;
-use axum::http::{HeaderValue, header};
-use leptos::config::{Env, LeptosOptions};
+use leptos::config::LeptosOptions;
 use leptos::hydration::{AutoReload, HydrationScripts};
-use leptos::nonce::use_nonce;
 use leptos::prelude::*;
-use leptos_axum::ResponseOptions;
 use leptos_meta::{HashedStylesheet, MetaTags};
 
-/// The document, and the policy that its scripts' nonce goes into.
+/// The document. `headers` reads the nonce of its scripts.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    let nonce = use_nonce().map(|n| n.to_string()).unwrap_or_default();
-    // Live reload talks to another port, in development only.
-    let reload = match options.env {
-        Env::DEV => format!(" ws://127.0.0.1:{0} ws://localhost:{0}", options.reload_port),
-        Env::PROD => String::new(),
-    };
-    if let (Some(response), Ok(policy)) =
-        (use_context::<ResponseOptions>(), HeaderValue::from_str(&page_policy(&nonce, &reload)))
-    {
-        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
-    }
     view! {
         <!DOCTYPE html>
         <html lang="en">
