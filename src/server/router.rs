@@ -9,16 +9,19 @@ use crate::sessions::store::Sessions;
 use crate::ui::field::Draft;
 use crate::wire::{self, ApiError};
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes, file_and_error_handler_with_context, generate_route_list};
+use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::services::ServeDir;
 use tower_http::timeout::TimeoutLayer;
 use tower_sessions::SessionManagerLayer;
 use tower_sessions::cookie::SameSite;
@@ -76,13 +79,21 @@ fn dashboard(state: AppState) -> Router {
         let app = app.clone();
         move || provide(&app)
     };
+    // Files are served without Leptos: its own handler for them can take the headers of a page that is being rendered.
+    let files = |folder: &str| {
+        let path = std::path::Path::new(&*state.leptos.site_root).join(folder);
+        ServeDir::new(path).precompressed_br().precompressed_gzip()
+    };
     Router::new()
+        .nest_service("/pkg", files("pkg"))
+        .nest_service("/fonts", files("fonts"))
+        .nest_service("/icons", files("icons"))
         .route("/api/{*function}", post(run_server_function))
         .leptos_routes_with_context(&state, generate_route_list(crate::app::App), context.clone(), {
             let options = state.leptos.clone();
             move || shell(options.clone())
         })
-        .fallback(file_and_error_handler_with_context::<AppState, _>(context, shell))
+        .fallback(not_found)
         .layer(from_fn(form_drafts::keep))
         .layer(sessions(&app))
         .layer(from_fn_with_state(app, origin_check::check))
@@ -92,10 +103,18 @@ fn dashboard(state: AppState) -> Router {
         .with_state(state)
 }
 
-async fn run_server_function(
-    axum::extract::State(app): axum::extract::State<Arc<App>>,
-    request: axum::extract::Request,
-) -> impl axum::response::IntoResponse {
+/// The page for every other address.
+async fn not_found(State(state): State<AppState>, request: Request) -> Response {
+    let render = {
+        let (app, options) = (state.app, state.leptos);
+        render_app_async_with_context(move || provide(&app), move || shell(options.clone()))
+    };
+    let mut response = render(request).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+async fn run_server_function(State(app): State<Arc<App>>, request: Request) -> impl IntoResponse {
     leptos_axum::handle_server_fns_with_context(move || provide(&app), request).await
 }
 
