@@ -19,7 +19,7 @@ test('an admin finds no page of another workspace', async ({ page, workspace }) 
     for (const id of [other.slug, other.id]) {
       const response = await page.goto(`/${id}${address}`);
       expect(response!.status(), address).toBe(404);
-      await expect(page.getByRole('heading', { name: 'Not found' }).first()).toBeVisible();
+      await expect(page.locator('main > .state').getByRole('heading', { name: 'Not found' })).toBeVisible();
       expect(await page.content()).not.toContain(other.name);
       expect(await page.content()).not.toContain(viewer.email);
     }
