@@ -6,8 +6,7 @@ cd "$(dirname "$0")/.."
 log="$(mktemp -d)"
 trap 'rm -rf "$log"' EXIT
 
-# One at a time: a page rendered beside those of another test's runtime has been seen to wait for ever.
-cargo test --features ssr --no-fail-fast -- --test-threads=1 2>&1 | tee "$log/rust"
+cargo test --features ssr --no-fail-fast 2>&1 | tee "$log/rust"
 rust=${PIPESTATUS[0]}
 npm test 2>&1 | tee "$log/browser"
 browser=${PIPESTATUS[0]}

@@ -16,8 +16,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
-use std::sync::Arc;
+use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, render_app_async_with_context};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -30,6 +30,10 @@ use tower_sessions::cookie::SameSite;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Most bytes of a body sent to the APIs.
 const MAX_API_BODY: usize = 1024 * 1024;
+
+/// Every page's route. Found once, before anything is served: while Leptos looks for them, no page of the whole process
+/// loads its data, and one that is being rendered waits for ever (leptos-rs/leptos#4773).
+static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(crate::app::App));
 
 /// The whole server.
 pub fn build(state: AppState) -> Router {
@@ -89,7 +93,7 @@ fn dashboard(state: AppState) -> Router {
         .nest_service("/fonts", files("fonts"))
         .nest_service("/icons", files("icons"))
         .route("/api/{*function}", post(run_server_function))
-        .leptos_routes_with_context(&state, generate_route_list(crate::app::App), context.clone(), {
+        .leptos_routes_with_context(&state, PAGES.clone(), context.clone(), {
             let options = state.leptos.clone();
             move || shell(options.clone())
         })
