@@ -3,7 +3,7 @@
 
 use agent_studio::agents;
 use agent_studio::api_keys::operations::{NewKey, create};
-use agent_studio::api_keys::secret::{MasterKey, PlainKey};
+use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::store::{self, NewRow};
 use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
 use agent_studio::conversations::document::Document;
@@ -11,6 +11,7 @@ use agent_studio::conversations::import::Importer;
 use agent_studio::id::ApiKeyId;
 use agent_studio::server::clock::Clock;
 use agent_studio::server::db::Db;
+use agent_studio::server::master_key::MasterKey;
 use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App, AppState};
 use agent_studio::users::password::{Password, Passwords};

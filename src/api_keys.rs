@@ -17,12 +17,9 @@ pub mod settings;
 /// What pages, command line and APIs do with keys, each one transaction.
 #[cfg(feature = "ssr")]
 pub mod operations;
-/// A key's value: plain, hashed, sealed.
+/// A key's value: plain and hashed.
 #[cfg(feature = "ssr")]
 pub mod secret;
-/// The one time that a value is shown: it waits, sealed, in the session between the form and the page.
-#[cfg(feature = "ssr")]
-pub mod shown;
 /// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;

@@ -13,12 +13,14 @@ use crate::error::Error;
 use crate::sessions::account::AccountPage;
 use crate::sessions::set_up::SetUpPage;
 use crate::sessions::sign_in::SignInPage;
-use crate::ui::page::{Failed, Loading};
+use crate::ui::load::{Changes, Place, awaited, load};
+use crate::ui::page::Failed;
 use crate::ui::toast::ToastRegion;
 use crate::users::invitation::InvitationPage;
 use crate::users::page::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
-use crate::workspaces::frame::WorkspaceFrame;
+use crate::workspaces::frame::{WorkspaceFrame, use_slug};
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::SsrMode;
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
@@ -28,6 +30,7 @@ use leptos_router::path;
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    Changes::provide();
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Agent Studio".to_owned() } else { format!("{page} · Agent Studio") } />
         <Router>
@@ -39,7 +42,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("account") view=AccountPage ssr=SsrMode::Async />
                     <Route path=path!("invitation/:token") view=InvitationPage ssr=SsrMode::Async />
                     <ParentRoute path=path!(":workspace") view=WorkspaceFrame ssr=SsrMode::Async>
-                        <Route path=path!("") view=HomePage ssr=SsrMode::Async />
+                        <Route path=path!("") view=Home ssr=SsrMode::Async />
                         <ParentRoute path=path!("agents") view=AgentsPage ssr=SsrMode::Async>
                             <Route path=path!("") view=|| () ssr=SsrMode::Async />
                             <Route path=path!("new") view=CreateAgentDialog ssr=SsrMode::Async />
@@ -71,7 +74,7 @@ pub fn App() -> impl IntoView {
 }
 
 /// Sends the visitor to the API keys of a workspace: the one in the address, or the first.
-#[server(endpoint = "go_home")]
+#[server(endpoint = "go_home", input = Json)]
 pub async fn go_home(#[server(default)] workspace: String) -> Result<(), Error> {
     use crate::sessions::guard;
     let visitor = guard::visitor().await?;
@@ -84,14 +87,22 @@ pub async fn go_home(#[server(default)] workspace: String) -> Result<(), Error> 
 
 #[component]
 fn HomePage() -> impl IntoView {
-    let params = leptos_router::hooks::use_params_map();
-    let workspace = move || params.with(|p| p.get("workspace")).unwrap_or_default();
-    let home = Resource::new(workspace, go_home);
     view! {
-        <Suspense fallback=Loading>
-            {move || Suspend::new(async move { home.await.err().map(|error| view! { <main class="door"><Failed error whole_page=true /></main> }) })}
-        </Suspense>
+        <main class="door">
+            <Home />
+        </main>
     }
+}
+
+/// Shows only what keeps the visitor from going on.
+#[component]
+fn Home() -> impl IntoView {
+    let workspace = use_slug();
+    let home = load(move || GoHome { workspace: workspace.get() });
+    awaited(Place::Page, move || async move {
+        home.await?;
+        Ok(().into_any())
+    })
 }
 
 #[component]

@@ -10,6 +10,8 @@ pub mod app;
 pub mod error;
 /// Newtypes for every kind of id.
 pub mod id;
+/// A secret on its way to the one page that shows it.
+pub mod revealed;
 /// Instants, and how they are shown.
 pub mod time;
 /// Buttons, fields, dialogs, pickers, toasts: nothing here knows the domain.

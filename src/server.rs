@@ -11,6 +11,8 @@ pub mod db;
 pub mod form_drafts;
 /// The security headers.
 pub mod headers;
+/// The key that seals what has to be read again.
+pub mod master_key;
 /// One Origin check for every unsafe method.
 pub mod origin_check;
 /// Randomness, passed in so that tests know every id.

@@ -10,6 +10,9 @@ pub mod sign_in;
 /// Who is asking, and may they.
 #[cfg(feature = "ssr")]
 pub mod guard;
+/// The one time that a secret is shown: it waits, sealed, in the session between the form and the page.
+#[cfg(feature = "ssr")]
+pub mod shown_once;
 /// Sessions in our own tables.
 #[cfg(feature = "ssr")]
 pub mod store;

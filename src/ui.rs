@@ -1,13 +1,19 @@
 //! Buttons, fields, dialogs, pickers, toasts. Nothing here knows the domain.
 
+/// Calls to server functions.
+pub mod call;
 /// Writing to the clipboard.
 pub mod clipboard;
 /// Sheets and questions, as native dialogs with addresses of their own.
 pub mod dialog;
 /// Labels, hints, errors, and what was typed before.
 pub mod field;
+/// Forms that work before the page's script does.
+pub mod form;
 /// One icon from the sprite.
 pub mod icon;
+/// Pages' data, and what is shown until it is there.
+pub mod load;
 /// Choosing several of many.
 pub mod multi_select;
 /// Empty, loading and error states.

@@ -4,21 +4,23 @@ use super::{Agent, AgentName};
 use crate::error::Error;
 use crate::time::Timestamp;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::field::{FormError, TextField};
+use crate::ui::form::{ActionForm, FormAction};
 use crate::ui::icon::Icon;
-use crate::ui::page::{Empty, Failed, Loading};
+use crate::ui::load::{Place, awaited, load, load_live};
+use crate::ui::page::Empty;
 use crate::ui::time::Ago;
 use crate::ui::use_hydrated;
 use crate::workspaces::Visit;
 use crate::workspaces::frame::{Tabs, use_slug, use_visit};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_params_map;
 
 /// Every agent of the workspace, newest first, and the present.
-#[server(endpoint = "list_agents")]
+#[server(endpoint = "list_agents", input = Json)]
 pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), Error> {
     let member = crate::sessions::guard::member(&workspace).await?;
     let agents = super::store::list(&member.app().db, &member.workspace().id).await?;
@@ -26,14 +28,14 @@ pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), E
 }
 
 /// Every agent's name, for pickers.
-#[server(endpoint = "list_agent_names")]
+#[server(endpoint = "list_agent_names", input = Json)]
 pub async fn list_agent_names(workspace: String) -> Result<Vec<AgentName>, Error> {
     let member = crate::sessions::guard::member(&workspace).await?;
     super::store::names(&member.app().db, &member.workspace().id).await
 }
 
 /// One agent.
-#[server(endpoint = "get_agent")]
+#[server(endpoint = "get_agent", input = Json)]
 pub async fn get_agent(workspace: String, agent: String) -> Result<AgentName, Error> {
     use crate::sessions::guard;
     let member = guard::member(&workspace).await?;
@@ -60,32 +62,19 @@ pub async fn rename_agent(workspace: String, agent: String, name: String) -> Res
     Ok(())
 }
 
-/// The forms' actions live as long as the page: its list is fetched anew after each.
-#[derive(Clone, Copy)]
-struct Actions {
-    create: ServerAction<CreateAgent>,
-    rename: ServerAction<RenameAgent>,
-}
-
 /// The page.
 #[component]
 pub fn AgentsPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());
-    let actions = Actions { create: ServerAction::new(), rename: ServerAction::new() };
-    provide_context(actions);
-    let changes = move || actions.create.version().get() + actions.rename.version().get();
-    let agents = Resource::new(move || (slug.get(), changes()), |(slug, _)| list_agents(slug));
+    let agents = load_live(move || ListAgents { workspace: slug.get() });
+    let content = move || async move {
+        let (visit, (agents, now)) = (visit.await?, agents.await?);
+        Ok(view! { <Agents agents now visit /> }.into_any())
+    };
     view! {
         <Title text="Agents" />
         <Tabs current="agents" />
-        <Transition fallback=Loading>
-            {move || Suspend::new(async move {
-                match (visit.await, agents.await) {
-                    (Ok(visit), Ok((agents, now))) => view! { <Agents agents now visit /> }.into_any(),
-                    (Err(error), _) | (_, Err(error)) => view! { <Failed error whole_page=true /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {awaited(Place::Page, content)}
         <Outlet />
     }
 }
@@ -169,10 +158,9 @@ fn AgentCard(
 #[component]
 pub fn CreateAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let action = expect_context::<Actions>().create;
-    let refusal = refusal_of(action);
+    let action = FormAction::of::<CreateAgent>();
+    let refusal = action.refusal();
     let back = format!("/{slug}/agents");
-    on_cleanup(move || action.clear());
     view! {
         <Title text="New agent" />
         <Dialog title="New agent" close_href=back.clone() kind=Kind::Sheet>
@@ -184,7 +172,7 @@ pub fn CreateAgentDialog() -> impl IntoView {
                 </div>
                 <footer class="dialog-footer">
                     <a class="button" href=back data-noscroll="true">"Cancel"</a>
-                    <button class="button primary" type="submit" disabled=action.pending()>"Create agent"</button>
+                    <button class="button primary" type="submit" disabled=move || action.pending()>"Create agent"</button>
                 </footer>
             </ActionForm>
         </Dialog>
@@ -197,27 +185,23 @@ pub fn RenameAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let id = use_params_map().with_untracked(|p| p.get("agent")).unwrap_or_default();
     let back = format!("/{slug}/agents");
-    let action = expect_context::<Actions>().rename;
-    on_cleanup(move || action.clear());
-    let agent = Resource::new(|| (), move |()| get_agent(slug.clone(), id.clone()));
+    let agent = load(move || GetAgent { workspace: slug.clone(), agent: id.clone() });
+    let form = move || async move {
+        let agent = agent.await?;
+        Ok(view! { <RenameForm agent /> }.into_any())
+    };
     view! {
         <Title text="Rename agent" />
         <Dialog title="Rename agent" close_href=back kind=Kind::Sheet>
-            <Suspense fallback=Loading>
-                {move || Suspend::new(async move {
-                    match agent.await {
-                        Ok(agent) => view! { <RenameForm agent action /> }.into_any(),
-                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-                    }
-                })}
-            </Suspense>
+            {awaited(Place::Dialog, form)}
         </Dialog>
     }
 }
 
 #[component]
-fn RenameForm(agent: AgentName, action: ServerAction<RenameAgent>) -> impl IntoView {
-    let refusal = refusal_of(action);
+fn RenameForm(agent: AgentName) -> impl IntoView {
+    let action = FormAction::of::<RenameAgent>();
+    let refusal = action.refusal();
     let slug = use_slug().get_untracked();
     let back = format!("/{slug}/agents");
     view! {
@@ -230,7 +214,7 @@ fn RenameForm(agent: AgentName, action: ServerAction<RenameAgent>) -> impl IntoV
             </div>
             <footer class="dialog-footer">
                 <a class="button" href=back data-noscroll="true">"Cancel"</a>
-                <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
+                <button class="button primary" type="submit" disabled=move || action.pending()>"Save"</button>
             </footer>
         </ActionForm>
     }

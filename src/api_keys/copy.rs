@@ -4,44 +4,47 @@
 use super::list::Addresses;
 use crate::error::Error;
 use crate::id::ApiKeyId;
+use crate::revealed::Revealed;
 use crate::ui::dialog::{Dialog, Kind};
+use crate::ui::form::fields_of;
 use crate::ui::icon::Icon;
-use crate::ui::page::{Failed, Loading};
+use crate::ui::load::{Place, awaited, load};
 use crate::ui::toast::Toasts;
-use crate::ui::{clipboard, use_hydrated};
+use crate::ui::{call, clipboard, use_hydrated};
 use crate::workspaces::frame::use_slug;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
+use leptos::server_fn::codec::Json;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 /// A key's value. A plain form, which cannot take it, is led to the page that shows it.
 #[server(endpoint = "copy_api_key")]
-pub async fn copy_api_key(workspace: String, key: String) -> Result<String, Error> {
-    use super::{operations, shown};
-    use crate::sessions::guard;
+pub async fn copy_api_key(workspace: String, key: String) -> Result<Revealed, Error> {
+    use super::operations;
+    use crate::sessions::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
     let id = ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
     let value = operations::copy(admin.app(), &admin.workspace().id, &admin.actor(), &id).await?;
     if guard::is_plain_form() {
-        shown::put(&admin, &id, &value).await?;
+        shown_once::put(&admin, id.as_str(), value.expose()).await?;
         leptos_axum::redirect(&format!("/{}/api-keys/{id}/copy", admin.workspace().slug));
-        return Ok(String::new());
+        return Ok(Revealed::default());
     }
-    Ok(value.expose().to_owned())
+    Ok(Revealed::new(value.expose()))
 }
 
 /// The value that waits to be shown.
-#[server(endpoint = "take_copied_api_key")]
-pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Option<String>, Error> {
-    use crate::sessions::guard;
+#[server(endpoint = "take_copied_api_key", input = Json)]
+pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Option<Revealed>, Error> {
+    use crate::sessions::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
     let id = ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
     let (app, workspace) = (admin.app(), admin.workspace());
     super::store::find(&app.db, &workspace.id, &id).await?.ok_or_else(guard::not_found)?;
-    Ok(super::shown::take(&admin, &id).await?.map(|value| value.expose().to_owned()))
+    shown_once::take(&admin, id.as_str()).await
 }
 
 /// The button on a key's card.
@@ -51,17 +54,16 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
     let form = NodeRef::<html::Form>::new();
     let hydrated = use_hydrated();
     let toasts = Toasts::current();
-    let key = StoredValue::new((slug.clone(), id.to_string()));
     let copied = RwSignal::new(false);
     let copy = move |event: leptos::ev::SubmitEvent| {
         if !hydrated.get_untracked() || !clipboard::is_available() {
             return;
         }
         event.prevent_default();
-        let (workspace, key) = key.get_value();
+        let fields = fields_of(&event_target(&event));
         let problem = RwSignal::new(None);
         spawn_local(async move {
-            let value = async move { copy_api_key(workspace, key).await.map_err(|e| problem.set(Some(e))).ok() };
+            let value = async move { value_of(fields).await.map_err(|e| problem.set(Some(e))).ok() };
             if clipboard::write(value).await {
                 copied.set(true);
                 toasts.say("Key copied.");
@@ -90,6 +92,12 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
     }
 }
 
+/// Asks for the value, as the form would.
+async fn value_of(fields: String) -> Result<String, Error> {
+    let answer = call::post(CopyApiKey::PATH, call::FORM, &fields).await?;
+    serde_json::from_str::<Revealed>(&answer.output).map(|value| value.expose().to_owned()).map_err(|_| Error::Internal)
+}
+
 /// The value in a field, to be selected and copied by hand.
 #[component]
 pub fn CopyDialog() -> impl IntoView {
@@ -97,20 +105,18 @@ pub fn CopyDialog() -> impl IntoView {
     let addresses = Addresses::current();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
-    let value = Resource::new(|| (), move |()| take_copied_api_key(slug.clone(), id.clone()));
+    let value = load(move || TakeCopiedApiKey { workspace: slug.clone(), key: id.clone() });
+    let content = move || async move {
+        Ok(match value.await? {
+            Some(value) => view! { <Selected value /> }.into_any(),
+            None => view! { <p>"The key was shown once. Press its copy button again to see it."</p> }.into_any(),
+        })
+    };
     view! {
         <Title text="Copy API key" />
         <Dialog title="Copy API key" close_href=addresses.list() kind=Kind::Question>
             <div class="dialog-body">
-                <Suspense fallback=Loading>
-                    {move || Suspend::new(async move {
-                        match value.await {
-                            Ok(Some(value)) => view! { <Selected value /> }.into_any(),
-                            Ok(None) => view! { <p>"The key was shown once. Press its copy button again to see it."</p> }.into_any(),
-                            Err(error) => view! { <Failed error /> }.into_any(),
-                        }
-                    })}
-                </Suspense>
+                {awaited(Place::Section, content)}
             </div>
             <footer class="dialog-footer">
                 <a class="button primary" href=addresses.list() data-noscroll="true">"Done"</a>
@@ -120,7 +126,7 @@ pub fn CopyDialog() -> impl IntoView {
 }
 
 #[component]
-fn Selected(value: String) -> impl IntoView {
+fn Selected(value: Revealed) -> impl IntoView {
     let field = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
         if let Some(field) = field.get() {
@@ -131,7 +137,7 @@ fn Selected(value: String) -> impl IntoView {
     view! {
         <p>"Select the key and copy it."</p>
         <div class="secret">
-            <input node_ref=field class="secret-value" readonly=true value=value aria-label="API key" />
+            <input node_ref=field class="secret-value" readonly=true value=value.expose().to_owned() aria-label="API key" />
         </div>
     }
 }

@@ -1,24 +1,26 @@
 //! Making a key, and the one time that its value is shown without asking.
 
-use super::list::{Actions, Addresses, Scope};
+use super::list::{Addresses, Scope};
 use super::{ApiKey, Expiry, Permission, Permissions};
 use crate::agents::AgentName;
-use crate::agents::page::list_agent_names;
+use crate::agents::page::ListAgentNames;
 use crate::error::Error;
 use crate::id::WorkspaceId;
+use crate::revealed::Revealed;
 use crate::time::Timestamp;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{Draft, FieldError, FormError, Refusal, TextField, refusal_of};
+use crate::ui::field::{Draft, FieldError, FormError, Refusal, TextField};
+use crate::ui::form::{ActionForm, FormAction};
 use crate::ui::icon::Icon;
+use crate::ui::load::{Place, awaited, load};
 use crate::ui::multi_select::{Choice, MultiSelect};
-use crate::ui::page::{Failed, Loading};
 use crate::ui::time::Moment;
 use crate::ui::toast::Toasts;
 use crate::ui::{clipboard, use_hydrated};
 use crate::workspaces::frame::use_slug;
 use leptos::ev;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -37,10 +39,10 @@ pub async fn create_api_key(
     #[server(default)] list: String,
 ) -> Result<(), Error> {
     use super::operations::{self, NewKey};
-    use super::{AgentScope, KeyName, shown};
+    use super::{AgentScope, KeyName};
     use crate::error::Problem;
     use crate::id::AgentId;
-    use crate::sessions::guard;
+    use crate::sessions::{guard, shown_once};
 
     let admin = guard::admin(&workspace).await?;
     let app = admin.app();
@@ -66,7 +68,7 @@ pub async fn create_api_key(
         }
     };
     let created = operations::create(app, &admin.workspace().id, &admin.actor(), &new).await?;
-    shown::put(&admin, &created.id, &created.value).await?;
+    shown_once::put(&admin, created.id.as_str(), created.value.expose()).await?;
     let list = guard::local_query(&list);
     leptos_axum::redirect(&format!("/{}/api-keys/{}/created{list}", admin.workspace().slug, created.id));
     Ok(())
@@ -77,7 +79,7 @@ pub async fn create_api_key(
 pub struct NewKeyView {
     pub key: ApiKey,
     pub workspace_id: WorkspaceId,
-    pub value: Option<String>,
+    pub value: Option<Revealed>,
     /// An agent that the key covers, for the example.
     pub example_agent: Option<AgentName>,
     /// Where this server is reached.
@@ -85,15 +87,15 @@ pub struct NewKeyView {
 }
 
 /// The key just made, its value once.
-#[server(endpoint = "take_created_api_key")]
+#[server(endpoint = "take_created_api_key", input = Json)]
 pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewKeyView, Error> {
-    use super::{shown, store};
-    use crate::sessions::guard;
+    use super::store;
+    use crate::sessions::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
     let (app, workspace) = (admin.app(), admin.workspace());
     let id = crate::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
     let key = store::find(&app.db, &workspace.id, &id).await?.ok_or_else(guard::not_found)?;
-    let value = shown::take(&admin, &id).await?.map(|value| value.expose().to_owned());
+    let value = shown_once::take(&admin, id.as_str()).await?;
     let example_agent = match &key.agents {
         Some(agents) => agents.first().cloned(),
         None => crate::agents::store::names(&app.db, &workspace.id).await?.into_iter().next(),
@@ -106,27 +108,23 @@ pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewK
 pub fn CreateDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let addresses = Addresses::current();
-    let agents = Resource::new(|| (), move |()| list_agent_names(slug.clone()));
-    let action = expect_context::<Actions>().create;
-    on_cleanup(move || action.clear());
+    let agents = load(move || ListAgentNames { workspace: slug.clone() });
+    let form = move || async move {
+        let agents = agents.await?;
+        Ok(view! { <CreateForm agents addresses /> }.into_any())
+    };
     view! {
         <Title text="New API key" />
         <Dialog title="New API key" close_href=addresses.list() kind=Kind::Sheet>
-            <Suspense fallback=Loading>
-                {move || Suspend::new(async move {
-                    match agents.await {
-                        Ok(agents) => view! { <CreateForm agents addresses action /> }.into_any(),
-                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-                    }
-                })}
-            </Suspense>
+            {awaited(Place::Dialog, form)}
         </Dialog>
     }
 }
 
 #[component]
-fn CreateForm(agents: Vec<AgentName>, addresses: Addresses, action: ServerAction<CreateApiKey>) -> impl IntoView {
-    let refusal = refusal_of(action);
+fn CreateForm(agents: Vec<AgentName>, addresses: Addresses) -> impl IntoView {
+    let action = FormAction::of::<CreateApiKey>();
+    let refusal = action.refusal();
     let slug = use_slug().get_untracked();
     let list = addresses.list();
     view! {
@@ -142,8 +140,8 @@ fn CreateForm(agents: Vec<AgentName>, addresses: Addresses, action: ServerAction
             </div>
             <footer class="dialog-footer">
                 <a class="button" href=list data-noscroll="true">"Cancel"</a>
-                <button class="button primary" type="submit" disabled=action.pending()>
-                    {move || if action.pending().get() { "Creating …" } else { "Create key" }}
+                <button class="button primary" type="submit" disabled=move || action.pending()>
+                    {move || if action.pending() { "Creating …" } else { "Create key" }}
                 </button>
             </footer>
         </ActionForm>
@@ -253,7 +251,7 @@ pub fn CreatedDialog() -> impl IntoView {
     let addresses = Addresses::current();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
-    let view = Resource::new(|| (), move |()| take_created_api_key(slug.clone(), id.clone()));
+    let created = load(move || TakeCreatedApiKey { workspace: slug.clone(), key: id.clone() });
     // Nothing to lose until a value is on the page.
     let safe = RwSignal::new(true);
     let asking = RwSignal::new(false);
@@ -263,17 +261,14 @@ pub fn CreatedDialog() -> impl IntoView {
         may
     });
     warn_before_unload(safe);
+    let content = move || async move {
+        let created = created.await?;
+        Ok(view! { <Created created safe asking addresses /> }.into_any())
+    };
     view! {
         <Title text="API key created" />
         <Dialog title="API key created" close_href=addresses.list() kind=Kind::Sheet may_close=may_close>
-            <Suspense fallback=Loading>
-                {move || Suspend::new(async move {
-                    match view.await {
-                        Ok(created) => view! { <Created created safe asking addresses /> }.into_any(),
-                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-                    }
-                })}
-            </Suspense>
+            {awaited(Place::Dialog, content)}
         </Dialog>
     }
 }
@@ -295,7 +290,7 @@ fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, ad
     let key = created.key;
     let example = created.example_agent.filter(|_| key.permissions.contain(Permission::Conversations));
     let curl = example.map(|agent| {
-        let shown = created.value.as_deref().unwrap_or("YOUR_API_KEY");
+        let shown = created.value.as_ref().map_or("YOUR_API_KEY", Revealed::expose);
         format!(
             "curl '{}/v3/{}/{}/conversations?limit=10' \\\n  -H 'x-api-key: {shown}'",
             created.origin, created.workspace_id, agent.id
@@ -350,10 +345,10 @@ fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, ad
 }
 
 #[component]
-fn Value(value: String, safe: RwSignal<bool>, copyable: bool) -> impl IntoView {
+fn Value(value: Revealed, safe: RwSignal<bool>, copyable: bool) -> impl IntoView {
     let hydrated = use_hydrated();
     let toasts = Toasts::current();
-    let stored = StoredValue::new(value.clone());
+    let stored = StoredValue::new(value.expose().to_owned());
     let copied = RwSignal::new(false);
     let copy = move |_| {
         let value = stored.get_value();
@@ -378,7 +373,7 @@ fn Value(value: String, safe: RwSignal<bool>, copyable: bool) -> impl IntoView {
             <input
                 class="secret-value"
                 readonly=true
-                value=value
+                value=value.expose().to_owned()
                 aria-label="API key"
                 // Copied by hand counts too.
                 on:copy=move |_| safe.set(true)

@@ -2,13 +2,13 @@
 
 use super::ApiKey;
 use super::edit::use_key;
-use super::list::{Actions, Addresses};
+use super::list::Addresses;
 use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{FormError, TextField, focus_when_shown, refusal_of};
-use crate::ui::page::{Failed, Loading};
+use crate::ui::field::{FormError, TextField, focus_when_shown};
+use crate::ui::form::{ActionForm, FormAction};
+use crate::ui::load::{Place, awaited};
 use crate::workspaces::frame::use_slug;
-use leptos::form::ActionForm;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -41,26 +41,22 @@ pub async fn delete_api_key(
 pub fn DeleteDialog() -> impl IntoView {
     let addresses = Addresses::current();
     let key = use_key();
-    let action = expect_context::<Actions>().delete;
-    on_cleanup(move || action.clear());
+    let form = move || async move {
+        let key = key.await?;
+        Ok(view! { <DeleteForm key addresses /> }.into_any())
+    };
     view! {
         <Title text="Delete API key" />
         <Dialog title="Delete API key?" close_href=addresses.list() kind=Kind::Question>
-            <Suspense fallback=Loading>
-                {move || Suspend::new(async move {
-                    match key.await {
-                        Ok(key) => view! { <DeleteForm key addresses action /> }.into_any(),
-                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-                    }
-                })}
-            </Suspense>
+            {awaited(Place::Dialog, form)}
         </Dialog>
     }
 }
 
 #[component]
-fn DeleteForm(key: ApiKey, addresses: Addresses, action: ServerAction<DeleteApiKey>) -> impl IntoView {
-    let refusal = refusal_of(action);
+fn DeleteForm(key: ApiKey, addresses: Addresses) -> impl IntoView {
+    let action = FormAction::of::<DeleteApiKey>();
+    let refusal = action.refusal();
     let slug = use_slug().get_untracked();
     let harmless = NodeRef::<html::A>::new();
     focus_when_shown(harmless);
@@ -86,7 +82,7 @@ fn DeleteForm(key: ApiKey, addresses: Addresses, action: ServerAction<DeleteApiK
             </div>
             <footer class="dialog-footer">
                 <a node_ref=harmless class="button" href=addresses.list() autofocus=true data-noscroll="true">"Keep key"</a>
-                <button class="button danger" type="submit" disabled=action.pending()>"Delete key"</button>
+                <button class="button danger" type="submit" disabled=move || action.pending()>"Delete key"</button>
             </footer>
         </ActionForm>
     }

@@ -2,15 +2,16 @@
 
 use super::ApiKey;
 use super::create::PermissionsField;
-use super::list::{Actions, Addresses, Scope};
+use super::list::{Addresses, Scope};
 use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{FormError, TextField, refusal_of};
-use crate::ui::page::{Failed, Loading};
+use crate::ui::field::{FormError, TextField};
+use crate::ui::form::{ActionForm, FormAction};
+use crate::ui::load::{Loaded, Place, awaited, load};
 use crate::ui::time::Moment;
 use crate::workspaces::frame::use_slug;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
@@ -41,7 +42,7 @@ pub async fn edit_api_key(
 }
 
 /// One key.
-#[server(endpoint = "get_api_key")]
+#[server(endpoint = "get_api_key", input = Json)]
 pub async fn get_api_key(workspace: String, key: String) -> Result<ApiKey, Error> {
     use crate::sessions::guard;
     let member = guard::member(&workspace).await?;
@@ -50,11 +51,11 @@ pub async fn get_api_key(workspace: String, key: String) -> Result<ApiKey, Error
 }
 
 /// The key in the address.
-pub fn use_key() -> Resource<Result<ApiKey, Error>> {
+pub fn use_key() -> Loaded<ApiKey> {
     let slug = use_slug().get_untracked();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
-    Resource::new(|| (), move |()| get_api_key(slug.clone(), id.clone()))
+    load(move || GetApiKey { workspace: slug.clone(), key: id.clone() })
 }
 
 /// The sheet.
@@ -62,26 +63,22 @@ pub fn use_key() -> Resource<Result<ApiKey, Error>> {
 pub fn EditDialog() -> impl IntoView {
     let addresses = Addresses::current();
     let key = use_key();
-    let action = expect_context::<Actions>().edit;
-    on_cleanup(move || action.clear());
+    let form = move || async move {
+        let key = key.await?;
+        Ok(view! { <EditForm key addresses /> }.into_any())
+    };
     view! {
         <Title text="Edit API key" />
         <Dialog title="Edit API key" close_href=addresses.list() kind=Kind::Sheet>
-            <Suspense fallback=Loading>
-                {move || Suspend::new(async move {
-                    match key.await {
-                        Ok(key) => view! { <EditForm key addresses action /> }.into_any(),
-                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-                    }
-                })}
-            </Suspense>
+            {awaited(Place::Dialog, form)}
         </Dialog>
     }
 }
 
 #[component]
-fn EditForm(key: ApiKey, addresses: Addresses, action: ServerAction<EditApiKey>) -> impl IntoView {
-    let refusal = refusal_of(action);
+fn EditForm(key: ApiKey, addresses: Addresses) -> impl IntoView {
+    let action = FormAction::of::<EditApiKey>();
+    let refusal = action.refusal();
     let slug = use_slug().get_untracked();
     view! {
         <ActionForm action=action>
@@ -100,7 +97,7 @@ fn EditForm(key: ApiKey, addresses: Addresses, action: ServerAction<EditApiKey>)
             </div>
             <footer class="dialog-footer">
                 <a class="button" href=addresses.list() data-noscroll="true">"Cancel"</a>
-                <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
+                <button class="button primary" type="submit" disabled=move || action.pending()>"Save"</button>
             </footer>
         </ActionForm>
     }

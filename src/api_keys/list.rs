@@ -1,22 +1,22 @@
 //! The page of keys: search, sort and pages live in the address, and the database does the work.
 
 use super::copy::CopyButton;
-use super::create::CreateApiKey;
-use super::delete::DeleteApiKey;
-use super::edit::EditApiKey;
-use super::settings::SetKeysCopyable;
 use super::{ApiKey, Status};
 use crate::error::Error;
 use crate::time::Timestamp;
+use crate::ui::form::fields_of;
 use crate::ui::icon::Icon;
-use crate::ui::page::{Empty, Failed, Loading};
+use crate::ui::load::{Place, awaited, load_live};
+use crate::ui::page::{Empty, Failed};
 use crate::ui::time::{Ago, Moment};
 use crate::ui::{query_value, use_hydrated};
 use crate::workspaces::frame::{Tabs, use_slug, use_visit};
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
-use leptos_router::components::{Form, Outlet};
-use leptos_router::hooks::use_query_map;
+use leptos_router::NavigateOptions;
+use leptos_router::components::Outlet;
+use leptos_router::hooks::{use_navigate, use_query_map};
 use serde::{Deserialize, Serialize};
 
 /// How many agents' names a card shows before it shortens.
@@ -107,22 +107,13 @@ pub struct Page {
 }
 
 /// One page of the workspace's keys.
-#[server(endpoint = "list_api_keys")]
+#[server(endpoint = "list_api_keys", input = Json)]
 pub async fn list_api_keys(workspace: String, #[server(default)] query: Query) -> Result<Page, Error> {
     let member = crate::sessions::guard::member(&workspace).await?;
     if query.search.chars().count() > Query::MAX_SEARCH || query.search.contains('\0') {
         return Err(Error::BadRequest);
     }
     super::operations::page(member.app(), &member.workspace().id, &query).await
-}
-
-/// The dialogs' actions live as long as the page: its list is fetched anew after each.
-#[derive(Clone, Copy)]
-pub struct Actions {
-    pub create: ServerAction<CreateApiKey>,
-    pub edit: ServerAction<EditApiKey>,
-    pub delete: ServerAction<DeleteApiKey>,
-    pub settings: ServerAction<SetKeysCopyable>,
 }
 
 /// Addresses of this workspace's keys that keep the part of the list that is shown.
@@ -158,51 +149,24 @@ impl Addresses {
 #[component]
 pub fn ApiKeysPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());
-    let actions = Actions {
-        create: ServerAction::new(),
-        edit: ServerAction::new(),
-        delete: ServerAction::new(),
-        settings: ServerAction::new(),
-    };
-    provide_context(actions);
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(|p| Query::from_address(|name| p.get(name))));
     let addresses = Addresses { slug, query };
     provide_context(addresses);
-    let changes = move || {
-        actions.create.version().get()
-            + actions.edit.version().get()
-            + actions.delete.version().get()
-            + actions.settings.version().get()
+    let page = load_live(move || ListApiKeys { workspace: slug.get(), query: query.get() });
+    let content = move || async move {
+        let admin = visit.await?.is_admin();
+        // An address that leads to no page of the list keeps its search, to begin anew.
+        let list = match page.await {
+            Ok(page) => view! { <Keys page addresses admin /> }.into_any(),
+            Err(error) => view! { <Failed error /> }.into_any(),
+        };
+        Ok(view! { <Header addresses admin />{list} }.into_any())
     };
-    let page =
-        Resource::new(move || (slug.get(), query.get(), changes()), |(slug, query, _)| list_api_keys(slug, query));
-    // The workspace itself has changed then.
-    Effect::new(move |before: Option<usize>| {
-        let version = actions.settings.version().get();
-        if before.is_some_and(|before| before != version) {
-            visit.refetch();
-        }
-        version
-    });
     view! {
         <Title text="API keys" />
         <Tabs current="api-keys" />
-        <Transition fallback=Loading>
-            {move || Suspend::new(async move {
-                match visit.await {
-                    Ok(visit) => {
-                        let admin = visit.is_admin();
-                        let list = match page.await {
-                            Ok(page) => view! { <Keys page addresses admin /> }.into_any(),
-                            Err(error) => view! { <Failed error /> }.into_any(),
-                        };
-                        view! { <Header addresses admin />{list} }.into_any()
-                    }
-                    Err(error) => view! { <Failed error whole_page=true /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {awaited(Place::Page, content)}
         <Outlet />
     }
 }
@@ -231,6 +195,16 @@ fn NewLink(addresses: Addresses) -> impl IntoView {
 fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
     let Addresses { slug, query } = addresses;
     let hydrated = use_hydrated();
+    let action = format!("/{}/api-keys", slug.get_untracked());
+    let navigate = use_navigate();
+    let search = {
+        let action = action.clone();
+        move |event: leptos::ev::SubmitEvent| {
+            event.prevent_default();
+            let address = format!("{action}?{}", fields_of(&event_target(&event)));
+            navigate(&address, NavigateOptions { scroll: false, ..Default::default() });
+        }
+    };
     let option = move |(sort, id, label): (Sort, &'static str, &'static str)| {
         view! {
             <option value=id selected=query.read_untracked().sort == sort>{label}</option>
@@ -238,7 +212,7 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
     };
     view! {
         <div class="toolbar">
-            <Form method="GET" action=format!("/{}/api-keys", slug.get_untracked()) attr:class="toolbar-form" attr:role="search">
+            <form method="get" action=action.clone() class="toolbar-form" role="search" on:submit=search>
                 <label class="search">
                     <Icon name="search" />
                     <input type="search" name="q" aria-label="Search API keys" placeholder="Search API keys" maxlength="100" value=query.read_untracked().search.clone() />
@@ -252,13 +226,13 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
                     <Icon name="chevron-down" />
                 </label>
                 <button class="button small" type="submit" hidden=move || hydrated.get()>"Apply"</button>
-            </Form>
+            </form>
             {admin.then(|| view! { <a class="text-link" href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a> })}
         </div>
     }
 }
 
-/// Sends the form around a field, as if its button had been pressed: the router then sees it.
+/// Sends the form around a field, as if its button had been pressed.
 fn submit(event: leptos::ev::Event) {
     if let Some(form) = event_target::<web_sys::HtmlSelectElement>(&event).form() {
         let _ = form.request_submit();

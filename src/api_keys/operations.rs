@@ -37,7 +37,7 @@ pub async fn create(app: &App, workspace: &WorkspaceId, actor: &Actor, new: &New
 
     let mut tx = app.db.begin().await?;
     let copyable = workspaces::store::keys_copyable(&mut tx, workspace).await?.ok_or(Error::NotFound)?;
-    let sealed = copyable.then(|| app.master_key.seal(&value, workspace, &id, &app.random)).transpose()?;
+    let sealed = copyable.then(|| value.seal(&app.master_key, workspace, &id, &app.random)).transpose()?;
     let row = NewRow {
         id: &id,
         name: &new.name,
@@ -106,7 +106,7 @@ pub async fn copy(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &ApiKey
     let key = store::find(&app.db, workspace, id).await?.ok_or(Error::NotFound)?;
     let mut tx = app.db.begin().await?;
     let sealed = store::find_sealed(&mut tx, workspace, id).await?.ok_or(Error::NotFound)?;
-    let value = app.master_key.open(&sealed.ok_or(Error::NotCopyable)?, workspace, id)?;
+    let value = PlainKey::open(&sealed.ok_or(Error::NotCopyable)?, &app.master_key, workspace, id)?;
     record(&mut tx, app, workspace, actor, Action::KeyCopied, id, &key.name, json!({})).await?;
     tx.commit().await?;
     Ok(value)

@@ -1,13 +1,13 @@
 //! Whether keys can be copied after their creation: a setting of the workspace, for admins.
 
-use super::list::{Actions, Addresses};
+use super::list::Addresses;
 use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{FormError, focus_when_shown, refusal_of};
-use crate::ui::page::{Failed, Loading};
+use crate::ui::field::{FieldError, FormError, focus_when_shown};
+use crate::ui::form::{ActionForm, FormAction};
+use crate::ui::load::{Place, awaited};
 use crate::workspaces::Workspace;
 use crate::workspaces::frame::use_visit;
-use leptos::form::ActionForm;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -35,26 +35,22 @@ pub async fn set_keys_copyable(
 pub fn SettingsDialog() -> impl IntoView {
     let visit = use_visit();
     let addresses = Addresses::current();
-    let action = expect_context::<Actions>().settings;
-    on_cleanup(move || action.clear());
+    let form = move || async move {
+        let workspace = visit.await?.workspace;
+        Ok(view! { <SettingsForm workspace addresses /> }.into_any())
+    };
     view! {
         <Title text="Copying settings" />
         <Dialog title="Copying keys later" close_href=addresses.list() kind=Kind::Question>
-            <Suspense fallback=Loading>
-                {move || Suspend::new(async move {
-                    match visit.await {
-                        Ok(visit) => view! { <SettingsForm workspace=visit.workspace addresses action /> }.into_any(),
-                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-                    }
-                })}
-            </Suspense>
+            {awaited(Place::Dialog, form)}
         </Dialog>
     }
 }
 
 #[component]
-fn SettingsForm(workspace: Workspace, addresses: Addresses, action: ServerAction<SetKeysCopyable>) -> impl IntoView {
-    let refusal = refusal_of(action);
+fn SettingsForm(workspace: Workspace, addresses: Addresses) -> impl IntoView {
+    let action = FormAction::of::<SetKeysCopyable>();
+    let refusal = action.refusal();
     let harmless = NodeRef::<html::A>::new();
     focus_when_shown(harmless);
     let (explanation, button) = if workspace.keys_copyable {
@@ -69,10 +65,10 @@ fn SettingsForm(workspace: Workspace, addresses: Addresses, action: ServerAction
                     <input type="checkbox" name="destroy" value="true" required=true />
                     <span>"Destroy the stored values. This cannot be undone."</span>
                 </label>
-                <crate::ui::field::FieldError field="destroy" refusal=refusal />
+                <FieldError field="destroy" refusal=refusal />
             }
             .into_any(),
-            view! { <button class="button danger" type="submit" disabled=action.pending()>"Show keys once"</button> }.into_any(),
+            view! { <button class="button danger" type="submit" disabled=move || action.pending()>"Show keys once"</button> }.into_any(),
         )
     } else {
         (
@@ -83,22 +79,22 @@ fn SettingsForm(workspace: Workspace, addresses: Addresses, action: ServerAction
                 </p>
             }
             .into_any(),
-            view! { <button class="button primary" type="submit" disabled=action.pending()>"Allow copying"</button> }.into_any(),
+            view! { <button class="button primary" type="submit" disabled=move || action.pending()>"Allow copying"</button> }.into_any(),
         )
     };
     view! {
-            <ActionForm action=action>
-                <div class="dialog-body">
-                    {explanation}
-                    <input type="hidden" name="workspace" value=workspace.slug />
-                    <input type="hidden" name="copyable" value=(!workspace.keys_copyable).to_string() />
-                    <input type="hidden" name="list" value=addresses.query_string() />
-                    <FormError refusal=refusal />
-                </div>
-                <footer class="dialog-footer">
-                    <a node_ref=harmless class="button" href=addresses.list() autofocus=true data-noscroll="true">"Cancel"</a>
-                    {button}
-                </footer>
-            </ActionForm>
+        <ActionForm action=action>
+            <div class="dialog-body">
+                {explanation}
+                <input type="hidden" name="workspace" value=workspace.slug />
+                <input type="hidden" name="copyable" value=(!workspace.keys_copyable).to_string() />
+                <input type="hidden" name="list" value=addresses.query_string() />
+                <FormError refusal=refusal />
+            </div>
+            <footer class="dialog-footer">
+                <a node_ref=harmless class="button" href=addresses.list() autofocus=true data-noscroll="true">"Cancel"</a>
+                {button}
+            </footer>
+        </ActionForm>
     }
 }

@@ -1,11 +1,12 @@
 //! The SQL on keys.
 
-use super::secret::{HashedKey, SealedKey};
+use super::secret::HashedKey;
 use super::{AgentScope, ApiKey, KeyName, Permissions};
 use crate::agents::AgentName;
 use crate::error::Error;
 use crate::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::server::db::{Db, Tx};
+use crate::server::master_key::Sealed;
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 use std::collections::HashMap;
@@ -93,7 +94,7 @@ pub struct NewRow<'a> {
     pub name: &'a KeyName,
     pub masked: &'a str,
     pub hash: &'a HashedKey,
-    pub sealed: Option<&'a SealedKey>,
+    pub sealed: Option<&'a Sealed>,
     pub scope: &'a AgentScope,
     pub permissions: &'a Permissions,
     pub created_at: Timestamp,
@@ -290,14 +291,10 @@ pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Resu
 }
 
 /// A key's sealed value: `None` without such a key, `Some(None)` where no value was kept.
-pub async fn find_sealed(
-    tx: &mut Tx,
-    workspace: &WorkspaceId,
-    id: &ApiKeyId,
-) -> Result<Option<Option<SealedKey>>, Error> {
+pub async fn find_sealed(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<Option<Sealed>>, Error> {
     let row: Option<(Option<Vec<u8>>, Option<String>)> =
         on_tx!(tx, |c| sqlx::query_as(FIND_SEALED).bind(workspace).bind(id).fetch_optional(c).await)?;
-    Ok(row.map(|(bytes, with)| Some(SealedKey { bytes: bytes?, master_key_id: with? })))
+    Ok(row.map(|(bytes, with)| Some(Sealed { bytes: bytes?, master_key_id: with? })))
 }
 
 /// Destroys every sealed value of a workspace; how many there were.

@@ -3,15 +3,17 @@
 
 use super::{AgentConfiguration, Configuration, Metrics};
 use crate::error::Error;
-use crate::ui::field::{FormError, refusal_of};
+use crate::ui::field::FormError;
+use crate::ui::form::{ActionForm, FormAction};
 use crate::ui::icon::Icon;
+use crate::ui::load::{Place, awaited, load};
 use crate::ui::multi_select::{Choice, MultiSelect};
-use crate::ui::page::{Empty, Failed, Loading};
+use crate::ui::page::Empty;
 use crate::ui::use_hydrated;
 use crate::workspaces::frame::{use_slug, use_visit};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 
 /// The choice that stands for every metric.
@@ -20,7 +22,7 @@ const ALL: &str = "*";
 const SEARCHED_FROM: usize = 6;
 
 /// Every agent's card.
-#[server(endpoint = "list_configurations")]
+#[server(endpoint = "list_configurations", input = Json)]
 pub async fn list_configurations(workspace: String) -> Result<Vec<AgentConfiguration>, Error> {
     let member = crate::sessions::guard::member(&workspace).await?;
     super::operations::list(member.app(), &member.workspace().id).await
@@ -51,24 +53,22 @@ pub async fn set_configuration(
 #[component]
 pub fn ConfigurationPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());
-    let cards = Resource::new(move || slug.get(), list_configurations);
+    let cards = load(move || ListConfigurations { workspace: slug.get() });
+    let content = move || async move {
+        let (visit, cards) = (visit.await?, cards.await?);
+        Ok(if cards.is_empty() {
+            view! { <Empty icon="agent" heading="No agents yet"><p>"Create an agent first. It appears here."</p></Empty> }.into_any()
+        } else {
+            view! { <Cards cards admin=visit.is_admin() /> }.into_any()
+        })
+    };
     view! {
         <Title text="Configuration" />
         <div class="page-header with-back">
             <a class="icon-button" href=move || format!("/{}/api-keys", slug.read()) aria-label="Back to API keys"><Icon name="arrow-left" /></a>
             <h1 tabindex="-1">"Configuration"</h1>
         </div>
-        <Suspense fallback=Loading>
-            {move || Suspend::new(async move {
-                match (visit.await, cards.await) {
-                    (Ok(_), Ok(cards)) if cards.is_empty() => view! {
-                        <Empty icon="agent" heading="No agents yet"><p>"Create an agent first. It appears here."</p></Empty>
-                    }.into_any(),
-                    (Ok(visit), Ok(cards)) => view! { <Cards cards admin=visit.is_admin() /> }.into_any(),
-                    (Err(error), _) | (_, Err(error)) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {awaited(Place::Section, content)}
     }
 }
 
@@ -115,32 +115,40 @@ fn shown(configuration: &Configuration) -> Shown {
 #[component]
 fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
     let hydrated = use_hydrated();
-    let action = ServerAction::<SetConfiguration>::new();
-    let refusal = refusal_of(action);
+    let action = FormAction::of::<SetConfiguration>();
+    let refusal = action.refusal();
     let slug = StoredValue::new(use_slug().get_untracked());
     let agent = StoredValue::new(card.agent.id.to_string());
     let (metrics, transcript) = shown(&card.configuration);
-    let saved = RwSignal::new((metrics.clone(), transcript));
+    let saved = StoredValue::new((metrics.clone(), transcript));
+    let sent = StoredValue::new((metrics.clone(), transcript));
     let metrics = RwSignal::new(metrics);
     let transcript = RwSignal::new(transcript);
 
     let save = move || {
-        action.dispatch(SetConfiguration {
-            workspace: slug.get_value(),
-            agent: agent.get_value(),
-            metrics: metrics.get_untracked(),
-            transcript: transcript.get_untracked().to_string(),
-        });
+        let (chosen, on) = (metrics.get_untracked(), transcript.get_untracked());
+        let (slug, agent, on_text) = (slug.get_value(), agent.get_value(), on.to_string());
+        let fixed = [("workspace", slug.as_str()), ("agent", &agent), ("transcript", &on_text)];
+        let fields: Vec<_> =
+            fixed.into_iter().chain(chosen.iter().map(|metric| ("metrics[]", metric.as_str()))).collect();
+        if action.send(&fields) {
+            sent.set_value((chosen, on));
+        }
     };
-    // What was saved becomes what a later failure goes back to.
-    Effect::new(move |_| match action.value().get() {
-        Some(Ok(())) => saved.set((metrics.get_untracked(), transcript.get_untracked())),
-        Some(Err(_)) if action.version().get_untracked() > 0 => {
-            let (before, was_on) = saved.get_untracked();
+    Effect::new(move |_| match action.outcome() {
+        Some(Ok(())) => {
+            saved.set_value(sent.get_value());
+            // What was changed in the meantime follows.
+            if sent.get_value() != (metrics.get_untracked(), transcript.get_untracked()) {
+                save();
+            }
+        }
+        Some(Err(_)) => {
+            let (before, was_on) = saved.get_value();
             metrics.set(before);
             transcript.set(was_on);
         }
-        _ => {}
+        None => {}
     });
     let choose = Callback::new(move |()| {
         // All metrics, or some: the one chosen last decides.
@@ -162,10 +170,10 @@ fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
         }
     };
     let state = move || {
-        if action.pending().get() {
+        if action.pending() {
             "Saving …"
         } else {
-            match action.value().get() {
+            match action.outcome() {
                 Some(Ok(())) => "Saved",
                 Some(Err(_)) => "Not saved. The last change was undone.",
                 None => "",

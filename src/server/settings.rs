@@ -2,9 +2,9 @@
 
 use super::clock::Clock;
 use super::db::Db;
+use super::master_key::MasterKey;
 use super::randomness::Random;
 use super::state::App;
-use crate::api_keys::secret::MasterKey;
 use crate::users::password::Passwords;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;

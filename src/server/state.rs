@@ -2,8 +2,8 @@
 
 use super::clock::Clock;
 use super::db::Db;
+use super::master_key::MasterKey;
 use super::randomness::Random;
-use crate::api_keys::secret::MasterKey;
 use crate::error::Error;
 use crate::users::password::Passwords;
 use axum::extract::FromRef;

@@ -2,11 +2,12 @@
 
 use super::sign_in::SignOut;
 use crate::error::Error;
-use crate::ui::field::{FormError, TextField, refusal_of};
+use crate::ui::field::{FormError, TextField};
+use crate::ui::form::{ActionForm, FormAction};
 use crate::ui::icon::Icon;
-use crate::ui::page::{Failed, Loading};
-use leptos::form::ActionForm;
+use crate::ui::load::{Place, awaited, load};
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ pub struct AccountView {
 }
 
 /// The visitor's account.
-#[server(endpoint = "get_account")]
+#[server(endpoint = "get_account", input = Json)]
 pub async fn get_account() -> Result<AccountView, Error> {
     let visitor = crate::sessions::guard::visitor().await?;
     let workspaces = crate::workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
@@ -65,19 +66,16 @@ pub async fn get_account() -> Result<AccountView, Error> {
 /// The account page.
 #[component]
 pub fn AccountPage() -> impl IntoView {
-    let account = Resource::new(|| (), |()| get_account());
+    let account = load(|| GetAccount {});
+    let content = move || async move {
+        let account = account.await?;
+        Ok(view! { <Account account /> }.into_any())
+    };
     view! {
         <Title text="Account" />
         <main class="door">
             <div class="door-card">
-                <Suspense fallback=Loading>
-                    {move || Suspend::new(async move {
-                        match account.await {
-                            Ok(account) => view! { <Account account /> }.into_any(),
-                            Err(error) => view! { <Failed error /> }.into_any(),
-                        }
-                    })}
-                </Suspense>
+                {awaited(Place::Page, content)}
             </div>
         </main>
     }
@@ -87,10 +85,10 @@ pub fn AccountPage() -> impl IntoView {
 fn Account(account: AccountView) -> impl IntoView {
     let AccountView { email, workspace } = account;
     let back = workspace.map(|slug| format!("/{slug}/api-keys"));
-    let password = ServerAction::<ChangePassword>::new();
-    let here = ServerAction::<SignOut>::new();
-    let everywhere = ServerAction::<SignOutEverywhere>::new();
-    let refusal = refusal_of(password);
+    let password = FormAction::of::<ChangePassword>();
+    let here = FormAction::of::<SignOut>();
+    let everywhere = FormAction::of::<SignOutEverywhere>();
+    let refusal = password.refusal();
     view! {
         {back.map(|href| view! { <a class="back" href=href><Icon name="arrow-left" />"API keys"</a> })}
         <h1 tabindex="-1">"Account"</h1>
@@ -99,14 +97,14 @@ fn Account(account: AccountView) -> impl IntoView {
             <ActionForm action=here><button class="button" type="submit">"Sign out"</button></ActionForm>
             <ActionForm action=everywhere><button class="button" type="submit">"Sign out everywhere"</button></ActionForm>
         </div>
-        <FormError refusal=refusal_of(everywhere) />
+        <FormError refusal=everywhere.refusal() />
         <h2>"Change password"</h2>
         <ActionForm action=password>
-            <input type="hidden" name="username" autocomplete="username" value=email />
+            <input class="sr-only" type="email" name="username" autocomplete="username" value=email readonly=true tabindex="-1" aria-hidden="true" />
             <TextField name="current_password" label="Current password" kind="password" autocomplete="current-password" refusal=refusal />
             <TextField name="password" label="New password" kind="password" autocomplete="new-password" hint="At least 12 characters. You are signed out everywhere else." refusal=refusal />
             <FormError refusal=refusal />
-            <button class="button primary" type="submit" disabled=password.pending()>"Change password"</button>
+            <button class="button primary" type="submit" disabled=move || password.pending()>"Change password"</button>
         </ActionForm>
     }
 }

@@ -1,10 +1,11 @@
 //! The first page of a server without users: its first workspace and admin.
 
 use crate::error::Error;
-use crate::ui::field::{FormError, TextField, refusal_of};
-use crate::ui::page::Failed;
-use leptos::form::ActionForm;
+use crate::ui::field::{FormError, TextField};
+use crate::ui::form::{ActionForm, FormAction};
+use crate::ui::load::{Place, awaited, load};
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 
 /// Makes the first workspace and its admin, for who has the token that the server printed.
@@ -35,7 +36,7 @@ pub async fn set_up(token: String, workspace: String, email: String, password: S
 }
 
 /// Whether there is anything to set up.
-#[server(endpoint = "get_set_up")]
+#[server(endpoint = "get_set_up", input = Json)]
 pub async fn get_set_up() -> Result<(), Error> {
     let app = crate::server::state::app()?;
     if crate::users::store::any(&app.db).await? {
@@ -47,23 +48,27 @@ pub async fn get_set_up() -> Result<(), Error> {
 /// The set-up page.
 #[component]
 pub fn SetUpPage() -> impl IntoView {
-    let action = ServerAction::<SetUp>::new();
-    let refusal = refusal_of(action);
-    let needed = Resource::new(|| (), |()| get_set_up());
+    let action = FormAction::of::<SetUp>();
+    let refusal = action.refusal();
+    let needed = load(|| GetSetUp {});
+    let asked = move || async move {
+        needed.await?;
+        Ok(().into_any())
+    };
     view! {
         <Title text="Set up" />
         <main class="door">
             <div class="door-card">
                 <h1 tabindex="-1">"Set up Agent Studio"</h1>
                 <p class="hint">"Make the first workspace and become its admin. The server printed the set-up token when it started."</p>
-                <Suspense>{move || Suspend::new(async move { needed.await.err().map(|error| view! { <Failed error /> }) })}</Suspense>
+                {awaited(Place::Aside, asked)}
                 <ActionForm action=action>
                     <TextField name="token" label="Set-up token" autocomplete="off" autofocus=true refusal=refusal />
                     <TextField name="workspace" label="Workspace name" autocomplete="organization" refusal=refusal />
                     <TextField name="email" label="Your e-mail" kind="email" autocomplete="username" refusal=refusal />
                     <TextField name="password" label="Password" kind="password" autocomplete="new-password" hint="At least 12 characters." refusal=refusal />
                     <FormError refusal=refusal />
-                    <button class="button primary wide" type="submit" disabled=action.pending()>"Set up"</button>
+                    <button class="button primary wide" type="submit" disabled=move || action.pending()>"Set up"</button>
                 </ActionForm>
             </div>
         </main>

@@ -1,10 +1,11 @@
 //! Signing in and out.
 
 use crate::error::Error;
-use crate::ui::field::{FormError, TextField, refusal_of};
-use crate::ui::page::Failed;
-use leptos::form::ActionForm;
+use crate::ui::field::{FormError, TextField};
+use crate::ui::form::{ActionForm, FormAction};
+use crate::ui::load::{Place, awaited, load};
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -52,7 +53,7 @@ pub async fn sign_out() -> Result<(), Error> {
 }
 
 /// Whether this server has users, and whether somebody is signed in.
-#[server(endpoint = "get_welcome")]
+#[server(endpoint = "get_welcome", input = Json)]
 pub async fn get_welcome() -> Result<(), Error> {
     use crate::sessions::guard;
     use crate::users;
@@ -68,25 +69,29 @@ pub async fn get_welcome() -> Result<(), Error> {
 /// The sign-in page.
 #[component]
 pub fn SignInPage() -> impl IntoView {
-    let action = ServerAction::<SignIn>::new();
-    let refusal = refusal_of(action);
+    let action = FormAction::of::<SignIn>();
+    let refusal = action.refusal();
     let query = use_query_map();
     let next = move || query.with(|q| q.get("next")).unwrap_or_default();
-    let welcome = Resource::new(|| (), |()| get_welcome());
+    let welcome = load(|| GetWelcome {});
+    let welcomed = move || async move {
+        welcome.await?;
+        Ok(().into_any())
+    };
     view! {
         <Title text="Sign in" />
         <main class="door">
             <div class="door-card">
                 <h1 tabindex="-1">"Sign in"</h1>
                 <p class="hint">"To the API keys of your workspaces."</p>
-                <Suspense>{move || Suspend::new(async move { welcome.await.err().map(|error| view! { <Failed error /> }) })}</Suspense>
+                {awaited(Place::Aside, welcomed)}
                 <ActionForm action=action>
                     <input type="hidden" name="next" value=next />
                     <TextField name="email" label="E-mail" kind="email" autocomplete="username" autofocus=true refusal=refusal />
                     <TextField name="password" label="Password" kind="password" autocomplete="current-password" refusal=refusal />
                     <FormError refusal=refusal />
-                    <button class="button primary wide" type="submit" disabled=action.pending()>
-                        {move || if action.pending().get() { "Signing in …" } else { "Sign in" }}
+                    <button class="button primary wide" type="submit" disabled=move || action.pending()>
+                        {move || if action.pending() { "Signing in …" } else { "Sign in" }}
                     </button>
                 </ActionForm>
             </div>

@@ -129,13 +129,3 @@ pub fn FormError(refusal: Refusal) -> impl IntoView {
     };
     view! { <div role="alert" class="form-error-region">{move || message().map(|text| view! { <p class="form-error">{text}</p> })}</div> }
 }
-
-/// A server action's error, as a signal.
-pub fn refusal_of<S>(action: ServerAction<S>) -> Refusal
-where
-    S: leptos::server_fn::ServerFn<Error = Error> + Clone + Send + Sync + 'static,
-    S::Output: Send + Sync + 'static,
-{
-    let value = action.value();
-    Signal::derive(move || value.with(|result| result.as_ref().and_then(|r| r.as_ref().err().cloned())))
-}

@@ -2,10 +2,11 @@
 
 use super::Role;
 use crate::error::Error;
-use crate::ui::field::{FormError, TextField, refusal_of};
-use crate::ui::page::{Failed, Loading};
-use leptos::form::ActionForm;
+use crate::ui::field::{FormError, TextField};
+use crate::ui::form::{ActionForm, FormAction};
+use crate::ui::load::{Place, awaited, load};
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub struct Offer {
 }
 
 /// The invitation behind a link.
-#[server(endpoint = "get_invitation")]
+#[server(endpoint = "get_invitation", input = Json)]
 pub async fn get_invitation(token: String) -> Result<Offer, Error> {
     let app = crate::server::state::app()?;
     let invitation = super::operations::invitation(&app, &token).await?;
@@ -56,19 +57,16 @@ pub async fn accept_invitation(token: String, password: String) -> Result<(), Er
 pub fn InvitationPage() -> impl IntoView {
     let params = use_params_map();
     let token = move || params.with(|p| p.get("token")).unwrap_or_default();
-    let offer = Resource::new(token, get_invitation);
+    let offer = load(move || GetInvitation { token: token() });
+    let content = move || async move {
+        let offer = offer.await?;
+        Ok(view! { <Join offer token=untrack(token) /> }.into_any())
+    };
     view! {
         <Title text="Invitation" />
         <main class="door">
             <div class="door-card">
-                <Suspense fallback=Loading>
-                    {move || Suspend::new(async move {
-                        match offer.await {
-                            Ok(offer) => view! { <Join offer token=untrack(token) /> }.into_any(),
-                            Err(error) => view! { <h1 tabindex="-1">"Invitation"</h1><Failed error /> }.into_any(),
-                        }
-                    })}
-                </Suspense>
+                {awaited(Place::Page, content)}
             </div>
         </main>
     }
@@ -76,8 +74,8 @@ pub fn InvitationPage() -> impl IntoView {
 
 #[component]
 fn Join(offer: Offer, token: String) -> impl IntoView {
-    let action = ServerAction::<AcceptInvitation>::new();
-    let refusal = refusal_of(action);
+    let action = FormAction::of::<AcceptInvitation>();
+    let refusal = action.refusal();
     let password = match offer.has_account {
         true => view! { <TextField name="password" label="Your password" kind="password" autocomplete="current-password" hint="You have an account on this server already." autofocus=true refusal=refusal /> }.into_any(),
         false => view! { <TextField name="password" label="Choose a password" kind="password" autocomplete="new-password" hint="At least 12 characters." autofocus=true refusal=refusal /> }.into_any(),
@@ -93,7 +91,7 @@ fn Join(offer: Offer, token: String) -> impl IntoView {
             </div>
             {password}
             <FormError refusal=refusal />
-            <button class="button primary wide" type="submit" disabled=action.pending()>"Join"</button>
+            <button class="button primary wide" type="submit" disabled=move || action.pending()>"Join"</button>
         </ActionForm>
     }
 }

@@ -2,17 +2,19 @@
 
 use super::{Invited, Member, Role};
 use crate::error::Error;
+use crate::revealed::Revealed;
 use crate::ui::clipboard;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{Draft, FieldError, FormError, TextField, refusal_of};
+use crate::ui::field::{Draft, FieldError, FormError, TextField};
+use crate::ui::form::{ActionForm, FormAction};
 use crate::ui::icon::Icon;
-use crate::ui::page::{Failed, Loading};
+use crate::ui::load::{Loaded, Place, awaited, load, load_live};
 use crate::ui::time::Moment;
 use crate::ui::toast::Toasts;
 use crate::ui::use_hydrated;
 use crate::workspaces::frame::{Tabs, use_slug, use_visit};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
@@ -30,11 +32,11 @@ pub struct People {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     pub email: String,
-    pub url: String,
+    pub url: Revealed,
 }
 
 /// The people of the workspace.
-#[server(endpoint = "list_users")]
+#[server(endpoint = "list_users", input = Json)]
 pub async fn list_users(workspace: String) -> Result<People, Error> {
     let member = crate::sessions::guard::member(&workspace).await?;
     let (db, workspace) = (&member.app().db, &member.workspace().id);
@@ -45,24 +47,26 @@ pub async fn list_users(workspace: String) -> Result<People, Error> {
 /// Invites somebody. The link waits in the session for the page that shows it.
 #[server(endpoint = "invite_user")]
 pub async fn invite_user(workspace: String, email: String, role: String) -> Result<(), Error> {
-    use crate::sessions::guard;
+    use crate::sessions::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
     let email = super::Email::parse(&email)?;
     let role = Role::parse(&role).ok_or(Error::BadRequest)?;
     let (app, workspace) = (admin.app(), admin.workspace());
     let token = super::operations::invite(app, &workspace.id, &admin.actor(), &email, role).await?;
-    let link = Link { email: email.as_str().to_owned(), url: format!("{}/invitation/{token}", guard::origin(app)) };
-    admin.visitor.session.insert("invitation", link).await.map_err(guard::failed)?;
+    let url = Revealed::new(&format!("{}/invitation/{token}", guard::origin(app)));
+    let link = serde_json::to_string(&Link { email: email.as_str().to_owned(), url }).map_err(|_| Error::Internal)?;
+    shown_once::put(&admin, "invitation", &link).await?;
     leptos_axum::redirect(&format!("/{}/users/invited", workspace.slug));
     Ok(())
 }
 
 /// The link just made, once.
-#[server(endpoint = "take_invitation_link")]
+#[server(endpoint = "take_invitation_link", input = Json)]
 pub async fn take_invitation_link(workspace: String) -> Result<Option<Link>, Error> {
-    use crate::sessions::guard;
+    use crate::sessions::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
-    admin.visitor.session.remove("invitation").await.map_err(guard::failed)
+    let link = shown_once::take(&admin, "invitation").await?;
+    link.map(|link| serde_json::from_str(link.expose()).map_err(|_| Error::Internal)).transpose()
 }
 
 /// Gives a member another role.
@@ -98,59 +102,38 @@ pub async fn withdraw_invitation(workspace: String, invitation: String) -> Resul
     Ok(())
 }
 
-#[derive(Clone, Copy)]
-struct Actions {
-    invite: ServerAction<InviteUser>,
-    change: ServerAction<ChangeRole>,
-    remove: ServerAction<RemoveUser>,
-    withdraw: ServerAction<WithdrawInvitation>,
-}
-
-type Everybody = Resource<Result<People, Error>>;
-
 /// The page.
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());
-    let actions = Actions {
-        invite: ServerAction::new(),
-        change: ServerAction::new(),
-        remove: ServerAction::new(),
-        withdraw: ServerAction::new(),
-    };
-    provide_context(actions);
-    let changes = move || {
-        actions.invite.version().get()
-            + actions.change.version().get()
-            + actions.remove.version().get()
-            + actions.withdraw.version().get()
-    };
-    let people: Everybody = Resource::new(move || (slug.get(), changes()), |(slug, _)| list_users(slug));
+    let people = load_live(move || ListUsers { workspace: slug.get() });
     provide_context(people);
+    let content = move || async move {
+        let (visit, people) = (visit.await?, people.await?);
+        Ok(view! { <Users people admin=visit.is_admin() slug=visit.workspace.slug /> }.into_any())
+    };
     view! {
         <Title text="Users" />
         <Tabs current="users" />
-        <Transition fallback=Loading>
-            {move || Suspend::new(async move {
-                match (visit.await, people.await) {
-                    (Ok(visit), Ok(people)) => {
-                        let admin = visit.is_admin();
-                        let slug = StoredValue::new(visit.workspace.slug);
-                        let members = people.members.into_iter().map(|member| view! { <MemberCard member slug admin /> });
-                        let invited = people.invited.into_iter().map(|invited| view! { <InvitedCard invited slug admin /> });
-                        view! {
-                            <div class="page-header">
-                                <h1 tabindex="-1">"Users"</h1>
-                                {admin.then(|| view! { <a class="button primary" href=format!("/{}/users/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"User"</a> })}
-                            </div>
-                            <ul class="cards">{members.collect_view()}{invited.collect_view()}</ul>
-                        }.into_any()
-                    }
-                    (Err(error), _) | (_, Err(error)) => view! { <Failed error whole_page=true /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {awaited(Place::Page, content)}
         <Outlet />
+    }
+}
+
+#[component]
+fn Users(people: People, admin: bool, slug: String) -> impl IntoView {
+    let slug = StoredValue::new(slug);
+    let members = people.members.into_iter().map(|member| view! { <MemberCard member slug admin /> });
+    let invited = people.invited.into_iter().map(|invited| view! { <InvitedCard invited slug admin /> });
+    let new = admin.then(|| view! {
+        <a class="button primary" href=format!("/{}/users/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"User"</a>
+    });
+    view! {
+        <div class="page-header">
+            <h1 tabindex="-1">"Users"</h1>
+            {new}
+        </div>
+        <ul class="cards">{members.collect_view()}{invited.collect_view()}</ul>
     }
 }
 
@@ -217,9 +200,8 @@ fn RoleField(chosen: Role) -> impl IntoView {
 #[component]
 pub fn InviteDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let action = expect_context::<Actions>().invite;
-    let refusal = refusal_of(action);
-    on_cleanup(move || action.clear());
+    let action = FormAction::of::<InviteUser>();
+    let refusal = action.refusal();
     let back = format!("/{slug}/users");
     view! {
         <Title text="Add user" />
@@ -233,7 +215,7 @@ pub fn InviteDialog() -> impl IntoView {
                 </div>
                 <footer class="dialog-footer">
                     <a class="button" href=back data-noscroll="true">"Cancel"</a>
-                    <button class="button primary" type="submit" disabled=action.pending()>"Add"</button>
+                    <button class="button primary" type="submit" disabled=move || action.pending()>"Add"</button>
                 </footer>
             </ActionForm>
         </Dialog>
@@ -245,20 +227,21 @@ pub fn InviteDialog() -> impl IntoView {
 pub fn InvitedDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let back = format!("/{slug}/users");
-    let link = Resource::new(|| (), move |()| take_invitation_link(slug.clone()));
+    let link = load(move || TakeInvitationLink { workspace: slug.clone() });
+    let content = move || async move {
+        Ok(match link.await? {
+            Some(link) => view! { <LinkToCopy link /> }.into_any(),
+            None => {
+                view! { <p>"The link was shown once. Add the user again for a new one; the old one then ends."</p> }
+                    .into_any()
+            }
+        })
+    };
     view! {
         <Title text="Invitation" />
         <Dialog title="Invitation link" close_href=back.clone() kind=Kind::Sheet>
             <div class="dialog-body">
-                <Suspense fallback=Loading>
-                    {move || Suspend::new(async move {
-                        match link.await {
-                            Ok(Some(link)) => view! { <LinkToCopy link /> }.into_any(),
-                            Ok(None) => view! { <p>"The link was shown once. Add the user again for a new one; the old one then ends."</p> }.into_any(),
-                            Err(error) => view! { <Failed error /> }.into_any(),
-                        }
-                    })}
-                </Suspense>
+                {awaited(Place::Section, content)}
             </div>
             <footer class="dialog-footer">
                 <a class="button primary" href=back data-noscroll="true">"Done"</a>
@@ -271,7 +254,7 @@ pub fn InvitedDialog() -> impl IntoView {
 fn LinkToCopy(link: Link) -> impl IntoView {
     let hydrated = use_hydrated();
     let toasts = Toasts::current();
-    let url = StoredValue::new(link.url.clone());
+    let url = StoredValue::new(link.url.expose().to_owned());
     let copy = move |_| {
         let url = url.get_value();
         spawn_local(async move {
@@ -286,7 +269,7 @@ fn LinkToCopy(link: Link) -> impl IntoView {
     view! {
         <p>"Send this link to " <strong>{link.email}</strong> ". It works once, for 7 days, and is not shown again."</p>
         <div class="secret">
-            <input class="secret-value" readonly=true value=link.url aria-label="Invitation link" />
+            <input class="secret-value" readonly=true value=link.url.expose().to_owned() aria-label="Invitation link" />
             {move || hydrated.get().then(|| view! {
                 <button type="button" class="icon-button" aria-label="Copy link" on:click=copy><Icon name="copy" /></button>
             })}
@@ -297,10 +280,9 @@ fn LinkToCopy(link: Link) -> impl IntoView {
 /// The sheet for another role.
 #[component]
 pub fn ChangeRoleDialog() -> impl IntoView {
-    let action = expect_context::<Actions>().change;
-    let refusal = refusal_of(action);
+    let action = FormAction::of::<ChangeRole>();
+    let refusal = action.refusal();
     let slug = StoredValue::new(use_slug().get_untracked());
-    on_cleanup(move || action.clear());
     let form = move |member: Member| {
         let slug = slug.get_value();
         view! {
@@ -315,7 +297,7 @@ pub fn ChangeRoleDialog() -> impl IntoView {
                 </div>
                 <footer class="dialog-footer">
                     <a class="button" href=format!("/{slug}/users") data-noscroll="true">"Cancel"</a>
-                    <button class="button primary" type="submit" disabled=action.pending()>"Save"</button>
+                    <button class="button primary" type="submit" disabled=move || action.pending()>"Save"</button>
                 </footer>
             </ActionForm>
         }
@@ -327,10 +309,9 @@ pub fn ChangeRoleDialog() -> impl IntoView {
 /// The question before a membership ends.
 #[component]
 pub fn RemoveUserDialog() -> impl IntoView {
-    let action = expect_context::<Actions>().remove;
-    let refusal = refusal_of(action);
+    let action = FormAction::of::<RemoveUser>();
+    let refusal = action.refusal();
     let slug = StoredValue::new(use_slug().get_untracked());
-    on_cleanup(move || action.clear());
     let form = move |member: Member| {
         let slug = slug.get_value();
         view! {
@@ -346,7 +327,7 @@ pub fn RemoveUserDialog() -> impl IntoView {
                 </div>
                 <footer class="dialog-footer">
                     <a class="button" href=format!("/{slug}/users") autofocus=true data-noscroll="true">"Keep user"</a>
-                    <button class="button danger" type="submit" disabled=action.pending()>"Remove user"</button>
+                    <button class="button danger" type="submit" disabled=move || action.pending()>"Remove user"</button>
                 </footer>
             </ActionForm>
         }
@@ -363,21 +344,16 @@ fn OfMember(
     form: impl Fn(Member) -> AnyView + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let params = use_params_map();
-    let people = expect_context::<Everybody>();
+    let people = expect_context::<Loaded<People>>();
     let back = format!("/{}/users", use_slug().get_untracked());
+    let content = move || async move {
+        let id = params.with_untracked(|p| p.get("user")).unwrap_or_default();
+        people.await?.members.into_iter().find(|m| m.id.as_str() == id).map(form).ok_or(Error::NotFound)
+    };
     view! {
         <Title text=title />
         <Dialog title=title close_href=back kind=kind>
-            <Suspense fallback=Loading>
-                {move || Suspend::new(async move {
-                    let id = params.with_untracked(|p| p.get("user")).unwrap_or_default();
-                    let found = people.await.map(|p| p.members.into_iter().find(|m| m.id.as_str() == id));
-                    match found.and_then(|member| member.ok_or(Error::NotFound)) {
-                        Ok(member) => form(member),
-                        Err(error) => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-                    }
-                })}
-            </Suspense>
+            {awaited(Place::Dialog, content)}
         </Dialog>
     }
 }
@@ -386,9 +362,8 @@ fn OfMember(
 #[component]
 pub fn WithdrawDialog() -> impl IntoView {
     let params = use_params_map();
-    let action = expect_context::<Actions>().withdraw;
-    let refusal = refusal_of(action);
-    on_cleanup(move || action.clear());
+    let action = FormAction::of::<WithdrawInvitation>();
+    let refusal = action.refusal();
     let slug = use_slug().get_untracked();
     let back = format!("/{slug}/users");
     let id = params.with_untracked(|p| p.get("invitation")).unwrap_or_default();
@@ -404,7 +379,7 @@ pub fn WithdrawDialog() -> impl IntoView {
                 </div>
                 <footer class="dialog-footer">
                     <a class="button" href=back autofocus=true data-noscroll="true">"Keep invitation"</a>
-                    <button class="button danger" type="submit" disabled=action.pending()>"Withdraw"</button>
+                    <button class="button danger" type="submit" disabled=move || action.pending()>"Withdraw"</button>
                 </footer>
             </ActionForm>
         </Dialog>

@@ -3,23 +3,22 @@
 use super::{Visit, Workspace, initials};
 use crate::error::Error;
 use crate::ui::icon::Icon;
+use crate::ui::load::{Loaded, Place, awaited, load_live};
 use crate::ui::use_hydrated;
 use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_params_map;
 
 /// The workspace in the address, for a member of it.
-#[server(endpoint = "get_visit")]
+#[server(endpoint = "get_visit", input = Json)]
 pub async fn get_visit(workspace: String) -> Result<Visit, Error> {
     Ok(crate::sessions::guard::member(&workspace).await?.visit)
 }
 
 /// The visit of the page that is shown. Pages await it beside their own data, so that one answer decides whether
 /// anything is shown at all.
-pub type Visiting = Resource<Result<Visit, Error>>;
-
-/// The visit, inside the frame.
-pub fn use_visit() -> Visiting {
+pub fn use_visit() -> Loaded<Visit> {
     expect_context()
 }
 
@@ -34,17 +33,18 @@ pub fn use_slug() -> Memo<String> {
 #[component]
 pub fn WorkspaceFrame() -> impl IntoView {
     let slug = use_slug();
-    let visit: Visiting = Resource::new(move || slug.get(), get_visit);
+    let visit = load_live(move || GetVisit { workspace: slug.get() });
     provide_context(visit);
+    // Where there is none, the page says so.
+    let rail = move || async move {
+        let rail = visit.await.ok().map(|visit| {
+            view! { <Rail workspaces=visit.workspaces current=visit.workspace.slug email=visit.email /> }
+        });
+        Ok(rail.into_any())
+    };
     view! {
         <a class="skip-link" href="#main" rel="external">"Skip to content"</a>
-        <Transition>
-            {move || Suspend::new(async move {
-                visit.await.ok().map(|visit| view! {
-                    <Rail workspaces=visit.workspaces current=visit.workspace.slug email=visit.email />
-                })
-            })}
-        </Transition>
+        {awaited(Place::Aside, rail)}
         <main class="page" id="main">
             <Outlet />
         </main>
@@ -57,7 +57,7 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
     let searching = RwSignal::new(false);
     let wanted = RwSignal::new(String::new());
     let title = email.clone();
-    let initial = email.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let initial = email.chars().take(1).collect::<String>();
     let tile = move |workspace: Workspace| {
         let name = workspace.name.to_lowercase();
         let is_current = workspace.slug == current;

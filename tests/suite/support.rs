@@ -7,13 +7,13 @@ pub use browser::{Answer, Browser};
 
 use agent_studio::agents::operations::create as create_agent;
 use agent_studio::api_keys::operations::{Created, NewKey, create as create_key};
-use agent_studio::api_keys::secret::MasterKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
 use agent_studio::configuration::{self, Configuration, Metrics};
 use agent_studio::conversations::import::{Imported, import};
 use agent_studio::id::AgentId;
 use agent_studio::server::clock::Clock;
 use agent_studio::server::db::Db;
+use agent_studio::server::master_key::MasterKey;
 use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App, AppState};
 use agent_studio::time::Timestamp;

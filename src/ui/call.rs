@@ -1,0 +1,76 @@
+//! Calls to server functions from the browser: `fetch`, once for all of them.
+
+use crate::error::Error;
+use leptos::prelude::window;
+use leptos::server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
+use send_wrapper::SendWrapper;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Headers, RequestInit, Response};
+
+/// How long an answer may take, in milliseconds: a little longer than the server gives itself.
+const TIMEOUT: u32 = 65_000;
+
+/// What forms send.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+/// What pages send to load their data.
+pub const JSON: &str = "application/json";
+
+/// What a server function answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its output in JSON.
+    pub output: String,
+    /// Whether it led on to another page.
+    pub led_on: bool,
+}
+
+/// Posts to a server function, and goes where its answer says, if it says so.
+pub async fn post(path: &str, content_type: &str, body: &str) -> Result<Answer, Error> {
+    // Only the browser calls, and it has one thread.
+    SendWrapper::new(async move {
+        let response = fetch(path, content_type, body).await.map_err(|_| Error::Unreachable)?;
+        let output = text_of(&response).await.map_err(|_| Error::Unreachable)?;
+        let place = redirect_of(&response);
+        if let Some(place) = &place {
+            call_redirect_hook(place);
+        }
+        if response.ok() {
+            Ok(Answer { output, led_on: place.is_some() })
+        } else {
+            Err(serde_json::from_str(&output).unwrap_or_else(|_| error_of(response.status())))
+        }
+    })
+    .await
+}
+
+async fn fetch(path: &str, content_type: &str, body: &str) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("accept", JSON)?;
+    headers.set("content-type", content_type)?;
+    let request = RequestInit::new();
+    request.set_method("POST");
+    request.set_headers(&headers);
+    request.set_body(&body.into());
+    request.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT)));
+    JsFuture::from(window().fetch_with_str_and_init(path, &request)).await?.dyn_into()
+}
+
+async fn text_of(response: &Response) -> Result<String, JsValue> {
+    Ok(JsFuture::from(response.text()?).await?.as_string().unwrap_or_default())
+}
+
+fn redirect_of(response: &Response) -> Option<String> {
+    let headers = response.headers();
+    headers.has(REDIRECT_HEADER).ok().filter(|redirects| *redirects).and_then(|_| headers.get("location").ok()?)
+}
+
+/// What a status says where the answer itself does not: it came from a proxy, or from before the function was reached.
+fn error_of(status: u16) -> Error {
+    match status {
+        403 => Error::WrongOrigin,
+        408 | 502..=504 => Error::Unavailable,
+        400..500 => Error::BadRequest,
+        _ => Error::Internal,
+    }
+}
