@@ -6,11 +6,12 @@ use crate::error::Error;
 use crate::id::ApiKeyId;
 use crate::revealed::Revealed;
 use crate::ui::dialog::{Dialog, Kind};
+use crate::ui::call::{self, Call};
 use crate::ui::form::fields_of;
 use crate::ui::icon::Icon;
 use crate::ui::load::{Place, awaited, load};
 use crate::ui::toast::Toasts;
-use crate::ui::{call, clipboard, use_hydrated};
+use crate::ui::{clipboard, use_hydrated};
 use crate::workspaces::frame::use_slug;
 use leptos::html;
 use leptos::prelude::*;
@@ -94,7 +95,7 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
 
 /// Asks for the value, as the form would.
 async fn value_of(fields: String) -> Result<String, Error> {
-    let answer = call::post(CopyApiKey::PATH, call::FORM, &fields).await?;
+    let answer = call::post(CopyApiKey::PATH, Call::Form(&fields)).await?;
     serde_json::from_str::<Revealed>(&answer.output).map(|value| value.expose().to_owned()).map_err(|_| Error::Internal)
 }
 

@@ -9,7 +9,7 @@ use crate::id::WorkspaceId;
 use crate::revealed::Revealed;
 use crate::time::Timestamp;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{Draft, FieldError, FormError, Refusal, TextField};
+use crate::ui::field::{Draft, FieldError, FormError, Refusal, TextField, focus_when_shown};
 use crate::ui::form::{ActionForm, FormAction};
 use crate::ui::icon::Icon;
 use crate::ui::load::{Place, awaited, load};
@@ -19,6 +19,7 @@ use crate::ui::toast::Toasts;
 use crate::ui::{clipboard, use_hydrated};
 use crate::workspaces::frame::use_slug;
 use leptos::ev;
+use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos::task::spawn_local;
@@ -331,9 +332,11 @@ fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, ad
             {move || {
                 let back = back.clone();
                 if asking.get() && !safe.get() {
+                    let harmless = NodeRef::<html::Button>::new();
+                    focus_when_shown(harmless);
                     view! {
                         <p class="question-text" role="alert">"You have not copied the key. Close all the same?"</p>
-                        <button type="button" class="button primary" autofocus=true on:click=move |_| asking.set(false)>"Stay"</button>
+                        <button node_ref=harmless type="button" class="button primary" on:click=move |_| asking.set(false)>"Stay"</button>
                         <a class="button danger" href=back data-noscroll="true">"Close without copying"</a>
                     }.into_any()
                 } else {

@@ -75,14 +75,12 @@ pub async fn edit(
     name: &KeyName,
     permissions: &Permissions,
 ) -> Result<(), Error> {
-    let before = store::find(&app.db, workspace, id).await?.ok_or(Error::NotFound)?;
     let mut tx = app.db.begin().await?;
-    if !store::update(&mut tx, workspace, id, name, permissions, app.clock.now()).await? {
-        return Err(Error::NotFound);
-    }
+    let (old_name, old_permissions) = store::hold(&mut tx, workspace, id).await?.ok_or(Error::NotFound)?;
+    store::update(&mut tx, workspace, id, name, permissions, app.clock.now()).await?;
     let details = json!({
-        "name": { "from": before.name, "to": name },
-        "permissions": { "from": before.permissions, "to": permissions },
+        "name": { "from": old_name, "to": name },
+        "permissions": { "from": old_permissions, "to": permissions },
     });
     record(&mut tx, app, workspace, actor, Action::KeyEdited, id, name, details).await?;
     tx.commit().await

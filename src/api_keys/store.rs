@@ -51,6 +51,8 @@ statements! {
     INSERT_AGENT = "INSERT INTO api_key_agents (workspace_id, key_id, agent_id)
         SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
     FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
+    // Written over with itself, the row is locked on either engine.
+    HOLD = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 RETURNING name, permissions";
     UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6
         WHERE workspace_id = $1 AND id = $2";
     DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2";
@@ -261,7 +263,7 @@ fn stored_permissions(ids: &str) -> Result<Permissions, Error> {
     })
 }
 
-/// Changes what may be changed; `false` where the key is gone.
+/// Changes what may be changed, of a key that [`hold`] has found.
 pub async fn update(
     tx: &mut Tx,
     workspace: &WorkspaceId,
@@ -269,8 +271,8 @@ pub async fn update(
     name: &KeyName,
     permissions: &Permissions,
     now: Timestamp,
-) -> Result<bool, Error> {
-    let changed = on_tx!(tx, |c| sqlx::query(UPDATE)
+) -> Result<(), Error> {
+    on_tx!(tx, |c| sqlx::query(UPDATE)
         .bind(workspace)
         .bind(id)
         .bind(name)
@@ -279,8 +281,19 @@ pub async fn update(
         .bind(now)
         .execute(c)
         .await
-        .map(|done| done.rows_affected()))?;
-    Ok(changed > 0)
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// A key's name and permissions, which stay as they are until the transaction ends; `None` where it is gone.
+pub async fn hold(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+) -> Result<Option<(KeyName, Permissions)>, Error> {
+    let row: Option<(KeyName, String)> =
+        on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(id).fetch_optional(c).await)?;
+    row.map(|(name, ids)| Ok((name, stored_permissions(&ids)?))).transpose()
 }
 
 /// Deletes a key; `false` where it is gone already.

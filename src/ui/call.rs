@@ -11,10 +11,14 @@ use web_sys::{AbortSignal, Headers, RequestInit, Response};
 /// How long an answer may take, in milliseconds: a little longer than the server gives itself.
 const TIMEOUT: u32 = 65_000;
 
-/// What forms send.
-pub const FORM: &str = "application/x-www-form-urlencoded";
-/// What pages send to load their data.
-pub const JSON: &str = "application/json";
+/// Why a server function is called, with its arguments encoded.
+#[derive(Clone, Copy, Debug)]
+pub enum Call<'a> {
+    /// A form was sent: its fields as in a URL. What it leads to comes after its page in the browser's history.
+    Form(&'a str),
+    /// A page loads its data: JSON. What it leads to takes the page's place: going back must not lead here again.
+    Load(&'a str),
+}
 
 /// What a server function answered.
 #[derive(Debug)]
@@ -26,14 +30,17 @@ pub struct Answer {
 }
 
 /// Posts to a server function, and goes where its answer says, if it says so.
-pub async fn post(path: &str, content_type: &str, body: &str) -> Result<Answer, Error> {
+pub async fn post(path: &str, call: Call<'_>) -> Result<Answer, Error> {
     // Only the browser calls, and it has one thread.
     SendWrapper::new(async move {
-        let response = fetch(path, content_type, body).await.map_err(|_| Error::Unreachable)?;
+        let response = fetch(path, call).await.map_err(|_| Error::Unreachable)?;
         let output = text_of(&response).await.map_err(|_| Error::Unreachable)?;
         let place = redirect_of(&response);
-        if let Some(place) = &place {
-            call_redirect_hook(place);
+        match (&place, call) {
+            (Some(place), Call::Form(_)) => call_redirect_hook(place),
+            // Fails only for what is no address.
+            (Some(place), Call::Load(_)) => drop(window().location().replace(place)),
+            (None, _) => {}
         }
         if response.ok() {
             Ok(Answer { output, led_on: place.is_some() })
@@ -44,9 +51,13 @@ pub async fn post(path: &str, content_type: &str, body: &str) -> Result<Answer, 
     .await
 }
 
-async fn fetch(path: &str, content_type: &str, body: &str) -> Result<Response, JsValue> {
+async fn fetch(path: &str, call: Call<'_>) -> Result<Response, JsValue> {
+    let (content_type, body) = match call {
+        Call::Form(fields) => ("application/x-www-form-urlencoded", fields),
+        Call::Load(arguments) => ("application/json", arguments),
+    };
     let headers = Headers::new()?;
-    headers.set("accept", JSON)?;
+    headers.set("accept", "application/json")?;
     headers.set("content-type", content_type)?;
     let request = RequestInit::new();
     request.set_method("POST");

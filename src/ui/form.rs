@@ -2,7 +2,7 @@
 //! of them: for each server function, Leptos' `ServerAction` and `ActionForm` would put another copy of themselves into
 //! the browser's download.
 
-use super::call::{self, FORM};
+use super::call::{self, Call};
 use super::field::Refusal;
 use super::load::Changes;
 use crate::error::Error;
@@ -66,7 +66,7 @@ impl FormAction {
         self.pending.set(true);
         let body = body();
         spawn_local(async move {
-            let answer = call::post(self.path, FORM, &body).await;
+            let answer = call::post(self.path, Call::Form(&body)).await;
             if answer.as_ref().is_ok_and(|answer| answer.led_on) {
                 self.changes.count();
             }

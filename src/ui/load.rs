@@ -1,7 +1,7 @@
 //! Pages' data, and the place on the page that waits for it. The reactive parts are untyped: for each type of data of
 //! its own, Leptos' `Resource` and `Suspense` would put another copy of themselves into the browser's download.
 
-use super::call::{self, JSON};
+use super::call::{self, Call};
 use crate::error::Error;
 use crate::ui::page::{Failed, Loading};
 use leptos::prelude::*;
@@ -120,7 +120,7 @@ where
         };
         packed(answered.map(|output| text(&output)))
     } else {
-        packed(call::post(S::PATH, JSON, &arguments).await.map(|answer| answer.output))
+        packed(call::post(S::PATH, Call::Load(&arguments)).await.map(|answer| answer.output))
     }
 }
 

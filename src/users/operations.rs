@@ -44,10 +44,14 @@ pub async fn set_up(
     password: Password,
 ) -> Result<(UserId, workspaces::Workspace), Error> {
     let hash = app.passwords.hash(password, &app.random).await?;
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    if !store::claim_set_up(&mut tx, now).await? || store::any(&app.db).await? {
+        return Err(Error::NotFound);
+    }
     let workspace = workspaces::operations::create(&mut tx, app, actor, workspace_name, None).await?;
     let id = UserId::generate(&app.random);
-    if store::any(&app.db).await? || !store::insert(&mut tx, &id, email, &hash, app.clock.now()).await? {
+    if !store::insert(&mut tx, &id, email, &hash, now).await? {
         return Err(Error::NotFound);
     }
     let actor = Actor { id: Some(id.clone()), name: email.as_str().to_owned(), address: actor.address };

@@ -9,6 +9,7 @@ use crate::{on_db, on_tx, statements};
 
 statements! {
     ANY = "SELECT 1 FROM users LIMIT 1";
+    CLAIM_SET_UP = "INSERT INTO set_up (once, at) VALUES (1, $1) ON CONFLICT (once) DO NOTHING";
     LIST_ALL = "SELECT id, email, created_at FROM users ORDER BY email";
     INSERT = "INSERT INTO users (id, email, password_hash, created_at) VALUES ($1, $2, $3, $4)";
     CREDENTIALS = "SELECT id, email, password_hash FROM users WHERE email = $1";
@@ -70,6 +71,13 @@ pub struct Invitation {
 pub async fn any(db: &Db) -> Result<bool, Error> {
     let row: Option<(i32,)> = on_db!(db, |pool| sqlx::query_as(ANY).fetch_optional(pool).await)?;
     Ok(row.is_some())
+}
+
+/// Claims setting the server up; `false` where it was done before. Who comes second waits for the first.
+pub async fn claim_set_up(tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
+    let claimed =
+        on_tx!(tx, |c| sqlx::query(CLAIM_SET_UP).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(claimed > 0)
 }
 
 /// Every user, by e-mail: for the command line.

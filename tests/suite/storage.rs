@@ -1,11 +1,13 @@
 //! What keeps the two databases alike.
 
-use crate::support::{NOW, TestApp, new_key, on_both_engines, postgres};
+use crate::support::{NOW, PASSWORD, TestApp, new_key, on_both_engines, postgres};
 use agent_studio::api_keys::list::{Query, Sort};
 use agent_studio::api_keys::{KeyName, operations, store};
 use agent_studio::error::Error;
 use agent_studio::server::db::Db;
 use agent_studio::server::state::Actor;
+use agent_studio::users::Email;
+use agent_studio::users::password::Password;
 use agent_studio::{agents, api_keys, audit, configuration, conversations, on_db, sessions, users, workspaces};
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +30,7 @@ on_both_engines! {
     pages_hold_every_key_once_in_order,
     search_takes_text_literally,
     what_was_rolled_back_left_nothing,
+    a_server_is_set_up_once,
     an_audit_entry_goes_with_each_change,
 }
 
@@ -36,6 +39,17 @@ async fn every_statement_prepares(test: TestApp) {
         let prepared = on_db!(&test.app.db, |pool| pool.prepare(SqlStr::from_static(sql)).await.map(|_| ()));
         assert!(prepared.is_ok(), "{name}: {prepared:?}");
     }
+}
+
+async fn a_server_is_set_up_once(test: TestApp) {
+    let set_up = async |email: &str| {
+        let (email, password) = (Email::parse(email).unwrap(), Password::parse(PASSWORD.to_owned()).unwrap());
+        users::operations::set_up(&test.app, &Actor::command_line(), "Acme", &email, password).await
+    };
+    let (ada, bob) = tokio::join!(set_up("ada@example.com"), set_up("bob@example.com"));
+    assert_eq!([&ada, &bob].iter().filter(|done| done.is_ok()).count(), 1, "{ada:?} {bob:?}");
+    assert_eq!(users::store::list_all(&test.app.db).await.unwrap().len(), 1);
+    assert_eq!(set_up("cleo@example.com").await.unwrap_err(), Error::NotFound);
 }
 
 /// Tables and columns, each with its type and whether it may be null.
