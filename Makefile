@@ -26,7 +26,7 @@ $(BINARY): $(SOURCES)
 
 dev: ## Build after each change and reload the browser
 	@scripts/setup.sh build
-	AGENT_STUDIO_DATA_DIR=data cargo leptos watch
+	cargo leptos watch -- serve --demo-if-empty
 
 check: ## Formatting, lints for both targets, licences and advisories of dependencies
 	@scripts/setup.sh test

@@ -89,3 +89,19 @@ test('the way back leads through the pages that were seen', async ({ page, works
   await page.goBack();
   await expect(page.getByRole('heading', { level: 1, name: 'Users' })).toBeVisible();
 });
+
+test('back leads past a page that only sent on', async ({ page, workspace }) => {
+  await signIn(page, workspace.admin);
+  await open(page, '/account');
+  // What a link in the page does.
+  await page.evaluate(() => {
+    const link = document.createElement('a');
+    link.href = '/';
+    link.textContent = 'Start';
+    document.querySelector('main')?.append(link);
+  });
+  await page.getByRole('link', { name: 'Start' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'API keys' })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole('heading', { level: 1, name: 'Account' })).toBeVisible();
+});

@@ -47,3 +47,17 @@ test('all metrics replaces those chosen one by one, and is replaced by them', as
   await expect(bookings.getByRole('button', { name: 'Remove HANDOFF_TO' })).toBeVisible();
   await expect(bookings.getByRole('status')).toHaveText('Saved');
 });
+
+test('of changes made faster than the server saves, the last is kept', async ({ page, workspace }) => {
+  const bookings = await openCard(page, workspace);
+  await page.route('**/api/set_configuration', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await route.continue();
+  });
+  const transcript = bookings.getByRole('switch');
+  for (let click = 0; click < 5; click++) await transcript.click();
+  await expect(transcript).toBeChecked();
+  await expect(bookings.getByRole('status')).toHaveText('Saved');
+  await page.reload();
+  await expect(transcript).toBeChecked();
+});
