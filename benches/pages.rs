@@ -58,6 +58,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
         master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
         passwords: Passwords::new(&random)?,
         random,
+        arrivals: Default::default(),
         public_origin: None,
         behind_proxy: false,
         secure_cookies: false,

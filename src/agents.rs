@@ -6,6 +6,9 @@ pub mod page;
 /// What pages and command line do with agents.
 #[cfg(feature = "ssr")]
 pub mod operations;
+/// The Agents API's handlers.
+#[cfg(feature = "ssr")]
+pub mod routes;
 /// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;

@@ -35,6 +35,8 @@ pub enum Action {
     UserChanged,
     UserRemoved,
     PasswordChanged,
+    RuntimeTokenCreated,
+    RuntimeTokenRevoked,
 }
 
 impl Action {
@@ -57,6 +59,8 @@ impl Action {
             Self::UserChanged => "user-changed",
             Self::UserRemoved => "user-removed",
             Self::PasswordChanged => "password-changed",
+            Self::RuntimeTokenCreated => "runtime-token-created",
+            Self::RuntimeTokenRevoked => "runtime-token-revoked",
         }
     }
 }

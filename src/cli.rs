@@ -9,6 +9,8 @@ mod data;
 mod key;
 /// What commands print.
 mod output;
+/// `runtime-token`.
+mod runtime_token;
 
 use crate::agents::AgentName;
 use crate::server::serve::{serve, start_log};
@@ -53,6 +55,9 @@ enum Command {
     /// Make, list, show and delete API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Make, list and revoke runtime tokens
+    #[command(subcommand)]
+    RuntimeToken(runtime_token::RuntimeTokenCommand),
 }
 
 /// Runs the command that was typed.
@@ -91,6 +96,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::Agent(command) => command.run(&app).await,
         Command::User(command) => command.run(&app).await,
         Command::Key(command) => command.run(&app).await,
+        Command::RuntimeToken(command) => command.run(&app).await,
     }
 }
 

@@ -6,9 +6,15 @@ pub mod cursor;
 pub mod document;
 /// Bringing conversations in from JSON Lines.
 pub mod import;
+/// What the runtime side does to conversations.
+pub mod operations;
 /// What a list can be asked for.
 pub mod query;
 /// The handlers.
 pub mod routes;
 /// The SQL.
 pub mod store;
+/// The calls that name the same conversations in camelCase.
+pub mod v1;
+/// The words of transcripts and of searches.
+pub mod words;

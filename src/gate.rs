@@ -7,7 +7,8 @@ pub mod decision;
 
 use crate::agents::{self, AgentName};
 use crate::api_keys::secret::PlainKey;
-use crate::api_keys::{self, Permission};
+use crate::api_keys::store::KeyRecord;
+use crate::api_keys::{self, Permission, Status};
 use crate::server::state::App;
 use crate::wire::ApiError;
 use crate::workspaces::{self, Workspace};
@@ -32,8 +33,45 @@ pub async fn admit(
     account_id: &str,
     project_id: &str,
 ) -> Result<Pass, ApiError> {
+    let known = authenticate(app, headers).await?;
+    authorise(app, &known, permission, account_id, project_id).await
+}
+
+/// Decides on a call that names an agent only: the workspace is the key's own.
+pub async fn admit_to_agent(
+    app: &App,
+    headers: &HeaderMap,
+    permission: Permission,
+    agent_id: &str,
+) -> Result<Pass, ApiError> {
+    let known = authenticate(app, headers).await?;
+    authorise(app, &known, permission, known.workspace.as_str(), agent_id).await
+}
+
+/// The workspace of a valid key, where it is the one that the call names.
+pub async fn own_workspace(app: &App, known: &KeyRecord, account_id: &str) -> Result<Workspace, ApiError> {
+    let workspace = workspaces::store::find(&app.db, account_id).await?;
+    workspace.filter(|workspace| workspace.id == known.workspace).ok_or_else(|| Refusal::OtherWorkspace.into())
+}
+
+/// The key that a request presents, where it is valid at all.
+pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<KeyRecord, ApiError> {
     let key = presented(headers).ok_or_else(unauthorised)?;
     let known = api_keys::store::by_hash(&app.db, &key.hashed()).await?.ok_or_else(unauthorised)?;
+    match Status::of(known.expires_at, app.clock.now()) {
+        Status::Expired => Err(Refusal::Expired.into()),
+        _ => Ok(known),
+    }
+}
+
+/// Decides what a valid key may do: the rest of [`admit`].
+pub async fn authorise(
+    app: &App,
+    known: &KeyRecord,
+    permission: Permission,
+    account_id: &str,
+    project_id: &str,
+) -> Result<Pass, ApiError> {
     let workspace = workspaces::store::find(&app.db, account_id).await?;
     let agent = match &workspace {
         Some(workspace) if workspace.id == known.workspace => {

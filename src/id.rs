@@ -57,6 +57,8 @@ ids! {
     UserId;
     /// An invitation to a workspace: `inv-…`.
     InvitationId;
+    /// A runtime token's id, not its value: `rtok-…`.
+    RuntimeTokenId;
 }
 
 fn is_id(text: &str) -> bool {

@@ -42,9 +42,18 @@ pub mod conversations;
 /// A believable workspace to look around in.
 #[cfg(feature = "ssr")]
 pub mod demo;
+/// The External Events API: a webhook into a conversation that waits.
+#[cfg(feature = "ssr")]
+pub mod external_events;
 /// The one decision: may this key make this call?
 #[cfg(feature = "ssr")]
 pub mod gate;
+/// The Handoff API: the state stored when a call was passed on.
+#[cfg(feature = "ssr")]
+pub mod handoff;
+/// The runtime side: the platform that runs the agents feeds conversations in and picks events up.
+#[cfg(feature = "ssr")]
+pub mod runtime;
 /// Settings, database, router: everything around the features.
 #[cfg(feature = "ssr")]
 pub mod server;

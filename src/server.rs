@@ -29,6 +29,8 @@ pub mod settings;
 pub mod shell;
 /// What every handler needs.
 pub mod state;
+/// Tokens that are looked up by their hash.
+pub mod token;
 
 pub use router::build;
 pub use state::{App, AppState};

@@ -1,6 +1,9 @@
 //! What all APIs behind the keys answer alike. The contract is `docs/api.md`'s: one error envelope on every path, and a
 //! correlation id on every answer.
 
+/// Query parameters, parsed.
+pub mod parameters;
+
 use crate::error::Error;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -137,6 +140,22 @@ impl ApiError {
             data: None,
         }
     }
+}
+
+/// An answer in JSON, not to be kept by anyone on the way.
+pub fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
+    match serde_json::to_string(answer) {
+        Ok(body) => Ok(json_text(body)),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            Err(ApiError::internal())
+        }
+    }
+}
+
+/// The same, of an answer that is JSON already.
+pub fn json_text(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
 /// What the framework refused without asking us.

@@ -2,7 +2,7 @@
 
 use super::{Agent, AgentName};
 use crate::error::{Error, Problem};
-use crate::id::{AgentId, WorkspaceId};
+use crate::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::server::db::{Db, Tx, is_duplicate};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
@@ -17,6 +17,10 @@ statements! {
                 AS conversations
         FROM agents a WHERE workspace_id = $1 ORDER BY created_at DESC, id";
     FIND = "SELECT id, name FROM agents WHERE workspace_id = $1 AND (id = $2 OR slug = $2)";
+    COVERED = "SELECT id, name, created_at, updated_at FROM agents a WHERE workspace_id = $1
+            AND ($3 OR EXISTS (SELECT 1 FROM api_key_agents k
+                WHERE k.workspace_id = a.workspace_id AND k.key_id = $2 AND k.agent_id = a.id))
+        ORDER BY created_at, id";
     SLUG_TAKEN = "SELECT 1 FROM agents WHERE workspace_id = $1 AND slug = $2";
 }
 
@@ -70,6 +74,20 @@ pub async fn names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<AgentName>, E
 /// Every agent, newest first.
 pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Agent>, Error> {
     Ok(on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?)
+}
+
+/// An agent with its times.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct DatedAgent {
+    pub id: AgentId,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// The agents that a key covers, oldest first.
+pub async fn covered(db: &Db, workspace: &WorkspaceId, key: &ApiKeyId, all: bool) -> Result<Vec<DatedAgent>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(COVERED).bind(workspace).bind(key).bind(all).fetch_all(pool).await)?)
 }
 
 /// The agent with this id or slug.

@@ -2,7 +2,9 @@
 //! Configuration decides. What is stored is JSON text, so that a page of a thousand is copied, not rebuilt.
 
 use super::cursor::is_id;
+use super::words::Words;
 use crate::configuration::{Configuration, Metrics};
+use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -19,6 +21,7 @@ pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// A conversation as the runtime side and import files have it: the v3 conversation object.
 #[derive(Debug, Deserialize)]
 struct Incoming {
+    #[serde(default, deserialize_with = "text")]
     id: String,
     #[serde(default, deserialize_with = "text")]
     variant_id: String,
@@ -127,6 +130,28 @@ pub struct Document {
     pub latencies: String,
     /// The names in `metrics`.
     pub metric_names: Vec<String>,
+    pub transcript: Transcript,
+}
+
+/// The words that a transcript is found by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transcript {
+    pub user: Words,
+    pub agent: Words,
+    pub both: Words,
+}
+
+impl Transcript {
+    fn of(turns: &[Turn]) -> Self {
+        let mut transcript = Self::default();
+        for turn in turns {
+            transcript.user.say(&turn.user_input);
+            transcript.agent.say(&turn.agent_response);
+            transcript.both.say(&turn.user_input);
+            transcript.both.say(&turn.agent_response);
+        }
+        transcript
+    }
 }
 
 /// A conversation's row, as far as an answer needs it.
@@ -144,14 +169,93 @@ pub struct Stored {
     pub latencies: String,
 }
 
+/// Turns on their way into a conversation that has some already.
+#[derive(Debug, Deserialize)]
+pub struct Turns {
+    turns: Vec<Turn>,
+}
+
+/// A conversation's row, as far as appending turns needs it.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Held {
+    pub in_progress: bool,
+    pub document: String,
+    pub turns: String,
+    pub latencies: String,
+}
+
+impl Held {
+    /// Appends turns and counts them.
+    pub fn append(&mut self, more: &Turns) -> Result<(), serde_json::Error> {
+        let mut document: Map<String, Value> = serde_json::from_str(&self.document)?;
+        let mut count = |name: &str, by: usize| {
+            let before = document.get(name).and_then(Value::as_u64).unwrap_or_default();
+            document.insert(name.to_owned(), (before + by as u64).into());
+        };
+        count("num_turns", more.turns.len());
+        count("num_silences", more.turns.iter().filter(|t| t.is_silence).count());
+        count("num_ood", more.turns.iter().filter(|t| t.is_ood).count());
+        self.document = serde_json::to_string(&document)?;
+        join(&mut self.turns, &serde_json::to_string(&more.turns)?);
+        let latencies: Vec<_> = more.turns.iter().map(|t| t.latency).collect();
+        join(&mut self.latencies, &serde_json::to_string(&latencies)?);
+        Ok(())
+    }
+
+    /// The words of all its turns.
+    pub fn transcript(&self) -> Result<Transcript, Error> {
+        let turns: Vec<Turn> = serde_json::from_str(&self.turns).map_err(|error| {
+            tracing::error!(%error, "a stored conversation is not readable");
+            Error::Internal
+        })?;
+        Ok(Transcript::of(&turns))
+    }
+}
+
+/// Appends the items of a JSON array to another.
+fn join(array: &mut String, more: &str) {
+    let items = more.trim_start_matches('[');
+    if items != "]" {
+        array.pop();
+        if !array.ends_with('[') {
+            array.push(',');
+        }
+        array.push_str(items);
+    }
+}
+
+/// Reads turns to be appended: `{"turns": […]}`. The error is one sentence for whoever wrote them.
+pub fn parse_turns(json: &[u8]) -> Result<Turns, String> {
+    let turns: Turns = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+    match self::json(&turns.turns)?.contains("\\u0000") {
+        true => Err("the turns contain a NUL character, which cannot be stored".to_owned()),
+        false => Ok(turns),
+    }
+}
+
 impl Document {
     /// Reads a conversation. The error is one sentence for whoever wrote the document.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
+        Self::from_incoming(Self::read(json)?)
+    }
+
+    /// Reads the conversation of this id, which the document itself may leave out.
+    pub fn parse_as(id: &str, json: &[u8]) -> Result<Self, String> {
+        let mut incoming = Self::read(json)?;
+        if incoming.id.is_empty() {
+            incoming.id = id.to_owned();
+        }
+        if incoming.id != id {
+            return Err("its `id` is not the one in the path".to_owned());
+        }
+        Self::from_incoming(incoming)
+    }
+
+    fn read(json: &[u8]) -> Result<Incoming, String> {
         if json.len() > MAX_BYTES {
             return Err(format!("the conversation is larger than {} MiB", MAX_BYTES / 1024 / 1024));
         }
-        let incoming: Incoming = serde_json::from_slice(json).map_err(|e| e.to_string())?;
-        Self::from_incoming(incoming)
+        serde_json::from_slice(json).map_err(|e| e.to_string())
     }
 
     fn from_incoming(incoming: Incoming) -> Result<Self, String> {
@@ -190,6 +294,7 @@ impl Document {
             metrics: json(&metrics)?,
             turns: json(turns)?,
             latencies: json(&turns.iter().map(|t| t.latency).collect::<Vec<_>>())?,
+            transcript: Transcript::of(turns),
             channel_family: family(&incoming.channel),
             id: incoming.id,
             environment,
@@ -282,7 +387,8 @@ pub fn write(
     Ok(())
 }
 
-fn write_metrics(out: &mut String, stored: &str, allowed: &Metrics) -> Result<(), serde_json::Error> {
+/// Writes the metrics that Configuration lets through: a JSON object, appended to `out`.
+pub fn write_metrics(out: &mut String, stored: &str, allowed: &Metrics) -> Result<(), serde_json::Error> {
     match allowed {
         Metrics::All => out.push_str(stored),
         Metrics::Only(names) if names.is_empty() => out.push_str("{}"),

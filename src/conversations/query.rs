@@ -2,20 +2,32 @@
 //! range or contradicts another is refused by name.
 
 use super::cursor::Cursor;
-use super::document::{family, parse_instant};
+use super::document::family;
+use super::words::{Search, Speaker};
 use crate::time::Timestamp;
 use crate::wire::ApiError;
+use crate::wire::parameters::{MAX_TEXT, Parameters};
 use axum::http::StatusCode;
 
 /// Most channels that one call filters by.
 pub const MAX_CHANNELS: usize = 8;
-/// Most conversations on a page, and how many where none is asked for.
+/// Most conversations on a page.
 const MAX_LIMIT: u32 = 1_000;
-const MAX_TEXT: usize = 200;
+
+/// Which of the conversations that pass the filters are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    All,
+    /// Those in which something was said.
+    Transcript(Search),
+    /// As many as the limit says, drawn evenly.
+    Sample,
+}
 
 /// A list, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
+    pub mode: Mode,
     pub limit: u32,
     pub offset: u32,
     pub cursor: Option<Cursor>,
@@ -39,13 +51,13 @@ pub fn channel_forms(channel: &str) -> (String, String) {
 impl ListQuery {
     /// Parses the query string; parameters that the contract does not know are ignored.
     pub fn parse(query: &str) -> Result<Self, ApiError> {
-        let given = Given::read(query)?;
-        if let Some(mode) = given.one_of("query_type", &["transcript", "semantic"])? {
-            return Err(not_yet(&format!("query_type={mode}")));
-        }
-        if given.one_of("sample", &["random"])?.is_some() {
-            return Err(not_yet("sample=random"));
-        }
+        Self::parse_with_limit(query, MAX_LIMIT)
+    }
+
+    /// Parses the query string of a call with another limit where none is asked for.
+    pub fn parse_with_limit(query: &str, default_limit: u32) -> Result<Self, ApiError> {
+        let given = Parameters::read(query)?;
+        let mode = mode(&given)?;
         let start = given.instant("start_time")?.unwrap_or(Timestamp(i64::MIN));
         let end = given.instant("end_time")?.unwrap_or(Timestamp(i64::MAX));
         if start > end {
@@ -65,7 +77,8 @@ impl ListQuery {
             };
         let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
         Ok(Self {
-            limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(MAX_LIMIT),
+            mode,
+            limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(default_limit),
             // The cursor wins where both are sent.
             offset: given.number("offset", 0, u32::MAX)?.filter(|_| cursor.is_none()).unwrap_or(0),
             cursor,
@@ -73,7 +86,7 @@ impl ListQuery {
             end,
             environment: environment.to_owned(),
             in_progress: given.flag("in_progress")?,
-            channels: given.channels()?,
+            channels: channels(&given)?,
             variant_id,
             variant_name,
             include_latency: given.flag("include_latency")?.unwrap_or(false),
@@ -83,7 +96,27 @@ impl ListQuery {
 
 /// Whether the single-conversation call asks for latencies.
 pub fn include_latency(query: &str) -> Result<bool, ApiError> {
-    Ok(Given::read(query)?.flag("include_latency")?.unwrap_or(false))
+    Ok(Parameters::read(query)?.flag("include_latency")?.unwrap_or(false))
+}
+
+fn mode(given: &Parameters) -> Result<Mode, ApiError> {
+    let query_type = given.one_of("query_type", &["transcript", "semantic"])?;
+    let sample = given.one_of("sample", &["random"])?;
+    let turn_type = given.one_of("turn_type", &["user", "agent"])?;
+    let mode = match (query_type, sample) {
+        (None, None) => return Ok(Mode::All),
+        (Some(_), Some(sample)) => return Err(ApiError::parameter("sample", sample, "only without `query_type`")),
+        (Some("semantic"), None) => return Err(not_yet("query_type=semantic")),
+        (Some(_), None) => {
+            let speaker = turn_type.map(|who| if who == "user" { Speaker::User } else { Speaker::Agent });
+            Mode::Transcript(Search::parse(given.one("query")?.unwrap_or_default(), speaker)?)
+        }
+        (None, Some(_)) => Mode::Sample,
+    };
+    for name in ["start_time", "end_time"] {
+        given.required(name)?;
+    }
+    Ok(mode)
 }
 
 fn not_yet(what: &str) -> ApiError {
@@ -91,77 +124,16 @@ fn not_yet(what: &str) -> ApiError {
     ApiError::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message)
 }
 
-/// The parameters as they were given.
-struct Given(Vec<(String, String)>);
-
-impl Given {
-    fn read(query: &str) -> Result<Self, ApiError> {
-        serde_html_form::from_str(query).map(Self).map_err(|_| {
-            let message = "The query string is not well-formed.";
-            ApiError::new(StatusCode::BAD_REQUEST, "GET_CONVERSATIONS_FILTER_PARSE_ERROR", message)
-        })
+fn channels(given: &Parameters) -> Result<Vec<String>, ApiError> {
+    let mut channels: Vec<String> = given.all("channel").filter(|value| !value.is_empty()).map(str::to_owned).collect();
+    channels.sort_unstable();
+    channels.dedup();
+    if let Some(wrong) = channels.iter().find(|c| c.len() > MAX_TEXT || c.contains('\0')) {
+        return Err(ApiError::parameter("channel", wrong, "a channel's name"));
     }
-
-    /// The value of a parameter that may be given once.
-    fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
-        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value),
-            (_, Some(second)) => Err(ApiError::parameter(name, second, "one value, not several")),
-        }
-    }
-
-    fn one_of(&self, name: &str, accepted: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
-        let Some(value) = self.one(name)? else { return Ok(None) };
-        let known = accepted.iter().find(|a| **a == value).copied();
-        let list = || accepted.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(" or ");
-        known.map(Some).ok_or_else(|| ApiError::parameter(name, value, &list()))
-    }
-
-    fn number(&self, name: &str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
-        let Some(value) = self.one(name)? else { return Ok(None) };
-        let number = value.parse().ok().filter(|n| (min..=max).contains(n));
-        number.map(Some).ok_or_else(|| ApiError::parameter(name, value, &format!("a whole number from {min} to {max}")))
-    }
-
-    fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
-        match self.one(name)? {
-            None => Ok(None),
-            Some("true" | "True") => Ok(Some(true)),
-            Some("false" | "False") => Ok(Some(false)),
-            Some(other) => Err(ApiError::parameter(name, other, "`true` or `false`")),
-        }
-    }
-
-    fn instant(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
-        let Some(value) = self.one(name)? else { return Ok(None) };
-        // A `+` before the zone that was not percent-encoded has become a space.
-        let instant = parse_instant(&value.replace(' ', "+"));
-        let accepted = "an ISO 8601 date and time with its zone, such as `2021-07-01T14:15:00.000Z`";
-        instant.map(Some).ok_or_else(|| ApiError::parameter(name, value, accepted))
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
-        match self.one(name)?.filter(|value| !value.is_empty()) {
-            Some(value) if value.len() > MAX_TEXT || value.contains('\0') => {
-                Err(ApiError::parameter(name, value, &format!("at most {MAX_TEXT} bytes of text")))
-            }
-            value => Ok(value.map(str::to_owned)),
-        }
-    }
-
-    fn channels(&self) -> Result<Vec<String>, ApiError> {
-        let given = self.0.iter().filter(|(name, _)| name == "channel").map(|(_, value)| value);
-        let mut channels: Vec<String> = given.filter(|value| !value.is_empty()).cloned().collect();
-        channels.sort_unstable();
-        channels.dedup();
-        if let Some(wrong) = channels.iter().find(|c| c.len() > MAX_TEXT || c.contains('\0')) {
-            return Err(ApiError::parameter("channel", wrong, "a channel's name"));
-        }
-        match channels.get(MAX_CHANNELS) {
-            Some(ninth) => Err(ApiError::parameter("channel", ninth, &format!("at most {MAX_CHANNELS} channels"))),
-            None => Ok(channels),
-        }
+    match channels.get(MAX_CHANNELS) {
+        Some(ninth) => Err(ApiError::parameter("channel", ninth, &format!("at most {MAX_CHANNELS} channels"))),
+        None => Ok(channels),
     }
 }
 
@@ -174,6 +146,7 @@ mod tests {
         let query = ListQuery::parse("").unwrap();
         assert_eq!((query.limit, query.offset, query.environment.as_str()), (1_000, 0, "live"));
         assert_eq!((query.in_progress, query.cursor, query.include_latency), (None, None, false));
+        assert_eq!(query.mode, Mode::All);
         assert_eq!(ListQuery::parse("unknown=1&unknown=2"), ListQuery::parse(""));
     }
 
@@ -208,6 +181,14 @@ mod tests {
             ("in_progress=maybe", "in_progress"),
             ("variant_id=a&variant_name=b", "variant_name"),
             ("query_type=psychic", "query_type"),
+            ("query_type=transcript", "query"),
+            ("query_type=transcript&query=*", "query"),
+            ("query_type=transcript&query=x", "start_time"),
+            ("query_type=transcript&query=x&start_time=2021-07-01T00:00:00Z", "end_time"),
+            ("query_type=transcript&query=x&turn_type=both", "turn_type"),
+            ("query_type=transcript&query=x&sample=random", "sample"),
+            ("sample=random", "start_time"),
+            ("sample=all", "sample"),
             ("channel=1&channel=2&channel=3&channel=4&channel=5&channel=6&channel=7&channel=8&channel=9", "channel"),
         ] {
             let error = ListQuery::parse(text).unwrap_err();

@@ -1,16 +1,16 @@
 //! The Conversations API's handlers.
 
 use super::cursor::{Cursor, is_id};
-use super::query::{ListQuery, include_latency};
+use super::query::{ListQuery, Mode, include_latency};
 use super::{document, store};
 use crate::api_keys::Permission;
 use crate::configuration;
 use crate::gate;
 use crate::server::state::App;
-use crate::wire::ApiError;
+use crate::wire::{ApiError, json_text};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -25,6 +25,10 @@ pub async fn list(
     let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = configuration::store::find(&app.db, workspace, agent).await?;
+    if matches!(query.mode, Mode::Transcript(_)) && !allowed.transcript {
+        let message = "Conversation transcript is off for this project_id in Configuration: it cannot be searched.";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message));
+    }
     let mut page = store::list(&app.db, workspace, agent, &query, allowed.transcript).await?;
 
     let limit = query.limit as usize;
@@ -48,7 +52,7 @@ pub async fn list(
         }
         None => body.push_str(",\"cursor\":null}"),
     }
-    Ok(json(body))
+    Ok(json_text(body))
 }
 
 /// `GET /v3/{account_id}/{project_id}/conversations/{id}`
@@ -66,12 +70,10 @@ pub async fn find(
         true => store::find(&app.db, workspace, agent, &id, allowed.transcript, with_latency).await?,
         false => None,
     };
-    let stored = found.ok_or_else(|| {
-        ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_NOT_FOUND", "Conversation ID does not exist.")
-    })?;
+    let stored = found.ok_or_else(no_such_conversation)?;
     let mut body = String::new();
     document::write(&mut body, &stored, workspace, agent, &allowed).map_err(unreadable)?;
-    Ok(json(body))
+    Ok(json_text(body))
 }
 
 /// The same calls on retired versions, whose routers are nested: 410, with the path to move to.
@@ -80,11 +82,13 @@ pub async fn retired(uri: Uri) -> ApiError {
     ApiError::new(StatusCode::GONE, "API_VERSION_RETIRED", message)
 }
 
-fn json(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
+/// 404, inside the key's reach.
+pub fn no_such_conversation() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_NOT_FOUND", "Conversation ID does not exist.")
 }
 
-fn unreadable(error: serde_json::Error) -> ApiError {
+/// 500: what was stored cannot be read.
+pub fn unreadable(error: serde_json::Error) -> ApiError {
     tracing::error!(%error, "a stored conversation is not readable");
     ApiError::internal()
 }

@@ -1,8 +1,9 @@
 //! The SQL on conversations.
 
 use super::cursor::Cursor;
-use super::document::{Document, Stored};
-use super::query::{ListQuery, MAX_CHANNELS, channel_forms};
+use super::document::{Document, Held, Stored, Transcript};
+use super::query::{ListQuery, MAX_CHANNELS, Mode, channel_forms};
+use super::words::Speaker;
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::db::{Db, Tx};
@@ -21,16 +22,58 @@ macro_rules! columns {
     };
 }
 
-statements! {
-    // $8 is the first of the channels as stored, or empty for all; $16 the first of their families.
-    LIST = concat!("SELECT ", columns!("$26", "$27"), " FROM conversations
-        WHERE workspace_id = $1 AND agent_id = $2 AND environment = $3
+/// What a list is filtered by: $8 is the first of the channels as stored, or empty for all; $16 the first of their
+/// families.
+macro_rules! filters {
+    () => {
+        "workspace_id = $1 AND agent_id = $2 AND environment = $3
             AND (started_at, id) < ($4, $5) AND started_at >= $6 AND started_at < $7
             AND ($8 = '' OR UPPER(channel) IN ($8, $9, $10, $11, $12, $13, $14, $15)
                 OR (channel_family <> '' AND channel_family IN ($16, $17, $18, $19, $20, $21, $22, $23)))
             AND ($24 = '' OR variant_id = $24) AND ($25 = '' OR variant_name = $25)
-            AND ($28 = '' OR in_progress = ($28 = 'true'))
-        ORDER BY started_at DESC, id DESC LIMIT $29 OFFSET $30");
+            AND ($26 = '' OR in_progress = ($26 = 'true'))"
+    };
+}
+
+macro_rules! page {
+    () => {
+        " ORDER BY started_at DESC, id DESC LIMIT $29 OFFSET $30"
+    };
+}
+
+/// Binds what [`filters`] filters by.
+macro_rules! bind_filters {
+    ($sql:expr, $workspace:expr, $agent:expr, $query:expr) => {{
+        let top = Cursor::top();
+        let place = $query.cursor.as_ref().unwrap_or(&top);
+        let (names, families): (Vec<String>, Vec<String>) =
+            $query.channels.iter().map(|channel| channel_forms(channel)).unzip();
+        let mut sql = $sql
+            .bind($workspace)
+            .bind($agent)
+            .bind(&$query.environment)
+            .bind(place.started_at)
+            .bind(place.id.clone())
+            .bind($query.start)
+            .bind($query.end);
+        for texts in [&names, &families] {
+            for at in 0..MAX_CHANNELS {
+                sql = sql.bind(texts.get(at).cloned().unwrap_or_default());
+            }
+        }
+        sql.bind($query.variant_id.as_deref().unwrap_or_default())
+            .bind($query.variant_name.as_deref().unwrap_or_default())
+            .bind($query.in_progress.map(|flag| flag.to_string()).unwrap_or_default())
+    }};
+}
+
+statements! {
+    LIST = concat!("SELECT ", columns!("$27", "$28"), " FROM conversations WHERE ", filters!(), page!());
+    COUNT = concat!("SELECT COUNT(*) FROM conversations WHERE ", filters!());
+    // Which ones is left to chance before anything but their ids is read.
+    SAMPLE = concat!("SELECT ", columns!("$27", "$28"), " FROM conversations
+        WHERE workspace_id = $1 AND agent_id = $2
+            AND id IN (SELECT id FROM conversations WHERE ", filters!(), " ORDER BY RANDOM() LIMIT $29)", page!());
     FIND = concat!("SELECT ", columns!("$4", "$5"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
     UPSERT = "INSERT INTO conversations (workspace_id, agent_id, id, environment, started_at, in_progress, channel,
@@ -44,11 +87,54 @@ statements! {
             handoff_reason = excluded.handoff_reason, handoff_destination = excluded.handoff_destination,
             metrics = excluded.metrics, turns = excluded.turns, latencies = excluded.latencies,
             updated_at = excluded.updated_at";
+    IN_PROGRESS = "SELECT in_progress FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
+    // Written over with itself, the row is locked on either engine.
+    HOLD = "UPDATE conversations SET updated_at = updated_at
+        WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, document, turns, latencies";
+    UPDATE_TURNS = "UPDATE conversations SET document = $4, turns = $5, latencies = $6, updated_at = $7
+        WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
+    DELETE = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     INSERT_METRIC_NAME = "INSERT INTO metric_names (workspace_id, agent_id, name) VALUES ($1, $2, $3)
         ON CONFLICT DO NOTHING";
 }
 
-/// A page, newest first; one more than asked for where there are more.
+/// Full-text search is each database's own: these are no common statements.
+const SEARCH_SQLITE: &str = concat!(
+    "SELECT ",
+    columns!("$27", "$28"),
+    " FROM conversations WHERE ",
+    filters!(),
+    " AND id IN (SELECT t.conversation_id FROM transcript_words w JOIN transcripts t ON t.number = w.rowid
+        WHERE transcript_words MATCH $31 AND t.workspace_id = $1 AND t.agent_id = $2)",
+    page!()
+);
+macro_rules! search_postgres {
+    ($column:literal) => {
+        concat!(
+            "SELECT ",
+            columns!("$27", "$28"),
+            " FROM conversations WHERE ",
+            filters!(),
+            " AND id IN (SELECT conversation_id FROM transcripts
+                WHERE workspace_id = $1 AND agent_id = $2 AND ",
+            $column,
+            " @@ $31::tsquery)",
+            page!()
+        )
+    };
+}
+const INDEX_SQLITE: &str = "INSERT INTO transcripts (workspace_id, agent_id, conversation_id) VALUES ($1, $2, $3)
+    ON CONFLICT DO UPDATE SET conversation_id = excluded.conversation_id RETURNING number";
+const FORGET_WORDS_SQLITE: &str = "DELETE FROM transcript_words WHERE rowid = $1";
+const WORDS_SQLITE: &str =
+    "INSERT INTO transcript_words (rowid, scope, user_words, agent_words) VALUES ($1, $2, $3, $4)";
+const INDEX_POSTGRES: &str =
+    "INSERT INTO transcripts (workspace_id, agent_id, conversation_id, user_words, agent_words, words)
+        VALUES ($1, $2, $3, $4::tsvector, $5::tsvector, $6::tsvector)
+    ON CONFLICT (workspace_id, agent_id, conversation_id) DO UPDATE SET user_words = excluded.user_words,
+        agent_words = excluded.agent_words, words = excluded.words";
+
+/// A page, newest first; one more than asked for where there are more. A sample has no second page.
 pub async fn list(
     db: &Db,
     workspace: &WorkspaceId,
@@ -56,35 +142,80 @@ pub async fn list(
     query: &ListQuery,
     with_turns: bool,
 ) -> Result<Vec<Stored>, Error> {
-    let top = Cursor::top();
-    let place = query.cursor.as_ref().unwrap_or(&top);
-    let (names, families): (Vec<String>, Vec<String>) = query.channels.iter().map(|c| channel_forms(c)).unzip();
-    let padded = |texts: &[String], at: usize| texts.get(at).cloned().unwrap_or_default();
-    let in_progress = query.in_progress.map(|flag| flag.to_string()).unwrap_or_default();
-    Ok(on_db!(db, |pool| {
-        let mut sql = sqlx::query_as(LIST)
-            .bind(workspace)
-            .bind(agent)
-            .bind(&query.environment)
-            .bind(place.started_at)
-            .bind(&place.id)
-            .bind(query.start)
-            .bind(query.end);
-        for texts in [&names, &families] {
-            for at in 0..MAX_CHANNELS {
-                sql = sql.bind(padded(texts, at));
-            }
+    let more = i64::from(query.mode != Mode::Sample);
+    macro_rules! rows {
+        ($sql:expr, $pool:expr) => {
+            bind_filters!(sqlx::query_as($sql), workspace, agent, query)
+                .bind(with_turns)
+                .bind(with_turns && query.include_latency)
+                .bind(i64::from(query.limit) + more)
+                .bind(i64::from(query.offset))
+        };
+    }
+    Ok(match (&query.mode, db) {
+        (Mode::All, _) => on_db!(db, |pool| rows!(LIST, pool).fetch_all(pool).await)?,
+        (Mode::Sample, _) => on_db!(db, |pool| rows!(SAMPLE, pool).fetch_all(pool).await)?,
+        (Mode::Transcript(search), Db::Sqlite { readers, .. }) => {
+            rows!(SEARCH_SQLITE, readers).bind(search.fts5(&scope(workspace, agent))).fetch_all(readers).await?
         }
-        sql.bind(query.variant_id.as_deref().unwrap_or_default())
-            .bind(query.variant_name.as_deref().unwrap_or_default())
-            .bind(with_turns)
-            .bind(with_turns && query.include_latency)
-            .bind(in_progress)
-            .bind(i64::from(query.limit) + 1)
-            .bind(i64::from(query.offset))
-            .fetch_all(pool)
-            .await
-    })?)
+        (Mode::Transcript(search), Db::Postgres(pool)) => {
+            let sql = match search.speaker() {
+                Some(Speaker::User) => search_postgres!("user_words"),
+                Some(Speaker::Agent) => search_postgres!("agent_words"),
+                None => search_postgres!("words"),
+            };
+            rows!(sql, pool).bind(search.tsquery()).fetch_all(pool).await?
+        }
+    })
+}
+
+/// How many conversations pass the filters, on all pages together.
+pub async fn count(db: &Db, workspace: &WorkspaceId, agent: &AgentId, query: &ListQuery) -> Result<i64, Error> {
+    let (count,): (i64,) =
+        on_db!(db, |pool| bind_filters!(sqlx::query_as(COUNT), workspace, agent, query).fetch_one(pool).await)?;
+    Ok(count)
+}
+
+/// One word that names an agent in SQLite's index.
+fn scope(workspace: &WorkspaceId, agent: &AgentId) -> String {
+    // Hyphens would part it.
+    format!("{workspace}/{agent}").replace(|c: char| !c.is_ascii_alphanumeric(), "·")
+}
+
+/// Writes the words of a conversation's transcript, in place of earlier ones.
+pub async fn index(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    id: &str,
+    transcript: &Transcript,
+) -> Result<(), Error> {
+    match tx {
+        Tx::Sqlite(tx) => {
+            let (number,): (i64,) =
+                sqlx::query_as(INDEX_SQLITE).bind(workspace).bind(agent).bind(id).fetch_one(&mut **tx).await?;
+            sqlx::query(FORGET_WORDS_SQLITE).bind(number).execute(&mut **tx).await?;
+            sqlx::query(WORDS_SQLITE)
+                .bind(number)
+                .bind(scope(workspace, agent))
+                .bind(transcript.user.text())
+                .bind(transcript.agent.text())
+                .execute(&mut **tx)
+                .await?;
+        }
+        Tx::Postgres(tx) => {
+            sqlx::query(INDEX_POSTGRES)
+                .bind(workspace)
+                .bind(agent)
+                .bind(id)
+                .bind(transcript.user.vector())
+                .bind(transcript.agent.vector())
+                .bind(transcript.both.vector())
+                .execute(&mut **tx)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// One conversation.
@@ -106,7 +237,7 @@ pub async fn find(
         .await)?)
 }
 
-/// Writes a conversation, in place of an earlier one with its id.
+/// Writes a conversation with the words of its transcript, in place of an earlier one with its id.
 pub async fn upsert(
     tx: &mut Tx,
     workspace: &WorkspaceId,
@@ -114,7 +245,7 @@ pub async fn upsert(
     document: &Document,
     now: Timestamp,
 ) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(UPSERT)
+    on_tx!(tx, |c| sqlx::query(UPSERT)
         .bind(workspace)
         .bind(agent)
         .bind(&document.id)
@@ -134,7 +265,48 @@ pub async fn upsert(
         .bind(now)
         .execute(c)
         .await
-        .map(|_| ()))?)
+        .map(|_| ()))?;
+    index(tx, workspace, agent, &document.id, &document.transcript).await
+}
+
+/// Whether a conversation is in progress; `None` where there is none.
+pub async fn in_progress(db: &Db, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<bool>, Error> {
+    let row: Option<(bool,)> =
+        on_db!(db, |pool| sqlx::query_as(IN_PROGRESS).bind(workspace).bind(agent).bind(id).fetch_optional(pool).await)?;
+    Ok(row.map(|(in_progress,)| in_progress))
+}
+
+/// Holds a conversation as it is until the transaction ends; `None` where there is none.
+pub async fn hold(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<Held>, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
+}
+
+/// Writes the turns of a conversation that is held.
+pub async fn update_turns(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    id: &str,
+    held: &Held,
+    now: Timestamp,
+) -> Result<(), Error> {
+    on_tx!(tx, |c| sqlx::query(UPDATE_TURNS)
+        .bind(workspace)
+        .bind(agent)
+        .bind(id)
+        .bind(&held.document)
+        .bind(&held.turns)
+        .bind(&held.latencies)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()))?;
+    index(tx, workspace, agent, id, &held.transcript()?).await
+}
+
+/// Deletes a conversation; what belongs to it goes with it.
+pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(agent).bind(id).execute(c).await.map(|_| ()))?)
 }
 
 /// Notes that an agent has reported this metric.

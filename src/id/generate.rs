@@ -1,6 +1,6 @@
 //! Making new ids.
 
-use super::{AgentId, ApiKeyId, InvitationId, UserId, WorkspaceId};
+use super::{AgentId, ApiKeyId, InvitationId, RuntimeTokenId, UserId, WorkspaceId};
 use crate::server::randomness::Random;
 
 const LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -38,5 +38,12 @@ impl InvitationId {
     /// A new id.
     pub fn generate(random: &Random) -> Self {
         Self(format!("inv-{}", random.text(LOWER, 16)))
+    }
+}
+
+impl RuntimeTokenId {
+    /// A new id.
+    pub fn generate(random: &Random) -> Self {
+        Self(format!("rtok-{}", random.text(LOWER, 16)))
     }
 }

@@ -4,17 +4,23 @@ use super::form_drafts::{self, MAX_FORM};
 use super::shell::shell;
 use super::state::{App, AppState};
 use super::{client_address, headers, origin_check, server_functions};
+use crate::agents::routes as agents;
+use crate::conversations::document::MAX_BYTES;
 use crate::conversations::routes as conversations;
+use crate::conversations::v1;
+use crate::external_events::routes as external_events;
+use crate::handoff::routes as handoff;
+use crate::runtime::routes as runtime;
 use crate::sessions::store::Sessions;
 use crate::ui::field::Draft;
 use crate::wire::{self, ApiError};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, render_app_async_with_context};
 use std::sync::{Arc, LazyLock};
@@ -55,23 +61,39 @@ fn apis(state: AppState) -> Router {
             .route("/{account_id}/{project_id}/conversations", get(conversations::retired))
             .route("/{account_id}/{project_id}/conversations/{id}", get(conversations::retired))
     };
+    let v1 = retired()
+        .route("/{account_id}/{project_id}/handoff_state", get(handoff::find))
+        .route("/external-events/webhook", post(external_events::webhook))
+        .route("/agents/{agent_id}/conversations", get(v1::list))
+        .route("/agents/{agent_id}/conversations/{id}", get(v1::find))
+        .route("/agents/{agent_id}/conversations/{id}/audio", get(v1::audio))
+        .route("/accounts/{account_id}/agents", get(agents::list));
+    let conversation = "/{account_id}/{project_id}/conversations/{id}";
+    let runtime = Router::new()
+        .route(conversation, put(runtime::put).delete(runtime::erase))
+        .route(&format!("{conversation}/turns"), post(runtime::append_turns))
+        .route(&format!("{conversation}/handoff"), put(runtime::put_handoff))
+        .route(&format!("{conversation}/external-events"), get(runtime::received_events).post(runtime::await_event));
     // Nesting leaves out the versions' own paths.
-    let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/"]
+    let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/", "/runtime", "/runtime/", "/runtime/v1", "/runtime/v1/"]
         .into_iter()
         .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
     bare.layer(from_fn(wire::envelope))
-        .nest("/v3", version(v3))
-        .nest("/v2", version(retired()))
-        .nest("/v1", version(retired()))
+        .nest("/v3", version(v3, MAX_API_BODY))
+        .nest("/v2", version(retired(), MAX_API_BODY))
+        .nest("/v1", version(v1, MAX_API_BODY))
+        .nest("/runtime/v1", version(runtime, MAX_BYTES))
         .with_state(state)
 }
 
 /// One version of the APIs: whatever goes wrong below its path is answered in the APIs' envelope.
-fn version(routes: Router<AppState>) -> Router<AppState> {
+fn version(routes: Router<AppState>, max_body: usize) -> Router<AppState> {
     routes
         .fallback(|| async { ApiError::unknown_path() })
         .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
-        .layer(RequestBodyLimitLayer::new(MAX_API_BODY))
+        // axum's own limit would be lower.
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(max_body))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(wire::envelope))
 }

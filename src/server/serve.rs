@@ -2,6 +2,7 @@
 
 use super::settings::{LogFormat, Settings};
 use super::state::{App, AppState};
+use crate::external_events::arrivals;
 use crate::{api_keys, sessions, users};
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
@@ -31,11 +32,14 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     }
     let router = super::build(AppState { app: app.clone(), leptos });
     let housekeeping = tokio::spawn(keep_house(app.clone()));
+    let listener_for_events = tokio::spawn(arrivals::listen(app.clone()));
+    let waiting = app.clone();
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move {
             asked_to_stop().await;
             tracing::info!("stopping");
+            waiting.arrivals.close();
             let _ = stopping.send(());
         });
     let too_long = async {
@@ -47,6 +51,7 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
         () = too_long => tracing::warn!("stopped with requests still under way"),
     }
     housekeeping.abort();
+    listener_for_events.abort();
     app.db.close().await;
     Ok(())
 }

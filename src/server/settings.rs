@@ -109,6 +109,7 @@ impl Settings {
             None => self.listen().ip().is_loopback(),
         };
         Ok(App {
+            arrivals: crate::external_events::arrivals::Arrivals::default(),
             db,
             clock: Clock::System,
             random,

@@ -5,6 +5,7 @@ use super::db::Db;
 use super::master_key::MasterKey;
 use super::randomness::Random;
 use crate::error::Error;
+use crate::external_events::arrivals::Arrivals;
 use crate::users::password::Passwords;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -24,6 +25,8 @@ pub struct App {
     pub master_key: MasterKey,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
+    /// Who waits for external events.
+    pub arrivals: Arrivals,
     /// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.
     pub public_origin: Option<String>,
     /// Whether the last address of `X-Forwarded-For` is the client's.

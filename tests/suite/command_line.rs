@@ -145,6 +145,14 @@ fn a_script(place: Place) {
         assert!(printed.contains(key_id) && !printed.contains(value), "{printed}");
     }
 
+    let token = place.json(&["runtime-token", "create", "--workspace", "acme-uk", "--name", "platform", "--json"]);
+    let (token_id, token) = (token["id"].as_str().unwrap(), token["token"].as_str().unwrap());
+    let listed = text(&place.run(&["runtime-token", "list", "--workspace", "acme-uk"]).stdout);
+    assert!(token.starts_with("ast_") && listed.contains(token_id) && !listed.contains(token), "{listed}");
+    assert!(place.run(&["runtime-token", "revoke", "--workspace", "acme-uk", token_id]).status.success());
+    let again = place.refusal(&["runtime-token", "revoke", "--workspace", "acme-uk", token_id]);
+    assert!(again.contains("there is no runtime token"), "{again}");
+
     // What a running server is told on the command line, it knows.
     let server = place.serve();
     let path = "/v3/acme-uk/hotel/conversations";

@@ -9,6 +9,8 @@ mod api;
 mod command_line;
 /// Pages and server functions, as browsers see them.
 mod pages;
+/// The runtime side and what it feeds.
+mod runtime;
 /// What keeps the two databases alike.
 mod storage;
 /// The walls between workspaces.

@@ -67,7 +67,8 @@ impl TestApp {
         Self::with(Db::postgres(&postgres::new_database().await).await.unwrap(), None)
     }
 
-    fn with(db: Db, dir: Option<TempDir>) -> Self {
+    /// The server on this database.
+    pub fn with(db: Db, dir: Option<TempDir>) -> Self {
         let random = Random::seeded(7);
         let app = Arc::new(App {
             db,
@@ -75,6 +76,7 @@ impl TestApp {
             master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
             passwords: Passwords::new(&random).unwrap(),
             random,
+            arrivals: Default::default(),
             public_origin: None,
             behind_proxy: true,
             secure_cookies: false,

@@ -4,7 +4,10 @@ use crate::pages::changing_calls;
 use crate::support::{TestApp, conversation, new_key, on_both_engines};
 use agent_studio::api_keys::operations;
 use agent_studio::configuration::Metrics;
+use agent_studio::runtime::token;
 use agent_studio::users::Role;
+use axum::body::Body;
+use axum::http::Request;
 
 on_both_engines! {
     nothing_passes_from_one_to_the_other,
@@ -92,6 +95,28 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
         assert_eq!(we.api(&path, our_key.value.expose()).await.status, 404);
         let path = format!("/v3/{}/{our_agent}/conversations", ours.id);
         assert_eq!(we.api(&path, their_key.value.expose()).await.status, 403);
+    }
+    for path in ["conversations", "conversations/CA1", "conversations/CA1/audio"] {
+        // A call that names an agent only is about the key's own workspace.
+        assert_eq!(we.api(&format!("/v1/agents/{agent}/{path}"), our_key.value.expose()).await.status, 404, "{path}");
+    }
+    for path in [format!("{}/{agent}/handoff_state?id=CA1", theirs.id), format!("accounts/{}/agents", theirs.id)] {
+        assert_eq!(we.api(&format!("/v1/{path}"), our_key.value.expose()).await.status, 403, "{path}");
+    }
+    let event =
+        format!("event_id_location=querystring&event_id_path=e&e=e&account_id={}&project_id={agent}", theirs.id);
+    let event =
+        Request::post(format!("/v1/external-events/webhook?{event}")).header("x-api-key", our_key.value.expose());
+    assert_eq!(we.send(event, Body::empty()).await.status, 403);
+    let command_line = agent_studio::server::state::Actor::command_line();
+    let (_, token) = token::create(&test.app, &ours.id, &command_line, "platform").await.unwrap();
+    for (method, path) in
+        [("PUT", ""), ("DELETE", ""), ("POST", "/turns"), ("PUT", "/handoff"), ("GET", "/external-events")]
+    {
+        let request =
+            Request::builder().method(method).uri(format!("/runtime/v1/{}/{agent}/conversations/CA1{path}", theirs.id));
+        let request = request.header("authorization", format!("Bearer {}", token.expose()));
+        assert_eq!(we.send(request, Body::from("{}")).await.status, 403, "{method} {path}");
     }
     // A session opens no API, and a key no page.
     let path = format!("/v3/{}/{our_agent}/conversations", ours.id);

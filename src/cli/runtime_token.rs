@@ -1,0 +1,80 @@
+//! `runtime-token`: what lets the platform that runs the agents feed conversations in.
+
+use super::{output, workspace};
+use crate::error::Error;
+use crate::id::RuntimeTokenId;
+use crate::runtime::{store, token};
+use crate::server::state::{Actor, App};
+use clap::Subcommand;
+use serde_json::json;
+
+/// `runtime-token …`
+#[derive(Subcommand)]
+pub enum RuntimeTokenCommand {
+    /// Make a token; it is shown this once
+    Create {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List tokens, without their values
+    List {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a token: the next call with it is refused
+    Revoke {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// The token's id
+        id: String,
+    },
+}
+
+impl RuntimeTokenCommand {
+    /// Does it.
+    pub async fn run(self, app: &App) -> Result<(), String> {
+        let actor = Actor::command_line();
+        match self {
+            Self::Create { workspace: of, name, json } => {
+                let of = workspace(app, &of).await?;
+                let (made, token) = token::create(app, &of.id, &actor, &name).await.map_err(|e| e.to_string())?;
+                output::one(json, &json!({ "id": made.id, "name": made.name, "token": token.expose() }));
+            }
+            Self::List { workspace: of, json } => {
+                let of = workspace(app, &of).await?;
+                let all = store::list(&app.db, &of.id).await.map_err(|e| e.to_string())?;
+                let rows = all
+                    .iter()
+                    .map(|token| json!({ "id": token.id, "name": token.name, "created_at": token.created_at.iso() }));
+                output::many(json, &["id", "name", "created_at"], &rows.collect::<Vec<_>>());
+            }
+            Self::Revoke { workspace: of, id } => {
+                let of = workspace(app, &of).await?;
+                let found = match RuntimeTokenId::parse(&id) {
+                    Some(id) => token::revoke(app, &of.id, &actor, &id).await,
+                    None => Err(Error::NotFound),
+                };
+                found.map_err(|error| match error {
+                    Error::NotFound => {
+                        format!("there is no runtime token `{id}`; `runtime-token list` shows those there are")
+                    }
+                    other => other.to_string(),
+                })?;
+                eprintln!("Revoked. The token is refused from now on.");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! What the runtime side does to conversations, each one transaction.
+
+use super::document::{Document, MAX_BYTES, Turns};
+use super::store;
+use crate::error::Error;
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::state::App;
+
+/// What became of turns to be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    Done,
+    NoSuchConversation,
+    /// The conversation is no longer in progress.
+    Ended,
+    /// It would outgrow [`MAX_BYTES`].
+    TooLarge,
+}
+
+/// Creates a conversation, or replaces it.
+pub async fn replace(app: &App, workspace: &WorkspaceId, agent: &AgentId, document: &Document) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    store::upsert(&mut tx, workspace, agent, document, app.clock.now()).await?;
+    for name in &document.metric_names {
+        store::insert_metric_name(&mut tx, workspace, agent, name).await?;
+    }
+    tx.commit().await
+}
+
+/// Appends turns to a conversation in progress.
+pub async fn append(
+    app: &App,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    id: &str,
+    more: Turns,
+) -> Result<Appended, Error> {
+    let mut tx = app.db.begin().await?;
+    let Some(mut held) = store::hold(&mut tx, workspace, agent, id).await? else {
+        return Ok(Appended::NoSuchConversation);
+    };
+    if !held.in_progress {
+        return Ok(Appended::Ended);
+    }
+    held.append(&more).map_err(|error| {
+        tracing::error!(%error, "a stored conversation is not readable");
+        Error::Internal
+    })?;
+    if held.document.len() + held.turns.len() > MAX_BYTES {
+        return Ok(Appended::TooLarge);
+    }
+    store::update_turns(&mut tx, workspace, agent, id, &held, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(Appended::Done)
+}
+
+/// Erases a conversation with everything that belongs to it; nothing happens where there is none.
+pub async fn erase(app: &App, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    store::delete(&mut tx, workspace, agent, id).await?;
+    tx.commit().await
+}

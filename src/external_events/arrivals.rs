@@ -1,0 +1,134 @@
+//! Who waits for events, woken when one arrives: here by a map in memory, from another server of the same PostgreSQL by
+//! NOTIFY. A waiter costs an entry in the map, no thread and no database connection.
+
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::db::Db;
+use crate::server::state::App;
+use sqlx::postgres::{PgListener, PgPool};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// PostgreSQL's channel.
+pub const CHANNEL: &str = "agent_studio_events";
+/// How long a lost listener waits before it connects again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Names a conversation among all of the server's.
+pub fn name(workspace: &WorkspaceId, agent: &AgentId, conversation: &str) -> String {
+    format!("{workspace}/{agent}/{conversation}")
+}
+
+/// Everyone who waits on this server.
+#[derive(Debug, Default)]
+pub struct Arrivals {
+    waiting: Mutex<HashMap<String, Arc<Notify>>>,
+    closed: AtomicBool,
+}
+
+/// A place in the map; left when dropped.
+#[derive(Debug)]
+pub struct Waiter<'a> {
+    arrivals: &'a Arrivals,
+    name: String,
+    notify: Arc<Notify>,
+}
+
+impl Arrivals {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Arc<Notify>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to wait for events of a conversation.
+    pub fn waiter(&self, name: String) -> Waiter<'_> {
+        let notify = self.waiting().entry(name.clone()).or_default().clone();
+        Waiter { arrivals: self, name, notify }
+    }
+
+    /// Wakes whoever waits for events of this conversation.
+    pub fn wake(&self, name: &str) {
+        if let Some(notify) = self.waiting().get(name) {
+            notify.notify_waiters();
+        }
+    }
+
+    /// Wakes everyone, to look for themselves.
+    pub fn wake_all(&self) {
+        self.waiting().values().for_each(|notify| notify.notify_waiters());
+    }
+
+    /// Lets nobody wait any more: the server stops.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.wake_all();
+    }
+
+    /// Whether the server stops.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Waiter<'_> {
+    /// What wakes this waiter: to be enabled before looking, so that nothing arrives in between.
+    pub fn notify(&self) -> &Notify {
+        &self.notify
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.arrivals.waiting();
+        // This one and the map's: nobody else waits.
+        if Arc::strong_count(&self.notify) <= 2 {
+            waiting.remove(&self.name);
+        }
+    }
+}
+
+/// Hears of events that other servers received, until the task is aborted.
+pub async fn listen(app: Arc<App>) {
+    let Db::Postgres(pool) = &app.db else { return };
+    loop {
+        if let Err(error) = listen_once(&app, pool).await {
+            tracing::warn!(%error, "the listener for events lost its connection; it connects again");
+        }
+        app.arrivals.wake_all();
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn listen_once(app: &App, pool: &PgPool) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    // What arrived while nobody listened.
+    app.arrivals.wake_all();
+    while let Some(notification) = listener.try_recv().await? {
+        app.arrivals.wake(notification.payload());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn wakes_those_that_wait_for_it_and_forgets_them() {
+        let arrivals = Arrivals::default();
+        let (one, other) = (arrivals.waiter("a".to_owned()), arrivals.waiter("b".to_owned()));
+        let (mut woken, mut not) = (Box::pin(one.notify().notified()), Box::pin(other.notify().notified()));
+        assert!(!woken.as_mut().enable() && !not.as_mut().enable());
+        arrivals.wake("a");
+        woken.await;
+        assert!(!not.as_mut().enable());
+        drop(not);
+        let again = arrivals.waiter("a".to_owned());
+        drop(one);
+        assert_eq!(arrivals.waiting().len(), 2, "somebody still waits for `a`");
+        drop((again, other));
+        assert!(arrivals.waiting().is_empty());
+    }
+}

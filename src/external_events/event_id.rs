@@ -1,0 +1,230 @@
+//! Finding the event id in a request: in its headers, its query string or its body, where the provider was told to put
+//! it. Bodies are JSON, forms, XML or text.
+
+use crate::wire::ApiError;
+use axum::http::{HeaderMap, StatusCode, header};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use serde_json::Value;
+
+/// Longest event id, in bytes.
+pub const MAX_LEN: usize = 256;
+/// Deepest nesting of XML elements.
+const MAX_DEPTH: usize = 64;
+
+/// Where the event id is looked for: the contract's `event_id_location`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    Headers,
+    QueryString,
+    Payload,
+}
+
+impl Location {
+    /// The contract's words for it.
+    pub const WORDS: [&str; 3] = ["headers", "querystring", "payload"];
+
+    /// Reads one of [`Self::WORDS`].
+    pub fn parse(word: &str) -> Option<Self> {
+        let at = Self::WORDS.iter().position(|known| *known == word)?;
+        [Self::Headers, Self::QueryString, Self::Payload].get(at).copied()
+    }
+}
+
+/// What kind of body was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Json,
+    Form,
+    Xml,
+    Text,
+}
+
+impl Kind {
+    /// The kind that the content type names; text where there is none. `None`: not accepted.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let Some(value) = headers.get(header::CONTENT_TYPE) else { return Some(Self::Text) };
+        let essence = value.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/json" => Some(Self::Json),
+            "application/x-www-form-urlencoded" => Some(Self::Form),
+            "application/xml" | "text/xml" => Some(Self::Xml),
+            "text/plain" => Some(Self::Text),
+            other if other.ends_with("+json") => Some(Self::Json),
+            other if other.ends_with("+xml") => Some(Self::Xml),
+            _ => None,
+        }
+    }
+
+    /// As it is stored and told to the runtime side.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+            Self::Xml => "application/xml",
+            Self::Text => "text/plain",
+        }
+    }
+}
+
+/// Whether this can be an event id: 1 to 256 bytes without control characters.
+pub fn is_event_id(id: &str) -> bool {
+    (1..=MAX_LEN).contains(&id.len()) && !id.chars().any(char::is_control)
+}
+
+/// The value of the header of this name.
+pub fn in_headers(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(|value| value.trim().to_owned())
+}
+
+/// Reads the body, and the event id in it where there is one at this path.
+pub fn in_body(kind: Kind, body: &str, path: &str) -> Result<Option<String>, ApiError> {
+    match kind {
+        Kind::Json => in_json(body, path),
+        Kind::Form => in_form(body, path),
+        Kind::Xml => in_xml(body, path),
+        Kind::Text => Ok(in_text(body, path)),
+    }
+}
+
+fn unreadable(what: &str) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "EXTERNAL_EVENT_NOT_READABLE", format!("The body is not {what}."))
+}
+
+/// A dotted path; in an array, positions count from 0.
+fn in_json(body: &str, path: &str) -> Result<Option<String>, ApiError> {
+    let document: Value = serde_json::from_str(body).map_err(|_| unreadable("valid JSON"))?;
+    let found = path.split('.').try_fold(&document, |value, step| match value {
+        Value::Object(fields) => fields.get(step),
+        Value::Array(items) => step.parse::<usize>().ok().and_then(|at| items.get(at)),
+        _ => None,
+    });
+    Ok(found.and_then(|value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }))
+}
+
+fn in_form(body: &str, name: &str) -> Result<Option<String>, ApiError> {
+    let fields: Vec<(String, String)> =
+        serde_html_form::from_str(body).map_err(|_| unreadable("a well-formed form"))?;
+    Ok(fields.into_iter().find(|(n, _)| n == name).map(|(_, value)| value))
+}
+
+/// `key=value` pairs, joined by `&` or line breaks.
+fn in_text(body: &str, name: &str) -> Option<String> {
+    let pairs = body.split(['&', '\n', '\r']).filter_map(|pair| pair.split_once('='));
+    pairs.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == name).map(|(_, v)| v.to_owned())
+}
+
+/// A path of element names below the root; the first element at it counts. Document type declarations, and with them
+/// entities of their own, are refused.
+fn in_xml(body: &str, path: &str) -> Result<Option<String>, ApiError> {
+    let wrong = || unreadable("well-formed XML without a document type declaration");
+    let path: Vec<&str> = path.split('.').collect();
+    let mut reader = Reader::from_str(body);
+    reader.config_mut().expand_empty_elements = true;
+    // The names of the elements that are open, the root's first.
+    let mut open: Vec<String> = Vec::new();
+    let (mut text, mut found, mut roots) = (String::new(), None, 0);
+    loop {
+        match reader.read_event().map_err(|_| wrong())? {
+            Event::Start(element) => {
+                roots += usize::from(open.is_empty());
+                let name = element.local_name();
+                open.push(std::str::from_utf8(name.as_ref()).map_err(|_| wrong())?.to_owned());
+                if open.len() > MAX_DEPTH || roots > 1 {
+                    return Err(wrong());
+                }
+                text.clear();
+            }
+            Event::Text(part) => text.push_str(&part.decode().map_err(|_| wrong())?),
+            Event::CData(part) => text.push_str(&part.decode().map_err(|_| wrong())?),
+            Event::GeneralRef(reference) => text.push(character(&reference).ok_or_else(wrong)?),
+            Event::End(_) => {
+                let here = open.get(1..).is_some_and(|below| below.iter().eq(path.iter()));
+                if here && found.is_none() {
+                    found = Some(text.trim().to_owned());
+                }
+                text.clear();
+                open.pop();
+            }
+            Event::DocType(_) => return Err(wrong()),
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    if open.is_empty() && roots == 1 { Ok(found) } else { Err(wrong()) }
+}
+
+/// A character by its number, or one of the five that XML itself names.
+fn character(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
+    if let Some(numbered) = reference.resolve_char_ref().ok()? {
+        return Some(numbered);
+    }
+    let name: &[u8] = reference;
+    match name {
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"amp" => Some('&'),
+        b"apos" => Some('\''),
+        b"quot" => Some('"'),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(kind: Kind, body: &str, path: &str) -> Option<String> {
+        in_body(kind, body, path).unwrap()
+    }
+
+    #[test]
+    fn json_by_dotted_paths() {
+        let body = r#"{"cid":"evt_1","a":{"b":[{"id":7},{"id":"x"}]},"n":null,"o":{}}"#;
+        for (path, id) in [("cid", Some("evt_1")), ("a.b.0.id", Some("7")), ("a.b.1.id", Some("x"))] {
+            assert_eq!(found(Kind::Json, body, path).as_deref(), id, "{path}");
+        }
+        for path in ["", ".", "a", "a.b", "a.b.2.id", "a.b.-1.id", "n", "o", "cid.x", "CID"] {
+            assert_eq!(found(Kind::Json, body, path), None, "{path}");
+        }
+        assert_eq!(in_body(Kind::Json, "{", "cid").unwrap_err().status, 400);
+        assert_eq!(in_body(Kind::Json, &"[".repeat(100_000), "cid").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn forms_and_text() {
+        assert_eq!(found(Kind::Form, "status=ok&cid=evt%201", "cid").as_deref(), Some("evt 1"));
+        assert_eq!(found(Kind::Form, "status=ok", "cid"), None);
+        for body in ["cid=evt_1&status=ok", "status=ok\r\ncid = evt_1\r\n", "x\ncid=evt_1"] {
+            assert_eq!(found(Kind::Text, body, "cid").as_deref(), Some("evt_1"), "{body}");
+        }
+        assert_eq!(found(Kind::Text, "", "cid"), None);
+    }
+
+    #[test]
+    fn xml_below_the_root() {
+        let body = "<?xml version=\"1.0\"?><r><cid>evt&#95;1</cid><a><b/><b>2</b><c><![CDATA[x<y]]></c></a></r>";
+        assert_eq!(found(Kind::Xml, body, "cid").as_deref(), Some("evt_1"));
+        assert_eq!(found(Kind::Xml, body, "a.b").as_deref(), Some(""), "the first of its name");
+        assert_eq!(found(Kind::Xml, body, "a.c").as_deref(), Some("x<y"));
+        for path in ["r", "r.cid", "a.d", "b", ""] {
+            assert_eq!(found(Kind::Xml, body, path), None, "{path}");
+        }
+        assert_eq!(found(Kind::Xml, "<s:r xmlns:s=\"u\"><s:cid>1</s:cid></s:r>", "cid").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn bad_xml_is_refused() {
+        let deep = "<a>".repeat(100_000);
+        let bomb = "<!DOCTYPE r [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><r><cid>&b;</cid></r>";
+        let external = "<!DOCTYPE r [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><r><cid>&x;</cid></r>";
+        for body in ["", "text", "<r>", "<r></s>", "<r/><r/>", "<r><cid>&unknown;</cid></r>", &deep, bomb, external] {
+            let refused = in_body(Kind::Xml, body, "cid");
+            assert!(refused.is_err_and(|e| e.status == 400), "{}", &body[..body.len().min(40)]);
+        }
+    }
+}

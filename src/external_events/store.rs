@@ -1,0 +1,178 @@
+//! The SQL on external events. Events are numbered within their conversation, whose row is held meanwhile: nobody who
+//! has read up to a number can miss one below it.
+
+use crate::error::Error;
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::db::{Db, Tx};
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+
+statements! {
+    AWAITED_BY = "SELECT conversation_id FROM awaited_events
+        WHERE workspace_id = $1 AND agent_id = $2 AND event_id = $3";
+    AWAIT = "INSERT INTO awaited_events (workspace_id, agent_id, event_id, conversation_id, since)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (workspace_id, agent_id, event_id)
+            DO UPDATE SET conversation_id = excluded.conversation_id, since = excluded.since";
+    // Written over with itself, the row is locked on either engine.
+    HOLD = "UPDATE conversations SET events_received = events_received
+        WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, events_received";
+    COUNT = "UPDATE conversations SET events_received = $4 WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
+    IS_STORED = "SELECT 1 FROM external_events
+        WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3 AND event_id = $4 AND digest = $5";
+    INSERT = "INSERT INTO external_events (workspace_id, agent_id, conversation_id, position, event_id, content_type,
+            body, digest, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    AFTER = "SELECT position, event_id, content_type, body, received_at FROM external_events
+        WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3 AND position > $4
+        ORDER BY position LIMIT $5";
+}
+
+/// An event on its way in.
+#[derive(Debug)]
+pub struct NewEvent<'a> {
+    pub event_id: &'a str,
+    pub content_type: &'a str,
+    pub body: &'a str,
+    /// SHA-256 of content type and body.
+    pub digest: [u8; 32],
+    pub received_at: Timestamp,
+}
+
+/// An event as it was received.
+#[derive(Debug, sqlx::FromRow)]
+pub struct ReceivedEvent {
+    /// Counted from 1 within the conversation.
+    pub position: i64,
+    pub event_id: String,
+    pub content_type: String,
+    pub body: String,
+    pub received_at: Timestamp,
+}
+
+/// What is known of a conversation that receives events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Receiving {
+    pub in_progress: bool,
+    pub events_received: i64,
+}
+
+/// The conversation that waits for this event.
+pub async fn awaited_by(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    event_id: &str,
+) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> =
+        on_tx!(tx, |c| sqlx::query_as(AWAITED_BY).bind(workspace).bind(agent).bind(event_id).fetch_optional(c).await)?;
+    Ok(row.map(|(conversation,)| conversation))
+}
+
+/// Notes that this conversation waits for this event, in place of another.
+pub async fn set_awaited(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    event_id: &str,
+    conversation: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(AWAIT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(event_id)
+        .bind(conversation)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Holds a conversation as it is until the transaction ends; `None` where there is none.
+pub async fn hold(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+) -> Result<Option<Receiving>, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(conversation).fetch_optional(c).await)?)
+}
+
+/// Whether this very event is stored already.
+pub async fn is_stored(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+    event: &NewEvent<'_>,
+) -> Result<bool, Error> {
+    let row: Option<(i32,)> = on_tx!(tx, |c| sqlx::query_as(IS_STORED)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .bind(event.event_id)
+        .bind(event.digest.as_slice())
+        .fetch_optional(c)
+        .await)?;
+    Ok(row.is_some())
+}
+
+/// Writes an event at this position of a conversation that is held.
+pub async fn insert(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+    position: i64,
+    event: &NewEvent<'_>,
+) -> Result<(), Error> {
+    on_tx!(tx, |c| sqlx::query(INSERT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .bind(position)
+        .bind(event.event_id)
+        .bind(event.content_type)
+        .bind(event.body)
+        .bind(event.digest.as_slice())
+        .bind(event.received_at)
+        .execute(c)
+        .await
+        .map(|_| ()))?;
+    Ok(on_tx!(tx, |c| sqlx::query(COUNT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .bind(position)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Tells the other servers, once the transaction is committed. SQLite has none.
+pub async fn notify(tx: &mut Tx, channel: &str, payload: &str) -> Result<(), Error> {
+    if let Tx::Postgres(tx) = tx {
+        sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(payload).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Events of a conversation after a position, oldest first.
+pub async fn after(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+    position: i64,
+    limit: i64,
+) -> Result<Vec<ReceivedEvent>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(AFTER)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .bind(position)
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?)
+}

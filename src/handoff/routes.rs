@@ -1,0 +1,66 @@
+//! The Handoff API's handler.
+
+use super::store::{self, HandoffState, Key};
+use crate::api_keys::Permission;
+use crate::gate;
+use crate::server::state::App;
+use crate::wire::parameters::Parameters;
+use crate::wire::{ApiError, json};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// The contract's `HandoffState`.
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_id: Option<&'a str>,
+    data: &'a RawValue,
+}
+
+/// `GET /v1/{account_id}/{project_id}/handoff_state`
+pub async fn find(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let pass = gate::admit(&app, &headers, Permission::Handoff, &account_id, &project_id).await?;
+    let key = key(query.as_deref().unwrap_or_default())?;
+    let found = store::find(&app.db, &pass.workspace.id, &pass.agent.id, &key).await?;
+    let HandoffState { conversation_id, shared_id, data } = found.ok_or_else(|| {
+        let message = "No handoff state is stored under this id.";
+        ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_NOT_FOUND", message)
+    })?;
+    let data = serde_json::from_str(&data).map_err(|_| ApiError::internal())?;
+    json(&Answer { id: &conversation_id, shared_id: shared_id.as_deref(), data })
+}
+
+/// `shared_id` wins where both are sent.
+fn key(query: &str) -> Result<Key, ApiError> {
+    let given = Parameters::read(query)?;
+    match (given.text("shared_id")?, given.text("id")?) {
+        (Some(shared_id), _) => Ok(Key::Shared(shared_id)),
+        (None, Some(id)) => Ok(Key::Conversation(id)),
+        (None, None) => Err(ApiError::parameter("id", "", "the conversation's id, or `shared_id` in its place")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shared_id_wins() {
+        assert_eq!(key("id=a"), Ok(Key::Conversation("a".to_owned())));
+        assert_eq!(key("id=a&shared_id=b"), Ok(Key::Shared("b".to_owned())));
+        assert_eq!(key("id=a&shared_id="), Ok(Key::Conversation("a".to_owned())));
+        for nothing in ["", "id=", "other=1"] {
+            assert_eq!(key(nothing).unwrap_err().status, 400, "{nothing}");
+        }
+    }
+}

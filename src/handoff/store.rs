@@ -1,0 +1,70 @@
+//! The SQL on handoff states.
+
+use crate::error::Error;
+use crate::id::{AgentId, WorkspaceId};
+use crate::server::db::{Db, Tx};
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+
+statements! {
+    UPSERT = "INSERT INTO handoff_states (workspace_id, agent_id, conversation_id, shared_id, data, stored_at)
+        SELECT workspace_id, agent_id, id, $4, $5, $6 FROM conversations
+            WHERE workspace_id = $1 AND agent_id = $2 AND id = $3
+        ON CONFLICT (workspace_id, agent_id, conversation_id)
+            DO UPDATE SET shared_id = excluded.shared_id, data = excluded.data, stored_at = excluded.stored_at";
+    BY_CONVERSATION = "SELECT conversation_id, shared_id, data FROM handoff_states
+        WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3";
+    // Callers may use a shared id again: the latest state is meant.
+    BY_SHARED_ID = "SELECT conversation_id, shared_id, data FROM handoff_states
+        WHERE workspace_id = $1 AND agent_id = $2 AND shared_id = $3 ORDER BY stored_at DESC LIMIT 1";
+}
+
+/// A state as it was stored.
+#[derive(Debug, sqlx::FromRow)]
+pub struct HandoffState {
+    pub conversation_id: String,
+    pub shared_id: Option<String>,
+    /// A JSON object, as it was sent.
+    pub data: String,
+}
+
+/// What a state is asked for by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The conversation's id.
+    Conversation(String),
+    /// The integrator's id for it.
+    Shared(String),
+}
+
+/// Stores a conversation's state, in place of an earlier one; `false` where there is no such conversation.
+pub async fn upsert(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+    shared_id: Option<&str>,
+    data: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let written = on_tx!(tx, |c| sqlx::query(UPSERT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .bind(shared_id)
+        .bind(data)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(written > 0)
+}
+
+/// The state stored under this key.
+pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId, key: &Key) -> Result<Option<HandoffState>, Error> {
+    let (sql, id) = match key {
+        Key::Conversation(id) => (BY_CONVERSATION, id),
+        Key::Shared(id) => (BY_SHARED_ID, id),
+    };
+    Ok(on_db!(db, |pool| sqlx::query_as(sql).bind(workspace).bind(agent).bind(id).fetch_optional(pool).await)?)
+}

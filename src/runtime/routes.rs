@@ -1,0 +1,228 @@
+//! The runtime side's handlers.
+
+use super::token::admit;
+use crate::conversations::cursor::is_id;
+use crate::conversations::document::{self, Document};
+use crate::conversations::operations::{self, Appended};
+use crate::conversations::routes::no_such_conversation;
+use crate::conversations::store as conversations;
+use crate::error::Error;
+use crate::external_events::event_id::is_event_id;
+use crate::external_events::store::ReceivedEvent;
+use crate::external_events::{arrivals, store as events};
+use crate::gate::Pass;
+use crate::handoff;
+use crate::server::state::App;
+use crate::wire::parameters::Parameters;
+use crate::wire::{ApiError, json};
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The ids in the paths of these calls.
+type Ids = Path<(String, String, String)>;
+
+/// Longest that a call waits for an event, in seconds.
+const MAX_WAIT: u32 = 30;
+/// Most events in one answer.
+const MAX_EVENTS: i64 = 100;
+const MAX_SHARED_ID: usize = 200;
+
+/// `PUT /runtime/v1/{account_id}/{project_id}/conversations/{id}`
+pub async fn put(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id, id)): Ids,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+    let document = Document::parse_as(&id, &body).map_err(invalid)?;
+    operations::replace(&app, &pass.workspace.id, &pass.agent.id, &document).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST …/conversations/{id}/turns`
+pub async fn append_turns(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id, id)): Ids,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+    let turns = document::parse_turns(&body).map_err(invalid)?;
+    match operations::append(&app, &pass.workspace.id, &pass.agent.id, &id, turns).await? {
+        Appended::Done => Ok(StatusCode::NO_CONTENT),
+        Appended::NoSuchConversation => Err(no_such_conversation()),
+        Appended::Ended => Err(ended()),
+        Appended::TooLarge => {
+            let message = "The conversation would become too large.";
+            Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message))
+        }
+    }
+}
+
+/// `DELETE …/conversations/{id}`
+pub async fn erase(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id, id)): Ids,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+    operations::erase(&app, &pass.workspace.id, &pass.agent.id, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+struct NewHandoff<'a> {
+    shared_id: Option<String>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// `PUT …/conversations/{id}/handoff`
+pub async fn put_handoff(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id, id)): Ids,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+    let NewHandoff { shared_id, data } = serde_json::from_slice(&body).map_err(|e| invalid(e.to_string()))?;
+    let data = data.get();
+    if !data.starts_with('{') || data.contains("\\u0000") {
+        return Err(invalid("`data` is not an object without NUL characters".to_owned()));
+    }
+    let shared_id = shared_id.as_deref().filter(|id| !id.is_empty());
+    if shared_id.is_some_and(|id| id.len() > MAX_SHARED_ID || id.contains('\0')) {
+        return Err(invalid(format!("`shared_id` is longer than {MAX_SHARED_ID} bytes")));
+    }
+    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
+    let mut tx = app.db.begin().await?;
+    let now = app.clock.now();
+    if !handoff::store::upsert(&mut tx, workspace, agent, known(&id)?, shared_id, data, now).await? {
+        return Err(no_such_conversation());
+    }
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+struct NewWait {
+    event_id: String,
+}
+
+/// `POST …/conversations/{id}/external-events`
+pub async fn await_event(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id, id)): Ids,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+    let NewWait { event_id } = serde_json::from_slice(&body).map_err(|e| invalid(e.to_string()))?;
+    if !is_event_id(&event_id) {
+        return Err(invalid("`event_id` is not 1 to 256 bytes without control characters".to_owned()));
+    }
+    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
+    let mut tx = app.db.begin().await?;
+    let now = events::hold(&mut tx, workspace, agent, known(&id)?).await?.ok_or_else(no_such_conversation)?;
+    if !now.in_progress {
+        return Err(ended());
+    }
+    // The other one is not held: two that want each other's events would wait for each other.
+    if let Some(other) = events::awaited_by(&mut tx, workspace, agent, &event_id).await?
+        && other != id
+        && conversations::in_progress(&app.db, workspace, agent, &other).await? == Some(true)
+    {
+        let message = "Another conversation in progress waits for this event_id.";
+        return Err(ApiError::new(StatusCode::CONFLICT, "EXTERNAL_EVENT_ID_TAKEN", message));
+    }
+    events::set_awaited(&mut tx, workspace, agent, &event_id, &id, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// An event, for the runtime side.
+#[derive(Serialize)]
+struct Event<'a> {
+    position: i64,
+    event_id: &'a str,
+    received_at: String,
+    content_type: &'a str,
+    body: &'a str,
+}
+
+#[derive(Serialize)]
+struct Events<'a> {
+    events: Vec<Event<'a>>,
+    /// To be sent as `after` next time.
+    last: i64,
+}
+
+/// `GET …/conversations/{id}/external-events?after=…&wait=…`
+pub async fn received_events(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id, id)): Ids,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+    let given = Parameters::read(query.as_deref().unwrap_or_default())?;
+    let after = i64::from(given.number("after", 0, u32::MAX)?.unwrap_or(0));
+    let wait = given.number("wait", 0, MAX_WAIT)?.unwrap_or(0);
+    conversations::in_progress(&app.db, &pass.workspace.id, &pass.agent.id, known(&id)?)
+        .await?
+        .ok_or_else(no_such_conversation)?;
+    let events = wait_for_events(&app, &pass, &id, after, Duration::from_secs(wait.into())).await?;
+    let shown = events.iter().map(|event| Event {
+        position: event.position,
+        event_id: &event.event_id,
+        received_at: document::format_instant(event.received_at),
+        content_type: &event.content_type,
+        body: &event.body,
+    });
+    json(&Events { events: shown.collect(), last: events.last().map_or(after, |event| event.position) })
+}
+
+/// Events after this position: at once where there are some, else as soon as one arrives or the time is over.
+async fn wait_for_events(
+    app: &App,
+    pass: &Pass,
+    conversation: &str,
+    after: i64,
+    wait: Duration,
+) -> Result<Vec<ReceivedEvent>, Error> {
+    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
+    let until = Instant::now() + wait;
+    let waiter = app.arrivals.waiter(arrivals::name(workspace, agent, conversation));
+    loop {
+        let mut woken = pin!(waiter.notify().notified());
+        woken.as_mut().enable();
+        let events = events::after(&app.db, workspace, agent, conversation, after, MAX_EVENTS).await?;
+        let over = app.arrivals.is_closed() || Instant::now() >= until;
+        if over || !events.is_empty() {
+            return Ok(events);
+        }
+        // Over or woken: one more look either way.
+        let _ = timeout_at(until, woken).await;
+    }
+}
+
+fn known(id: &str) -> Result<&str, ApiError> {
+    if is_id(id) { Ok(id) } else { Err(no_such_conversation()) }
+}
+
+fn ended() -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, "CONVERSATION_ENDED", "This conversation is no longer in progress.")
+}
+
+fn invalid(reason: String) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", format!("The body is refused: {reason}."))
+}

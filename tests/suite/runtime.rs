@@ -1,0 +1,475 @@
+//! The runtime side and what it feeds: the Handoff API, the External Events API, the v1 family, transcript search.
+
+use crate::support::{Answer, TestApp, conversation, new_key, on_both_engines, postgres};
+use agent_studio::api_keys::Permissions;
+use agent_studio::configuration::Metrics;
+use agent_studio::external_events::arrivals;
+use agent_studio::id::AgentId;
+use agent_studio::runtime::token;
+use agent_studio::server::db::Db;
+use agent_studio::server::state::Actor;
+use agent_studio::workspaces::Workspace;
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+on_both_engines! {
+    a_conversation_is_fed_and_read,
+    tokens_and_keys_do_not_stand_in_for_each_other,
+    a_handoff_state_is_read_as_it_was_stored,
+    an_event_finds_its_conversation,
+    bad_events_are_refused,
+    a_waiting_call_hears_at_once,
+    transcripts_are_searched,
+    a_sample_is_drawn_evenly,
+    the_same_in_camel_case,
+    a_key_lists_its_agents,
+}
+
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
+/// One workspace with an agent that lets everything through, a key for all of it, and a runtime token.
+struct Setting {
+    workspace: Workspace,
+    agent: AgentId,
+    key: String,
+    token: String,
+}
+
+async fn setting(test: &TestApp) -> Setting {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    test.configure(&workspace, &agent, Metrics::All, true).await;
+    let key = test.key(&workspace, new_key("CRM")).await.value.expose().to_owned();
+    let (_, token) = token::create(&test.app, &workspace.id, &Actor::command_line(), "platform").await.unwrap();
+    Setting { workspace, agent, key, token: token.expose().to_owned() }
+}
+
+impl Setting {
+    /// A call of the runtime side on one conversation.
+    async fn runtime(&self, test: &TestApp, method: &str, path: &str, body: &str) -> Answer {
+        let path = format!("/runtime/v1/{}/{}/conversations/{path}", self.workspace.slug, self.agent);
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        test.browser().send(request, Body::from(body.to_owned())).await
+    }
+
+    /// A call with the key.
+    async fn get(&self, test: &TestApp, path: &str) -> Answer {
+        test.browser().api(path, &self.key).await
+    }
+
+    async fn list(&self, test: &TestApp, query: &str) -> Answer {
+        self.get(test, &format!("/v3/{}/{}/conversations?{query}", self.workspace.id, self.agent)).await
+    }
+
+    async fn post_event(&self, test: &TestApp, query: &str, headers: Headers<'_>, body: &[u8]) -> Answer {
+        let ids = format!("account_id={}&project_id={}", self.workspace.id, self.agent);
+        let mut request = Request::post(format!("/v1/external-events/webhook?{ids}&{query}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        test.browser().send(request.header("x-api-key", &self.key), Body::from(body.to_vec())).await
+    }
+}
+
+fn ids(answer: &Answer) -> Vec<String> {
+    let conversations = answer.json()["conversations"].as_array().cloned().unwrap_or_default();
+    conversations.iter().map(|c| c["id"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// A conversation in progress.
+fn in_progress(started_at: &str) -> String {
+    json!({ "started_at": started_at, "in_progress": true, "channel": "VOICE-SIP" }).to_string()
+}
+
+async fn a_conversation_is_fed_and_read(test: TestApp) {
+    let setting = setting(&test).await;
+    assert_eq!(setting.runtime(&test, "PUT", "CA1", &in_progress("2027-01-15T07:00:00Z")).await.status, 204);
+    let turns = r#"{"turns":[{"agent_response":"Hello","latency":0.4},{"user_input":"","is_silence":true}]}"#;
+    assert_eq!(setting.runtime(&test, "POST", "CA1/turns", turns).await.status, 204);
+    let more = r#"{"turns":[{"user_input":"A room please","latency":0.7}]}"#;
+    assert_eq!(setting.runtime(&test, "POST", "CA1/turns", more).await.status, 204);
+    assert_eq!(setting.runtime(&test, "POST", "CA1/turns", r#"{"turns":[]}"#).await.status, 204);
+
+    let path = format!("/v3/{}/{}/conversations/CA1?include_latency=true", setting.workspace.id, setting.agent);
+    let read = setting.get(&test, &path).await.json();
+    assert_eq!((&read["num_turns"], &read["num_silences"], &read["in_progress"]), (&json!(3), &json!(1), &json!(true)));
+    assert_eq!(read["turns"][2]["user_input"], "A room please");
+    assert_eq!((&read["turns"][0]["latency"], &read["turns"][2]["latency"]), (&json!(0.4), &json!(0.7)));
+
+    // Replaced and finished; the same again changes nothing.
+    let whole = conversation("CA1", 60);
+    for _ in 0..2 {
+        assert_eq!(setting.runtime(&test, "PUT", "CA1", &whole).await.status, 204);
+        let read = setting.get(&test, &path).await.json();
+        assert_eq!((&read["num_turns"], &read["metrics"]["NIGHTS"]), (&json!(2), &json!("3")));
+    }
+    assert_eq!(setting.runtime(&test, "POST", "CA1/turns", more).await.status, 409, "it has ended");
+    assert_eq!(setting.runtime(&test, "POST", "CA2/turns", more).await.status, 404);
+    for bad in ["", "[]", "{", r#"{"id":"CA2","started_at":"2027-01-15T07:00:00Z"}"#, r#"{"started_at":"soon"}"#] {
+        assert_eq!(setting.runtime(&test, "PUT", "CA1", bad).await.status, 400, "{bad}");
+    }
+    assert_eq!(setting.runtime(&test, "PUT", "CA1", &" ".repeat(8 * 1024 * 1024 + 1)).await.status, 413);
+
+    for _ in 0..2 {
+        assert_eq!(setting.runtime(&test, "DELETE", "CA1", "").await.status, 204, "also the second time");
+    }
+    assert_eq!(setting.get(&test, &path).await.status, 404);
+    let range = "start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
+    let found = setting.list(&test, &format!("query_type=transcript&query=room&{range}")).await;
+    assert_eq!(ids(&found), [""; 0], "nor is it found any more");
+}
+
+async fn tokens_and_keys_do_not_stand_in_for_each_other(test: TestApp) {
+    let setting = setting(&test).await;
+    let other = test.workspace("Other").await;
+    let (_, foreign) = token::create(&test.app, &other.id, &Actor::command_line(), "theirs").await.unwrap();
+    let path = format!("/runtime/v1/{}/{}/conversations/CA1", setting.workspace.id, setting.agent);
+    let put = async |authorization: Option<String>| {
+        let mut request = Request::put(&path).header("x-api-key", &setting.key);
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
+        }
+        test.browser().send(request, Body::from(in_progress("2027-01-15T07:00:00Z"))).await.status
+    };
+    for refused in [None, Some(format!("Bearer {}", setting.key)), Some(setting.token.clone()), Some("Bearer x".into())]
+    {
+        assert_eq!(put(refused.clone()).await, 401, "{refused:?}");
+    }
+    assert_eq!(put(Some(format!("Bearer {}", foreign.expose()))).await, 403, "another workspace's");
+    assert_eq!(put(Some(format!("bearer {}", setting.token))).await, 204);
+    let list = format!("/v3/{}/{}/conversations", setting.workspace.id, setting.agent);
+    assert_eq!(test.browser().api(&list, &setting.token).await.status, 401);
+
+    let all = agent_studio::runtime::store::list(&test.app.db, &setting.workspace.id).await.unwrap();
+    token::revoke(&test.app, &setting.workspace.id, &Actor::command_line(), &all[0].id).await.unwrap();
+    assert_eq!(put(Some(format!("Bearer {}", setting.token))).await, 401, "revoked");
+    assert!(token::revoke(&test.app, &other.id, &Actor::command_line(), &all[0].id).await.is_err());
+}
+
+async fn a_handoff_state_is_read_as_it_was_stored(test: TestApp) {
+    let setting = setting(&test).await;
+    test.import(&setting.workspace, &setting.agent, &(conversation("CA1", 1) + &conversation("CA2", 2))).await;
+    let state = r#"{"data":{"customer_id":"12345","n":1.50,"deep":{"b":1,"a":[null]}}}"#;
+    assert_eq!(setting.runtime(&test, "PUT", "CA1/handoff", state).await.status, 204);
+    let shared = r#"{"shared_id":"acme 1","data":{}}"#;
+    assert_eq!(setting.runtime(&test, "PUT", "CA2/handoff", shared).await.status, 204);
+
+    let base = format!("/v1/{}/{}/handoff_state", setting.workspace.slug, setting.agent);
+    let read = async |query: &str| setting.get(&test, &format!("{base}?{query}")).await;
+    let body = r#"{"id":"CA1","data":{"customer_id":"12345","n":1.50,"deep":{"b":1,"a":[null]}}}"#;
+    assert_eq!(read("id=CA1").await.body, body, "to the letter");
+    assert_eq!(read("id=CA1&shared_id=acme%201").await.body, r#"{"id":"CA2","shared_id":"acme 1","data":{}}"#);
+    for (query, status) in
+        [("", 400), ("id=", 400), ("id=CA9", 404), ("shared_id=nobody&id=CA1", 404), ("id=a&id=b", 400)]
+    {
+        assert_eq!(read(query).await.status, status, "{query}");
+    }
+    for bad in ["", "{}", r#"{"data":[]}"#, r#"{"data":"x"}"#, r#"{"shared_id":7,"data":{}}"#] {
+        assert_eq!(setting.runtime(&test, "PUT", "CA1/handoff", bad).await.status, 400, "{bad}");
+    }
+    assert_eq!(setting.runtime(&test, "PUT", "CA9/handoff", state).await.status, 404);
+
+    let mut reader = new_key("Reader");
+    reader.permissions = Permissions::parse(["conversations"]).unwrap();
+    let reader = test.key(&setting.workspace, reader).await;
+    let refused = test.browser().api(&format!("{base}?id=CA1"), reader.value.expose()).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("`Handoff`"), "{}", refused.body);
+
+    setting.runtime(&test, "DELETE", "CA1", "").await;
+    assert_eq!(read("id=CA1").await.status, 404, "gone with its conversation");
+}
+
+async fn an_event_finds_its_conversation(test: TestApp) {
+    let setting = setting(&test).await;
+    setting.runtime(&test, "PUT", "CA1", &in_progress("2027-01-15T07:00:00Z")).await;
+    let cases: [(&str, Headers, &str); 8] = [
+        ("event_id_location=payload&event_id_path=cid", &[("content-type", "application/json")], r#"{"cid":"ID"}"#),
+        (
+            "event_id_location=payload&event_id_path=a.0.b",
+            &[("content-type", "application/json; charset=utf-8")],
+            r#"{"a":[{"b":"ID"}]}"#,
+        ),
+        (
+            "event_id_location=payload&event_id_path=cid",
+            &[("content-type", "application/x-www-form-urlencoded")],
+            "cid=ID&x=1",
+        ),
+        (
+            "event_id_location=payload&event_id_path=a.cid",
+            &[("content-type", "application/xml")],
+            "<r><a><cid>ID</cid></a></r>",
+        ),
+        ("event_id_location=payload&event_id_path=cid", &[("content-type", "text/plain")], "status=ok\ncid=ID"),
+        (
+            "event_id_location=headers&event_id_path=X-Event",
+            &[("x-event", "ID"), ("content-type", "application/json")],
+            "{}",
+        ),
+        ("event_id_location=querystring&event_id_path=cid&cid=ID", &[], ""),
+        ("event_id_location=querystring&event_id_path=cid&cid=ID", &[("content-type", "text/plain")], "anything"),
+    ];
+    for (number, (query, headers, body)) in cases.into_iter().enumerate() {
+        let id = format!("evt-{number}");
+        let wait = format!(r#"{{"event_id":"{id}"}}"#);
+        let headers: Vec<(&str, String)> = headers.iter().map(|(n, v)| (*n, v.replace("ID", &id))).collect();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let (query, body) = (query.replace("ID", &id), body.replace("ID", &id));
+        let before = setting.post_event(&test, &query, &headers, body.as_bytes()).await;
+        assert_eq!(before.status, 400, "nobody waits for it yet");
+        assert_eq!(before.json()["error_message"], "External event id not valid");
+        assert_eq!(setting.runtime(&test, "POST", "CA1/external-events", &wait).await.status, 201);
+        for _ in 0..2 {
+            let sent = setting.post_event(&test, &query, &headers, body.as_bytes()).await;
+            assert_eq!(sent.status, 201, "{query}: {}", sent.body);
+        }
+    }
+    let received = setting.runtime(&test, "GET", "CA1/external-events", "").await.json();
+    let events = received["events"].as_array().unwrap();
+    assert_eq!((events.len(), &received["last"]), (8, &json!(8)), "each once");
+    assert_eq!((&events[2]["event_id"], &events[2]["body"]), (&json!("evt-2"), &json!("cid=evt-2&x=1")));
+    let rest = setting.runtime(&test, "GET", "CA1/external-events?after=7", "").await.json();
+    assert_eq!(rest["events"].as_array().unwrap().len(), 1);
+
+    // The same id with other contents is another event; to a conversation that has ended, none comes.
+    let query = "event_id_location=payload&event_id_path=cid";
+    let text = [("content-type", "text/plain")];
+    assert_eq!(setting.post_event(&test, query, &text, b"cid=evt-4\nstatus=late").await.status, 201);
+    setting.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await;
+    assert_eq!(setting.post_event(&test, query, &text, b"cid=evt-4\nstatus=later").await.status, 400);
+    assert_eq!(setting.post_event(&test, query, &text, b"cid=evt-4\nstatus=late").await.status, 201, "stored already");
+
+    // Another agent's conversation does not get it.
+    let other = test.agent(&setting.workspace, "Other").await;
+    setting.runtime(&test, "PUT", "CA3", &in_progress("2027-01-15T07:00:00Z")).await;
+    setting.runtime(&test, "POST", "CA3/external-events", r#"{"event_id":"mine"}"#).await;
+    let elsewhere =
+        Setting { agent: other, workspace: setting.workspace.clone(), key: setting.key.clone(), token: String::new() };
+    assert_eq!(elsewhere.post_event(&test, query, &text, b"cid=mine").await.status, 400);
+    assert_eq!(setting.post_event(&test, query, &text, b"cid=mine").await.status, 201);
+    setting.runtime(&test, "PUT", "CA4", &in_progress("2027-01-15T07:00:00Z")).await;
+    let taken = setting.runtime(&test, "POST", "CA4/external-events", r#"{"event_id":"mine"}"#).await;
+    assert_eq!(taken.status, 409, "another conversation waits for it");
+}
+
+async fn bad_events_are_refused(test: TestApp) {
+    let setting = setting(&test).await;
+    let json = [("content-type", "application/json")];
+    let xml = [("content-type", "application/xml")];
+    let payload = "event_id_location=payload&event_id_path=cid";
+    let bomb = br#"<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><r><cid>&b;</cid></r>"#;
+    for (query, headers, body, status, says) in [
+        (payload, &json[..], &b"{}"[..], 400, "External event id not found in request"),
+        (payload, &json[..], b"{\"cid\":\"unknown\"}", 400, "External event id not valid"),
+        (payload, &json[..], b"{\"cid\":\"a\\nb\"}", 400, "External event id not valid"),
+        (payload, &json[..], b"{", 400, "The body is not valid JSON."),
+        (payload, &json[..], b"\xff\xfe", 400, "The body is not UTF-8 text."),
+        (payload, &xml[..], bomb, 400, "The body is not well-formed XML"),
+        (payload, &[("content-type", "image/png")], b"x", 415, "Send the event as"),
+        ("event_id_location=body&event_id_path=cid", &json[..], b"{}", 400, "`event_id_location`"),
+        ("event_id_path=cid", &json[..], b"{}", 400, "`event_id_location`"),
+        ("event_id_location=payload", &json[..], b"{}", 400, "`event_id_path`"),
+        ("event_id_location=headers&event_id_path=not a header", &json[..], b"{}", 400, "not found in request"),
+    ] {
+        let query = query.replace(' ', "%20");
+        let refused = setting.post_event(&test, &query, headers, body).await;
+        assert_eq!(refused.status, status, "{query}: {}", refused.body);
+        assert!(refused.json()["error_message"].as_str().unwrap().contains(says), "{query}: {}", refused.body);
+    }
+    let large = vec![b' '; 1024 * 1024 + 1];
+    assert_eq!(setting.post_event(&test, payload, &json, &large).await.status, 413);
+    let many = format!("{payload}{}", "&x=1".repeat(10_000));
+    assert_eq!(setting.post_event(&test, &many, &json, b"{}").await.status, 400);
+    let unauthorised = Request::post("/v1/external-events/webhook").header("content-type", "image/png");
+    assert_eq!(test.browser().send(unauthorised, Body::empty()).await.status, 401, "first of all, who asks");
+    let no_account = Request::post(format!("/v1/external-events/webhook?{payload}")).header("x-api-key", &setting.key);
+    assert!(test.browser().send(no_account, Body::empty()).await.body.contains("`account_id`"));
+}
+
+async fn a_waiting_call_hears_at_once(test: TestApp) {
+    let setting = setting(&test).await;
+    setting.runtime(&test, "PUT", "CA1", &in_progress("2027-01-15T07:00:00Z")).await;
+    setting.runtime(&test, "POST", "CA1/external-events", r#"{"event_id":"e"}"#).await;
+    let began = Instant::now();
+    let nothing = setting.runtime(&test, "GET", "CA1/external-events?wait=1", "").await.json();
+    assert_eq!(nothing, json!({ "events": [], "last": 0 }));
+    assert!(began.elapsed() >= Duration::from_secs(1));
+
+    let waiting = setting.runtime(&test, "GET", "CA1/external-events?wait=30", "");
+    let sending = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let sent = Instant::now();
+        let query = "event_id_location=querystring&event_id_path=e&e=e";
+        assert_eq!(setting.post_event(&test, query, &[], b"").await.status, 201);
+        sent
+    };
+    let (heard, sent) = tokio::join!(waiting, sending);
+    assert_eq!(heard.json()["events"][0]["event_id"], "e");
+    assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
+    for (query, status) in [("wait=31", 400), ("wait=x", 400), ("after=-1", 400)] {
+        let refused = setting.runtime(&test, "GET", &format!("CA1/external-events?{query}"), "").await;
+        assert_eq!(refused.status, status, "{query}");
+    }
+    assert_eq!(setting.runtime(&test, "GET", "CA9/external-events", "").await.status, 404);
+}
+
+/// An event that another server of the same PostgreSQL received.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_call_hears_of_another_servers_event() {
+    let url = postgres::new_database().await;
+    let here = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let there = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let listening = tokio::spawn(arrivals::listen(here.app.clone()));
+    let setting = setting(&here).await;
+    setting.runtime(&here, "PUT", "CA1", &in_progress("2027-01-15T07:00:00Z")).await;
+    setting.runtime(&here, "POST", "CA1/external-events", r#"{"event_id":"e"}"#).await;
+    let waiting = setting.runtime(&here, "GET", "CA1/external-events?wait=30", "");
+    let sending = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let sent = Instant::now();
+        let query = "event_id_location=querystring&event_id_path=e&e=e";
+        assert_eq!(setting.post_event(&there, query, &[], b"").await.status, 201);
+        sent
+    };
+    let (heard, sent) = tokio::join!(waiting, sending);
+    assert_eq!(heard.json()["events"][0]["event_id"], "e");
+    assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
+    listening.abort();
+}
+
+async fn transcripts_are_searched(test: TestApp) {
+    let setting = setting(&test).await;
+    let said = |id: &str, minute: u32, user: &str, agent: &str| {
+        let turns = json!([{ "agent_response": agent }, { "user_input": user }]);
+        json!({ "id": id, "started_at": format!("2027-01-15T07:{minute:02}:00Z"), "turns": turns }).to_string() + "\n"
+    };
+    let lines = [
+        said("CA1", 1, "I want a refund for my order", "How can I help?"),
+        said("CA2", 2, "Order a refund? No.", "Your REFUND is on its way, O'Brien"),
+        said("CA3", 3, "Ich möchte ein Zimmer in Größe L", "電話番号をお願いします"),
+        said("CA4", 4, "мне нужен номер", "% _ \\ \" * OR"),
+    ];
+    test.import(&setting.workspace, &setting.agent, &lines.concat()).await;
+    let range = "start_time=2027-01-15T07:00:00Z&end_time=2027-01-15T08:00:00Z";
+    let search = async |query: &str| {
+        let answer = setting.list(&test, &format!("query_type=transcript&{range}&query={query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        ids(&answer)
+    };
+    for (query, found) in [
+        ("refund", &["CA2", "CA1"][..]),
+        ("REFUND%20order", &["CA2", "CA1"]),
+        ("%22a%20refund%22", &["CA2", "CA1"]),
+        ("%22refund%20for%22", &["CA1"]),
+        ("%22help%20i%20want%22", &[]),
+        ("refund&turn_type=agent", &["CA2"]),
+        ("help%20order", &["CA1"]),
+        ("help%20order&turn_type=user", &[]),
+        ("gr%C3%B6%C3%9Fe", &["CA3"]),
+        ("%E9%9B%BB%E8%A9%B1", &["CA3"]),
+        ("%E8%A9%B1%E9%9B%BB", &[]),
+        ("%D0%9D%D0%9E%D0%9C%D0%95%D0%A0", &["CA4"]),
+        ("o%27brien", &["CA2"]),
+        ("or", &["CA4"]),
+        ("refund%20OR%20zimmer", &[]),
+        ("ref*", &[]),
+        ("user_words%3Arefund", &[]),
+        ("nothing", &[]),
+    ] {
+        assert_eq!(search(query).await, found, "{query}");
+    }
+    let first = setting.list(&test, &format!("query_type=transcript&{range}&query=refund&limit=1")).await.json();
+    assert_eq!(first["conversations"][0]["id"], "CA2");
+    let cursor = first["cursor"].as_str().unwrap();
+    assert_eq!(search(&format!("refund&limit=1&cursor={cursor}")).await, ["CA1"]);
+
+    test.configure(&setting.workspace, &setting.agent, Metrics::All, false).await;
+    let refused = setting.list(&test, &format!("query_type=transcript&{range}&query=refund")).await;
+    assert_eq!(refused.status, 403, "a search that finds is a leak of what it found");
+    assert_eq!(setting.list(&test, &format!("query_type=semantic&{range}&query=refund")).await.status, 501);
+}
+
+async fn a_sample_is_drawn_evenly(test: TestApp) {
+    let setting = setting(&test).await;
+    let lines: String = (0..20).map(|n| conversation(&format!("CA{n}"), n)).collect();
+    test.import(&setting.workspace, &setting.agent, &lines).await;
+    let range = "start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
+    let mut drawn = std::collections::BTreeMap::<String, u32>::new();
+    for _ in 0..100 {
+        let answer = setting.list(&test, &format!("sample=random&{range}&limit=5")).await;
+        assert_eq!(answer.json()["cursor"], Value::Null);
+        let ids = ids(&answer);
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 5, "none twice");
+        ids.into_iter().for_each(|id| *drawn.entry(id).or_default() += 1);
+    }
+    // Each is expected 25 times, with a standard deviation of 4.3: five of those either way.
+    assert_eq!(drawn.len(), 20);
+    assert!(drawn.values().all(|times| (4..=46).contains(times)), "{drawn:?}");
+    let narrow = "start_time=2020-01-01T00:00:00Z&end_time=2020-02-01T00:00:00Z";
+    assert_eq!(ids(&setting.list(&test, &format!("sample=random&{narrow}")).await), [""; 0]);
+}
+
+async fn the_same_in_camel_case(test: TestApp) {
+    let setting = setting(&test).await;
+    test.import(&setting.workspace, &setting.agent, &(conversation("CA1", 10) + &conversation("CA2", 20))).await;
+    let list = setting.get(&test, &format!("/v1/agents/{}/conversations?limit=1", setting.agent)).await.json();
+    assert_eq!((&list["count"], &list["limit"], &list["offset"]), (&json!(2), &json!(1), &json!(0)));
+    let first = &list["conversations"][0];
+    assert_eq!((&first["conversationId"], &first["accountId"]), (&json!("CA1"), &json!(setting.workspace.id)));
+    assert_eq!((&first["numTurns"], &first["handoffReason"]), (&json!(2), &json!("billing")));
+    assert_eq!(first.get("turns"), None);
+    let whole = setting.get(&test, "/v1/agents/hotel/conversations").await.json();
+    assert_eq!((whole["limit"].as_u64(), whole["conversations"].as_array().map(Vec::len)), (Some(50), Some(2)));
+
+    let path = format!("/v1/agents/{}/conversations/CA2", setting.agent);
+    let detail = setting.get(&test, &path).await.json();
+    assert_eq!((&detail["conversationId"], &detail["clientEnv"]), (&json!("CA2"), &json!("live")));
+    assert_eq!(detail["turns"][1]["user_input"], "A room please", "turns keep their names");
+    assert_eq!(detail["metrics"]["NIGHTS"], "3");
+
+    test.configure(&setting.workspace, &setting.agent, Metrics::Only(BTreeSet::new()), false).await;
+    let detail = setting.get(&test, &path).await.json();
+    assert_eq!((&detail["turns"], &detail["metrics"], &detail["handoffReason"]), (&json!([]), &json!({}), &json!("")));
+    assert_eq!(detail["numTurns"], 2);
+
+    let audio = async |path: &str| {
+        let answer = setting.get(&test, path).await;
+        (answer.status, answer.json()["error_code"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(audio(&format!("{path}/audio")).await, (404, "CONVERSATIONS_RECORDING_NOT_FOUND".to_owned()));
+    assert_eq!(audio(&format!("{path}9/audio")).await, (404, "CONVERSATIONS_NOT_FOUND".to_owned()));
+    assert_eq!(audio(&format!("{path}/audio?direction=up")).await.0, 400);
+    assert_eq!(setting.get(&test, "/v1/agents/nobody/conversations").await.status, 404);
+    let retired = setting.get(&test, &format!("/v1/{}/{}/conversations", setting.workspace.id, setting.agent)).await;
+    assert_eq!(retired.status, 410, "the retired path beside it");
+}
+
+async fn a_key_lists_its_agents(test: TestApp) {
+    let setting = setting(&test).await;
+    let spa = test.agent(&setting.workspace, "Spa").await;
+    let mut narrow = new_key("Spa only");
+    narrow.scope = agent_studio::api_keys::AgentScope::Chosen(vec![spa.clone()]);
+    let narrow = test.key(&setting.workspace, narrow).await;
+    let path = format!("/v1/accounts/{}/agents", setting.workspace.slug);
+    let names = |answer: &Answer| -> Vec<String> {
+        let agents = answer.json().as_array().cloned().unwrap_or_default();
+        agents.iter().map(|agent| agent["agentName"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let all = setting.get(&test, &path).await;
+    assert_eq!(
+        names(&all).into_iter().collect::<BTreeSet<_>>(),
+        BTreeSet::from(["Hotel".to_owned(), "Spa".to_owned()])
+    );
+    for field in ["accountId", "agentId", "agentName", "createdAt", "updatedAt", "branchCount"] {
+        assert!(all.json()[0].get(field).is_some(), "{field}");
+    }
+    assert_eq!(names(&test.browser().api(&path, narrow.value.expose()).await), ["Spa"]);
+    let other = test.workspace("Other").await;
+    assert_eq!(setting.get(&test, &format!("/v1/accounts/{}/agents", other.id)).await.status, 403);
+    assert_eq!(test.browser().api(&path, "").await.status, 401);
+}
