@@ -48,9 +48,10 @@ test-browser: $(BINARY) ## The browser's tests alone
 	@scripts/setup.sh test
 	npm test
 
-bench: ## The measurements of docs/benchmarks.md
+bench: $(BINARY) ## The measurements of docs/benchmarks.md
 	@scripts/setup.sh test
 	cargo bench --features ssr --bench pages
+	cargo bench --features ssr --bench conversations
 	@scripts/page-weight.sh
 
 .PHONY: help run build dev check test test-rust test-browser bench

@@ -1,31 +1,26 @@
 //! What the size of the data costs a page, through the real router on both databases: the API Keys page with 10 and with
 //! 100,000 keys, and the first and the thousandth page of a million conversations. Prints ratios of medians from one run.
 
+mod support;
+
 use agent_studio::agents;
-use agent_studio::api_keys::operations::{NewKey, create};
+use agent_studio::api_keys::KeyName;
+use agent_studio::api_keys::operations::create;
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::store::{self, NewRow};
-use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::id::ApiKeyId;
-use agent_studio::server::clock::Clock;
 use agent_studio::server::db::Db;
-use agent_studio::server::master_key::MasterKey;
-use agent_studio::server::randomness::Random;
-use agent_studio::server::state::{Actor, App, AppState};
-use agent_studio::users::password::{Password, Passwords};
+use agent_studio::server::state::{Actor, App};
+use agent_studio::users::password::Password;
 use agent_studio::users::{self, Email, Role};
-use agent_studio::workspaces::{self, Workspace};
+use agent_studio::workspaces::Workspace;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{Request, header};
-use leptos::config::LeptosOptions;
-use std::error::Error;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::{Outcome, Postgres, analyse, new_key, send, server, time, workspace};
 use tower::ServiceExt as _;
 
 const KEYS: usize = 100_000;
@@ -33,38 +28,16 @@ const CONVERSATIONS: usize = 1_000_000;
 const ROUNDS: usize = 200;
 const PASSWORD: &str = "correct horse battery staple";
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> Outcome<()> {
+    let postgres = Postgres::start()?;
     let dir = tempfile::tempdir()?;
     measure("SQLite", Db::sqlite(&dir.path().join("bench.db")).await?).await?;
-
-    let mut keeper =
-        Command::new("scripts/temporary-postgres.sh").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut url = String::new();
-    BufReader::new(keeper.stdout.take().ok_or("no output")?).read_line(&mut url)?;
-    measure("PostgreSQL", Db::postgres(url.trim()).await?).await?;
-    drop(keeper.stdin.take());
-    keeper.wait()?;
-    Ok(())
+    measure("PostgreSQL", Db::postgres(&postgres.url).await?).await
 }
 
 async fn measure(engine: &str, db: Db) -> Outcome<()> {
-    let random = Random::System;
-    let app = Arc::new(App {
-        db,
-        clock: Clock::System,
-        master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
-        passwords: Passwords::new(&random)?,
-        random,
-        arrivals: Default::default(),
-        public_origin: None,
-        behind_proxy: false,
-        secure_cookies: false,
-    });
-    let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-    let router = agent_studio::server::build(AppState { app: app.clone(), leptos });
+    let (app, router) = server(db)?;
     let (few, many) = (workspace(&app, "Few").await?, workspace(&app, "Many").await?);
     fill_keys(&app, &few, 10).await?;
     fill_keys(&app, &many, KEYS).await?;
@@ -117,22 +90,6 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
     Ok(())
 }
 
-async fn workspace(app: &App, name: &str) -> Outcome<Workspace> {
-    let mut tx = app.db.begin().await?;
-    let made = workspaces::operations::create(&mut tx, app, &Actor::command_line(), name, None).await?;
-    tx.commit().await?;
-    Ok(made)
-}
-
-fn new_key(app: &App) -> Outcome<NewKey> {
-    Ok(NewKey {
-        name: KeyName::parse("key").map_err(|p| p.message())?,
-        scope: AgentScope::All,
-        permissions: Permissions::parse(["conversations"]).map_err(|p| p.message())?,
-        expires_at: app.clock.now().plus_days(30),
-    })
-}
-
 async fn fill_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()> {
     let new = new_key(app)?;
     let now = app.clock.now();
@@ -175,27 +132,6 @@ async fn sign_in(app: &App, router: &Router, workspace: &Workspace) -> Outcome<S
     let response = router.clone().oneshot(request).await?;
     let cookie = response.headers().get(header::SET_COOKIE).ok_or("no cookie")?.to_str()?;
     Ok(cookie.split(';').next().unwrap_or_default().to_owned())
-}
-
-/// What PostgreSQL does by itself after a while.
-async fn analyse(app: &App) -> Outcome<()> {
-    if let Db::Postgres(pool) = &app.db {
-        sqlx::query("ANALYZE").execute(pool).await?;
-    }
-    Ok(())
-}
-
-async fn send(router: &Router, request: Request<Body>) -> Outcome<String> {
-    let response = router.clone().oneshot(request).await?;
-    let status = response.status();
-    let body = String::from_utf8(to_bytes(response.into_body(), 64 << 20).await?.to_vec())?;
-    if status == 200 { Ok(body) } else { Err(format!("{status}: {body}").into()) }
-}
-
-async fn time(router: &Router, request: Request<Body>) -> Outcome<Duration> {
-    let began = Instant::now();
-    send(router, request).await?;
-    Ok(began.elapsed())
 }
 
 fn report(engine: &str, what: &str, a: &mut [Duration], b: &mut [Duration]) {

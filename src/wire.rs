@@ -5,6 +5,7 @@
 pub mod parameters;
 
 use crate::error::Error;
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -145,7 +146,7 @@ impl ApiError {
 /// An answer in JSON, not to be kept by anyone on the way.
 pub fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
     match serde_json::to_string(answer) {
-        Ok(body) => Ok(json_text(body)),
+        Ok(body) => Ok(json_body(Body::from(body))),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written");
             Err(ApiError::internal())
@@ -154,7 +155,7 @@ pub fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
 }
 
 /// The same, of an answer that is JSON already.
-pub fn json_text(body: String) -> Response {
+pub fn json_body(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub const MAX_ID_LEN: usize = 200;
 
 /// A place in the list, newest first: what comes next is older, or as old with a smaller id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Cursor {
     pub started_at: Timestamp,
     pub id: String,

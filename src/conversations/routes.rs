@@ -4,15 +4,18 @@ use super::cursor::{Cursor, is_id};
 use super::query::{ListQuery, Mode, include_latency};
 use super::{document, store};
 use crate::api_keys::Permission;
-use crate::configuration;
-use crate::gate;
+use crate::configuration::{self, Configuration};
+use crate::gate::{self, Pass};
 use crate::server::state::App;
-use crate::wire::{ApiError, json_text};
+use crate::wire::{ApiError, json_body};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// `GET /v3/{account_id}/{project_id}/conversations`
 pub async fn list(
@@ -29,30 +32,70 @@ pub async fn list(
         let message = "Conversation transcript is off for this project_id in Configuration: it cannot be searched.";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message));
     }
-    let mut page = store::list(&app.db, workspace, agent, &query, allowed.transcript).await?;
+    let mut places = store::places(&app.db, workspace, agent, &query).await?;
+    let more = places.len() > query.limit as usize;
+    places.truncate(query.limit as usize);
+    let end = page_end(&query, &places, more);
+    let page = Page { app, pass, allowed, places, with_latency: query.include_latency, end };
+    let (chunks, mut written) = mpsc::channel(1);
+    tokio::spawn(page.write(chunks));
+    // An error before anything was sent has its own status; one after that breaks the answer off.
+    let first = written.recv().await.ok_or_else(ApiError::internal)??;
+    let rest = stream::unfold(written, |mut written| async { Some((written.recv().await?, written)) });
+    let all = stream::once(async { Ok(first) }).chain(rest).map_err(|error| std::io::Error::other(error.message));
+    Ok(json_body(Body::from_stream(all)))
+}
 
-    let limit = query.limit as usize;
-    let more = page.len() > limit;
-    page.truncate(limit);
-    let mut body = String::from("{\"conversations\":[");
-    for (at, stored) in page.iter().enumerate() {
-        if at > 0 {
-            body.push(',');
-        }
-        document::write(&mut body, stored, workspace, agent, &allowed).map_err(unreadable)?;
+/// What comes after the conversations: where the next page begins.
+fn page_end(query: &ListQuery, places: &[Cursor], more: bool) -> String {
+    let Some(last) = places.last().filter(|_| more) else { return "],\"cursor\":null}".to_owned() };
+    let mut end = "]".to_owned();
+    if query.cursor.is_none() {
+        let _ = write!(end, ",\"next_offset\":{}", query.offset as usize + places.len());
     }
-    body.push(']');
-    match page.last().filter(|_| more) {
-        Some(last) => {
-            let cursor = Cursor { started_at: last.started_at, id: last.id.clone() };
-            if query.cursor.is_none() {
-                let _ = write!(body, ",\"next_offset\":{}", query.offset as usize + page.len());
+    let _ = write!(end, ",\"cursor\":\"{}\"}}", last.encode());
+    end
+}
+
+/// A page on its way out. A few conversations at a time are read and written, so that a large page costs no more memory
+/// than a small one, and a slow reader no database connection.
+struct Page {
+    app: Arc<App>,
+    pass: Pass,
+    allowed: Configuration,
+    places: Vec<Cursor>,
+    with_latency: bool,
+    end: String,
+}
+
+impl Page {
+    async fn write(self, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
+        let mut separator = "{\"conversations\":[";
+        for places in self.places.chunks(store::BATCH_SIZE) {
+            let chunk = self.chunk(places, &mut separator).await;
+            let failed = chunk.is_err();
+            // Nobody reads on.
+            if chunks.send(chunk.map(Bytes::from)).await.is_err() || failed {
+                return;
             }
-            let _ = write!(body, ",\"cursor\":\"{}\"}}", cursor.encode());
         }
-        None => body.push_str(",\"cursor\":null}"),
+        // Where there was nothing before the first separator, it is still to be written.
+        let beginning = if separator == "," { "" } else { separator };
+        let _ = chunks.send(Ok(Bytes::from(format!("{beginning}{}", self.end)))).await;
     }
-    Ok(json_text(body))
+
+    async fn chunk(&self, places: &[Cursor], separator: &mut &str) -> Result<String, ApiError> {
+        let (workspace, agent) = (&self.pass.workspace.id, &self.pass.agent.id);
+        let with_turns = self.allowed.transcript;
+        let batch = store::batch(&self.app.db, workspace, agent, places, with_turns, self.with_latency).await?;
+        let mut chunk = String::new();
+        for stored in &batch {
+            chunk.push_str(separator);
+            *separator = ",";
+            document::write(&mut chunk, stored, workspace, agent, &self.allowed).map_err(unreadable)?;
+        }
+        Ok(chunk)
+    }
 }
 
 /// `GET /v3/{account_id}/{project_id}/conversations/{id}`
@@ -73,7 +116,7 @@ pub async fn find(
     let stored = found.ok_or_else(no_such_conversation)?;
     let mut body = String::new();
     document::write(&mut body, &stored, workspace, agent, &allowed).map_err(unreadable)?;
-    Ok(json_text(body))
+    Ok(json_body(Body::from(body)))
 }
 
 /// The same calls on retired versions, whose routers are nested: 410, with the path to move to.

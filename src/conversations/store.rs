@@ -22,6 +22,9 @@ macro_rules! columns {
     };
 }
 
+/// Most conversations that are read at a time.
+pub const BATCH_SIZE: usize = 16;
+
 /// What a list is filtered by: $8 is the first of the channels as stored, or empty for all; $16 the first of their
 /// families.
 macro_rules! filters {
@@ -37,7 +40,7 @@ macro_rules! filters {
 
 macro_rules! page {
     () => {
-        " ORDER BY started_at DESC, id DESC LIMIT $29 OFFSET $30"
+        " ORDER BY started_at DESC, id DESC LIMIT $27 OFFSET $28"
     };
 }
 
@@ -68,12 +71,14 @@ macro_rules! bind_filters {
 }
 
 statements! {
-    LIST = concat!("SELECT ", columns!("$27", "$28"), " FROM conversations WHERE ", filters!(), page!());
+    PLACES = concat!("SELECT started_at, id FROM conversations WHERE ", filters!(), page!());
     COUNT = concat!("SELECT COUNT(*) FROM conversations WHERE ", filters!());
-    // Which ones is left to chance before anything but their ids is read.
-    SAMPLE = concat!("SELECT ", columns!("$27", "$28"), " FROM conversations
+    // Which ones is left to chance before they are put in order.
+    SAMPLE = concat!("SELECT started_at, id FROM (SELECT started_at, id FROM conversations WHERE ", filters!(),
+        " ORDER BY RANDOM() LIMIT $27) AS drawn ORDER BY started_at DESC, id DESC OFFSET $28");
+    BATCH = concat!("SELECT ", columns!("$3", "$4"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2
-            AND id IN (SELECT id FROM conversations WHERE ", filters!(), " ORDER BY RANDOM() LIMIT $29)", page!());
+            AND id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)");
     FIND = concat!("SELECT ", columns!("$4", "$5"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
     UPSERT = "INSERT INTO conversations (workspace_id, agent_id, id, environment, started_at, in_progress, channel,
@@ -100,25 +105,21 @@ statements! {
 
 /// Full-text search is each database's own: these are no common statements.
 const SEARCH_SQLITE: &str = concat!(
-    "SELECT ",
-    columns!("$27", "$28"),
-    " FROM conversations WHERE ",
+    "SELECT started_at, id FROM conversations WHERE ",
     filters!(),
     " AND id IN (SELECT t.conversation_id FROM transcript_words w JOIN transcripts t ON t.number = w.rowid
-        WHERE transcript_words MATCH $31 AND t.workspace_id = $1 AND t.agent_id = $2)",
+        WHERE transcript_words MATCH $29 AND t.workspace_id = $1 AND t.agent_id = $2)",
     page!()
 );
 macro_rules! search_postgres {
     ($column:literal) => {
         concat!(
-            "SELECT ",
-            columns!("$27", "$28"),
-            " FROM conversations WHERE ",
+            "SELECT started_at, id FROM conversations WHERE ",
             filters!(),
             " AND id IN (SELECT conversation_id FROM transcripts
                 WHERE workspace_id = $1 AND agent_id = $2 AND ",
             $column,
-            " @@ $31::tsquery)",
+            " @@ $29::tsquery)",
             page!()
         )
     };
@@ -134,29 +135,27 @@ const INDEX_POSTGRES: &str =
     ON CONFLICT (workspace_id, agent_id, conversation_id) DO UPDATE SET user_words = excluded.user_words,
         agent_words = excluded.agent_words, words = excluded.words";
 
-/// A page, newest first; one more than asked for where there are more. A sample has no second page.
-pub async fn list(
+/// Where the conversations of a page are, newest first; one more than asked for where there are more. A sample has no
+/// second page.
+pub async fn places(
     db: &Db,
     workspace: &WorkspaceId,
     agent: &AgentId,
     query: &ListQuery,
-    with_turns: bool,
-) -> Result<Vec<Stored>, Error> {
+) -> Result<Vec<Cursor>, Error> {
     let more = i64::from(query.mode != Mode::Sample);
     macro_rules! rows {
-        ($sql:expr, $pool:expr) => {
+        ($sql:expr) => {
             bind_filters!(sqlx::query_as($sql), workspace, agent, query)
-                .bind(with_turns)
-                .bind(with_turns && query.include_latency)
                 .bind(i64::from(query.limit) + more)
                 .bind(i64::from(query.offset))
         };
     }
     Ok(match (&query.mode, db) {
-        (Mode::All, _) => on_db!(db, |pool| rows!(LIST, pool).fetch_all(pool).await)?,
-        (Mode::Sample, _) => on_db!(db, |pool| rows!(SAMPLE, pool).fetch_all(pool).await)?,
+        (Mode::All, _) => on_db!(db, |pool| rows!(PLACES).fetch_all(pool).await)?,
+        (Mode::Sample, _) => on_db!(db, |pool| rows!(SAMPLE).fetch_all(pool).await)?,
         (Mode::Transcript(search), Db::Sqlite { readers, .. }) => {
-            rows!(SEARCH_SQLITE, readers).bind(search.fts5(&scope(workspace, agent))).fetch_all(readers).await?
+            rows!(SEARCH_SQLITE).bind(search.fts5(&scope(workspace, agent))).fetch_all(readers).await?
         }
         (Mode::Transcript(search), Db::Postgres(pool)) => {
             let sql = match search.speaker() {
@@ -164,9 +163,30 @@ pub async fn list(
                 Some(Speaker::Agent) => search_postgres!("agent_words"),
                 None => search_postgres!("words"),
             };
-            rows!(sql, pool).bind(search.tsquery()).fetch_all(pool).await?
+            rows!(sql).bind(search.tsquery()).fetch_all(pool).await?
         }
     })
+}
+
+/// The conversations at these places, at most [`BATCH_SIZE`] of them, in their order; what is gone by now is left out.
+pub async fn batch(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    places: &[Cursor],
+    with_turns: bool,
+    with_latency: bool,
+) -> Result<Vec<Stored>, Error> {
+    let mut found: Vec<Stored> = on_db!(db, |pool| {
+        let mut sql =
+            sqlx::query_as(BATCH).bind(workspace).bind(agent).bind(with_turns).bind(with_turns && with_latency);
+        for at in 0..BATCH_SIZE {
+            sql = sql.bind(places.get(at).map(|place| place.id.as_str()).unwrap_or_default());
+        }
+        sql.fetch_all(pool).await
+    })?;
+    found.sort_by_key(|stored| places.iter().position(|place| place.id == stored.id));
+    Ok(found)
 }
 
 /// How many conversations pass the filters, on all pages together.

@@ -99,10 +99,14 @@ pub async fn list(
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = configuration::store::find(&app.db, workspace, agent).await?;
     let count = store::count(&app.db, workspace, agent, &query).await?;
-    let mut page = store::list(&app.db, workspace, agent, &query, false).await?;
-    page.truncate(query.limit as usize);
-    let conversations = page.iter().map(|stored| summary(stored, &pass, &allowed)).collect::<Result<_, _>>();
-    let conversations = conversations.map_err(unreadable)?;
+    let mut places = store::places(&app.db, workspace, agent, &query).await?;
+    places.truncate(query.limit as usize);
+    let mut conversations = Vec::with_capacity(places.len());
+    for places in places.chunks(store::BATCH_SIZE) {
+        for stored in store::batch(&app.db, workspace, agent, places, false, false).await? {
+            conversations.push(summary(&stored, &pass, &allowed).map_err(unreadable)?);
+        }
+    }
     json(&Page { conversations, count, limit: query.limit, offset: query.offset })
 }
 

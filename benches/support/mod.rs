@@ -1,0 +1,95 @@
+//! What both benchmarks need: a server without its socket on either database, and a stopwatch.
+
+use agent_studio::api_keys::operations::NewKey;
+use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
+use agent_studio::server::clock::Clock;
+use agent_studio::server::db::Db;
+use agent_studio::server::master_key::MasterKey;
+use agent_studio::server::randomness::Random;
+use agent_studio::server::state::{Actor, App, AppState};
+use agent_studio::users::password::Passwords;
+use agent_studio::workspaces::{self, Workspace};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use leptos::config::LeptosOptions;
+use std::error::Error;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tower::ServiceExt as _;
+
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// A PostgreSQL of the benchmark's own; gone when this process ends.
+pub struct Postgres {
+    pub url: String,
+    _keeper: Child,
+}
+
+impl Postgres {
+    pub fn start() -> Outcome<Self> {
+        let mut keeper =
+            Command::new("scripts/temporary-postgres.sh").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut url = String::new();
+        BufReader::new(keeper.stdout.take().ok_or("no output")?).read_line(&mut url)?;
+        Ok(Self { url: url.trim().to_owned(), _keeper: keeper })
+    }
+}
+
+/// The application and its routes.
+pub fn server(db: Db) -> Outcome<(Arc<App>, Router)> {
+    let random = Random::System;
+    let app = Arc::new(App {
+        db,
+        clock: Clock::System,
+        master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
+        passwords: Passwords::new(&random)?,
+        random,
+        arrivals: Default::default(),
+        public_origin: None,
+        behind_proxy: false,
+        secure_cookies: false,
+    });
+    let leptos = LeptosOptions::builder().output_name("agent-studio").build();
+    let router = agent_studio::server::build(AppState { app: app.clone(), leptos });
+    Ok((app, router))
+}
+
+pub async fn workspace(app: &App, name: &str) -> Outcome<Workspace> {
+    let mut tx = app.db.begin().await?;
+    let made = workspaces::operations::create(&mut tx, app, &Actor::command_line(), name, None).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+pub fn new_key(app: &App) -> Outcome<NewKey> {
+    Ok(NewKey {
+        name: KeyName::parse("key").map_err(|p| p.message())?,
+        scope: AgentScope::All,
+        permissions: Permissions::parse(["conversations"]).map_err(|p| p.message())?,
+        expires_at: app.clock.now().plus_days(30),
+    })
+}
+
+/// What PostgreSQL does by itself after a while.
+pub async fn analyse(app: &App) -> Outcome<()> {
+    if let Db::Postgres(pool) = &app.db {
+        sqlx::query("ANALYZE").execute(pool).await?;
+    }
+    Ok(())
+}
+
+pub async fn send(router: &Router, request: Request<Body>) -> Outcome<String> {
+    let response = router.clone().oneshot(request).await?;
+    let status = response.status();
+    let body = String::from_utf8(to_bytes(response.into_body(), 64 << 20).await?.to_vec())?;
+    if status == 200 { Ok(body) } else { Err(format!("{status}: {body}").into()) }
+}
+
+pub async fn time(router: &Router, request: Request<Body>) -> Outcome<Duration> {
+    let began = Instant::now();
+    send(router, request).await?;
+    Ok(began.elapsed())
+}
