@@ -61,11 +61,13 @@ pub enum Permission {
     Handoff,
     /// The External Events API.
     ExternalEvents,
+    /// Making and deleting agents with the Agents API; for keys on all agents only.
+    Agents,
 }
 
 impl Permission {
     /// Every permission, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Conversations, Self::Handoff, Self::ExternalEvents];
+    pub const ALL: [Self; 4] = [Self::Conversations, Self::Handoff, Self::ExternalEvents, Self::Agents];
 
     /// As it is stored and written on the command line.
     pub fn id(self) -> &'static str {
@@ -73,6 +75,7 @@ impl Permission {
             Self::Conversations => "conversations",
             Self::Handoff => "handoff",
             Self::ExternalEvents => "external-events",
+            Self::Agents => "agents",
         }
     }
 
@@ -82,6 +85,7 @@ impl Permission {
             Self::Conversations => "Conversations data",
             Self::Handoff => "Handoff",
             Self::ExternalEvents => "External events",
+            Self::Agents => "Agents",
         }
     }
 
@@ -93,7 +97,13 @@ impl Permission {
             }
             Self::Handoff => "Read the handoff state that an agent stored when it passed a call on.",
             Self::ExternalEvents => "Send events, such as a payment result, into an active conversation.",
+            Self::Agents => "Agents API: create and manage agents. For keys on all agents only.",
         }
+    }
+
+    /// Whether only a key on all agents may have it.
+    pub fn needs_all_agents(self) -> bool {
+        self == Self::Agents
     }
 
     fn parse(id: &str) -> Option<Self> {

@@ -48,6 +48,14 @@ pub async fn admit_to_agent(
     authorise(app, &known, permission, known.workspace.as_str(), agent_id).await
 }
 
+/// Whether a valid key has a permission that is about the workspace as a whole.
+pub fn permit(known: &KeyRecord, permission: Permission) -> Result<(), ApiError> {
+    match known.permissions.contain(permission) {
+        true => Ok(()),
+        false => Err(Refusal::LacksPermission(permission).into()),
+    }
+}
+
 /// The workspace of a valid key, where it is the one that the call names.
 pub async fn own_workspace(app: &App, known: &KeyRecord, account_id: &str) -> Result<Workspace, ApiError> {
     let workspace = workspaces::store::find(&app.db, account_id).await?;

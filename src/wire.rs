@@ -8,10 +8,10 @@ use crate::error::Error;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 
 /// The header of the correlation id.
@@ -157,6 +157,19 @@ pub fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
 /// The same, of an answer that is JSON already.
 pub fn json_body(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+/// Reads a body in JSON: 415 where it says that it is something else, 400 where it is not what is wanted.
+pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, ApiError> {
+    let stated = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
+    if stated.is_some_and(|stated| stated.split(';').next().map(str::trim) != Some("application/json")) {
+        let message = "Send the body as application/json.";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let message = format!("The body is refused: {error}.");
+        ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", message)
+    })
 }
 
 /// What the framework refused without asking us.

@@ -2,7 +2,7 @@
 
 use super::{AgentName, store};
 use crate::audit::{self, Action, Entry};
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::{Actor, App};
 use crate::ui::field::single_line;
@@ -20,9 +20,26 @@ pub async fn create(
     name: &str,
     slug: Option<&str>,
 ) -> Result<(AgentName, String), Error> {
+    let id = AgentId::generate(&app.random);
+    create_as(app, workspace, actor, id, name, slug, "{}").await
+}
+
+/// Makes an agent with this id, which no agent of the workspace may have as its id or slug.
+pub async fn create_as(
+    app: &App,
+    workspace: &WorkspaceId,
+    actor: &Actor,
+    id: AgentId,
+    name: &str,
+    slug: Option<&str>,
+    settings: &str,
+) -> Result<(AgentName, String), Error> {
     let name = single_line(name, MAX_NAME_CHARS)?;
-    let agent = AgentName { id: AgentId::generate(&app.random), name };
+    let agent = AgentName { id, name };
     let mut tx = app.db.begin().await?;
+    if store::find(&app.db, workspace, agent.id.as_str()).await?.is_some() {
+        return Err(Problem::SlugTaken.into());
+    }
     let slug = match slug {
         Some(slug) => slug::parse(slug)?,
         None => {
@@ -31,7 +48,7 @@ pub async fn create(
             if taken { slug::with_suffix(&slug, &app.random) } else { slug }
         }
     };
-    store::insert(&mut tx, workspace, &agent, &slug, app.clock.now()).await?;
+    store::insert(&mut tx, workspace, &agent, &slug, settings, app.clock.now()).await?;
     let entry = Entry {
         action: Action::AgentCreated,
         subject_id: agent.id.as_str(),
@@ -56,6 +73,23 @@ pub async fn rename(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &Agen
         subject_id: before.id.as_str(),
         subject: &name,
         details: json!({ "name": { "from": before.name, "to": name } }),
+    };
+    audit::record(&mut tx, app, workspace, actor, entry).await?;
+    tx.commit().await
+}
+
+/// Deletes an agent with its conversations; keys that covered it alone open nothing from then on.
+pub async fn delete(app: &App, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), Error> {
+    let mut tx = app.db.begin().await?;
+    let gone = store::belongings(&mut tx, workspace, &agent.id).await?;
+    if !store::delete(&mut tx, workspace, &agent.id).await? {
+        return Err(Error::NotFound);
+    }
+    let entry = Entry {
+        action: Action::AgentDeleted,
+        subject_id: agent.id.as_str(),
+        subject: &agent.name,
+        details: json!({ "conversations": gone.conversations, "keys_without_agents": gone.keys }),
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
     tx.commit().await

@@ -8,8 +8,14 @@ use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 
 statements! {
-    INSERT = "INSERT INTO agents (workspace_id, id, slug, name, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $5)";
+    INSERT = "INSERT INTO agents (workspace_id, id, slug, name, settings, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)";
+    SETTINGS = "SELECT settings FROM agents WHERE workspace_id = $1 AND id = $2";
+    BELONGINGS = "SELECT (SELECT COUNT(*) FROM conversations WHERE workspace_id = $1 AND agent_id = $2),
+        (SELECT COUNT(*) FROM api_key_agents k WHERE k.workspace_id = $1 AND k.agent_id = $2 AND NOT EXISTS
+            (SELECT 1 FROM api_key_agents o WHERE o.workspace_id = k.workspace_id AND o.key_id = k.key_id
+                AND o.agent_id <> k.agent_id))";
+    DELETE = "DELETE FROM agents WHERE workspace_id = $1 AND id = $2";
     RENAME = "UPDATE agents SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2";
     NAMES = "SELECT id, name FROM agents WHERE workspace_id = $1 ORDER BY name, id";
     LIST = "SELECT id, slug, name, created_at,
@@ -30,6 +36,7 @@ pub async fn insert(
     workspace: &WorkspaceId,
     agent: &AgentName,
     slug: &str,
+    settings: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
     let written = on_tx!(tx, |c| sqlx::query(INSERT)
@@ -37,6 +44,7 @@ pub async fn insert(
         .bind(&agent.id)
         .bind(slug)
         .bind(&agent.name)
+        .bind(settings)
         .bind(now)
         .execute(c)
         .await
@@ -64,6 +72,34 @@ pub async fn rename(
         .await
         .map(|done| done.rows_affected()))?;
     Ok(changed > 0)
+}
+
+/// What the Agents API was sent beside an agent's name: a JSON object.
+pub async fn settings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> =
+        on_db!(db, |pool| sqlx::query_as(SETTINGS).bind(workspace).bind(id).fetch_optional(pool).await)?;
+    Ok(row.map(|(settings,)| settings))
+}
+
+/// What goes with an agent: its conversations, and the keys that cover no other agent, which then open nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Belongings {
+    pub conversations: i64,
+    pub keys: i64,
+}
+
+/// Counts what would go with an agent.
+pub async fn belongings(tx: &mut Tx, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, Error> {
+    let (conversations, keys): (i64, i64) =
+        on_tx!(tx, |c| sqlx::query_as(BELONGINGS).bind(workspace).bind(id).fetch_one(c).await)?;
+    Ok(Belongings { conversations, keys })
+}
+
+/// Deletes an agent with everything that belongs to it; `false` where it is gone already.
+pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, Error> {
+    let deleted =
+        on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(deleted > 0)
 }
 
 /// Every agent's name, in the order of names.

@@ -128,14 +128,15 @@ fn CreateForm(agents: Vec<AgentName>, addresses: Addresses) -> impl IntoView {
     let refusal = action.refusal();
     let slug = use_slug().get_untracked();
     let list = addresses.list();
+    let all = RwSignal::new(Draft::current().value("all_agents", "true") == "true");
     view! {
         <ActionForm action=action>
             <div class="dialog-body">
                 <input type="hidden" name="workspace" value=slug />
                 <input type="hidden" name="list" value=addresses.query_string() />
                 <TextField name="name" label="Name" hint="What the key is for, such as “CRM sync”. At most 100 characters." autofocus=true refusal=refusal />
-                <AgentsField agents refusal />
-                <PermissionsField chosen=None refusal />
+                <AgentsField agents all refusal />
+                <PermissionsField chosen=None all_agents=all refusal />
                 <ExpiryField refusal />
                 <FormError refusal=refusal />
             </div>
@@ -150,9 +151,8 @@ fn CreateForm(agents: Vec<AgentName>, addresses: Addresses) -> impl IntoView {
 }
 
 #[component]
-fn AgentsField(agents: Vec<AgentName>, refusal: Refusal) -> impl IntoView {
+fn AgentsField(agents: Vec<AgentName>, all: RwSignal<bool>, refusal: Refusal) -> impl IntoView {
     let draft = Draft::current();
-    let all = RwSignal::new(draft.value("all_agents", "true") == "true");
     let chosen = RwSignal::new(draft.values("agents[]").unwrap_or_default());
     let hydrated = use_hydrated();
     let choices: Vec<Choice> =
@@ -179,7 +179,12 @@ fn AgentsField(agents: Vec<AgentName>, refusal: Refusal) -> impl IntoView {
 
 /// The permissions to choose from; a fresh form has none chosen.
 #[component]
-pub fn PermissionsField(chosen: Option<Permissions>, refusal: Refusal) -> impl IntoView {
+pub fn PermissionsField(
+    chosen: Option<Permissions>,
+    /// Whether the key is on all agents: some permissions are offered only then.
+    all_agents: RwSignal<bool>,
+    refusal: Refusal,
+) -> impl IntoView {
     let drafted = Draft::current().values("permissions[]");
     let checked = move |permission: Permission| match &drafted {
         Some(ids) => ids.iter().any(|id| id == permission.id()),
@@ -187,7 +192,7 @@ pub fn PermissionsField(chosen: Option<Permissions>, refusal: Refusal) -> impl I
     };
     let choice = move |permission: Permission| {
         view! {
-            <label class="choice">
+            <label class="choice" hidden=move || permission.needs_all_agents() && !all_agents.get()>
                 <input type="checkbox" name="permissions[]" value=permission.id() checked=checked(permission) />
                 <span><strong>{permission.label()}</strong><span class="hint">{permission.grants()}</span></span>
             </label>

@@ -78,6 +78,7 @@ pub fn EditDialog() -> impl IntoView {
 #[component]
 fn EditForm(key: ApiKey, addresses: Addresses) -> impl IntoView {
     let action = FormAction::of::<EditApiKey>();
+    let all_agents = RwSignal::new(key.agents.is_none());
     let refusal = action.refusal();
     let slug = use_slug().get_untracked();
     view! {
@@ -87,7 +88,7 @@ fn EditForm(key: ApiKey, addresses: Addresses) -> impl IntoView {
                 <input type="hidden" name="key" value=key.id.to_string() />
                 <input type="hidden" name="list" value=addresses.query_string() />
                 <TextField name="name" label="Name" value=key.name.as_str() autofocus=true refusal=refusal />
-                <PermissionsField chosen=Some(key.permissions) refusal />
+                <PermissionsField chosen=Some(key.permissions) all_agents refusal />
                 <dl class="facts">
                     <dt>"Agents"</dt><dd><Scope agents=key.agents /></dd>
                     <dt>"Expires"</dt><dd><Moment at=key.expires_at /></dd>

@@ -32,6 +32,7 @@ pub struct Created {
 pub async fn create(app: &App, workspace: &WorkspaceId, actor: &Actor, new: &NewKey) -> Result<Created, Error> {
     let now = app.clock.now();
     let expires_at = within_limits(new.expires_at, now)?;
+    fits(&new.permissions, new.scope == AgentScope::All)?;
     let id = ApiKeyId::generate(&app.random);
     let value = PlainKey::generate(&app.random);
 
@@ -66,6 +67,13 @@ pub async fn create(app: &App, workspace: &WorkspaceId, actor: &Actor, new: &New
     Ok(Created { id, value })
 }
 
+fn fits(permissions: &Permissions, all_agents: bool) -> Result<(), Problem> {
+    match permissions.iter().any(|permission| permission.needs_all_agents()) && !all_agents {
+        true => Err(Problem::PermissionNeedsAllAgents),
+        false => Ok(()),
+    }
+}
+
 /// Changes a key's name and permissions, the two things that can be changed.
 pub async fn edit(
     app: &App,
@@ -76,11 +84,12 @@ pub async fn edit(
     permissions: &Permissions,
 ) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
-    let (old_name, old_permissions) = store::hold(&mut tx, workspace, id).await?.ok_or(Error::NotFound)?;
+    let before = store::hold(&mut tx, workspace, id).await?.ok_or(Error::NotFound)?;
+    fits(permissions, before.all_agents)?;
     store::update(&mut tx, workspace, id, name, permissions, app.clock.now()).await?;
     let details = json!({
-        "name": { "from": old_name, "to": name },
-        "permissions": { "from": old_permissions, "to": permissions },
+        "name": { "from": before.name, "to": name },
+        "permissions": { "from": before.permissions, "to": permissions },
     });
     record(&mut tx, app, workspace, actor, Action::KeyEdited, id, name, details).await?;
     tx.commit().await

@@ -52,7 +52,7 @@ statements! {
         SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
     FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
     // Written over with itself, the row is locked on either engine.
-    HOLD = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 RETURNING name, permissions";
+    HOLD = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 RETURNING name, permissions, all_agents";
     UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6
         WHERE workspace_id = $1 AND id = $2";
     DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2";
@@ -285,15 +285,19 @@ pub async fn update(
     Ok(())
 }
 
-/// A key's name and permissions, which stay as they are until the transaction ends; `None` where it is gone.
-pub async fn hold(
-    tx: &mut Tx,
-    workspace: &WorkspaceId,
-    id: &ApiKeyId,
-) -> Result<Option<(KeyName, Permissions)>, Error> {
-    let row: Option<(KeyName, String)> =
+/// What an edit needs to know of a key.
+#[derive(Debug)]
+pub struct Held {
+    pub name: KeyName,
+    pub permissions: Permissions,
+    pub all_agents: bool,
+}
+
+/// A key, which stays as it is until the transaction ends; `None` where it is gone.
+pub async fn hold(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<Held>, Error> {
+    let row: Option<(KeyName, String, bool)> =
         on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(id).fetch_optional(c).await)?;
-    row.map(|(name, ids)| Ok((name, stored_permissions(&ids)?))).transpose()
+    row.map(|(name, ids, all_agents)| Ok(Held { name, permissions: stored_permissions(&ids)?, all_agents })).transpose()
 }
 
 /// Deletes a key; `false` where it is gone already.

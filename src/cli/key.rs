@@ -24,7 +24,7 @@ pub enum KeyCommand {
         /// `all`, or agents' ids or slugs with commas between
         #[arg(long)]
         agents: String,
-        /// conversations, handoff, external-events, with commas between
+        /// conversations, handoff, external-events, agents, with commas between
         #[arg(long)]
         permissions: String,
         /// How long it is good for: 30s, 12h, 90d, 1y
@@ -87,7 +87,7 @@ impl KeyCommand {
                     scope,
                     permissions: Permissions::parse(permissions.split(',').map(str::trim)).map_err(|_| {
                         format!(
-                            "`{permissions}` are not permissions; there are conversations, handoff, external-events"
+                            "`{permissions}` are not permissions; there are conversations, handoff, external-events, agents"
                         )
                     })?,
                     expires_at: app.clock.now().plus_seconds(expires_in),

@@ -75,7 +75,7 @@ statements! {
     COUNT = concat!("SELECT COUNT(*) FROM conversations WHERE ", filters!());
     // Which ones is left to chance before they are put in order.
     SAMPLE = concat!("SELECT started_at, id FROM (SELECT started_at, id FROM conversations WHERE ", filters!(),
-        " ORDER BY RANDOM() LIMIT $27) AS drawn ORDER BY started_at DESC, id DESC OFFSET $28");
+        " ORDER BY RANDOM() LIMIT $27) AS drawn", page!());
     BATCH = concat!("SELECT ", columns!("$3", "$4"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2
             AND id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)");

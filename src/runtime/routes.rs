@@ -14,7 +14,7 @@ use crate::gate::Pass;
 use crate::handoff;
 use crate::server::state::App;
 use crate::wire::parameters::Parameters;
-use crate::wire::{ApiError, json};
+use crate::wire::{ApiError, json, read_json};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -94,7 +94,7 @@ pub async fn put_handoff(
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     let pass = admit(&app, &headers, &account_id, &project_id).await?;
-    let NewHandoff { shared_id, data } = serde_json::from_slice(&body).map_err(|e| invalid(e.to_string()))?;
+    let NewHandoff { shared_id, data } = read_json(&headers, &body)?;
     let data = data.get();
     if !data.starts_with('{') || data.contains("\\u0000") {
         return Err(invalid("`data` is not an object without NUL characters".to_owned()));
@@ -126,7 +126,7 @@ pub async fn await_event(
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     let pass = admit(&app, &headers, &account_id, &project_id).await?;
-    let NewWait { event_id } = serde_json::from_slice(&body).map_err(|e| invalid(e.to_string()))?;
+    let NewWait { event_id } = read_json(&headers, &body)?;
     if !is_event_id(&event_id) {
         return Err(invalid("`event_id` is not 1 to 256 bytes without control characters".to_owned()));
     }

@@ -20,7 +20,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, render_app_async_with_context};
 use std::sync::{Arc, LazyLock};
@@ -67,7 +67,9 @@ fn apis(state: AppState) -> Router {
         .route("/agents/{agent_id}/conversations", get(v1::list))
         .route("/agents/{agent_id}/conversations/{id}", get(v1::find))
         .route("/agents/{agent_id}/conversations/{id}/audio", get(v1::audio))
-        .route("/accounts/{account_id}/agents", get(agents::list));
+        .route("/accounts/{account_id}/agents", get(agents::list).post(agents::create))
+        .route("/agents/{agent_id}", delete(agents::delete))
+        .route("/agents/{agent_id}/duplicate", post(agents::duplicate));
     let conversation = "/{account_id}/{project_id}/conversations/{id}";
     let runtime = Router::new()
         .route(conversation, put(runtime::put).delete(runtime::erase))

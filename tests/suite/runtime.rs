@@ -3,6 +3,7 @@
 use crate::support::{Answer, TestApp, conversation, new_key, on_both_engines, postgres};
 use agent_studio::api_keys::Permissions;
 use agent_studio::configuration::Metrics;
+use agent_studio::error::Problem;
 use agent_studio::external_events::arrivals;
 use agent_studio::id::AgentId;
 use agent_studio::runtime::token;
@@ -26,6 +27,7 @@ on_both_engines! {
     a_sample_is_drawn_evenly,
     the_same_in_camel_case,
     a_key_lists_its_agents,
+    agents_are_made_and_deleted_by_key,
 }
 
 /// Names and values.
@@ -472,4 +474,74 @@ async fn a_key_lists_its_agents(test: TestApp) {
     let other = test.workspace("Other").await;
     assert_eq!(setting.get(&test, &format!("/v1/accounts/{}/agents", other.id)).await.status, 403);
     assert_eq!(test.browser().api(&path, "").await.status, 401);
+}
+
+async fn agents_are_made_and_deleted_by_key(test: TestApp) {
+    let setting = setting(&test).await;
+    let mut manager = new_key("Manager");
+    manager.permissions = Permissions::parse(["agents", "conversations"]).unwrap();
+    let manager = test.key(&setting.workspace, manager).await;
+    let accounts = format!("/v1/accounts/{}/agents", setting.workspace.slug);
+    let send = async |method: &str, path: &str, key: &str, body: &str| {
+        let request = Request::builder().method(method).uri(path).header("x-api-key", key);
+        let request = request.header("content-type", "application/json");
+        test.browser().send(request, Body::from(body.to_owned())).await
+    };
+    let managed = async |method: &str, path: &str, body: &str| send(method, path, manager.value.expose(), body).await;
+
+    let body = r#"{"name":"Front desk","agentId":"desk-1","responseSettings":{"greeting":"Hello"},"llmSettings":{}}"#;
+    let refused = send("POST", &accounts, &setting.key, body).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("`Agents`"), "{}", refused.body);
+    let made = managed("POST", &accounts, body).await;
+    assert_eq!((made.status, &made.json()["agentId"]), (200, &json!("desk-1")), "{}", made.body);
+    assert_eq!(made.json()["accountId"], json!(setting.workspace.id));
+    assert_eq!(managed("POST", &accounts, body).await.status, 409, "the id is taken");
+    for (bad, says) in [
+        ("", "EOF"),
+        (r#"{"name":"x"}"#, "responseSettings"),
+        (r#"{"name":"","responseSettings":{"greeting":"x"}}"#, "Enter a name"),
+        (r#"{"name":"x","responseSettings":{"greeting":""}}"#, "greeting"),
+        (r#"{"name":"x","agentId":"a b","responseSettings":{"greeting":"x"}}"#, "agentId"),
+        (r#"{"name":"x","surprise":1,"responseSettings":{"greeting":"x"}}"#, "surprise"),
+    ] {
+        let refused = managed("POST", &accounts, bad).await;
+        assert_eq!(refused.status, 400, "{bad}: {}", refused.body);
+        assert!(refused.body.contains(says), "{bad}: {}", refused.body);
+    }
+    let wrong_type =
+        Request::post(&accounts).header("x-api-key", manager.value.expose()).header("content-type", "text/xml");
+    assert_eq!(test.browser().send(wrong_type, Body::from(body)).await.status, 415);
+
+    let copy = managed("POST", "/v1/agents/desk-1/duplicate", r#"{"newAgentName":"Front desk, night"}"#).await;
+    assert_eq!((copy.status, &copy.json()["agentName"]), (200, &json!("Front desk, night")));
+    let id = AgentId::parse(copy.json()["agentId"].as_str().unwrap()).unwrap();
+    let settings =
+        agent_studio::agents::store::settings(&test.app.db, &setting.workspace.id, &id).await.unwrap().unwrap();
+    assert_eq!(
+        settings,
+        r#"{"responseSettings":{"greeting":"Hello","languageCode":"en-GB"},"llmSettings":{"modelId":null}}"#
+    );
+
+    // What goes with an agent: its conversations, and the reach of a key on it alone.
+    let desk = AgentId::parse("desk-1").unwrap();
+    test.import(&setting.workspace, &desk, &conversation("CA1", 1)).await;
+    let mut narrow = new_key("Desk only");
+    narrow.scope = agent_studio::api_keys::AgentScope::Chosen(vec![desk]);
+    let narrow = test.key(&setting.workspace, narrow).await;
+    let conversations = "/v1/agents/desk-1/conversations";
+    assert_eq!(send("GET", conversations, narrow.value.expose(), "").await.status, 200);
+    assert_eq!(send("DELETE", "/v1/agents/desk-1", &setting.key, "").await.status, 403);
+    assert_eq!(managed("DELETE", "/v1/agents/desk-1", "").await.status, 204);
+    assert_eq!(managed("DELETE", "/v1/agents/desk-1", "").await.status, 404);
+    assert_eq!(send("GET", conversations, narrow.value.expose(), "").await.status, 403);
+    assert_eq!(managed("GET", conversations, "").await.status, 404);
+
+    // Only a key on all agents can have the permission.
+    let mut both = new_key("Too much");
+    both.permissions = Permissions::parse(["agents"]).unwrap();
+    both.scope = agent_studio::api_keys::AgentScope::Chosen(vec![setting.agent.clone()]);
+    let actor = Actor::command_line();
+    let made = agent_studio::api_keys::operations::create(&test.app, &setting.workspace.id, &actor, &both).await;
+    assert_eq!(made.unwrap_err(), Problem::PermissionNeedsAllAgents.into());
 }
