@@ -191,9 +191,11 @@ pub fn PermissionsField(
         None => chosen.as_ref().is_some_and(|c| c.contain(permission)),
     };
     let choice = move |permission: Permission| {
+        // What is not offered is not sent either.
+        let withheld = move || permission.needs_all_agents() && !all_agents.get();
         view! {
-            <label class="choice" hidden=move || permission.needs_all_agents() && !all_agents.get()>
-                <input type="checkbox" name="permissions[]" value=permission.id() checked=checked(permission) />
+            <label class="choice" hidden=withheld>
+                <input type="checkbox" name="permissions[]" value=permission.id() checked=checked(permission) disabled=withheld />
                 <span><strong>{permission.label()}</strong><span class="hint">{permission.grants()}</span></span>
             </label>
         }
