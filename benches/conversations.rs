@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 use support::{Outcome, Postgres, analyse, new_key, send, server, time, workspace};
 use tower::ServiceExt as _;
 
+/// Set for the process that only imports: into which database.
+const IMPORT_INTO: &str = "BENCH_IMPORT_INTO";
 const CONVERSATIONS: usize = 100_000;
 const TURNS: usize = 6;
 const ROUNDS: usize = 400;
@@ -27,13 +29,16 @@ const VOCABULARY: usize = 5_000;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> Outcome<()> {
+    if let Ok(place) = std::env::var(IMPORT_INTO) {
+        return import_large(&place).await;
+    }
     let cluster = Postgres::start()?;
     let dir = tempfile::tempdir()?;
     let sqlite = Db::sqlite(&dir.path().join("bench.db")).await?;
     let postgres = Db::postgres(&cluster.url).await?;
-    // First of all, while the process has no memory to use again.
-    memory("SQLite", sqlite.clone()).await?;
-    memory("PostgreSQL", postgres.clone()).await?;
+    // First of all, while the process has no memory to use again: the conversations are imported by another.
+    memory("SQLite", sqlite.clone(), &dir.path().join("bench.db").to_string_lossy()).await?;
+    memory("PostgreSQL", postgres.clone(), &cluster.url).await?;
     measure("SQLite", sqlite).await?;
     measure("PostgreSQL", postgres).await
 }
@@ -108,23 +113,38 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
     Ok(())
 }
 
-/// The process's peak memory while pages of 1,000 large conversations are read, against pages of 10.
-async fn memory(engine: &str, db: Db) -> Outcome<()> {
-    let (app, router) = server(db)?;
-    let (app, workspace) = (&*app, &workspace(&app, "Talkative").await?);
-    let agent = agents::operations::create(app, &workspace.id, &Actor::command_line(), "Talker", None).await?.0.id;
+/// The agent whose conversations are large.
+const TALKER: &str = "talker";
+
+/// Imports 1,000 conversations of some 50 KB each, as a process of its own.
+async fn import_large(place: &str) -> Outcome<()> {
+    let db =
+        if place.starts_with("postgres") { Db::postgres(place).await? } else { Db::sqlite(place.as_ref()).await? };
+    let (app, _) = server(db)?;
+    let workspace = workspace(&app, "Talkative").await?;
+    let actor = Actor::command_line();
+    let agent = agents::operations::create(&app, &workspace.id, &actor, "Talker", Some(TALKER)).await?.0.id;
     let all = Configuration { metrics: Metrics::All, transcript: true };
-    configuration::operations::set(app, &workspace.id, &Actor::command_line(), agent.as_str(), &all).await?;
+    configuration::operations::set(&app, &workspace.id, &actor, agent.as_str(), &all).await?;
     let said = "word ".repeat(100);
     let turns: Vec<Value> = (0..50).map(|_| json!({ "user_input": said, "agent_response": said })).collect();
-    let mut importer = Importer::new(app, &workspace.id, &agent);
+    let mut importer = Importer::new(&app, &workspace.id, &agent);
     for n in 0..1_000 {
         let started_at = app.clock.now().plus_seconds(-n).iso();
         let line = json!({ "id": format!("CA{n}"), "started_at": started_at, "turns": turns }).to_string();
         importer.push(Document::parse(line.as_bytes())?).await?;
     }
-    importer.flush().await?;
-    drop(importer);
+    Ok(importer.flush().await?)
+}
+
+/// The process's peak memory while pages of 1,000 large conversations are read, against pages of 10.
+async fn memory(engine: &str, db: Db, place: &str) -> Outcome<()> {
+    let imported = std::process::Command::new(std::env::current_exe()?).env(IMPORT_INTO, place).status()?;
+    assert!(imported.success(), "the import failed");
+    let (app, router) = server(db)?;
+    let app = &*app;
+    let workspace = agent_studio::workspaces::store::find(&app.db, "talkative").await?.ok_or("no workspace")?;
+    let agent = TALKER;
     let key = create(app, &workspace.id, &Actor::command_line(), &new_key(app)?).await?;
     let mut peaks = Vec::new();
     for (limit, least) in [(10, 500_000), (1_000, 50_000_000)] {

@@ -17,6 +17,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// How many conversations of a page are read first, before it is known how long they are.
+const FIRST_BATCH: usize = 8;
+/// About how many bytes of a page are written at a time.
+const CHUNK: usize = 256 * 1024;
+
 /// `GET /v3/{account_id}/{project_id}/conversations`
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -71,8 +76,15 @@ struct Page {
 impl Page {
     async fn write(self, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
         let mut separator = "{\"conversations\":[";
-        for places in self.places.chunks(store::BATCH_SIZE) {
+        let mut rest = &self.places[..];
+        let mut size = FIRST_BATCH;
+        while !rest.is_empty() {
+            let (places, later) = rest.split_at(size.min(rest.len()));
+            rest = later;
             let chunk = self.chunk(places, &mut separator).await;
+            // As many as are about this long together, going by those that came before.
+            let length = chunk.as_ref().map_or(0, String::len).max(1);
+            size = (CHUNK * places.len() / length).clamp(1, store::BATCH_SIZE);
             let failed = chunk.is_err();
             // Nobody reads on.
             if chunks.send(chunk.map(Bytes::from)).await.is_err() || failed {

@@ -23,7 +23,7 @@ macro_rules! columns {
 }
 
 /// Most conversations that are read at a time.
-pub const BATCH_SIZE: usize = 16;
+pub const BATCH_SIZE: usize = 64;
 
 /// What a list is filtered by: $8 is the first of the channels as stored, or empty for all; $16 the first of their
 /// families.
@@ -78,7 +78,10 @@ statements! {
         " ORDER BY RANDOM() LIMIT $27) AS drawn", page!());
     BATCH = concat!("SELECT ", columns!("$3", "$4"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2
-            AND id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)");
+            AND id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+                $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
+                $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65,
+                $66, $67, $68)");
     FIND = concat!("SELECT ", columns!("$4", "$5"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
     UPSERT = "INSERT INTO conversations (workspace_id, agent_id, id, environment, started_at, in_progress, channel,
@@ -107,25 +110,27 @@ statements! {
 const SEARCH_SQLITE: &str = concat!(
     "SELECT started_at, id FROM conversations WHERE ",
     filters!(),
-    " AND id IN (SELECT t.conversation_id FROM transcript_words w JOIN transcripts t ON t.number = w.rowid
+    " AND id IN (SELECT t.conversation_id FROM transcript_words w CROSS JOIN transcripts t ON t.number = w.rowid
         WHERE transcript_words MATCH $29 AND t.workspace_id = $1 AND t.agent_id = $2)",
     page!()
 );
 macro_rules! search_postgres {
     ($column:literal) => {
         concat!(
-            "SELECT started_at, id FROM conversations WHERE ",
-            filters!(),
-            " AND id IN (SELECT conversation_id FROM transcripts
+            "WITH found AS MATERIALIZED (SELECT conversation_id FROM transcripts
                 WHERE workspace_id = $1 AND agent_id = $2 AND ",
             $column,
-            " @@ $29::tsquery)",
+            " @@ $29::tsquery)
+            SELECT started_at, id FROM found JOIN conversations ON id = conversation_id WHERE ",
+            filters!(),
             page!()
         )
     };
 }
-const INDEX_SQLITE: &str = "INSERT INTO transcripts (workspace_id, agent_id, conversation_id) VALUES ($1, $2, $3)
-    ON CONFLICT DO UPDATE SET conversation_id = excluded.conversation_id RETURNING number";
+const NUMBER_SQLITE: &str = "SELECT number FROM transcripts
+    WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3";
+const NEW_NUMBER_SQLITE: &str =
+    "INSERT INTO transcripts (workspace_id, agent_id, conversation_id) VALUES ($1, $2, $3) RETURNING number";
 const FORGET_WORDS_SQLITE: &str = "DELETE FROM transcript_words WHERE rowid = $1";
 const WORDS_SQLITE: &str =
     "INSERT INTO transcript_words (rowid, scope, user_words, agent_words) VALUES ($1, $2, $3, $4)";
@@ -212,9 +217,24 @@ pub async fn index(
 ) -> Result<(), Error> {
     match tx {
         Tx::Sqlite(tx) => {
-            let (number,): (i64,) =
-                sqlx::query_as(INDEX_SQLITE).bind(workspace).bind(agent).bind(id).fetch_one(&mut **tx).await?;
-            sqlx::query(FORGET_WORDS_SQLITE).bind(number).execute(&mut **tx).await?;
+            let known: Option<(i64,)> =
+                sqlx::query_as(NUMBER_SQLITE).bind(workspace).bind(agent).bind(id).fetch_optional(&mut **tx).await?;
+            let number = match known {
+                // Only where there are some: each deletion leaves a mark that every search has to look at.
+                Some((number,)) => {
+                    sqlx::query(FORGET_WORDS_SQLITE).bind(number).execute(&mut **tx).await?;
+                    number
+                }
+                None => {
+                    let (number,): (i64,) = sqlx::query_as(NEW_NUMBER_SQLITE)
+                        .bind(workspace)
+                        .bind(agent)
+                        .bind(id)
+                        .fetch_one(&mut **tx)
+                        .await?;
+                    number
+                }
+            };
             sqlx::query(WORDS_SQLITE)
                 .bind(number)
                 .bind(scope(workspace, agent))
