@@ -8,21 +8,22 @@ export RUSTUP_TOOLCHAIN := debian
 endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(TARGET)/release/agent-studio
+BUILT := $(BINARY).built
 SOURCES := Cargo.toml Cargo.lock package-lock.json $(shell find src migrations style public -type f)
 
 help: ## List what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(BINARY) ## Build and start the server on http://127.0.0.1:3000, with the demo where it is empty
+run: $(BUILT) ## Build and start the server on http://127.0.0.1:3000, with the demo where it is empty
 	$(BINARY) serve --demo-if-empty
 
-build: $(BINARY) ## Build for production: the program, and the pages' files in target/site
+build: $(BUILT) ## Build for production: the program, and the pages' files in target/site
 
-# The stamp is newer than what it was built from: a second `make run` starts in seconds.
-$(BINARY): $(SOURCES)
+# The stamp is newer than what program and pages were built from: a second `make run` starts in seconds.
+$(BUILT): $(SOURCES)
 	@scripts/setup.sh build
 	cargo leptos build --release --precompress
-	@touch $(BINARY)
+	@touch $(BUILT)
 
 dev: ## Build after each change and reload the browser
 	@scripts/setup.sh build
@@ -36,7 +37,7 @@ check: ## Formatting, lints for both targets, licences and advisories of depende
 	cargo deny --all-features check licenses bans sources
 	@scripts/check-advisories.sh
 
-test: $(BINARY) ## Every test: Rust on SQLite and PostgreSQL, then the browser's against the release build
+test: $(BUILT) ## Every test: Rust on SQLite and PostgreSQL, then the browser's against the release build
 	@scripts/setup.sh test
 	@scripts/test.sh
 
@@ -44,11 +45,11 @@ test-rust: ## The Rust tests alone
 	@scripts/setup.sh test
 	cargo test --features ssr
 
-test-browser: $(BINARY) ## The browser's tests alone
+test-browser: $(BUILT) ## The browser's tests alone
 	@scripts/setup.sh test
 	npm test
 
-bench: $(BINARY) ## The measurements of docs/benchmarks.md
+bench: $(BUILT) ## The measurements of docs/benchmarks.md
 	@scripts/setup.sh test
 	cargo bench --features ssr --bench pages
 	cargo bench --features ssr --bench conversations
