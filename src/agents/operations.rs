@@ -5,6 +5,7 @@ use crate::audit::{self, Action, Entry};
 use crate::error::{Error, Problem};
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::{Actor, App};
+use crate::time::Timestamp;
 use crate::ui::field::single_line;
 use crate::workspaces::slug;
 use serde_json::json;
@@ -21,7 +22,16 @@ pub async fn create(
     slug: Option<&str>,
 ) -> Result<(AgentName, String), Error> {
     let id = AgentId::generate(&app.random);
-    create_as(app, workspace, actor, id, name, slug, "{}").await
+    let Created { agent, slug, .. } = create_as(app, workspace, actor, id, name, slug, "{}").await?;
+    Ok((agent, slug))
+}
+
+/// An agent just made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    pub agent: AgentName,
+    pub slug: String,
+    pub created_at: Timestamp,
 }
 
 /// Makes an agent with this id, which no agent of the workspace may have as its id or slug.
@@ -33,22 +43,29 @@ pub async fn create_as(
     name: &str,
     slug: Option<&str>,
     settings: &str,
-) -> Result<(AgentName, String), Error> {
+) -> Result<Created, Error> {
+    let created_at = app.clock.now();
     let name = single_line(name, MAX_NAME_CHARS)?;
     let agent = AgentName { id, name };
     let mut tx = app.db.begin().await?;
-    if store::find(&app.db, workspace, agent.id.as_str()).await?.is_some() {
+    if store::slug_taken(&mut tx, workspace, agent.id.as_str()).await? {
         return Err(Problem::SlugTaken.into());
     }
     let slug = match slug {
-        Some(slug) => slug::parse(slug)?,
+        Some(slug) => {
+            let slug = slug::parse(slug)?;
+            if store::slug_taken(&mut tx, workspace, &slug).await? {
+                return Err(Problem::SlugTaken.into());
+            }
+            slug
+        }
         None => {
             let slug = slug::from_name(&agent.name, "agent");
             let taken = store::slug_taken(&mut tx, workspace, &slug).await?;
             if taken { slug::with_suffix(&slug, &app.random) } else { slug }
         }
     };
-    store::insert(&mut tx, workspace, &agent, &slug, settings, app.clock.now()).await?;
+    store::insert(&mut tx, workspace, &agent, &slug, settings, created_at).await?;
     let entry = Entry {
         action: Action::AgentCreated,
         subject_id: agent.id.as_str(),
@@ -57,7 +74,7 @@ pub async fn create_as(
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
     tx.commit().await?;
-    Ok((agent, slug))
+    Ok(Created { agent, slug, created_at })
 }
 
 /// Gives an agent another name; its id and slug, which integrations use, stay.

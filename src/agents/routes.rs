@@ -1,6 +1,7 @@
 //! The Agents API's handlers.
 
-use super::{AgentName, operations, store};
+use super::operations::{self, Created};
+use super::store;
 use crate::api_keys::Permission;
 use crate::api_keys::store::KeyRecord;
 use crate::conversations::document::format_instant;
@@ -9,7 +10,6 @@ use crate::gate;
 use crate::id::AgentId;
 use crate::server::state::{Actor, App};
 use crate::sessions::guard::ClientAddress;
-use crate::time::Timestamp;
 use crate::wire::{ApiError, json, read_json};
 use axum::Extension;
 use axum::body::Bytes;
@@ -127,7 +127,7 @@ pub async fn create(
     let id = agent_id(&app, new.agent_id.as_deref())?;
     let actor = actor(&key, client);
     let made = operations::create_as(&app, &workspace.id, &actor, id, &new.name, None, &settings).await;
-    answer(workspace.id.as_str(), &made.map_err(refused)?.0, app.clock.now())
+    answer(workspace.id.as_str(), &made.map_err(refused)?)
 }
 
 /// `DELETE /v1/agents/{agentId}`
@@ -160,7 +160,7 @@ pub async fn duplicate(
     let id = agent_id(&app, new.new_agent_id.as_deref())?;
     let actor = actor(&key, client);
     let made = operations::create_as(&app, workspace, &actor, id, &new.new_agent_name, None, &settings).await;
-    answer(workspace.as_str(), &made.map_err(refused)?.0, app.clock.now())
+    answer(workspace.as_str(), &made.map_err(refused)?)
 }
 
 /// The id that was asked for, or a new one.
@@ -175,8 +175,8 @@ fn actor(key: &KeyRecord, ClientAddress(address): ClientAddress) -> Actor {
     Actor { id: None, name: format!("API key {}", key.id), address }
 }
 
-fn answer(account_id: &str, agent: &AgentName, now: Timestamp) -> Result<Response, ApiError> {
-    let now = format_instant(now);
+fn answer(account_id: &str, Created { agent, created_at, .. }: &Created) -> Result<Response, ApiError> {
+    let now = format_instant(*created_at);
     json(&Shown {
         account_id,
         agent_id: agent.id.as_str(),

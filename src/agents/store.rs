@@ -27,7 +27,7 @@ statements! {
             AND ($3 OR EXISTS (SELECT 1 FROM api_key_agents k
                 WHERE k.workspace_id = a.workspace_id AND k.key_id = $2 AND k.agent_id = a.id))
         ORDER BY created_at, id";
-    SLUG_TAKEN = "SELECT 1 FROM agents WHERE workspace_id = $1 AND slug = $2";
+    SLUG_TAKEN = "SELECT 1 FROM agents WHERE workspace_id = $1 AND (slug = $2 OR id = $2)";
 }
 
 /// Writes a new agent.
@@ -128,10 +128,14 @@ pub async fn covered(db: &Db, workspace: &WorkspaceId, key: &ApiKeyId, all: bool
 
 /// The agent with this id or slug.
 pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, Error> {
+    // Slugs are written like ids; anything else is none, and may be nothing that a database takes.
+    if AgentId::parse(id_or_slug).is_none() {
+        return Ok(None);
+    }
     Ok(on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id_or_slug).fetch_optional(pool).await)?)
 }
 
-/// Whether an agent of the workspace has this slug.
+/// Whether an agent of the workspace has this slug, or has it as its id: an address means one agent.
 pub async fn slug_taken(tx: &mut Tx, workspace: &WorkspaceId, slug: &str) -> Result<bool, Error> {
     let row: Option<(i32,)> =
         on_tx!(tx, |c| sqlx::query_as(SLUG_TAKEN).bind(workspace).bind(slug).fetch_optional(c).await)?;

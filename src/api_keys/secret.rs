@@ -7,7 +7,7 @@
 use crate::error::Error;
 use crate::id::{ApiKeyId, WorkspaceId};
 use crate::server::master_key::{MasterKey, Sealed};
-use crate::server::randomness::Random;
+use crate::server::randomness::{BASE62, Random};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -16,7 +16,6 @@ const PREFIX: &str = "ask_";
 const RANDOM_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 6;
 const KEY_LEN: usize = PREFIX.len() + RANDOM_LEN + CHECKSUM_LEN;
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The value that its holder sends.
 pub struct PlainKey(Zeroizing<String>);

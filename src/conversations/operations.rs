@@ -6,6 +6,9 @@ use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::App;
 
+/// How many transcripts are indexed in one transaction, for others to write in between.
+const MISSING_BATCH: i64 = 100;
+
 /// What became of turns to be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
@@ -59,4 +62,21 @@ pub async fn erase(app: &App, workspace: &WorkspaceId, agent: &AgentId, id: &str
     let mut tx = app.db.begin().await?;
     store::delete(&mut tx, workspace, agent, id).await?;
     tx.commit().await
+}
+
+/// Indexes the transcripts that an earlier version stored without their words; how many there were.
+pub async fn index_missing(app: &App) -> Result<u64, Error> {
+    let mut indexed = 0;
+    loop {
+        let mut tx = app.db.begin().await?;
+        let found = store::without_words(&mut tx, MISSING_BATCH).await?;
+        if found.is_empty() {
+            return Ok(indexed);
+        }
+        for (workspace, agent, id, held) in &found {
+            store::index(&mut tx, workspace, agent, id, &held.transcript()?).await?;
+        }
+        tx.commit().await?;
+        indexed += found.len() as u64;
+    }
 }

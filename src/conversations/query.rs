@@ -51,13 +51,16 @@ pub fn channel_forms(channel: &str) -> (String, String) {
 impl ListQuery {
     /// Parses the query string; parameters that the contract does not know are ignored.
     pub fn parse(query: &str) -> Result<Self, ApiError> {
-        Self::parse_with_limit(query, MAX_LIMIT)
+        let given = Parameters::read(query)?;
+        let filters = Self::filters(&given, MAX_LIMIT)?;
+        let cursor = cursor(&given)?;
+        // The cursor wins where both are sent.
+        let offset = if cursor.is_some() { 0 } else { filters.offset };
+        Ok(Self { mode: mode(&given)?, cursor, offset, ..filters })
     }
 
-    /// Parses the query string of a call with another limit where none is asked for.
-    pub fn parse_with_limit(query: &str, default_limit: u32) -> Result<Self, ApiError> {
-        let given = Parameters::read(query)?;
-        let mode = mode(&given)?;
+    /// Parses what filters a list, and its limit and offset: every conversation that passes is meant.
+    pub fn filters(given: &Parameters, default_limit: u32) -> Result<Self, ApiError> {
         let start = given.instant("start_time")?.unwrap_or(Timestamp(i64::MIN));
         let end = given.instant("end_time")?.unwrap_or(Timestamp(i64::MAX));
         if start > end {
@@ -68,25 +71,17 @@ impl ListQuery {
         if let (Some(_), Some(name)) = (&variant_id, &variant_name) {
             return Err(ApiError::parameter("variant_name", name, "only without `variant_id`"));
         }
-        let cursor =
-            match given.one("cursor")?.filter(|text| !text.is_empty()) {
-                Some(text) => Some(Cursor::decode(text).ok_or_else(|| {
-                    ApiError::parameter("cursor", text, "the `cursor` of an earlier answer, unchanged")
-                })?),
-                None => None,
-            };
         let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
         Ok(Self {
-            mode,
+            mode: Mode::All,
             limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(default_limit),
-            // The cursor wins where both are sent.
-            offset: given.number("offset", 0, u32::MAX)?.filter(|_| cursor.is_none()).unwrap_or(0),
-            cursor,
+            offset: given.number("offset", 0, u32::MAX)?.unwrap_or(0),
+            cursor: None,
             start,
             end,
             environment: environment.to_owned(),
             in_progress: given.flag("in_progress")?,
-            channels: channels(&given)?,
+            channels: channels(given)?,
             variant_id,
             variant_name,
             include_latency: given.flag("include_latency")?.unwrap_or(false),
@@ -97,6 +92,12 @@ impl ListQuery {
 /// Whether the single-conversation call asks for latencies.
 pub fn include_latency(query: &str) -> Result<bool, ApiError> {
     Ok(Parameters::read(query)?.flag("include_latency")?.unwrap_or(false))
+}
+
+fn cursor(given: &Parameters) -> Result<Option<Cursor>, ApiError> {
+    let Some(text) = given.one("cursor")?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let accepted = "the `cursor` of an earlier answer, unchanged";
+    Cursor::decode(text).map(Some).ok_or_else(|| ApiError::parameter("cursor", text, accepted))
 }
 
 fn mode(given: &Parameters) -> Result<Mode, ApiError> {

@@ -99,6 +99,10 @@ statements! {
     // Written over with itself, the row is locked on either engine.
     HOLD = "UPDATE conversations SET updated_at = updated_at
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, document, turns, latencies";
+    // Of every workspace: what the server does to itself after an update, for nobody to see.
+    WITHOUT_WORDS = "SELECT c.workspace_id, c.agent_id, c.id, c.in_progress, c.document, c.turns, c.latencies
+        FROM conversations c WHERE NOT EXISTS (SELECT 1 FROM transcripts t WHERE t.workspace_id = c.workspace_id
+            AND t.agent_id = c.agent_id AND t.conversation_id = c.id) LIMIT $1";
     UPDATE_TURNS = "UPDATE conversations SET document = $4, turns = $5, latencies = $6, updated_at = $7
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     DELETE = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
@@ -319,6 +323,19 @@ pub async fn in_progress(db: &Db, workspace: &WorkspaceId, agent: &AgentId, id: 
 /// Holds a conversation as it is until the transaction ends; `None` where there is none.
 pub async fn hold(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<Held>, Error> {
     Ok(on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
+}
+
+/// A conversation whose transcript has no words in the index.
+type WithoutWords = (WorkspaceId, AgentId, String, Held);
+
+/// Some conversations of any workspace whose transcripts have no words in the index.
+pub async fn without_words(tx: &mut Tx, limit: i64) -> Result<Vec<WithoutWords>, Error> {
+    type Row = (WorkspaceId, AgentId, String, bool, String, String, String);
+    let rows: Vec<Row> = on_tx!(tx, |c| sqlx::query_as(WITHOUT_WORDS).bind(limit).fetch_all(c).await)?;
+    let found = rows.into_iter().map(|(workspace, agent, id, in_progress, document, turns, latencies)| {
+        (workspace, agent, id, Held { in_progress, document, turns, latencies })
+    });
+    Ok(found.collect())
 }
 
 /// Writes the turns of a conversation that is held.

@@ -94,8 +94,8 @@ pub async fn list(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let pass = gate::admit_to_agent(&app, &headers, Permission::Conversations, &agent_id).await?;
-    let mut query = ListQuery::parse_with_limit(query.as_deref().unwrap_or_default(), DEFAULT_LIMIT)?;
-    query.cursor = None;
+    // Filters only: a search would have to be allowed first, and this call has none.
+    let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = configuration::store::find(&app.db, workspace, agent).await?;
     let count = store::count(&app.db, workspace, agent, &query).await?;

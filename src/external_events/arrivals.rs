@@ -24,7 +24,8 @@ pub fn name(workspace: &WorkspaceId, agent: &AgentId, conversation: &str) -> Str
 /// Everyone who waits on this server.
 #[derive(Debug, Default)]
 pub struct Arrivals {
-    waiting: Mutex<HashMap<String, Arc<Notify>>>,
+    /// By conversation: what wakes its waiters, and how many there are.
+    waiting: Mutex<HashMap<String, (Arc<Notify>, usize)>>,
     closed: AtomicBool,
 }
 
@@ -37,26 +38,28 @@ pub struct Waiter<'a> {
 }
 
 impl Arrivals {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Arc<Notify>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, (Arc<Notify>, usize)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins to wait for events of a conversation.
     pub fn waiter(&self, name: String) -> Waiter<'_> {
-        let notify = self.waiting().entry(name.clone()).or_default().clone();
-        Waiter { arrivals: self, name, notify }
+        let mut waiting = self.waiting();
+        let (notify, count) = waiting.entry(name.clone()).or_default();
+        *count += 1;
+        Waiter { arrivals: self, name, notify: notify.clone() }
     }
 
     /// Wakes whoever waits for events of this conversation.
     pub fn wake(&self, name: &str) {
-        if let Some(notify) = self.waiting().get(name) {
+        if let Some((notify, _)) = self.waiting().get(name) {
             notify.notify_waiters();
         }
     }
 
     /// Wakes everyone, to look for themselves.
     pub fn wake_all(&self) {
-        self.waiting().values().for_each(|notify| notify.notify_waiters());
+        self.waiting().values().for_each(|(notify, _)| notify.notify_waiters());
     }
 
     /// Lets nobody wait any more: the server stops.
@@ -81,8 +84,9 @@ impl Waiter<'_> {
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut waiting = self.arrivals.waiting();
-        // This one and the map's: nobody else waits.
-        if Arc::strong_count(&self.notify) <= 2 {
+        let Some((_, count)) = waiting.get_mut(&self.name) else { return };
+        *count -= 1;
+        if *count == 0 {
             waiting.remove(&self.name);
         }
     }

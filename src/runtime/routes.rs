@@ -12,11 +12,12 @@ use crate::external_events::store::ReceivedEvent;
 use crate::external_events::{arrivals, store as events};
 use crate::gate::Pass;
 use crate::handoff;
-use crate::server::state::App;
+use crate::server::state::{App, AppState};
 use crate::wire::parameters::Parameters;
 use crate::wire::{ApiError, json, read_json};
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -26,36 +27,44 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The ids in the paths of these calls.
-type Ids = Path<(String, String, String)>;
-
 /// Longest that a call waits for an event, in seconds.
 const MAX_WAIT: u32 = 30;
 /// Most events in one answer.
 const MAX_EVENTS: i64 = 100;
 const MAX_SHARED_ID: usize = 200;
 
+/// A call of the runtime side on one conversation, which may not exist yet: let in by its token, before its body is read.
+pub struct Call {
+    app: Arc<App>,
+    pass: Pass,
+    /// The conversation's id.
+    id: String,
+}
+
+impl FromRequestParts<AppState> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let app = state.app.clone();
+        let ids: Result<Path<(String, String, String)>, _> = Path::from_request_parts(parts, state).await;
+        let Path((account_id, project_id, id)) = ids.map_err(|_| ApiError::unknown_path())?;
+        let pass = admit(&app, &parts.headers, &account_id, &project_id).await?;
+        match is_id(&id) {
+            true => Ok(Self { app, pass, id }),
+            false => Err(ApiError::parameter("id", &id, "1 to 200 visible ASCII characters")),
+        }
+    }
+}
+
 /// `PUT /runtime/v1/{account_id}/{project_id}/conversations/{id}`
-pub async fn put(
-    State(app): State<Arc<App>>,
-    Path((account_id, project_id, id)): Ids,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<StatusCode, ApiError> {
-    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+pub async fn put(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode, ApiError> {
     let document = Document::parse_as(&id, &body).map_err(invalid)?;
     operations::replace(&app, &pass.workspace.id, &pass.agent.id, &document).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST …/conversations/{id}/turns`
-pub async fn append_turns(
-    State(app): State<Arc<App>>,
-    Path((account_id, project_id, id)): Ids,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<StatusCode, ApiError> {
-    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+pub async fn append_turns(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode, ApiError> {
     let turns = document::parse_turns(&body).map_err(invalid)?;
     match operations::append(&app, &pass.workspace.id, &pass.agent.id, &id, turns).await? {
         Appended::Done => Ok(StatusCode::NO_CONTENT),
@@ -69,12 +78,7 @@ pub async fn append_turns(
 }
 
 /// `DELETE …/conversations/{id}`
-pub async fn erase(
-    State(app): State<Arc<App>>,
-    Path((account_id, project_id, id)): Ids,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+pub async fn erase(Call { app, pass, id }: Call) -> Result<StatusCode, ApiError> {
     operations::erase(&app, &pass.workspace.id, &pass.agent.id, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -88,12 +92,10 @@ struct NewHandoff<'a> {
 
 /// `PUT …/conversations/{id}/handoff`
 pub async fn put_handoff(
-    State(app): State<Arc<App>>,
-    Path((account_id, project_id, id)): Ids,
+    Call { app, pass, id }: Call,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
-    let pass = admit(&app, &headers, &account_id, &project_id).await?;
     let NewHandoff { shared_id, data } = read_json(&headers, &body)?;
     let data = data.get();
     if !data.starts_with('{') || data.contains("\\u0000") {
@@ -106,7 +108,7 @@ pub async fn put_handoff(
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
-    if !handoff::store::upsert(&mut tx, workspace, agent, known(&id)?, shared_id, data, now).await? {
+    if !handoff::store::upsert(&mut tx, workspace, agent, &id, shared_id, data, now).await? {
         return Err(no_such_conversation());
     }
     tx.commit().await?;
@@ -120,19 +122,17 @@ struct NewWait {
 
 /// `POST …/conversations/{id}/external-events`
 pub async fn await_event(
-    State(app): State<Arc<App>>,
-    Path((account_id, project_id, id)): Ids,
+    Call { app, pass, id }: Call,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
-    let pass = admit(&app, &headers, &account_id, &project_id).await?;
     let NewWait { event_id } = read_json(&headers, &body)?;
     if !is_event_id(&event_id) {
         return Err(invalid("`event_id` is not 1 to 256 bytes without control characters".to_owned()));
     }
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let mut tx = app.db.begin().await?;
-    let now = events::hold(&mut tx, workspace, agent, known(&id)?).await?.ok_or_else(no_such_conversation)?;
+    let now = events::hold(&mut tx, workspace, agent, &id).await?.ok_or_else(no_such_conversation)?;
     if !now.in_progress {
         return Err(ended());
     }
@@ -167,17 +167,11 @@ struct Events<'a> {
 }
 
 /// `GET …/conversations/{id}/external-events?after=…&wait=…`
-pub async fn received_events(
-    State(app): State<Arc<App>>,
-    Path((account_id, project_id, id)): Ids,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let pass = admit(&app, &headers, &account_id, &project_id).await?;
+pub async fn received_events(Call { app, pass, id }: Call, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     let after = i64::from(given.number("after", 0, u32::MAX)?.unwrap_or(0));
     let wait = given.number("wait", 0, MAX_WAIT)?.unwrap_or(0);
-    conversations::in_progress(&app.db, &pass.workspace.id, &pass.agent.id, known(&id)?)
+    conversations::in_progress(&app.db, &pass.workspace.id, &pass.agent.id, &id)
         .await?
         .ok_or_else(no_such_conversation)?;
     let events = wait_for_events(&app, &pass, &id, after, Duration::from_secs(wait.into())).await?;
@@ -213,10 +207,6 @@ async fn wait_for_events(
         // Over or woken: one more look either way.
         let _ = timeout_at(until, woken).await;
     }
-}
-
-fn known(id: &str) -> Result<&str, ApiError> {
-    if is_id(id) { Ok(id) } else { Err(no_such_conversation()) }
 }
 
 fn ended() -> ApiError {

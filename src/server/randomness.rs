@@ -4,6 +4,9 @@ use rand::rngs::{OsRng, StdRng};
 use rand::{RngCore, SeedableRng, TryRngCore};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Digits, then capitals, then small letters.
+pub const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// Where random bytes come from.
 #[derive(Clone, Debug)]
 pub enum Random {

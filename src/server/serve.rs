@@ -3,7 +3,7 @@
 use super::settings::{LogFormat, Settings};
 use super::state::{App, AppState};
 use crate::external_events::arrivals;
-use crate::{api_keys, sessions, users};
+use crate::{api_keys, conversations, sessions, users};
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
 use std::net::SocketAddr;
@@ -32,6 +32,7 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     }
     let router = super::build(AppState { app: app.clone(), leptos });
     let housekeeping = tokio::spawn(keep_house(app.clone()));
+    let indexing = tokio::spawn(index_missing(app.clone()));
     let listener_for_events = tokio::spawn(arrivals::listen(app.clone()));
     let waiting = app.clone();
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -51,6 +52,7 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
         () = too_long => tracing::warn!("stopped with requests still under way"),
     }
     housekeeping.abort();
+    indexing.abort();
     listener_for_events.abort();
     app.db.close().await;
     Ok(())
@@ -115,6 +117,15 @@ async fn keep_house(app: Arc<App>) {
         // A failure is logged where it happens; the next round tries again.
         let _ = sessions::store::delete_expired(&app).await;
         let _ = sessions::throttle::forget_old(&app).await;
+    }
+}
+
+/// Makes what an earlier version stored findable, beside everything else; what fails now is tried at the next start.
+async fn index_missing(app: Arc<App>) {
+    match conversations::operations::index_missing(&app).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "transcripts of an earlier version can be searched now"),
+        Err(error) => tracing::error!(%error, "transcripts of an earlier version could not all be indexed"),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Tokens that are shown once and looked up by their hash: they hold enough randomness for a fast hash to be safe.
 
-use super::randomness::Random;
+use super::randomness::{BASE62, Random};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 238 random bits.
 const RANDOM_LEN: usize = 40;
 
@@ -15,7 +14,7 @@ pub struct Token(Zeroizing<String>);
 impl Token {
     /// A new token; its prefix tells people what it is for.
     pub fn generate(prefix: &str, random: &Random) -> Self {
-        Self(Zeroizing::new(format!("{prefix}{}", random.text(ALPHABET, RANDOM_LEN))))
+        Self(Zeroizing::new(format!("{prefix}{}", random.text(BASE62, RANDOM_LEN))))
     }
 
     /// A token that somebody sent.

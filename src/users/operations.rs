@@ -8,9 +8,9 @@ use crate::error::{Error, Problem};
 use crate::id::{InvitationId, UserId, WorkspaceId};
 use crate::server::db::Tx;
 use crate::server::state::{Actor, App};
+use crate::server::token::Token;
 use crate::{sessions, workspaces};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 /// How long an invitation can be used.
 const INVITATION_DAYS: i64 = 7;
@@ -84,11 +84,11 @@ pub async fn invite(
     actor: &Actor,
     email: &Email,
     role: Role,
-) -> Result<String, Error> {
+) -> Result<Token, Error> {
     if store::is_member(&app.db, workspace, email).await? {
         return Err(Problem::EmailTaken.into());
     }
-    let token = app.random.text(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 32);
+    let token = Token::generate("", &app.random);
     let now = app.clock.now();
     let invited = Invited {
         id: InvitationId::generate(&app.random),
@@ -97,7 +97,7 @@ pub async fn invite(
         expires_at: now.plus_days(INVITATION_DAYS),
     };
     let mut tx = app.db.begin().await?;
-    store::upsert_invitation(&mut tx, workspace, &invited, &token_hash(&token), now).await?;
+    store::upsert_invitation(&mut tx, workspace, &invited, &token.hash(), now).await?;
     let entry = Entry {
         action: Action::UserInvited,
         subject_id: invited.id.as_str(),
@@ -125,7 +125,7 @@ pub async fn withdraw(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &In
 
 /// The invitation behind a link, while it can be used.
 pub async fn invitation(app: &App, token: &str) -> Result<Invitation, Error> {
-    let found = store::find_invitation(&app.db, &token_hash(token)).await?;
+    let found = store::find_invitation(&app.db, &Token::sent(token).hash()).await?;
     found.filter(|i| i.expires_at > app.clock.now()).ok_or(Error::LinkSpent)
 }
 
@@ -146,7 +146,7 @@ pub async fn accept(app: &App, actor: &Actor, token: &str, password: String) -> 
     };
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
-    if !store::spend_invitation(&mut tx, &token_hash(token), now).await? {
+    if !store::spend_invitation(&mut tx, &Token::sent(token).hash(), now).await? {
         return Err(Error::LinkSpent);
     }
     let id = match (existing, new_hash) {
@@ -231,8 +231,4 @@ async fn record(
 ) -> Result<(), Error> {
     let entry = Entry { action, subject_id: member.id.as_str(), subject: member.email.as_str(), details };
     audit::record(tx, app, workspace, actor, entry).await
-}
-
-fn token_hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }

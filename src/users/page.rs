@@ -53,7 +53,7 @@ pub async fn invite_user(workspace: String, email: String, role: String) -> Resu
     let role = Role::parse(&role).ok_or(Error::BadRequest)?;
     let (app, workspace) = (admin.app(), admin.workspace());
     let token = super::operations::invite(app, &workspace.id, &admin.actor(), &email, role).await?;
-    let url = Revealed::new(&format!("{}/invitation/{token}", guard::origin(app)));
+    let url = Revealed::new(&format!("{}/invitation/{}", guard::origin(app), token.expose()));
     let link = serde_json::to_string(&Link { email: email.as_str().to_owned(), url }).map_err(|_| Error::Internal)?;
     shown_once::put(&admin, "invitation", &link).await?;
     leptos_axum::redirect(&format!("/{}/users/invited", workspace.slug));

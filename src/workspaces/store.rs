@@ -43,6 +43,10 @@ pub async fn list(db: &Db) -> Result<Vec<Workspace>, Error> {
 
 /// The workspace with this id or slug.
 pub async fn find(db: &Db, id_or_slug: &str) -> Result<Option<Workspace>, Error> {
+    // Slugs are written like ids; anything else is none, and may be nothing that a database takes.
+    if WorkspaceId::parse(id_or_slug).is_none() {
+        return Ok(None);
+    }
     Ok(on_db!(db, |pool| sqlx::query_as(FIND).bind(id_or_slug).fetch_optional(pool).await)?)
 }
 

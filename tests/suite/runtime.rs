@@ -28,6 +28,7 @@ on_both_engines! {
     the_same_in_camel_case,
     a_key_lists_its_agents,
     agents_are_made_and_deleted_by_key,
+    ids_that_cannot_be_are_no_servers_fault,
 }
 
 /// Names and values.
@@ -393,6 +394,13 @@ async fn transcripts_are_searched(test: TestApp) {
     test.configure(&setting.workspace, &setting.agent, Metrics::All, false).await;
     let refused = setting.list(&test, &format!("query_type=transcript&{range}&query=refund")).await;
     assert_eq!(refused.status, 403, "a search that finds is a leak of what it found");
+    // The family in camelCase does not search: it finds the same whatever is asked.
+    let path = format!("/v1/agents/{}/conversations", setting.agent);
+    let all = setting.get(&test, &path).await.json();
+    for query in ["query=refund", "query=absent", "query="] {
+        let searched = setting.get(&test, &format!("{path}?query_type=transcript&{range}&{query}")).await;
+        assert_eq!(searched.json(), all, "{query}");
+    }
     assert_eq!(setting.list(&test, &format!("query_type=semantic&{range}&query=refund")).await.status, 501);
 }
 
@@ -523,6 +531,15 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
         r#"{"responseSettings":{"greeting":"Hello","languageCode":"en-GB"},"llmSettings":{"modelId":null}}"#
     );
 
+    // An address means one agent: no slug is made that is another's id.
+    let like = managed("POST", &accounts, r#"{"name":"Desk 1","responseSettings":{"greeting":"Hello"}}"#).await;
+    assert_eq!(like.status, 200);
+    let found =
+        agent_studio::agents::store::find(&test.app.db, &setting.workspace.id, "desk-1").await.unwrap().unwrap();
+    assert_eq!(found.name, "Front desk");
+    let slugs = agent_studio::agents::store::list(&test.app.db, &setting.workspace.id).await.unwrap();
+    assert!(slugs.iter().all(|agent| agent.slug != "desk-1"), "{slugs:?}");
+
     // What goes with an agent: its conversations, and the reach of a key on it alone.
     let desk = AgentId::parse("desk-1").unwrap();
     test.import(&setting.workspace, &desk, &conversation("CA1", 1)).await;
@@ -544,4 +561,39 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
     let actor = Actor::command_line();
     let made = agent_studio::api_keys::operations::create(&test.app, &setting.workspace.id, &actor, &both).await;
     assert_eq!(made.unwrap_err(), Problem::PermissionNeedsAllAgents.into());
+}
+
+async fn ids_that_cannot_be_are_no_servers_fault(test: TestApp) {
+    let setting = setting(&test).await;
+    let (account, agent) = (&setting.workspace.id, &setting.agent);
+    let long = "x".repeat(5_000);
+    for id in ["%00", "a%00b", "%20", "%F0%9F%99%82", long.as_str()] {
+        for path in [
+            format!("/v3/{id}/{agent}/conversations"),
+            format!("/v3/{account}/{id}/conversations"),
+            format!("/v3/{account}/{agent}/conversations/{id}"),
+            format!("/v1/agents/{id}/conversations"),
+            format!("/v1/agents/{agent}/conversations/{id}"),
+            format!("/v1/agents/{agent}/conversations/{id}/audio"),
+            format!("/v1/accounts/{id}/agents"),
+            format!("/v1/{account}/{agent}/handoff_state?id={id}"),
+            format!("/v1/{account}/{agent}/handoff_state?shared_id={id}"),
+        ] {
+            let status = setting.get(&test, &path).await.status;
+            assert!((400..500).contains(&status), "{path}: {status}");
+        }
+        let query = format!("event_id_location=querystring&event_id_path=e&e={id}");
+        assert_eq!(setting.post_event(&test, &query, &[], b"").await.status, 400, "{id}");
+        for (method, path, body) in [
+            ("PUT", "", r#"{"started_at":"2027-01-15T07:00:00Z"}"#),
+            ("POST", "/turns", r#"{"turns":[{"user_input":"x"}]}"#),
+            ("DELETE", "", ""),
+            ("PUT", "/handoff", r#"{"data":{}}"#),
+            ("POST", "/external-events", r#"{"event_id":"e"}"#),
+            ("GET", "/external-events", ""),
+        ] {
+            let status = setting.runtime(&test, method, &format!("{id}{path}"), body).await.status;
+            assert!((400..500).contains(&status), "{method} {id}{path}: {status}");
+        }
+    }
 }

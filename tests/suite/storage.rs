@@ -1,16 +1,17 @@
 //! What keeps the two databases alike.
 
-use crate::support::{NOW, PASSWORD, TestApp, new_key, on_both_engines, postgres};
+use crate::support::{NOW, PASSWORD, TestApp, conversation, new_key, on_both_engines, postgres};
 use agent_studio::api_keys::list::{Query, Sort};
 use agent_studio::api_keys::{KeyName, operations, store};
+use agent_studio::conversations::query::ListQuery;
 use agent_studio::error::Error;
 use agent_studio::server::db::Db;
 use agent_studio::server::state::Actor;
 use agent_studio::users::Email;
 use agent_studio::users::password::Password;
 use agent_studio::{
-    agents, api_keys, audit, configuration, conversations, external_events, handoff, on_db, runtime, sessions, users,
-    workspaces,
+    agents, api_keys, audit, configuration, conversations, external_events, handoff, on_db, on_tx, runtime, sessions,
+    users, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ on_both_engines! {
     search_takes_text_literally,
     what_was_rolled_back_left_nothing,
     a_server_is_set_up_once,
+    conversations_from_before_the_index_are_found_too,
     an_audit_entry_goes_with_each_change,
 }
 
@@ -45,6 +47,25 @@ async fn every_statement_prepares(test: TestApp) {
         let prepared = on_db!(&test.app.db, |pool| pool.prepare(SqlStr::from_static(sql)).await.map(|_| ()));
         assert!(prepared.is_ok(), "{name}: {prepared:?}");
     }
+}
+
+/// What an earlier version stored has no words yet.
+async fn conversations_from_before_the_index_are_found_too(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let lines: String = (0..300).map(|n| conversation(&format!("CA{n}"), n)).collect();
+    test.import(&workspace, &agent, &lines).await;
+    let mut tx = test.app.db.begin().await.unwrap();
+    on_tx!(&mut tx, |c| sqlx::query("DELETE FROM transcripts").execute(c).await.map(|_| ())).unwrap();
+    tx.commit().await.unwrap();
+
+    let range = "start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
+    let query = ListQuery::parse(&format!("query_type=transcript&query=room&{range}")).unwrap();
+    let found = async || conversations::store::places(&test.app.db, &workspace.id, &agent, &query).await.unwrap().len();
+    assert_eq!(found().await, 0);
+    assert_eq!(conversations::operations::index_missing(&test.app).await.unwrap(), 300);
+    assert_eq!(found().await, 300);
+    assert_eq!(conversations::operations::index_missing(&test.app).await.unwrap(), 0);
 }
 
 async fn a_server_is_set_up_once(test: TestApp) {
