@@ -64,7 +64,7 @@ test('deletes only who types the name', async ({ page, request, workspace }) => 
   const name = question.getByLabel('Name of the key');
   await name.fill('CRM');
   await question.getByRole('button', { name: 'Delete key' }).click();
-  await expect(name).toHaveAccessibleDescription(/That is not the key's name\. Type it exactly as shown\./);
+  await expect(name).toHaveAccessibleDescription(/That is not its name\. Type it exactly as shown\./);
   expect((await callApi(request, workspace, workspace.agents.bookings, key.key)).status()).toBe(200);
 
   await name.fill('CRM sync');

@@ -1,5 +1,7 @@
 //! The agents of a workspace: each handles conversations, and is what keys are scoped to.
 
+/// Deleting an agent.
+pub mod delete;
 /// The Agents page and its forms.
 pub mod page;
 

@@ -1,6 +1,7 @@
 //! Every page's route. All are rendered whole on the server before anything is sent (`SsrMode::Async`): a page then has
 //! its right status, and needs no JavaScript to be complete.
 
+use crate::agents::delete::DeleteAgentDialog;
 use crate::agents::page::{AgentsPage, CreateAgentDialog, RenameAgentDialog};
 use crate::api_keys::copy::CopyDialog;
 use crate::api_keys::create::{CreateDialog, CreatedDialog};
@@ -19,6 +20,7 @@ use crate::ui::toast::ToastRegion;
 use crate::users::invitation::InvitationPage;
 use crate::users::page::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
 use crate::workspaces::frame::{WorkspaceFrame, use_slug};
+use crate::workspaces::retention::RetentionDialog;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::{Title, provide_meta_context};
@@ -46,7 +48,9 @@ pub fn App() -> impl IntoView {
                         <ParentRoute path=path!("agents") view=AgentsPage ssr=SsrMode::Async>
                             <Route path=path!("") view=|| () ssr=SsrMode::Async />
                             <Route path=path!("new") view=CreateAgentDialog ssr=SsrMode::Async />
+                            <Route path=path!("retention") view=RetentionDialog ssr=SsrMode::Async />
                             <Route path=path!(":agent/rename") view=RenameAgentDialog ssr=SsrMode::Async />
+                            <Route path=path!(":agent/delete") view=DeleteAgentDialog ssr=SsrMode::Async />
                         </ParentRoute>
                         <ParentRoute path=path!("users") view=UsersPage ssr=SsrMode::Async>
                             <Route path=path!("") view=|| () ssr=SsrMode::Async />

@@ -81,6 +81,7 @@ pub enum Problem {
     SlugInvalid,
     SlugTaken,
     MetricsTooMany,
+    DaysInvalid,
     ConfirmationMissing,
 }
 
@@ -99,6 +100,7 @@ impl Problem {
             TokenWrong => "token",
             SlugInvalid | SlugTaken => "slug",
             MetricsTooMany => "metrics",
+            DaysInvalid => "days",
             ConfirmationMissing => "destroy",
         }
     }
@@ -109,7 +111,7 @@ impl Problem {
         match self {
             NameMissing => "Enter a name.",
             NameTooLong => "Use at most 100 characters for the name.",
-            NameMismatch => "That is not the key's name. Type it exactly as shown.",
+            NameMismatch => "That is not its name. Type it exactly as shown.",
             AgentsMissing => "Choose at least one agent, or all agents.",
             AgentsUnknown => "One of these agents no longer exists. Choose again.",
             PermissionsMissing => "Choose at least one permission.",
@@ -126,6 +128,7 @@ impl Problem {
             SlugInvalid => "Use 1 to 40 lower-case letters, digits and hyphens, starting with a letter.",
             SlugTaken => "This short name is taken. Choose another.",
             MetricsTooMany => "Choose at most 200 metrics, or all metrics.",
+            DaysInvalid => "Use a whole number of days from 1 to 36500, or leave this empty.",
             ConfirmationMissing => "Tick the box to confirm.",
         }
     }

@@ -22,6 +22,8 @@ pub mod page;
 pub mod time;
 /// What has just happened, said once.
 pub mod toast;
+/// The question before something is deleted for good.
+pub mod typed_name;
 
 use leptos::prelude::*;
 

@@ -3,7 +3,10 @@
 /// The frame around a workspace's pages: the rail of workspaces and the tabs.
 pub mod frame;
 
-/// What the command line does with workspaces.
+/// How long a workspace keeps its conversations, and the dialog that sets it.
+pub mod retention;
+
+/// What pages and command line do with workspaces.
 #[cfg(feature = "ssr")]
 pub mod operations;
 /// Short names for addresses.
@@ -27,6 +30,8 @@ pub struct Workspace {
     pub name: String,
     /// Whether API keys can be copied after their creation.
     pub keys_copyable: bool,
+    /// How many days conversations are kept after they began; `None` keeps them.
+    pub retention_days: Option<i32>,
 }
 
 /// What a workspace's pages need to know of who looks at them.

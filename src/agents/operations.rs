@@ -98,7 +98,7 @@ pub async fn rename(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &Agen
 /// Deletes an agent with its conversations; keys that covered it alone open nothing from then on.
 pub async fn delete(app: &App, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
-    let gone = store::belongings(&mut tx, workspace, &agent.id).await?;
+    let gone = store::leaving(&mut tx, workspace, &agent.id).await?;
     if !store::delete(&mut tx, workspace, &agent.id).await? {
         return Err(Error::NotFound);
     }

@@ -11,8 +11,8 @@ use crate::ui::load::{Place, awaited, load, load_live};
 use crate::ui::page::Empty;
 use crate::ui::time::Ago;
 use crate::ui::use_hydrated;
-use crate::workspaces::Visit;
 use crate::workspaces::frame::{Tabs, use_slug, use_visit};
+use crate::workspaces::{Visit, retention};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -86,6 +86,10 @@ fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
     let new_link = move || {
         admin.then(|| view! { <a class="button primary" href=format!("/{}/agents/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"Agent"</a> })
     };
+    let change = move || {
+        admin.then(|| view! { " " <a href=format!("/{}/agents/retention", slug.get_value()) data-noscroll="true">"Change"</a> })
+    };
+    let kept = retention::in_words(visit.workspace.retention_days);
     let wanted = RwSignal::new(String::new());
     let hydrated = use_hydrated();
     let list = if agents.is_empty() {
@@ -118,6 +122,7 @@ fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
             </label>
         </div>
         {list}
+        <p class="hint">{kept}{change()}</p>
     }
 }
 
@@ -130,11 +135,15 @@ fn AgentCard(
     wanted: RwSignal<String>,
 ) -> impl IntoView {
     let searched = agent.name.to_lowercase();
-    let rename = admin.then(|| view! {
-        <a class="icon-button" href=format!("/{}/agents/{}/rename", slug.get_value(), agent.id) aria-label=format!("Rename {}", agent.name) data-noscroll="true">
-            <Icon name="pencil" />
-        </a>
-    });
+    let action = |path: &str, label: &str, icon: &'static str| {
+        view! {
+            <a class="icon-button" href=format!("/{}/agents/{}/{path}", slug.get_value(), agent.id) aria-label=format!("{label} {}", agent.name) data-noscroll="true">
+                <Icon name=icon />
+            </a>
+        }
+    };
+    let actions =
+        admin.then(|| [action("rename", "Rename", "pencil"), action("delete", "Delete", "trash")].collect_view());
     view! {
         <li class="card agent-card" hidden=move || !searched.contains(&wanted.read().to_lowercase())>
             <div class="card-title">
@@ -149,7 +158,7 @@ fn AgentCard(
                 <span class="figure-icon"><Icon name="agent" /></span>
                 <p><span class="figure-label">"Agent ID"</span><code>{agent.id.to_string()}</code></p>
             </div>
-            <div class="card-actions">{rename}</div>
+            <div class="card-actions">{actions}</div>
         </li>
     }
 }

@@ -1,5 +1,6 @@
 //! The SQL on agents.
 
+use super::delete::Belongings;
 use super::{Agent, AgentName};
 use crate::error::{Error, Problem};
 use crate::id::{AgentId, ApiKeyId, WorkspaceId};
@@ -81,15 +82,15 @@ pub async fn settings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<
     Ok(row.map(|(settings,)| settings))
 }
 
-/// What goes with an agent: its conversations, and the keys that cover no other agent, which then open nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Belongings {
-    pub conversations: i64,
-    pub keys: i64,
+/// Counts what would go with an agent.
+pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, Error> {
+    let (conversations, keys): (i64, i64) =
+        on_db!(db, |pool| sqlx::query_as(BELONGINGS).bind(workspace).bind(id).fetch_one(pool).await)?;
+    Ok(Belongings { conversations, keys })
 }
 
-/// Counts what would go with an agent.
-pub async fn belongings(tx: &mut Tx, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, Error> {
+/// Counts what goes with an agent that is about to be deleted in the same transaction.
+pub async fn leaving(tx: &mut Tx, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, Error> {
     let (conversations, keys): (i64, i64) =
         on_tx!(tx, |c| sqlx::query_as(BELONGINGS).bind(workspace).bind(id).fetch_one(c).await)?;
     Ok(Belongings { conversations, keys })

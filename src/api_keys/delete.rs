@@ -5,11 +5,10 @@ use super::edit::use_key;
 use super::list::Addresses;
 use crate::error::Error;
 use crate::ui::dialog::{Dialog, Kind};
-use crate::ui::field::{FormError, TextField, focus_when_shown};
-use crate::ui::form::{ActionForm, FormAction};
+use crate::ui::form::FormAction;
 use crate::ui::load::{Place, awaited};
+use crate::ui::typed_name::{Question, typed_name_form};
 use crate::workspaces::frame::use_slug;
-use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -43,7 +42,7 @@ pub fn DeleteDialog() -> impl IntoView {
     let key = use_key();
     let form = move || async move {
         let key = key.await?;
-        Ok(view! { <DeleteForm key addresses /> }.into_any())
+        Ok(delete_form(key, addresses))
     };
     view! {
         <Title text="Delete API key" />
@@ -53,37 +52,29 @@ pub fn DeleteDialog() -> impl IntoView {
     }
 }
 
-#[component]
-fn DeleteForm(key: ApiKey, addresses: Addresses) -> impl IntoView {
-    let action = FormAction::of::<DeleteApiKey>();
-    let refusal = action.refusal();
-    let slug = use_slug().get_untracked();
-    let harmless = NodeRef::<html::A>::new();
-    focus_when_shown(harmless);
+fn delete_form(key: ApiKey, addresses: Addresses) -> AnyView {
     let grants = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
     let reach = match &key.agents {
         None => "all agents".to_owned(),
         Some(agents) if agents.len() == 1 => agents[0].name.clone(),
         Some(agents) => format!("{} agents", agents.len()),
     };
-    view! {
-        <ActionForm action=action>
-            <div class="dialog-body">
-                <p>
-                    "Every system that uses this key is refused at once: " <strong>{grants}</strong> " of "
-                    <strong>{reach}</strong> ". This cannot be undone."
-                </p>
-                <p>"Type " <strong class="typed-name">{key.name.as_str().to_owned()}</strong> " to confirm."</p>
-                <input type="hidden" name="workspace" value=slug />
-                <input type="hidden" name="key" value=key.id.to_string() />
-                <input type="hidden" name="list" value=addresses.query_string() />
-                <TextField name="name" label="Name of the key" autocomplete="off" refusal=refusal />
-                <FormError refusal=refusal />
-            </div>
-            <footer class="dialog-footer">
-                <a node_ref=harmless class="button" href=addresses.list() autofocus=true data-noscroll="true">"Keep key"</a>
-                <button class="button danger" type="submit" disabled=move || action.pending()>"Delete key"</button>
-            </footer>
-        </ActionForm>
-    }
+    let explanation = view! {
+        <p>
+            "Every system that uses this key is refused at once: " <strong>{grants}</strong> " of "
+            <strong>{reach}</strong> ". This cannot be undone."
+        </p>
+    };
+    let question = Question {
+        explanation: explanation.into_any(),
+        name: key.name.as_str().to_owned(),
+        kind: "key",
+        back: addresses.list(),
+        hidden: vec![
+            ("workspace", use_slug().get_untracked()),
+            ("key", key.id.to_string()),
+            ("list", addresses.query_string()),
+        ],
+    };
+    typed_name_form(FormAction::of::<DeleteApiKey>(), question).into_any()
 }

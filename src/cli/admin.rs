@@ -4,6 +4,7 @@ use super::{output, workspace};
 use crate::server::state::{Actor, App};
 use crate::users::password::Password;
 use crate::users::{self, Email, Role};
+use crate::workspaces::retention::Days;
 use crate::{agents, workspaces};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -30,6 +31,18 @@ pub enum WorkspaceCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Set how long a workspace keeps its conversations; the server erases older ones within ten minutes
+    SetRetention {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Erase conversations that began longer ago than this
+        #[arg(long, conflicts_with = "forever", required_unless_present = "forever", value_parser = clap::value_parser!(i32).range(1..))]
+        days: Option<i32>,
+        /// Keep conversations until they are deleted
+        #[arg(long)]
+        forever: bool,
+    },
 }
 
 impl WorkspaceCommand {
@@ -46,8 +59,19 @@ impl WorkspaceCommand {
             }
             Self::List { json } => {
                 let all = workspaces::store::list(&app.db).await.map_err(|e| e.to_string())?;
-                let rows = all.iter().map(|w| json!({ "id": w.id, "slug": w.slug, "name": w.name }));
-                output::many(json, &["id", "slug", "name"], &rows.collect::<Vec<_>>());
+                let rows = all
+                    .iter()
+                    .map(|w| json!({ "id": w.id, "slug": w.slug, "name": w.name, "retention_days": w.retention_days }));
+                output::many(json, &["id", "slug", "name", "retention_days"], &rows.collect::<Vec<_>>());
+            }
+            Self::SetRetention { workspace: of, days, forever: _ } => {
+                let of = workspace(app, &of).await?;
+                let days = Days::parse(&days.map(|days| days.to_string()).unwrap_or_default())
+                    .map_err(|p| p.message().to_owned())?;
+                let actor = Actor::command_line();
+                let set = workspaces::operations::set_retention(app, &of.id, &actor, days).await;
+                set.map_err(|e| e.to_string())?;
+                eprintln!("{}", workspaces::retention::in_words(days.map(Days::get)));
             }
         }
         Ok(())

@@ -5,9 +5,10 @@ use super::store;
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::App;
+use crate::workspaces;
 
-/// How many transcripts are indexed in one transaction, for others to write in between.
-const MISSING_BATCH: i64 = 100;
+/// How many conversations the server's upkeep takes in one transaction, for others to write in between.
+const UPKEEP_BATCH: i64 = 100;
 
 /// What became of turns to be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +65,30 @@ pub async fn erase(app: &App, workspace: &WorkspaceId, agent: &AgentId, id: &str
     tx.commit().await
 }
 
+/// Erases every conversation that is older than its workspace keeps them; how many there were.
+pub async fn erase_old(app: &App) -> Result<u64, Error> {
+    let mut erased = 0;
+    for (workspace, days) in workspaces::store::retentions(&app.db).await? {
+        let oldest = app.clock.now().plus_days(-i64::from(days));
+        loop {
+            let mut tx = app.db.begin().await?;
+            let count = store::delete_older(&mut tx, &workspace, oldest, UPKEEP_BATCH).await?;
+            tx.commit().await?;
+            erased += count;
+            if count < UPKEEP_BATCH as u64 {
+                break;
+            }
+        }
+    }
+    Ok(erased)
+}
+
 /// Indexes the transcripts that an earlier version stored without their words; how many there were.
 pub async fn index_missing(app: &App) -> Result<u64, Error> {
     let mut indexed = 0;
     loop {
         let mut tx = app.db.begin().await?;
-        let found = store::without_words(&mut tx, MISSING_BATCH).await?;
+        let found = store::without_words(&mut tx, UPKEEP_BATCH).await?;
         if found.is_empty() {
             return Ok(indexed);
         }

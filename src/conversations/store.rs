@@ -106,6 +106,10 @@ statements! {
     UPDATE_TURNS = "UPDATE conversations SET document = $4, turns = $5, latencies = $6, updated_at = $7
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     DELETE = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
+    // Its age is asked twice: in the meantime it may have been replaced by a younger one.
+    DELETE_OLDER = "DELETE FROM conversations WHERE workspace_id = $1 AND started_at < $2 AND (agent_id, id) IN
+        (SELECT agent_id, id FROM conversations WHERE workspace_id = $1 AND started_at < $2
+            ORDER BY started_at LIMIT $3)";
     INSERT_METRIC_NAME = "INSERT INTO metric_names (workspace_id, agent_id, name) VALUES ($1, $2, $3)
         ON CONFLICT DO NOTHING";
 }
@@ -364,6 +368,17 @@ pub async fn update_turns(
 /// Deletes a conversation; what belongs to it goes with it.
 pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), Error> {
     Ok(on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(agent).bind(id).execute(c).await.map(|_| ()))?)
+}
+
+/// Deletes the oldest of a workspace's conversations that began before this; how many.
+pub async fn delete_older(tx: &mut Tx, workspace: &WorkspaceId, than: Timestamp, limit: i64) -> Result<u64, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(DELETE_OLDER)
+        .bind(workspace)
+        .bind(than)
+        .bind(limit)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 /// Notes that an agent has reported this metric.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// How often what has expired is removed.
+/// How often what has expired or is too old is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
 /// How long a stop waits for requests under way.
 const GRACE: Duration = Duration::from_secs(20);
@@ -117,6 +117,9 @@ async fn keep_house(app: Arc<App>) {
         // A failure is logged where it happens; the next round tries again.
         let _ = sessions::store::delete_expired(&app).await;
         let _ = sessions::throttle::forget_old(&app).await;
+        if let Ok(count @ 1..) = conversations::operations::erase_old(&app).await {
+            tracing::info!(count, "conversations erased that were older than their workspaces keep them");
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 const STAYS: Duration = Duration::from_secs(6);
 
 /// What an address may say.
-const NOTICES: [(&str, &str); 14] = [
+const NOTICES: [(&str, &str); 15] = [
     ("agent-created", "Agent created."),
+    ("agent-deleted", "Agent deleted, and its conversations with it."),
     ("agent-renamed", "Agent renamed."),
     ("configuration-saved", "Configuration saved."),
     ("invitation-withdrawn", "Invitation withdrawn."),

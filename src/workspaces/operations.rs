@@ -1,5 +1,6 @@
-//! What the command line and the set-up page do with workspaces.
+//! What pages and command line do with workspaces.
 
+use super::retention::Days;
 use super::{Workspace, slug, store};
 use crate::audit::{self, Action, Entry};
 use crate::error::Error;
@@ -31,5 +32,21 @@ pub async fn create(tx: &mut Tx, app: &App, actor: &Actor, name: &str, slug: Opt
         details: json!({ "slug": slug }),
     };
     audit::record(tx, app, &id, actor, entry).await?;
-    Ok(Workspace { id, slug, name, keys_copyable: true })
+    Ok(Workspace { id, slug, name, keys_copyable: true, retention_days: None })
+}
+
+/// Sets how long conversations are kept; `None` keeps them. Those that are older go with the next round of
+/// [`erase_old`](crate::conversations::operations::erase_old).
+pub async fn set_retention(app: &App, workspace: &WorkspaceId, actor: &Actor, days: Option<Days>) -> Result<(), Error> {
+    let days = days.map(Days::get);
+    let mut tx = app.db.begin().await?;
+    let name = store::set_retention(&mut tx, workspace, days).await?.ok_or(Error::NotFound)?;
+    let entry = Entry {
+        action: Action::WorkspaceChanged,
+        subject_id: workspace.as_str(),
+        subject: &name,
+        details: json!({ "retention_days": days }),
+    };
+    audit::record(&mut tx, app, workspace, actor, entry).await?;
+    tx.commit().await
 }

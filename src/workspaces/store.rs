@@ -11,13 +11,16 @@ use crate::{on_db, on_tx, statements};
 statements! {
     INSERT = "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4)";
     SLUG_TAKEN = "SELECT 1 FROM workspaces WHERE slug = $1";
-    LIST = "SELECT id, slug, name, keys_copyable FROM workspaces ORDER BY name, id";
-    FIND = "SELECT id, slug, name, keys_copyable FROM workspaces WHERE id = $1 OR slug = $1";
-    OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, m.role FROM memberships m
+    LIST = "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces ORDER BY name, id";
+    FIND = "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces WHERE id = $1 OR slug = $1";
+    OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, w.retention_days, m.role FROM memberships m
         JOIN workspaces w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.name, w.id";
     KEYS_COPYABLE = "SELECT keys_copyable FROM workspaces WHERE id = $1";
     // Touching the row first makes a key that is being created wait, or be seen.
     SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
+    SET_RETENTION = "UPDATE workspaces SET retention_days = $2 WHERE id = $1 RETURNING name";
+    // Of every workspace: what the server does of itself.
+    RETENTIONS = "SELECT id, retention_days FROM workspaces WHERE retention_days IS NOT NULL ORDER BY id";
 }
 
 /// Writes a new workspace.
@@ -75,4 +78,16 @@ pub async fn set_keys_copyable(tx: &mut Tx, workspace: &WorkspaceId, copyable: b
     let row: Option<(String,)> =
         on_tx!(tx, |c| sqlx::query_as(SET_KEYS_COPYABLE).bind(workspace).bind(copyable).fetch_optional(c).await)?;
     Ok(row.map(|(name,)| name))
+}
+
+/// Sets how many days conversations are kept; the workspace's name, `None` without such a workspace.
+pub async fn set_retention(tx: &mut Tx, workspace: &WorkspaceId, days: Option<i32>) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> =
+        on_tx!(tx, |c| sqlx::query_as(SET_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
+    Ok(row.map(|(name,)| name))
+}
+
+/// The workspaces that keep their conversations for a number of days.
+pub async fn retentions(db: &Db) -> Result<Vec<(WorkspaceId, i32)>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(RETENTIONS).fetch_all(pool).await)?)
 }
