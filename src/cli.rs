@@ -58,6 +58,8 @@ enum Command {
     /// Make, list and revoke runtime tokens
     #[command(subcommand)]
     RuntimeToken(runtime_token::RuntimeTokenCommand),
+    /// Print the OpenAPI document of the APIs
+    Openapi,
 }
 
 /// Runs the command that was typed.
@@ -80,6 +82,9 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), String> {
+    if let Command::Openapi = cli.command {
+        return print_openapi();
+    }
     let settings = cli.settings.with_file()?;
     start_log(settings.log_format.unwrap_or_default());
     let app = Arc::new(settings.open().await?);
@@ -97,7 +102,14 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::User(command) => command.run(&app).await,
         Command::Key(command) => command.run(&app).await,
         Command::RuntimeToken(command) => command.run(&app).await,
+        Command::Openapi => print_openapi(),
     }
+}
+
+/// Needs no settings and no database.
+fn print_openapi() -> Result<(), String> {
+    println!("{}", crate::server::openapi().to_pretty_json().map_err(|e| e.to_string())?);
+    Ok(())
 }
 
 /// The workspace with this id or slug.

@@ -12,6 +12,8 @@ pub mod operations;
 pub mod query;
 /// The handlers.
 pub mod routes;
+/// Conversations as the OpenAPI document describes them.
+pub mod schema;
 /// The SQL.
 pub mod store;
 /// The calls that name the same conversations in camelCase.

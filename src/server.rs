@@ -1,6 +1,8 @@
 //! What stands around the features: settings, database, the router with every route, and the layers that every
 //! request passes. [`build`] is shared by the command line and the tests.
 
+/// The OpenAPI document and the pages to browse it by.
+pub mod api_docs;
 /// Where a request comes from.
 pub mod client_address;
 /// The clock, passed in so that tests know every second.
@@ -32,5 +34,5 @@ pub mod state;
 /// Tokens that are looked up by their hash.
 pub mod token;
 
-pub use router::build;
+pub use router::{build, openapi};
 pub use state::{App, AppState};

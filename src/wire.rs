@@ -1,6 +1,8 @@
 //! What all APIs behind the keys answer alike. The contract is `docs/api.md`'s: one error envelope on every path, and a
 //! correlation id on every answer.
 
+/// The OpenAPI document.
+pub mod openapi;
 /// Query parameters, parsed.
 pub mod parameters;
 
@@ -13,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
+use utoipa::ToSchema;
 
 /// The header of the correlation id.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-polyai-correlation-id");
@@ -23,14 +26,23 @@ const MAX_CORRELATION_ID: usize = 128;
 #[derive(Clone, Debug)]
 pub struct CorrelationId(pub String);
 
-/// The `Error` schema's body.
-#[derive(Debug, Serialize)]
-struct Envelope<'a> {
+/// Why a call was refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct Envelope<'a> {
+    /// Always false.
     success: bool,
+    /// The same as `error_message`.
     error: &'a str,
+    /// The correlation id: what to tell whoever runs the server.
     error_id: &'a str,
+    /// `UPPER_SNAKE_CASE`, for machines.
+    #[schema(example = "AUTH_USER_INVALID_TOKEN")]
     error_code: &'a str,
+    /// One sentence, for people.
     error_message: &'a str,
+    /// Always null.
+    #[schema(required, schema_with = openapi::null)]
     data: Option<()>,
 }
 
@@ -166,7 +178,9 @@ pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) ->
         let message = "Send the body as application/json.";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| error.to_string());
+    read.and_then(|read| reader.end().map(|()| read).map_err(|error| error.to_string())).map_err(|error| {
         let message = format!("The body is refused: {error}.");
         ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", message)
     })

@@ -10,19 +10,23 @@ use crate::gate;
 use crate::id::AgentId;
 use crate::server::state::{Actor, App};
 use crate::sessions::guard::ClientAddress;
-use crate::wire::{ApiError, json, read_json};
+use crate::wire::openapi::{BodyRefusals, Refusals};
+use crate::wire::{ApiError, Envelope, json, read_json};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
-/// The contract's `CreateAgentResponse`, and an item of its `GetAgentsResponse`.
-#[derive(Serialize)]
+/// An agent.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+#[schema(as = Agent)]
+pub struct Shown<'a> {
     account_id: &'a str,
     agent_id: &'a str,
     agent_name: &'a str,
@@ -32,7 +36,18 @@ struct Shown<'a> {
     branch_count: u32,
 }
 
-/// `GET /v1/accounts/{accountId}/agents`: any valid key, limited to its agents.
+/// List agents
+///
+/// Those that the key covers, whatever its permissions.
+#[utoipa::path(
+    get,
+    path = "/accounts/{account_id}/agents",
+    operation_id = "list_agents",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("account_id" = String, Path, description = "The workspace's id or slug.")),
+    responses((status = 200, description = "The agents, oldest first.", body = Vec<Shown>), Refusals),
+)]
 pub async fn list(
     State(app): State<Arc<App>>,
     Path(account_id): Path<String>,
@@ -52,56 +67,131 @@ pub async fn list(
     json(&listed.collect::<Vec<_>>())
 }
 
-/// The contract's `CreateAgentBody`.
-#[derive(Deserialize, Serialize)]
+/// An agent to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewAgent {
-    #[serde(skip_serializing)]
+pub struct NewAgent {
+    #[schema(min_length = 1, max_length = 100, example = "Concierge")]
     name: String,
-    #[serde(skip_serializing)]
+    /// Made up where it is left out.
+    #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
     agent_id: Option<String>,
     response_settings: ResponseSettings,
-    #[serde(skip_serializing_if = "Option::is_none")]
     voice_settings: Option<VoiceSettings>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     llm_settings: Option<LlmSettings>,
+    experimental_config: Option<ExperimentalConfig>,
+}
+
+/// What is kept of a new agent beside its id and name.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings<'a> {
+    response_settings: &'a ResponseSettings,
     #[serde(skip_serializing_if = "Option::is_none")]
-    experimental_config: Option<serde_json::Map<String, serde_json::Value>>,
+    voice_settings: &'a Option<VoiceSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    llm_settings: &'a Option<LlmSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experimental_config: &'a Option<ExperimentalConfig>,
 }
 
-#[derive(Deserialize, Serialize)]
+/// How an agent speaks.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ResponseSettings {
-    greeting: String,
-    #[serde(default = "british_english")]
-    language_code: String,
+pub struct ResponseSettings {
+    #[schema(value_type = String, min_length = 1, example = "Hello, how can I help?")]
+    greeting: Text,
+    #[serde(default)]
+    #[schema(value_type = String, min_length = 1, default = "en-GB")]
+    language_code: LanguageCode,
 }
 
-#[derive(Deserialize, Serialize)]
+/// An agent's voice.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct VoiceSettings {
-    voice_id: String,
+pub struct VoiceSettings {
+    #[schema(value_type = String, min_length = 1)]
+    voice_id: Text,
 }
 
-#[derive(Deserialize, Serialize)]
+/// An agent's language model.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct LlmSettings {
+pub struct LlmSettings {
     model_id: Option<String>,
 }
 
-fn british_english() -> String {
-    "en-GB".to_owned()
+/// What is being tried out with an agent.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExperimentalConfig {
+    configs: Vec<Experiment>,
 }
 
-/// The contract's `DuplicateAgentBody`.
-#[derive(Deserialize)]
+/// One thing that is being tried out.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Duplicate {
+pub struct Experiment {
+    id: String,
+    features: Map<String, Value>,
+    created_at: String,
+    created_by: String,
+    updated_at: String,
+    updated_by: String,
+    active: bool,
+}
+
+/// A text that is not empty.
+#[derive(Deserialize, Serialize)]
+#[serde(try_from = "String")]
+struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if text.is_empty() { Err("a text is empty") } else { Ok(Self(text)) }
+    }
+}
+
+/// A language; British English where none is said.
+#[derive(Deserialize, Serialize)]
+#[serde(transparent)]
+struct LanguageCode(Text);
+
+impl Default for LanguageCode {
+    fn default() -> Self {
+        Self(Text("en-GB".to_owned()))
+    }
+}
+
+/// What a duplicate is called.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Duplicate {
+    /// Made up where it is left out.
+    #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
     new_agent_id: Option<String>,
+    #[schema(min_length = 1, max_length = 100, example = "Concierge, night shift")]
     new_agent_name: String,
 }
 
-/// `POST /v1/accounts/{accountId}/agents`
+/// Create an agent
+#[utoipa::path(
+    post,
+    path = "/accounts/{account_id}/agents",
+    operation_id = "create_agent",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("account_id" = String, Path, description = "The workspace's id or slug.")),
+    request_body = NewAgent,
+    responses(
+        (status = 200, description = "Made.", body = Shown),
+        Refusals,
+        BodyRefusals,
+        (status = 409, description = "Another agent of the workspace has this id.", body = Envelope),
+    ),
+)]
 pub async fn create(
     State(app): State<Arc<App>>,
     Path(account_id): Path<String>,
@@ -113,16 +203,15 @@ pub async fn create(
     let workspace = gate::own_workspace(&app, &key, &account_id).await?;
     gate::permit(&key, Permission::Agents)?;
     let new: NewAgent = read_json(&headers, &body)?;
-    for (name, text) in
-        [("greeting", &new.response_settings.greeting), ("languageCode", &new.response_settings.language_code)]
-    {
-        if text.is_empty() || text.contains('\0') {
-            return Err(ApiError::parameter(name, text, "a text that is not empty"));
-        }
-    }
-    let settings = serde_json::to_string(&new).map_err(|_| ApiError::internal())?;
+    let kept = Settings {
+        response_settings: &new.response_settings,
+        voice_settings: &new.voice_settings,
+        llm_settings: &new.llm_settings,
+        experimental_config: &new.experimental_config,
+    };
+    let settings = serde_json::to_string(&kept).map_err(|_| ApiError::internal())?;
     if settings.contains("\\u0000") {
-        return Err(ApiError::parameter("experimentalConfig", "", "an object without NUL characters"));
+        return Err(ApiError::parameter("body", "", "texts without NUL characters"));
     }
     let id = agent_id(&app, new.agent_id.as_deref())?;
     let actor = actor(&key, client);
@@ -130,7 +219,18 @@ pub async fn create(
     answer(workspace.id.as_str(), &made.map_err(refused)?)
 }
 
-/// `DELETE /v1/agents/{agentId}`
+/// Delete an agent
+///
+/// Its conversations go with it; keys that cover it alone open nothing from then on.
+#[utoipa::path(
+    delete,
+    path = "/agents/{agent_id}",
+    operation_id = "delete_agent",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("agent_id" = String, Path, description = "The agent's id or slug.")),
+    responses((status = 204, description = "Deleted."), Refusals),
+)]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Path(agent_id): Path<String>,
@@ -143,8 +243,24 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /v1/agents/{agentId}/duplicate`: the settings are copied; what Configuration lets through is not, nor are
-/// conversations.
+/// Duplicate an agent
+///
+/// Its settings are copied; what Configuration lets through is not, nor are conversations.
+#[utoipa::path(
+    post,
+    path = "/agents/{agent_id}/duplicate",
+    operation_id = "duplicate_agent",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("agent_id" = String, Path, description = "The original's id or slug.")),
+    request_body = Duplicate,
+    responses(
+        (status = 200, description = "Made.", body = Shown),
+        Refusals,
+        BodyRefusals,
+        (status = 409, description = "Another agent of the workspace has this id.", body = Envelope),
+    ),
+)]
 pub async fn duplicate(
     State(app): State<Arc<App>>,
     Path(original): Path<String>,

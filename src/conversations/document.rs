@@ -2,6 +2,7 @@
 //! Configuration decides. What is stored is JSON text, so that a page of a thousand is copied, not rebuilt.
 
 use super::cursor::is_id;
+use super::schema::NewMetricValue;
 use super::words::Words;
 use crate::configuration::{Configuration, Metrics};
 use crate::error::Error;
@@ -14,29 +15,41 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 
 /// Most bytes of a conversation's JSON.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// A conversation as the runtime side and import files have it: the v3 conversation object.
-#[derive(Debug, Deserialize)]
-struct Incoming {
+/// A conversation on its way in: the fields that v3 answers. Only `started_at` is required.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = NewConversation)]
+pub struct Incoming {
     #[serde(default, deserialize_with = "text")]
+    /// That of the path, where it is given.
+    #[schema(nullable, max_length = 200)]
     id: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     variant_id: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     variant_name: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     environment: String,
+    #[schema(format = DateTime, example = "2026-05-01T10:00:00Z")]
     started_at: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     channel: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     from_number: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     to_number: String,
     #[serde(default)]
+    #[schema(example = true)]
     in_progress: bool,
     #[serde(default)]
     num_turns: u32,
@@ -47,12 +60,15 @@ struct Incoming {
     #[serde(default)]
     handoff: bool,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     handoff_reason: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable)]
     handoff_destination: String,
     num_silences: Option<u32>,
     num_ood: Option<u32>,
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, NewMetricValue>, example = json!({ "CALL_COMPLETED": "true" }))]
     metrics: Map<String, Value>,
     #[serde(default)]
     state: Map<String, Value>,
@@ -60,20 +76,26 @@ struct Incoming {
     turns: Vec<Turn>,
 }
 
-/// One turn, as it is stored and answered; its latency is kept apart.
-#[derive(Debug, Deserialize, Serialize)]
-struct Turn {
+/// One turn: what was said on either side, or on one.
+// As it is stored and answered; its latency is kept apart.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct Turn {
     #[serde(default, deserialize_with = "text")]
+    #[schema(example = "A room, please")]
     user_input: String,
     #[serde(default, deserialize_with = "text")]
     user_input_dtmf: String,
     #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
     user_input_datetime: Option<String>,
     #[serde(default, deserialize_with = "text")]
     agent_response: String,
     #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
     agent_response_datetime: Option<String>,
-    #[serde(default, skip_serializing)]
+    /// In seconds; answered where it was asked for.
+    #[serde(default, skip_serializing_if = "is_kept_apart")]
+    #[schema(nullable = false, example = 0.5)]
     latency: Option<f64>,
     #[serde(default, deserialize_with = "text")]
     translated_user_input: String,
@@ -90,12 +112,13 @@ struct Turn {
 }
 
 /// What every caller with the permission sees, whatever Configuration says.
-#[derive(Serialize)]
-struct Always<'a> {
+#[derive(Serialize, ToSchema)]
+pub struct Always<'a> {
     id: &'a str,
     variant_id: &'a str,
     variant_name: &'a str,
     environment: &'a str,
+    #[schema(format = DateTime)]
     started_at: &'a str,
     channel: &'a str,
     from_number: &'a str,
@@ -170,7 +193,7 @@ pub struct Stored {
 }
 
 /// Turns on their way into a conversation that has some already.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct Turns {
     turns: Vec<Turn>,
 }
@@ -425,6 +448,11 @@ pub fn parse_instant(text: &str) -> Option<Timestamp> {
 /// Writes an instant in UTC with a `Z`.
 pub fn format_instant(at: Timestamp) -> String {
     at.utc().format(&Rfc3339).unwrap_or_else(|_| at.iso())
+}
+
+/// Every latency is.
+fn is_kept_apart(_: &Option<f64>) -> bool {
+    true
 }
 
 fn json(value: &impl Serialize) -> Result<String, String> {

@@ -2,12 +2,14 @@
 
 use super::cursor::{Cursor, is_id};
 use super::query::{ListQuery, Mode, include_latency};
+use super::schema::{Conversation, ConversationPage, Filters, Paging};
 use super::{document, store};
 use crate::api_keys::Permission;
 use crate::configuration::{self, Configuration};
 use crate::gate::{self, Pass};
 use crate::server::state::App;
-use crate::wire::{ApiError, json_body};
+use crate::wire::openapi::{AgentPath, Refusals};
+use crate::wire::{ApiError, Envelope, json_body};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -22,7 +24,22 @@ const FIRST_BATCH: usize = 8;
 /// About how many bytes of a page are written at a time.
 const CHUNK: usize = 256 * 1024;
 
-/// `GET /v3/{account_id}/{project_id}/conversations`
+/// List conversations
+///
+/// Newest first. A page of any size is streamed.
+#[utoipa::path(
+    get,
+    path = "/{account_id}/{project_id}/conversations",
+    operation_id = "list_conversations",
+    tag = "Conversations",
+    security(("key" = [])),
+    params(AgentPath, Filters, Paging),
+    responses(
+        (status = 200, description = "A page of conversations.", body = ConversationPage),
+        Refusals,
+        (status = 501, description = "`query_type=semantic` does not exist yet.", body = Envelope),
+    ),
+)]
 pub async fn list(
     State(app): State<Arc<App>>,
     Path((account_id, project_id)): Path<(String, String)>,
@@ -110,7 +127,20 @@ impl Page {
     }
 }
 
-/// `GET /v3/{account_id}/{project_id}/conversations/{id}`
+/// Get a conversation
+#[utoipa::path(
+    get,
+    path = "/{account_id}/{project_id}/conversations/{id}",
+    operation_id = "get_conversation",
+    tag = "Conversations",
+    security(("key" = [])),
+    params(
+        AgentPath,
+        ("id" = String, Path, description = "The conversation's id."),
+        ("include_latency" = Option<bool>, Query, description = "Adds each turn's latency in seconds."),
+    ),
+    responses((status = 200, description = "The conversation.", body = Conversation), Refusals),
+)]
 pub async fn find(
     State(app): State<Arc<App>>,
     Path((account_id, project_id, id)): Path<(String, String, String)>,
@@ -131,8 +161,40 @@ pub async fn find(
     Ok(json_body(Body::from(body)))
 }
 
-/// The same calls on retired versions, whose routers are nested: 410, with the path to move to.
-pub async fn retired(uri: Uri) -> ApiError {
+/// List conversations: retired
+///
+/// Answers 410 and names the path in v3 to move to.
+#[utoipa::path(
+    get,
+    path = "/{account_id}/{project_id}/conversations",
+    tag = "Retired",
+    security(()),
+    params(AgentPath),
+    responses((status = 410, description = "Moved to v3.", body = Envelope)),
+)]
+#[deprecated]
+pub async fn retired_list(uri: Uri) -> ApiError {
+    retired(&uri)
+}
+
+/// Get a conversation: retired
+///
+/// Answers 410 and names the path in v3 to move to.
+#[utoipa::path(
+    get,
+    path = "/{account_id}/{project_id}/conversations/{id}",
+    tag = "Retired",
+    security(()),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id.")),
+    responses((status = 410, description = "Moved to v3.", body = Envelope)),
+)]
+#[deprecated]
+pub async fn retired_find(uri: Uri) -> ApiError {
+    retired(&uri)
+}
+
+/// 410, with the path to move to; the retired versions' routers are nested.
+fn retired(uri: &Uri) -> ApiError {
     let message = format!("This version of the Conversations API is retired. Move to v3: /v3{}", uri.path());
     ApiError::new(StatusCode::GONE, "API_VERSION_RETIRED", message)
 }

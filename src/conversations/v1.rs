@@ -1,14 +1,16 @@
 //! The calls of the family `/v1/agents/{agentId}/conversations`: the same conversations, named in camelCase.
 
 use super::cursor::is_id;
-use super::document::{self, Stored, format_instant};
+use super::document::{self, Stored, Turn, format_instant};
 use super::query::ListQuery;
 use super::routes::{no_such_conversation, unreadable};
+use super::schema::{Filters, MetricValue};
 use super::store;
 use crate::api_keys::Permission;
 use crate::configuration::{self, Configuration};
 use crate::gate::{self, Pass};
 use crate::server::state::App;
+use crate::wire::openapi::Refusals;
 use crate::wire::parameters::Parameters;
 use crate::wire::{ApiError, json};
 use axum::extract::{Path, RawQuery, State};
@@ -17,20 +19,25 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// How many conversations are listed where no limit is asked for.
 const DEFAULT_LIMIT: u32 = 50;
 
 /// What every caller with the permission sees: read as it is stored, written in camelCase.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
-struct Basics {
+#[schema(rename_all = "camelCase")]
+pub struct Basics {
     #[serde(rename(serialize = "conversationId"))]
+    #[schema(rename = "conversationId")]
     id: String,
     variant_id: String,
     variant_name: String,
     #[serde(rename(serialize = "clientEnv"))]
+    #[schema(rename = "clientEnv")]
     environment: String,
+    #[schema(format = DateTime)]
     started_at: String,
     channel: String,
     from_number: String,
@@ -44,41 +51,64 @@ struct Basics {
     num_ood: u32,
 }
 
-#[derive(Serialize)]
+/// A conversation without its turns.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Summary<'a> {
+#[schema(as = ConversationSummary)]
+pub struct Summary<'a> {
     #[serde(flatten)]
+    #[schema(inline)]
     basics: Basics,
     account_id: &'a str,
     project_id: &'a str,
+    #[schema(format = DateTime)]
     created_at: String,
     /// Left out while the conversation is in progress.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
     finished_at: Option<String>,
     /// In seconds.
     duration: u32,
+    #[schema(value_type = String)]
     handoff_reason: Box<RawValue>,
+    #[schema(value_type = String)]
     handoff_destination: Box<RawValue>,
+    #[schema(value_type = std::collections::BTreeMap<String, MetricValue>)]
     metrics: Box<RawValue>,
 }
 
-/// The contract's `ConversationDetailResponse`.
-#[derive(Serialize)]
+/// A conversation with its turns, which keep their names in snake_case.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Detail<'a> {
+#[schema(as = ConversationDetail)]
+pub struct Detail<'a> {
     #[serde(flatten)]
+    #[schema(inline)]
     summary: Summary<'a>,
-    /// Turns keep their names in snake_case.
+    /// `[]` while Conversation transcript is off in Configuration.
+    #[schema(value_type = Vec<Turn>)]
     turns: Box<RawValue>,
     function_events: Nothing,
 }
 
 /// `{}`: function events are not kept.
-#[derive(Serialize)]
-struct Nothing {}
+#[derive(Serialize, ToSchema)]
+#[schema(as = FunctionEvents)]
+pub struct Nothing {}
 
-#[derive(Serialize)]
-struct Page<'a> {
+/// Whose voice a recording has.
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Combined,
+    User,
+    Agent,
+}
+
+/// A page of conversations, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConversationSummaryPage)]
+pub struct Page<'a> {
     conversations: Vec<Summary<'a>>,
     /// How many there are on all pages together.
     count: i64,
@@ -86,7 +116,22 @@ struct Page<'a> {
     offset: u32,
 }
 
-/// `GET /v1/agents/{agentId}/conversations`
+/// List conversations in camelCase
+///
+/// Newest first, without turns; `count` is that of all pages together.
+#[utoipa::path(
+    get,
+    path = "/agents/{agent_id}/conversations",
+    operation_id = "list_agent_conversations",
+    tag = "Conversations",
+    security(("key" = [])),
+    params(
+        ("agent_id" = String, Path, description = "The agent's id or slug."),
+        Filters,
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most conversations on the page; 50 where it is left out.", example = 100),
+    ),
+    responses((status = 200, description = "A page of conversations.", body = Page), Refusals),
+)]
 pub async fn list(
     State(app): State<Arc<App>>,
     Path(agent_id): Path<String>,
@@ -110,7 +155,21 @@ pub async fn list(
     json(&Page { conversations, count, limit: query.limit, offset: query.offset })
 }
 
-/// `GET /v1/agents/{agentId}/conversations/{conversationId}`
+/// Get a conversation in camelCase
+///
+/// Its turns keep their names in snake_case.
+#[utoipa::path(
+    get,
+    path = "/agents/{agent_id}/conversations/{id}",
+    operation_id = "get_agent_conversation",
+    tag = "Conversations",
+    security(("key" = [])),
+    params(
+        ("agent_id" = String, Path, description = "The agent's id or slug."),
+        ("id" = String, Path, description = "The conversation's id."),
+    ),
+    responses((status = 200, description = "The conversation.", body = Detail), Refusals),
+)]
 pub async fn find(
     State(app): State<Arc<App>>,
     Path((agent_id, id)): Path<(String, String)>,
@@ -132,7 +191,23 @@ pub async fn find(
     json(&detail().map_err(unreadable)?)
 }
 
-/// `GET /v1/agents/{agentId}/conversations/{conversationId}/audio`: recordings are not kept.
+/// Get a conversation's recording
+///
+/// Recordings are not kept: answers 404 with `CONVERSATIONS_RECORDING_NOT_FOUND`.
+#[utoipa::path(
+    get,
+    path = "/agents/{agent_id}/conversations/{id}/audio",
+    operation_id = "get_recording",
+    tag = "Conversations",
+    security(("key" = [])),
+    params(
+        ("agent_id" = String, Path, description = "The agent's id or slug."),
+        ("id" = String, Path, description = "The conversation's id."),
+        ("direction" = inline(Option<Direction>), Query, description = "Whose voice."),
+        ("redacted" = Option<bool>, Query, description = "Without what was redacted."),
+    ),
+    responses(Refusals),
+)]
 pub async fn audio(
     State(app): State<Arc<App>>,
     Path((agent_id, id)): Path<(String, String)>,

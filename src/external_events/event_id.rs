@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// Longest event id, in bytes.
 pub const MAX_LEN: usize = 256;
@@ -13,7 +14,8 @@ pub const MAX_LEN: usize = 256;
 const MAX_DEPTH: usize = 64;
 
 /// Where the event id is looked for: the contract's `event_id_location`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum Location {
     Headers,
     QueryString,

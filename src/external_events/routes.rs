@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::gate::{self, Pass};
 use crate::server::state::App;
 use crate::wire::ApiError;
+use crate::wire::openapi::{BodyRefusals, Refusals};
 use crate::wire::parameters::Parameters;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -15,7 +16,34 @@ use axum::http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// `POST /v1/external-events/webhook`
+/// Deliver an event
+///
+/// 201 once the event is stored for the conversation that waits for it. The same event sent again is stored once.
+/// Its id is looked for where `event_id_location` says, under `event_id_path`: a name, in JSON and XML a dotted path.
+#[utoipa::path(
+    post,
+    path = "/external-events/webhook",
+    operation_id = "deliver_external_event",
+    tag = "External events",
+    security(("key" = [])),
+    params(
+        ("account_id" = String, Query, description = "The workspace's id or slug."),
+        ("project_id" = String, Query, description = "The agent's id or slug."),
+        ("event_id_location" = inline(Location), Query, description = "Where the event's id is.", example = "payload"),
+        ("event_id_path" = String, Query, description = "What it is called there.", max_length = 200, example = "payment.reference"),
+    ),
+    request_body(
+        description = "The event, at most 1 MiB. XML without document type declarations; text as `key=value` pairs \
+                       joined by `&` or line breaks.",
+        content(
+            (Object = "application/json", example = json!({ "payment": { "reference": "event-1" }, "amount": 1999 })),
+            (Object = "application/x-www-form-urlencoded", example = json!({ "payment.reference": "event-1" })),
+            (String = "application/xml", example = json!("<event><payment><reference>event-1</reference></payment></event>")),
+            (String = "text/plain", example = json!("payment.reference=event-1&amount=1999")),
+        ),
+    ),
+    responses((status = 201, description = "Stored."), Refusals, BodyRefusals),
+)]
 pub async fn webhook(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,

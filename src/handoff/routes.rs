@@ -4,6 +4,7 @@ use super::store::{self, HandoffState, Key};
 use crate::api_keys::Permission;
 use crate::gate;
 use crate::server::state::App;
+use crate::wire::openapi::{AgentPath, Refusals};
 use crate::wire::parameters::Parameters;
 use crate::wire::{ApiError, json};
 use axum::extract::{Path, RawQuery, State};
@@ -12,17 +13,40 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
-/// The contract's `HandoffState`.
-#[derive(Serialize)]
-struct Answer<'a> {
+/// What an agent stored at the moment of a handoff.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HandoffState)]
+pub struct Answer<'a> {
+    /// The conversation's id.
     id: &'a str,
+    /// An id of the agent's own, where it gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     shared_id: Option<&'a str>,
+    /// To the letter what was stored.
+    #[schema(value_type = Object)]
     data: &'a RawValue,
 }
 
-/// `GET /v1/{account_id}/{project_id}/handoff_state`
+/// Get a handoff state
+///
+/// By the conversation's `id`, or by `shared_id`, which wins where both are sent; used for several conversations, it names
+/// the latest.
+#[utoipa::path(
+    get,
+    path = "/{account_id}/{project_id}/handoff_state",
+    operation_id = "get_handoff_state",
+    tag = "Handoff",
+    security(("key" = [])),
+    params(
+        AgentPath,
+        ("id" = Option<String>, Query, description = "The conversation's id.", max_length = 200),
+        ("shared_id" = Option<String>, Query, description = "The id that the agent stored.", max_length = 200),
+    ),
+    responses((status = 200, description = "The state.", body = Answer), Refusals),
+)]
 pub async fn find(
     State(app): State<Arc<App>>,
     Path((account_id, project_id)): Path<(String, String)>,

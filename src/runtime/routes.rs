@@ -2,7 +2,7 @@
 
 use super::token::admit;
 use crate::conversations::cursor::is_id;
-use crate::conversations::document::{self, Document};
+use crate::conversations::document::{self, Document, Incoming, Turns};
 use crate::conversations::operations::{self, Appended};
 use crate::conversations::routes::no_such_conversation;
 use crate::conversations::store as conversations;
@@ -13,8 +13,9 @@ use crate::external_events::{arrivals, store as events};
 use crate::gate::Pass;
 use crate::handoff;
 use crate::server::state::{App, AppState};
+use crate::wire::openapi::{AgentPath, BodyRefusals, Refusals};
 use crate::wire::parameters::Parameters;
-use crate::wire::{ApiError, json, read_json};
+use crate::wire::{ApiError, Envelope, json, read_json};
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, RawQuery};
 use axum::http::request::Parts;
@@ -26,6 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
 
 /// Longest that a call waits for an event, in seconds.
 const MAX_WAIT: u32 = 30;
@@ -56,14 +58,41 @@ impl FromRequestParts<AppState> for Call {
     }
 }
 
-/// `PUT /runtime/v1/{account_id}/{project_id}/conversations/{id}`
+/// Create or replace a conversation
+///
+/// Replacing with the same document changes nothing.
+#[utoipa::path(
+    put,
+    path = "/{account_id}/{project_id}/conversations/{id}",
+    operation_id = "put_conversation",
+    tag = "Runtime",
+    security(("runtime_token" = [])),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    request_body = Incoming,
+    responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
+)]
 pub async fn put(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode, ApiError> {
     let document = Document::parse_as(&id, &body).map_err(invalid)?;
     operations::replace(&app, &pass.workspace.id, &pass.agent.id, &document).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST …/conversations/{id}/turns`
+/// Append turns to a conversation in progress
+#[utoipa::path(
+    post,
+    path = "/{account_id}/{project_id}/conversations/{id}/turns",
+    operation_id = "append_turns",
+    tag = "Runtime",
+    security(("runtime_token" = [])),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    request_body = Turns,
+    responses(
+        (status = 204, description = "Stored."),
+        Refusals,
+        BodyRefusals,
+        (status = 409, description = "The conversation has ended.", body = Envelope),
+    ),
+)]
 pub async fn append_turns(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode, ApiError> {
     let turns = document::parse_turns(&body).map_err(invalid)?;
     match operations::append(&app, &pass.workspace.id, &pass.agent.id, &id, turns).await? {
@@ -77,20 +106,47 @@ pub async fn append_turns(Call { app, pass, id }: Call, body: Bytes) -> Result<S
     }
 }
 
-/// `DELETE …/conversations/{id}`
+/// Erase a conversation
+///
+/// With its turns, index entries, handoff state and events; 204, also where there is none.
+#[utoipa::path(
+    delete,
+    path = "/{account_id}/{project_id}/conversations/{id}",
+    operation_id = "erase_conversation",
+    tag = "Runtime",
+    security(("runtime_token" = [])),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    responses((status = 204, description = "Erased."), Refusals),
+)]
 pub async fn erase(Call { app, pass, id }: Call) -> Result<StatusCode, ApiError> {
     operations::erase(&app, &pass.workspace.id, &pass.agent.id, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
-struct NewHandoff<'a> {
+/// A handoff state to be stored.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({ "shared_id": "desk-1", "data": { "reason": "billing" } }))]
+pub struct NewHandoff<'a> {
+    /// An id of the agent's own, to find the state by.
+    #[schema(max_length = 200)]
     shared_id: Option<String>,
+    /// Answered to the letter.
     #[serde(borrow)]
+    #[schema(value_type = Object)]
     data: &'a RawValue,
 }
 
-/// `PUT …/conversations/{id}/handoff`
+/// Store a handoff state
+#[utoipa::path(
+    put,
+    path = "/{account_id}/{project_id}/conversations/{id}/handoff",
+    operation_id = "put_handoff_state",
+    tag = "Runtime",
+    security(("runtime_token" = [])),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    request_body = NewHandoff,
+    responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
+)]
 pub async fn put_handoff(
     Call { app, pass, id }: Call,
     headers: HeaderMap,
@@ -115,12 +171,32 @@ pub async fn put_handoff(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
-struct NewWait {
+/// What a conversation waits for.
+#[derive(Deserialize, ToSchema)]
+pub struct NewWait {
+    /// 1 to 256 bytes without control characters.
+    #[schema(min_length = 1, max_length = 256, example = "event-2")]
     event_id: String,
 }
 
-/// `POST …/conversations/{id}/external-events`
+/// Wait for an event
+///
+/// The conversation, which is in progress, waits for the event of this id from now on.
+#[utoipa::path(
+    post,
+    path = "/{account_id}/{project_id}/conversations/{id}/external-events",
+    operation_id = "await_event",
+    tag = "Runtime",
+    security(("runtime_token" = [])),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    request_body = NewWait,
+    responses(
+        (status = 201, description = "It waits."),
+        Refusals,
+        BodyRefusals,
+        (status = 409, description = "The conversation has ended, or another one in progress waits for this event.", body = Envelope),
+    ),
+)]
 pub async fn await_event(
     Call { app, pass, id }: Call,
     headers: HeaderMap,
@@ -149,24 +225,43 @@ pub async fn await_event(
     Ok(StatusCode::CREATED)
 }
 
-/// An event, for the runtime side.
-#[derive(Serialize)]
-struct Event<'a> {
+/// An event that was received.
+#[derive(Serialize, ToSchema)]
+pub struct Event<'a> {
+    /// Counted from 1 within the conversation.
     position: i64,
     event_id: &'a str,
     received_at: String,
     content_type: &'a str,
+    /// As it was sent.
     body: &'a str,
 }
 
-#[derive(Serialize)]
-struct Events<'a> {
+/// Events, oldest first.
+#[derive(Serialize, ToSchema)]
+pub struct Events<'a> {
     events: Vec<Event<'a>>,
     /// To be sent as `after` next time.
     last: i64,
 }
 
-/// `GET …/conversations/{id}/external-events?after=…&wait=…`
+/// List a conversation's events
+///
+/// Those received after the position `after`, at most 100. `wait` holds the answer until one arrives.
+#[utoipa::path(
+    get,
+    path = "/{account_id}/{project_id}/conversations/{id}/external-events",
+    operation_id = "list_events",
+    tag = "Runtime",
+    security(("runtime_token" = [])),
+    params(
+        AgentPath,
+        ("id" = String, Path, description = "The conversation's id."),
+        ("after" = Option<u32>, Query, minimum = 0, description = "The `last` of the answer before.", example = 0),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Most seconds until the answer.", example = 0),
+    ),
+    responses((status = 200, description = "The events.", body = Events), Refusals),
+)]
 pub async fn received_events(Call { app, pass, id }: Call, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     let after = i64::from(given.number("after", 0, u32::MAX)?.unwrap_or(0));

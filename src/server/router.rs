@@ -3,7 +3,7 @@
 use super::form_drafts::{self, MAX_FORM};
 use super::shell::shell;
 use super::state::{App, AppState};
-use super::{client_address, headers, origin_check, server_functions};
+use super::{api_docs, client_address, headers, origin_check, server_functions};
 use crate::agents::routes as agents;
 use crate::conversations::document::MAX_BYTES;
 use crate::conversations::routes as conversations;
@@ -13,14 +13,14 @@ use crate::handoff::routes as handoff;
 use crate::runtime::routes as runtime;
 use crate::sessions::store::Sessions;
 use crate::ui::field::Draft;
-use crate::wire::{self, ApiError};
+use crate::wire::{self, ApiError, openapi};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post, put};
+use axum::routing::{any, post};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, render_app_async_with_context};
 use std::sync::{Arc, LazyLock};
@@ -31,6 +31,9 @@ use tower_http::services::ServeDir;
 use tower_http::timeout::TimeoutLayer;
 use tower_sessions::SessionManagerLayer;
 use tower_sessions::cookie::SameSite;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// How long any request may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -51,40 +54,54 @@ pub fn build(state: AppState) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
 
-/// What the keys open.
-fn apis(state: AppState) -> Router {
-    let v3 = Router::new()
-        .route("/{account_id}/{project_id}/conversations", get(conversations::list))
-        .route("/{account_id}/{project_id}/conversations/{id}", get(conversations::find));
-    let retired = || {
-        Router::new()
-            .route("/{account_id}/{project_id}/conversations", get(conversations::retired))
-            .route("/{account_id}/{project_id}/conversations/{id}", get(conversations::retired))
-    };
+/// What the keys open: each version's prefix, its routes, and most bytes of a body.
+fn versions() -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
+    let v3 = OpenApiRouter::default().routes(routes!(conversations::list)).routes(routes!(conversations::find));
     let v1 = retired()
-        .route("/{account_id}/{project_id}/handoff_state", get(handoff::find))
-        .route("/external-events/webhook", post(external_events::webhook))
-        .route("/agents/{agent_id}/conversations", get(v1::list))
-        .route("/agents/{agent_id}/conversations/{id}", get(v1::find))
-        .route("/agents/{agent_id}/conversations/{id}/audio", get(v1::audio))
-        .route("/accounts/{account_id}/agents", get(agents::list).post(agents::create))
-        .route("/agents/{agent_id}", delete(agents::delete))
-        .route("/agents/{agent_id}/duplicate", post(agents::duplicate));
-    let conversation = "/{account_id}/{project_id}/conversations/{id}";
-    let runtime = Router::new()
-        .route(conversation, put(runtime::put).delete(runtime::erase))
-        .route(&format!("{conversation}/turns"), post(runtime::append_turns))
-        .route(&format!("{conversation}/handoff"), put(runtime::put_handoff))
-        .route(&format!("{conversation}/external-events"), get(runtime::received_events).post(runtime::await_event));
+        .routes(routes!(v1::list))
+        .routes(routes!(v1::find))
+        .routes(routes!(v1::audio))
+        .routes(routes!(handoff::find))
+        .routes(routes!(external_events::webhook))
+        .routes(routes!(agents::list, agents::create))
+        .routes(routes!(agents::delete))
+        .routes(routes!(agents::duplicate));
+    let runtime = OpenApiRouter::default()
+        .routes(routes!(runtime::put, runtime::erase))
+        .routes(routes!(runtime::append_turns))
+        .routes(routes!(runtime::put_handoff))
+        .routes(routes!(runtime::received_events, runtime::await_event));
+    [
+        ("/v3", v3, MAX_API_BODY),
+        ("/v2", retired(), MAX_API_BODY),
+        ("/v1", v1, MAX_API_BODY),
+        ("/runtime/v1", runtime, MAX_BYTES),
+    ]
+}
+
+/// The Conversations API of earlier versions, which says where it has gone.
+#[expect(deprecated, reason = "the OpenAPI document says so of them too")]
+fn retired() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(conversations::retired_list)).routes(routes!(conversations::retired_find))
+}
+
+/// What the APIs are, for machines.
+pub fn openapi() -> OpenApi {
+    openapi::document(versions().map(|(prefix, routes, _)| (prefix, routes.into_openapi())))
+}
+
+/// The APIs, and their description.
+fn apis(state: AppState) -> Router {
     // Nesting leaves out the versions' own paths.
     let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/", "/runtime", "/runtime/", "/runtime/v1", "/runtime/v1/"]
         .into_iter()
         .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
-    bare.layer(from_fn(wire::envelope))
-        .nest("/v3", version(v3, MAX_API_BODY))
-        .nest("/v2", version(retired(), MAX_API_BODY))
-        .nest("/v1", version(v1, MAX_API_BODY))
-        .nest("/runtime/v1", version(runtime, MAX_BYTES))
+    versions()
+        .into_iter()
+        .fold(bare.layer(from_fn(wire::envelope)), |router, (prefix, routes, max_body)| {
+            router.nest(prefix, version(routes.into(), max_body))
+        })
+        .merge(api_docs::routes(openapi()))
         .with_state(state)
 }
 

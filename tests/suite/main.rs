@@ -7,6 +7,8 @@ mod support;
 mod api;
 /// The program, as operators and scripts see it.
 mod command_line;
+/// The OpenAPI document and the published contract, held against what the server does.
+mod openapi;
 /// Pages and server functions, as browsers see them.
 mod pages;
 /// The runtime side and what it feeds.

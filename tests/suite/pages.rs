@@ -1,6 +1,7 @@
 //! Pages and server functions, as browsers see them, with JavaScript and without.
 
-use crate::support::{Browser, PASSWORD, TestApp, new_key, on_both_engines};
+use crate::support::{Browser, PASSWORD, TestApp, conversation, new_key, on_both_engines};
+use agent_studio::api_keys::AgentScope;
 use agent_studio::error::{Error, Problem};
 use agent_studio::users::Role;
 use axum::body::Body;
@@ -20,6 +21,8 @@ on_both_engines! {
     invitations_work_once,
     the_last_admin_stays,
     show_once_destroys_what_was_sealed,
+    an_agent_goes_after_its_name_was_typed,
+    a_workspace_says_how_long_it_keeps_conversations,
     two_admins_delete_the_same_key,
     pages_have_their_headers_and_status,
 }
@@ -192,7 +195,7 @@ async fn a_key_is_made_shown_once_and_ended_without_a_script(test: TestApp) {
     let refused = browser.submit(&page, "delete_api_key", &delete("CRM")).await;
     assert!(refused.location().contains("__err="), "{}", refused.location());
     let again = browser.get(&page_of(refused.location())).await.body;
-    assert!(again.contains("That is not the key's name"), "{again}");
+    assert!(again.contains("That is not its name"), "{again}");
     let deleted = browser.submit(&page, "delete_api_key", &delete(NEW_KEY[1].1)).await;
     assert_eq!(deleted.location(), "/acme/api-keys?sort=name&notice=key-deleted");
     assert_eq!(browser.api(&path, &value).await.status, 401);
@@ -288,6 +291,47 @@ async fn bad_input_is_answered_beside_its_field(test: TestApp) {
     }
 }
 
+async fn an_agent_goes_after_its_name_was_typed(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    test.import(&workspace, &agent, &(conversation("CA1", 1) + &conversation("CA2", 2))).await;
+    let mut narrow = new_key("Narrow");
+    narrow.scope = AgentScope::Chosen(vec![agent.clone()]);
+    test.key(&workspace, narrow).await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let dialog = format!("/acme/agents/{agent}/delete");
+    let page = browser.get(&dialog).await.body;
+    assert!(page.contains("Its 2 conversations are erased with it. One API key covers this agent alone"), "{page}");
+    let delete = |name| [("workspace", "acme"), ("agent", agent.as_str()), ("name", name)];
+    let refused = browser.submit(&dialog, "delete_agent", &delete("hotel")).await;
+    assert!(browser.get(refused.location()).await.body.contains("That is not its name"));
+    let deleted = browser.submit(&dialog, "delete_agent", &delete("Hotel")).await;
+    assert_eq!(deleted.location(), "/acme/agents?notice=agent-deleted");
+    let page = browser.get(deleted.location()).await.body;
+    assert!(page.contains("Agent deleted") && page.contains("No agents yet"));
+    assert_eq!(browser.get(&dialog).await.status, 404);
+}
+
+async fn a_workspace_says_how_long_it_keeps_conversations(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    assert!(browser.get("/acme/agents").await.body.contains("Conversations are kept until they are deleted."));
+    let set = |days, destroy| [("workspace", "acme"), ("days", days), ("destroy", destroy)];
+    for (days, destroy, problem) in [
+        ("90", "", Problem::ConfirmationMissing),
+        ("0", "true", Problem::DaysInvalid),
+        ("ninety", "true", Problem::DaysInvalid),
+    ] {
+        assert_eq!(error(&browser.call("set_retention", &set(days, destroy)).await), problem.into(), "{days}");
+    }
+    let saved = browser.submit("/acme/agents/retention", "set_retention", &set("90", "true")).await;
+    assert_eq!(saved.location(), "/acme/agents?notice=settings-saved");
+    assert!(browser.get("/acme/agents").await.body.contains("Conversations are erased 90 days after they began."));
+    assert!(browser.get("/acme/agents/retention").await.body.contains("value=\"90\""));
+    assert_eq!(browser.call("set_retention", &set("", "")).await.status, 200);
+    assert!(browser.get("/acme/agents").await.body.contains("Conversations are kept until they are deleted."));
+}
+
 async fn viewers_change_nothing(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let agent = test.agent(&workspace, "Hotel").await;
@@ -325,6 +369,8 @@ pub fn changing_calls<'a>(
         ("set_configuration", vec![w, ("agent", agent), ("metrics[]", "*"), ("transcript", "true")]),
         ("create_agent", vec![w, ("name", "x")]),
         ("rename_agent", vec![w, ("agent", agent), ("name", "x")]),
+        ("delete_agent", vec![w, ("agent", agent), ("name", "Hotel")]),
+        ("set_retention", vec![w, ("days", "1"), ("destroy", "true")]),
         ("invite_user", vec![w, ("email", "eve@example.com"), ("role", "admin")]),
         ("take_invitation_link", vec![w]),
         ("change_role", vec![w, ("user", user), ("role", "viewer")]),
@@ -333,15 +379,18 @@ pub fn changing_calls<'a>(
     ]
 }
 
+fn invitation_token(page: &str) -> String {
+    let (_, rest) = page.split_once("/invitation/").unwrap();
+    rest.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
 async fn invitations_work_once(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let mut admin = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
     let invite = [("workspace", "acme"), ("email", "Bob@example.com"), ("role", "viewer")];
     let mut invite_bob = async || {
         assert_eq!(admin.submit("/acme/users/new", "invite_user", &invite).await.location(), "/acme/users/invited");
-        let page = admin.get("/acme/users/invited").await.body;
-        let at = page.find("/invitation/").unwrap() + 12;
-        page[at..at + 32].to_owned()
+        invitation_token(&admin.get("/acme/users/invited").await.body)
     };
     let first = invite_bob().await;
     let token = invite_bob().await;
@@ -362,8 +411,7 @@ async fn invitations_work_once(test: TestApp) {
     let mut other_admin = test.signed_in(&other, "olga@example.com", Role::Admin).await;
     other_admin.call("invite_user", &[("workspace", "other"), ("email", "bob@example.com"), ("role", "admin")]).await;
     let page = other_admin.get("/other/users/invited").await.body;
-    let at = page.find("/invitation/").unwrap() + 12;
-    let token = page[at..at + 32].to_owned();
+    let token = invitation_token(&page);
     let wrong = bob.call("accept_invitation", &[("token", &token), ("password", "not bob's password")]).await;
     assert_eq!(error(&wrong), Error::WrongCredentials);
     assert_eq!(bob.call("accept_invitation", &join(&token)).await.status, 200);
@@ -372,8 +420,7 @@ async fn invitations_work_once(test: TestApp) {
     // After 7 days a link is worth nothing.
     other_admin.call("invite_user", &[("workspace", "other"), ("email", "late@example.com"), ("role", "admin")]).await;
     let page = other_admin.get("/other/users/invited").await.body;
-    let at = page.find("/invitation/").unwrap() + 12;
-    let token = page[at..at + 32].to_owned();
+    let token = invitation_token(&page);
     test.app.clock.advance_seconds(7 * 86_400);
     assert_eq!(error(&test.browser().call("accept_invitation", &join(&token)).await), Error::LinkSpent);
 }

@@ -1,6 +1,6 @@
 //! The runtime side and what it feeds: the Handoff API, the External Events API, the v1 family, transcript search.
 
-use crate::support::{Answer, TestApp, conversation, new_key, on_both_engines, postgres};
+use crate::support::{Answer, Headers, Setting, TestApp, conversation, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::Permissions;
 use agent_studio::configuration::Metrics;
 use agent_studio::error::Problem;
@@ -9,7 +9,6 @@ use agent_studio::id::AgentId;
 use agent_studio::runtime::token;
 use agent_studio::server::db::Db;
 use agent_studio::server::state::Actor;
-use agent_studio::workspaces::Workspace;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -29,54 +28,6 @@ on_both_engines! {
     a_key_lists_its_agents,
     agents_are_made_and_deleted_by_key,
     ids_that_cannot_be_are_no_servers_fault,
-}
-
-/// Names and values.
-type Headers<'a> = &'a [(&'a str, &'a str)];
-
-/// One workspace with an agent that lets everything through, a key for all of it, and a runtime token.
-struct Setting {
-    workspace: Workspace,
-    agent: AgentId,
-    key: String,
-    token: String,
-}
-
-async fn setting(test: &TestApp) -> Setting {
-    let workspace = test.workspace("Acme").await;
-    let agent = test.agent(&workspace, "Hotel").await;
-    test.configure(&workspace, &agent, Metrics::All, true).await;
-    let key = test.key(&workspace, new_key("CRM")).await.value.expose().to_owned();
-    let (_, token) = token::create(&test.app, &workspace.id, &Actor::command_line(), "platform").await.unwrap();
-    Setting { workspace, agent, key, token: token.expose().to_owned() }
-}
-
-impl Setting {
-    /// A call of the runtime side on one conversation.
-    async fn runtime(&self, test: &TestApp, method: &str, path: &str, body: &str) -> Answer {
-        let path = format!("/runtime/v1/{}/{}/conversations/{path}", self.workspace.slug, self.agent);
-        let request = Request::builder().method(method).uri(path);
-        let request = request.header("authorization", format!("Bearer {}", self.token));
-        test.browser().send(request, Body::from(body.to_owned())).await
-    }
-
-    /// A call with the key.
-    async fn get(&self, test: &TestApp, path: &str) -> Answer {
-        test.browser().api(path, &self.key).await
-    }
-
-    async fn list(&self, test: &TestApp, query: &str) -> Answer {
-        self.get(test, &format!("/v3/{}/{}/conversations?{query}", self.workspace.id, self.agent)).await
-    }
-
-    async fn post_event(&self, test: &TestApp, query: &str, headers: Headers<'_>, body: &[u8]) -> Answer {
-        let ids = format!("account_id={}&project_id={}", self.workspace.id, self.agent);
-        let mut request = Request::post(format!("/v1/external-events/webhook?{ids}&{query}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        test.browser().send(request.header("x-api-key", &self.key), Body::from(body.to_vec())).await
-    }
 }
 
 fn ids(answer: &Answer) -> Vec<String> {

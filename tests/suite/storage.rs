@@ -9,6 +9,7 @@ use agent_studio::server::db::Db;
 use agent_studio::server::state::Actor;
 use agent_studio::users::Email;
 use agent_studio::users::password::Password;
+use agent_studio::workspaces::retention::Days;
 use agent_studio::{
     agents, api_keys, audit, configuration, conversations, external_events, handoff, on_db, on_tx, runtime, sessions,
     users, workspaces,
@@ -39,6 +40,7 @@ on_both_engines! {
     what_was_rolled_back_left_nothing,
     a_server_is_set_up_once,
     conversations_from_before_the_index_are_found_too,
+    conversations_are_erased_when_their_time_is_over,
     an_audit_entry_goes_with_each_change,
 }
 
@@ -66,6 +68,47 @@ async fn conversations_from_before_the_index_are_found_too(test: TestApp) {
     assert_eq!(conversations::operations::index_missing(&test.app).await.unwrap(), 300);
     assert_eq!(found().await, 300);
     assert_eq!(conversations::operations::index_missing(&test.app).await.unwrap(), 0);
+}
+
+async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
+    let (short, endless) = (test.workspace("Short").await, test.workspace("Endless").await);
+    let mut agents = Vec::new();
+    for (workspace, name) in [(&short, "Hotel"), (&short, "Spa"), (&endless, "Bar")] {
+        let agent = test.agent(workspace, name).await;
+        // One for each hour of ten days.
+        let lines: String = (0..240).map(|n| conversation(&format!("CA{n}"), n * 3_600)).collect();
+        test.import(workspace, &agent, &lines).await;
+        agents.push((workspace.id.clone(), agent));
+    }
+    let left = async || {
+        let mut counts = Vec::new();
+        for (workspace, agent) in &agents {
+            let query = ListQuery::parse("").unwrap();
+            counts.push(conversations::store::count(&test.app.db, workspace, agent, &query).await.unwrap());
+        }
+        counts
+    };
+    let erase = async || conversations::operations::erase_old(&test.app).await.unwrap();
+    assert_eq!((erase().await, left().await), (0, vec![240, 240, 240]), "off by default");
+
+    let set = async |days: &str| {
+        let days = Days::parse(days).unwrap();
+        workspaces::operations::set_retention(&test.app, &short.id, &Actor::command_line(), days).await.unwrap();
+    };
+    set("2").await;
+    // What is exactly two days old stays.
+    assert_eq!((erase().await, left().await), (2 * (240 - 49), vec![49, 49, 240]));
+    assert_eq!(erase().await, 0);
+    test.app.clock.advance_seconds(3_600);
+    assert_eq!(erase().await, 2);
+    set("").await;
+    test.app.clock.advance_seconds(365 * 86_400);
+    assert_eq!((erase().await, left().await), (0, vec![48, 48, 240]));
+    // What is gone is not found either.
+    let range = "start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
+    let query = ListQuery::parse(&format!("query_type=transcript&query=room&{range}")).unwrap();
+    let (workspace, agent) = &agents[0];
+    assert_eq!(conversations::store::places(&test.app.db, workspace, agent, &query).await.unwrap().len(), 48);
 }
 
 async fn a_server_is_set_up_once(test: TestApp) {

@@ -2,8 +2,10 @@
 
 mod browser;
 pub mod postgres;
+mod setting;
 
 pub use browser::{Answer, Browser};
+pub use setting::{Headers, Setting, setting};
 
 use agent_studio::agents::operations::create as create_agent;
 use agent_studio::api_keys::operations::{Created, NewKey, create as create_key};

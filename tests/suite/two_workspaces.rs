@@ -13,7 +13,7 @@ on_both_engines! {
     nothing_passes_from_one_to_the_other,
 }
 
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 20] = [
     "",
     "/agents",
     "/agents/new",
@@ -32,9 +32,12 @@ const PAGES: [&str; 18] = [
     "/api-keys/KEY/copy",
     "/api-keys/KEY/edit",
     "/api-keys/KEY/delete",
+    "/agents/AGENT/delete",
+    "/agents/retention",
 ];
 
-const READING_CALLS: [&str; 8] = [
+const READING_CALLS: [&str; 9] = [
+    "get_belongings",
     "get_agent",
     "get_visit",
     "list_agents",

@@ -1,0 +1,31 @@
+//! The OpenAPI document and the pages to browse it by, all from this program.
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// Where the document is.
+const DOCUMENT: &str = "/openapi.json";
+/// What the pages may load: their own files, and the icons inside their styles. Swagger UI sets styles of its own.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// The document, and the pages below `/docs`.
+pub fn routes<S: Clone + Send + Sync + 'static>(document: OpenApi) -> Router<S> {
+    let json = serde_json::to_string(&document).unwrap_or_default();
+    let config = Config::from(DOCUMENT).persist_authorization(false).display_request_duration(true);
+    Router::from(SwaggerUi::new("/docs").config(config))
+        .layer(map_response(with_policy))
+        .route(DOCUMENT, get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) }))
+}
+
+async fn with_policy(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response
+}
