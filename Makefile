@@ -49,11 +49,15 @@ test-browser: $(BUILT) ## The browser's tests alone
 	@scripts/setup.sh test
 	npm test
 
+fuzz: $(BUILT) ## Generated requests against the APIs, for a minute
+	@scripts/fuzz.sh $(BINARY)
+
 bench: $(BUILT) ## The measurements of docs/benchmarks.md
 	@scripts/setup.sh test
 	cargo bench --features ssr --bench pages
 	cargo bench --features ssr --bench conversations
+	cargo bench --features ssr --bench waiters
 	@scripts/page-weight.sh
 
-.PHONY: help run build dev check test test-rust test-browser bench
+.PHONY: help run build dev check test test-rust test-browser fuzz bench
 .DEFAULT_GOAL := help

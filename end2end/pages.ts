@@ -65,6 +65,7 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
     await page.getByRole('button', { name: 'Copy CRM sync' }).click();
     await expect(page.getByRole('textbox', { name: 'API key' })).toBeVisible();
   },
+  'use key': (page, workspace) => ofKey(page, workspace, 'use'),
   'edit key': (page, workspace) => ofKey(page, workspace, 'edit'),
   'delete key': (page, workspace) => ofKey(page, workspace, 'delete'),
   'copying settings': (page, workspace) => at(page, workspace, 'api-keys/settings'),
@@ -72,6 +73,8 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
   agents: (page, workspace) => at(page, workspace, 'agents'),
   'new agent': (page, workspace) => at(page, workspace, 'agents/new'),
   'rename agent': (page, workspace) => at(page, workspace, `agents/${workspace.agents.bookings.id}/rename`),
+  'delete agent': (page, workspace) => at(page, workspace, `agents/${workspace.agents.frontDesk.id}/delete`),
+  retention: (page, workspace) => at(page, workspace, 'agents/retention'),
   users: async (page, workspace) => {
     await createUser(workspace, 'viewer');
     await invite(page, workspace);

@@ -13,10 +13,15 @@ pub mod edit;
 pub mod list;
 /// Whether keys can be copied later.
 pub mod settings;
+/// Ready requests, as a page.
+pub mod use_key;
 
 /// What pages, command line and APIs do with keys, each one transaction.
 #[cfg(feature = "ssr")]
 pub mod operations;
+/// Ready requests for a key, in several languages.
+#[cfg(feature = "ssr")]
+pub mod requests;
 /// A key's value: plain and hashed.
 #[cfg(feature = "ssr")]
 pub mod secret;

@@ -9,6 +9,7 @@ use crate::api_keys::delete::DeleteDialog;
 use crate::api_keys::edit::EditDialog;
 use crate::api_keys::list::ApiKeysPage;
 use crate::api_keys::settings::SettingsDialog;
+use crate::api_keys::use_key::UseDialog;
 use crate::configuration::page::ConfigurationPage;
 use crate::error::Error;
 use crate::sessions::account::AccountPage;
@@ -28,6 +29,14 @@ use leptos_router::SsrMode;
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::path;
 
+/// A page for a route, as one type for all of them: for each type of its own, the router would put another copy of itself
+/// into the browser's download.
+macro_rules! page {
+    ($page:ident) => {
+        (|| $page().into_any()) as fn() -> AnyView
+    };
+}
+
 /// The dashboard.
 #[component]
 pub fn App() -> impl IntoView {
@@ -38,37 +47,38 @@ pub fn App() -> impl IntoView {
         <Router>
             <ToastRegion>
                 <Routes fallback=NotFoundPage>
-                    <Route path=path!("") view=HomePage ssr=SsrMode::Async />
-                    <Route path=path!("sign-in") view=SignInPage ssr=SsrMode::Async />
-                    <Route path=path!("set-up") view=SetUpPage ssr=SsrMode::Async />
-                    <Route path=path!("account") view=AccountPage ssr=SsrMode::Async />
-                    <Route path=path!("invitation/:token") view=InvitationPage ssr=SsrMode::Async />
-                    <ParentRoute path=path!(":workspace") view=WorkspaceFrame ssr=SsrMode::Async>
-                        <Route path=path!("") view=Home ssr=SsrMode::Async />
-                        <ParentRoute path=path!("agents") view=AgentsPage ssr=SsrMode::Async>
-                            <Route path=path!("") view=|| () ssr=SsrMode::Async />
-                            <Route path=path!("new") view=CreateAgentDialog ssr=SsrMode::Async />
-                            <Route path=path!("retention") view=RetentionDialog ssr=SsrMode::Async />
-                            <Route path=path!(":agent/rename") view=RenameAgentDialog ssr=SsrMode::Async />
-                            <Route path=path!(":agent/delete") view=DeleteAgentDialog ssr=SsrMode::Async />
+                    <Route path=path!("") view=page!(HomePage) ssr=SsrMode::Async />
+                    <Route path=path!("sign-in") view=page!(SignInPage) ssr=SsrMode::Async />
+                    <Route path=path!("set-up") view=page!(SetUpPage) ssr=SsrMode::Async />
+                    <Route path=path!("account") view=page!(AccountPage) ssr=SsrMode::Async />
+                    <Route path=path!("invitation/:token") view=page!(InvitationPage) ssr=SsrMode::Async />
+                    <ParentRoute path=path!(":workspace") view=page!(WorkspaceFrame) ssr=SsrMode::Async>
+                        <Route path=path!("") view=page!(Home) ssr=SsrMode::Async />
+                        <ParentRoute path=path!("agents") view=page!(AgentsPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=page!(CreateAgentDialog) ssr=SsrMode::Async />
+                            <Route path=path!("retention") view=page!(RetentionDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":agent/rename") view=page!(RenameAgentDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":agent/delete") view=page!(DeleteAgentDialog) ssr=SsrMode::Async />
                         </ParentRoute>
-                        <ParentRoute path=path!("users") view=UsersPage ssr=SsrMode::Async>
-                            <Route path=path!("") view=|| () ssr=SsrMode::Async />
-                            <Route path=path!("new") view=InviteDialog ssr=SsrMode::Async />
-                            <Route path=path!("invited") view=InvitedDialog ssr=SsrMode::Async />
-                            <Route path=path!(":user/role") view=ChangeRoleDialog ssr=SsrMode::Async />
-                            <Route path=path!(":user/remove") view=RemoveUserDialog ssr=SsrMode::Async />
-                            <Route path=path!(":invitation/withdraw") view=WithdrawDialog ssr=SsrMode::Async />
+                        <ParentRoute path=path!("users") view=page!(UsersPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=page!(InviteDialog) ssr=SsrMode::Async />
+                            <Route path=path!("invited") view=page!(InvitedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":user/role") view=page!(ChangeRoleDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":user/remove") view=page!(RemoveUserDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":invitation/withdraw") view=page!(WithdrawDialog) ssr=SsrMode::Async />
                         </ParentRoute>
-                        <Route path=path!("api-keys/configuration") view=ConfigurationPage ssr=SsrMode::Async />
-                        <ParentRoute path=path!("api-keys") view=ApiKeysPage ssr=SsrMode::Async>
-                            <Route path=path!("") view=|| () ssr=SsrMode::Async />
-                            <Route path=path!("new") view=CreateDialog ssr=SsrMode::Async />
-                            <Route path=path!("settings") view=SettingsDialog ssr=SsrMode::Async />
-                            <Route path=path!(":key/created") view=CreatedDialog ssr=SsrMode::Async />
-                            <Route path=path!(":key/copy") view=CopyDialog ssr=SsrMode::Async />
-                            <Route path=path!(":key/edit") view=EditDialog ssr=SsrMode::Async />
-                            <Route path=path!(":key/delete") view=DeleteDialog ssr=SsrMode::Async />
+                        <Route path=path!("api-keys/configuration") view=page!(ConfigurationPage) ssr=SsrMode::Async />
+                        <ParentRoute path=path!("api-keys") view=page!(ApiKeysPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />
+                            <Route path=path!("settings") view=page!(SettingsDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/created") view=page!(CreatedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/copy") view=page!(CopyDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/use") view=page!(UseDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/edit") view=page!(EditDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/delete") view=page!(DeleteDialog) ssr=SsrMode::Async />
                         </ParentRoute>
                     </ParentRoute>
                 </Routes>
@@ -76,6 +86,10 @@ pub fn App() -> impl IntoView {
         </Router>
     }
 }
+
+/// What stands beside a page while none of its dialogs is open.
+#[component]
+fn Nothing() -> impl IntoView {}
 
 /// Sends the visitor to the API keys of a workspace: the one in the address, or the first.
 #[server(endpoint = "go_home", input = Json)]

@@ -4,6 +4,8 @@
 pub mod call;
 /// Writing to the clipboard.
 pub mod clipboard;
+/// A button that copies a text.
+pub mod copy_text;
 /// Sheets and questions, as native dialogs with addresses of their own.
 pub mod dialog;
 /// Labels, hints, errors, and what was typed before.
@@ -25,6 +27,7 @@ pub mod toast;
 /// The question before something is deleted for good.
 pub mod typed_name;
 
+use js_sys::JsString;
 use leptos::prelude::*;
 
 /// Whether the page has woken up in the browser: `false` on the server and until hydration is done, so that both
@@ -33,6 +36,11 @@ pub fn use_hydrated() -> ReadSignal<bool> {
     let (hydrated, set_hydrated) = signal(false);
     Effect::new(move |_| set_hydrated.set(true));
     hydrated
+}
+
+/// Text in lower case, to search in. The browser has the tables for it; ours stay out of its download.
+pub fn lower_case(text: &str) -> String {
+    if cfg!(feature = "ssr") { text.to_lowercase() } else { JsString::from(text).to_lower_case().into() }
 }
 
 /// Percent-encodes text for one value of a query string.

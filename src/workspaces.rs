@@ -57,7 +57,11 @@ impl Visit {
 /// Up to three letters for a workspace's tile, which shows them in upper case: the words' initials, or the name's first
 /// letters.
 pub fn initials(name: &str) -> String {
-    let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(3).collect();
+    let words: Vec<&str> = name
+        .split(|c: char| c.is_whitespace() || c.is_ascii_punctuation())
+        .filter(|word| !word.is_empty())
+        .take(3)
+        .collect();
     match words.as_slice() {
         [] => name.chars().take(1).collect(),
         [only] => only.chars().take(3).collect(),

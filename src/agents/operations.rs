@@ -11,7 +11,7 @@ use crate::workspaces::slug;
 use serde_json::json;
 
 /// Most characters of an agent's name (the contract's `CreateAgentBody`).
-const MAX_NAME_CHARS: usize = 100;
+pub const MAX_NAME_CHARS: usize = 100;
 
 /// Makes an agent. Without a slug it gets one made from its name.
 pub async fn create(

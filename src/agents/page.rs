@@ -10,7 +10,7 @@ use crate::ui::icon::Icon;
 use crate::ui::load::{Place, awaited, load, load_live};
 use crate::ui::page::Empty;
 use crate::ui::time::Ago;
-use crate::ui::use_hydrated;
+use crate::ui::{lower_case, use_hydrated};
 use crate::workspaces::frame::{Tabs, use_slug, use_visit};
 use crate::workspaces::{Visit, retention};
 use leptos::prelude::*;
@@ -134,7 +134,7 @@ fn AgentCard(
     admin: bool,
     wanted: RwSignal<String>,
 ) -> impl IntoView {
-    let searched = agent.name.to_lowercase();
+    let searched = lower_case(&agent.name);
     let action = |path: &str, label: &str, icon: &'static str| {
         view! {
             <a class="icon-button" href=format!("/{}/agents/{}/{path}", slug.get_value(), agent.id) aria-label=format!("{label} {}", agent.name) data-noscroll="true">
@@ -145,7 +145,7 @@ fn AgentCard(
     let actions =
         admin.then(|| [action("rename", "Rename", "pencil"), action("delete", "Delete", "trash")].collect_view());
     view! {
-        <li class="card agent-card" hidden=move || !searched.contains(&wanted.read().to_lowercase())>
+        <li class="card agent-card" hidden=move || !searched.contains(&lower_case(&wanted.read()))>
             <div class="card-title">
                 <h2>{agent.name.clone()}</h2>
                 <p class="secondary">"Created " <Ago at=agent.created_at now /></p>

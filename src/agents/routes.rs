@@ -71,7 +71,7 @@ pub async fn list(
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewAgent {
-    #[schema(min_length = 1, max_length = 100, example = "Concierge")]
+    #[schema(max_length = 100, pattern = r"[^\s\x00-\x1f\x7f-\x9f]", example = "Concierge")]
     name: String,
     /// Made up where it is left out.
     #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
@@ -172,7 +172,7 @@ pub struct Duplicate {
     /// Made up where it is left out.
     #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
     new_agent_id: Option<String>,
-    #[schema(min_length = 1, max_length = 100, example = "Concierge, night shift")]
+    #[schema(max_length = 100, pattern = r"[^\s\x00-\x1f\x7f-\x9f]", example = "Concierge, night shift")]
     new_agent_name: String,
 }
 
@@ -213,9 +213,10 @@ pub async fn create(
     if settings.contains("\\u0000") {
         return Err(ApiError::parameter("body", "", "texts without NUL characters"));
     }
+    let name = agent_name(&new.name)?;
     let id = agent_id(&app, new.agent_id.as_deref())?;
     let actor = actor(&key, client);
-    let made = operations::create_as(&app, &workspace.id, &actor, id, &new.name, None, &settings).await;
+    let made = operations::create_as(&app, &workspace.id, &actor, id, name, None, &settings).await;
     answer(workspace.id.as_str(), &made.map_err(refused)?)
 }
 
@@ -273,9 +274,10 @@ pub async fn duplicate(
     let new: Duplicate = read_json(&headers, &body)?;
     let workspace = &pass.workspace.id;
     let settings = store::settings(&app.db, workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
+    let name = agent_name(&new.new_agent_name)?;
     let id = agent_id(&app, new.new_agent_id.as_deref())?;
     let actor = actor(&key, client);
-    let made = operations::create_as(&app, workspace, &actor, id, &new.new_agent_name, None, &settings).await;
+    let made = operations::create_as(&app, workspace, &actor, id, name, None, &settings).await;
     answer(workspace.as_str(), &made.map_err(refused)?)
 }
 
@@ -285,6 +287,14 @@ fn agent_id(app: &App, wanted: Option<&str>) -> Result<AgentId, ApiError> {
     AgentId::parse(wanted)
         .filter(|_| !wanted.contains('_'))
         .ok_or_else(|| ApiError::parameter("agentId", wanted, "up to 64 letters, digits and hyphens"))
+}
+
+/// A name as the contract limits it, before spaces and control characters are taken out.
+fn agent_name(name: &str) -> Result<&str, ApiError> {
+    match name.chars().count() <= operations::MAX_NAME_CHARS {
+        true => Ok(name),
+        false => Err(refused(Problem::NameTooLong.into())),
+    }
 }
 
 fn actor(key: &KeyRecord, ClientAddress(address): ClientAddress) -> Actor {

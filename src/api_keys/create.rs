@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::id::WorkspaceId;
 use crate::revealed::Revealed;
 use crate::time::Timestamp;
+use crate::ui::copy_text::CopyText;
 use crate::ui::dialog::{Dialog, Kind};
 use crate::ui::field::{Draft, FieldError, FormError, Refusal, TextField, focus_when_shown};
 use crate::ui::form::{ActionForm, FormAction};
@@ -15,14 +16,12 @@ use crate::ui::icon::Icon;
 use crate::ui::load::{Place, awaited, load};
 use crate::ui::multi_select::{Choice, MultiSelect};
 use crate::ui::time::Moment;
-use crate::ui::toast::Toasts;
-use crate::ui::{clipboard, use_hydrated};
+use crate::ui::use_hydrated;
 use crate::workspaces::frame::use_slug;
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
@@ -356,22 +355,6 @@ fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, ad
 
 #[component]
 fn Value(value: Revealed, safe: RwSignal<bool>, copyable: bool) -> impl IntoView {
-    let hydrated = use_hydrated();
-    let toasts = Toasts::current();
-    let stored = StoredValue::new(value.expose().to_owned());
-    let copied = RwSignal::new(false);
-    let copy = move |_| {
-        let value = stored.get_value();
-        spawn_local(async move {
-            if clipboard::write(std::future::ready(Some(value))).await {
-                copied.set(true);
-                safe.set(true);
-                toasts.say("Key copied.");
-            } else {
-                toasts.say("The browser did not allow copying. Select the key and copy it.");
-            }
-        });
-    };
     let warning = if copyable {
         "Store it where secrets belong, such as a password manager. Who has this key can read what it grants."
     } else {
@@ -388,11 +371,7 @@ fn Value(value: Revealed, safe: RwSignal<bool>, copyable: bool) -> impl IntoView
                 // Copied by hand counts too.
                 on:copy=move |_| safe.set(true)
             />
-            {move || hydrated.get().then(|| view! {
-                <button type="button" class="button small" autofocus=true on:click=copy>
-                    {move || if copied.get() { view! { <Icon name="check" />"Copied" }.into_any() } else { view! { <Icon name="copy" />"Copy" }.into_any() }}
-                </button>
-            })}
+            <CopyText text=value.expose().to_owned() copied=safe said="Key copied." autofocus=true />
         </div>
     }
 }

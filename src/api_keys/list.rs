@@ -297,10 +297,15 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: Addresses, admin: bool) -> im
         Status::Expired => Some(view! { <span class="badge danger">"Expired"</span> }),
     };
     let permissions = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
-    let actions = admin.then(|| view! {
-        <a class="icon-button" href=addresses.to(&format!("/{}/edit", key.id)) aria-label=format!("Edit {name}") data-noscroll="true"><Icon name="pencil" /></a>
-        <a class="icon-button" href=addresses.to(&format!("/{}/delete", key.id)) aria-label=format!("Delete {name}") data-noscroll="true"><Icon name="trash" /></a>
-    });
+    let action = |path: &str, label: &str, icon: &'static str| {
+        view! {
+            <a class="icon-button" href=addresses.to(&format!("/{}/{path}", key.id)) aria-label=format!("{label} {name}") data-noscroll="true"><Icon name=icon /></a>
+        }
+    };
+    let actions = (
+        action("use", "Use", "code"),
+        admin.then(|| [action("edit", "Edit", "pencil"), action("delete", "Delete", "trash")].collect_view()),
+    );
     let copy = if !key.copyable {
         view! { <span class="shown-once">"Shown once"</span> }.into_any()
     } else if admin {

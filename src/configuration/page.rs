@@ -9,7 +9,7 @@ use crate::ui::icon::Icon;
 use crate::ui::load::{Place, awaited, load};
 use crate::ui::multi_select::{Choice, MultiSelect};
 use crate::ui::page::Empty;
-use crate::ui::use_hydrated;
+use crate::ui::{lower_case, use_hydrated};
 use crate::workspaces::frame::{use_slug, use_visit};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
@@ -85,9 +85,9 @@ fn Cards(cards: Vec<AgentConfiguration>, admin: bool) -> impl IntoView {
         </div>
     });
     let card = |(at, card): (usize, AgentConfiguration)| {
-        let name = card.agent.name.to_lowercase();
+        let name = lower_case(&card.agent.name);
         view! {
-            <li hidden=move || !name.contains(&wanted.read().to_lowercase())>
+            <li hidden=move || !name.contains(&lower_case(&wanted.read()))>
                 <Card card open=at == 0 admin />
             </li>
         }

@@ -48,6 +48,7 @@ pub fn is_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn comes_back_as_it_went() {
@@ -55,6 +56,22 @@ mod tests {
         let text = cursor.encode();
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{text}");
         assert_eq!(Cursor::decode(&text), Some(cursor));
+    }
+
+    proptest! {
+        #[test]
+        fn any_place_comes_back(started_at: i64, id in "[!-~]{1,200}") {
+            let cursor = Cursor { started_at: Timestamp(started_at), id };
+            prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+        }
+
+        #[test]
+        fn what_is_taken_for_one_is_one(text in prop_oneof![".{0,64}", "[A-Za-z0-9_-]{12,64}"]) {
+            if let Some(cursor) = Cursor::decode(&text) {
+                prop_assert!(is_id(&cursor.id));
+                prop_assert_eq!(cursor.encode(), text);
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Configuration decides. What is stored is JSON text, so that a page of a thousand is copied, not rebuilt.
 
 use super::cursor::is_id;
-use super::schema::NewMetricValue;
+use super::schema::{NewMetricValue, NewTurn};
 use super::words::Words;
 use crate::configuration::{Configuration, Metrics};
 use crate::error::Error;
@@ -73,6 +73,7 @@ pub struct Incoming {
     #[serde(default)]
     state: Map<String, Value>,
     #[serde(default)]
+    #[schema(value_type = Vec<NewTurn>)]
     turns: Vec<Turn>,
 }
 
@@ -81,7 +82,6 @@ pub struct Incoming {
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub struct Turn {
     #[serde(default, deserialize_with = "text")]
-    #[schema(example = "A room, please")]
     user_input: String,
     #[serde(default, deserialize_with = "text")]
     user_input_dtmf: String,
@@ -95,7 +95,7 @@ pub struct Turn {
     agent_response_datetime: Option<String>,
     /// In seconds; answered where it was asked for.
     #[serde(default, skip_serializing_if = "is_kept_apart")]
-    #[schema(nullable = false, example = 0.5)]
+    #[schema(nullable = false)]
     latency: Option<f64>,
     #[serde(default, deserialize_with = "text")]
     translated_user_input: String,
@@ -195,6 +195,7 @@ pub struct Stored {
 /// Turns on their way into a conversation that has some already.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Turns {
+    #[schema(value_type = Vec<NewTurn>)]
     turns: Vec<Turn>,
 }
 

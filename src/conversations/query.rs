@@ -13,6 +13,8 @@ use axum::http::StatusCode;
 pub const MAX_CHANNELS: usize = 8;
 /// Most conversations on a page.
 const MAX_LIMIT: u32 = 1_000;
+/// Most conversations that are skipped: what clients' integers of 32 bits hold.
+const MAX_OFFSET: u32 = i32::MAX as u32;
 
 /// Which of the conversations that pass the filters are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl ListQuery {
         Ok(Self {
             mode: Mode::All,
             limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(default_limit),
-            offset: given.number("offset", 0, u32::MAX)?.unwrap_or(0),
+            offset: given.number("offset", 0, MAX_OFFSET)?.unwrap_or(0),
             cursor: None,
             start,
             end,

@@ -46,6 +46,32 @@ pub enum NewMetricValue {
     Several(Vec<String>),
 }
 
+/// A turn on its way in: the fields of `Turn`, each of which may be null.
+#[derive(ToSchema)]
+pub struct NewTurn {
+    #[schema(example = "A room, please")]
+    pub user_input: Option<String>,
+    pub user_input_dtmf: Option<String>,
+    #[schema(format = DateTime)]
+    pub user_input_datetime: Option<String>,
+    pub agent_response: Option<String>,
+    #[schema(format = DateTime)]
+    pub agent_response_datetime: Option<String>,
+    /// In seconds.
+    #[schema(example = 0.5)]
+    pub latency: Option<f64>,
+    pub translated_user_input: Option<String>,
+    pub english_agent_response: Option<String>,
+    #[schema(nullable = false)]
+    pub intents: Option<Vec<String>>,
+    #[schema(nullable = false, value_type = Option<Vec<Object>>)]
+    pub entities: Option<Vec<()>>,
+    #[schema(nullable = false)]
+    pub is_ood: Option<bool>,
+    #[schema(nullable = false)]
+    pub is_silence: Option<bool>,
+}
+
 /// A page of conversations, newest first.
 #[derive(ToSchema)]
 pub struct ConversationPage {
@@ -83,7 +109,7 @@ pub struct Filters {
     #[param(max_length = 200)]
     pub variant_name: Option<String>,
     /// How many to skip.
-    #[param(minimum = 0, default = 0, example = 0)]
+    #[param(minimum = 0, maximum = 2_147_483_647, default = 0, example = 0)]
     pub offset: Option<u32>,
 }
 

@@ -82,6 +82,8 @@ statements! {
                 $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
                 $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65,
                 $66, $67, $68)");
+    LATEST = "SELECT id FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND environment = 'live'
+        ORDER BY started_at DESC, id DESC LIMIT 1";
     FIND = concat!("SELECT ", columns!("$4", "$5"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
     UPSERT = "INSERT INTO conversations (workspace_id, agent_id, id, environment, started_at, in_progress, channel,
@@ -200,6 +202,13 @@ pub async fn batch(
     })?;
     found.sort_by_key(|stored| places.iter().position(|place| place.id == stored.id));
     Ok(found)
+}
+
+/// The id of an agent's latest live conversation.
+pub async fn latest(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> =
+        on_db!(db, |pool| sqlx::query_as(LATEST).bind(workspace).bind(agent).fetch_optional(pool).await)?;
+    Ok(row.map(|(id,)| id))
 }
 
 /// How many conversations pass the filters, on all pages together.

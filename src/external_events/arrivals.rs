@@ -50,6 +50,11 @@ impl Arrivals {
         Waiter { arrivals: self, name, notify: notify.clone() }
     }
 
+    /// How many conversations somebody waits for.
+    pub fn count(&self) -> usize {
+        self.waiting().len()
+    }
+
     /// Wakes whoever waits for events of this conversation.
     pub fn wake(&self, name: &str) {
         if let Some((notify, _)) = self.waiting().get(name) {

@@ -179,6 +179,7 @@ fn character(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(kind: Kind, body: &str, path: &str) -> Option<String> {
         in_body(kind, body, path).unwrap()
@@ -227,6 +228,48 @@ mod tests {
         for body in ["", "text", "<r>", "<r></s>", "<r/><r/>", "<r><cid>&unknown;</cid></r>", &deep, bomb, external] {
             let refused = in_body(Kind::Xml, body, "cid");
             assert!(refused.is_err_and(|e| e.status == 400), "{}", &body[..body.len().min(40)]);
+        }
+    }
+
+    proptest! {
+        /// Whatever comes, and however it is asked for: an answer or a refusal.
+        #[test]
+        fn nothing_breaks_it(body in ".{0,200}", path in ".{0,20}") {
+            for kind in [Kind::Json, Kind::Form, Kind::Xml, Kind::Text] {
+                if let Err(error) = in_body(kind, &body, &path) {
+                    prop_assert_eq!(error.status, StatusCode::BAD_REQUEST);
+                }
+            }
+        }
+
+        #[test]
+        fn almost_xml_does_not_break_it(parts in proptest::collection::vec(prop_oneof![
+            Just("<a>"), Just("</a>"), Just("<b/>"), Just("<![CDATA["), Just("]]>"), Just("&#x41;"), Just("&lt;"), Just("&b;"),
+            Just("<!--"), Just("-->"), Just("<?x"), Just("?>"), Just("<!DOCTYPE r>"), Just("x"), Just("<a b='"), Just("'>"),
+        ], 0..40)) {
+            let body = parts.concat();
+            if let Ok(found) = in_body(Kind::Xml, &body, "b") {
+                prop_assert!(found.is_none_or(|id| id.len() <= body.len()));
+            }
+        }
+
+        /// What was put at a path is found there, in each kind of body.
+        #[test]
+        fn an_id_is_found_where_it_was_put(steps in proptest::collection::vec("[a-z_][a-z0-9_]{0,8}", 1..6), id in "[^\\p{C}]{1,40}") {
+            let path = steps.join(".");
+            let json = steps.iter().rev().fold(Value::String(id.clone()), |inner, step| serde_json::json!({ step: inner }));
+            prop_assert_eq!(found(Kind::Json, &json.to_string(), &path), Some(id.clone()));
+
+            let form = serde_html_form::to_string([("0", "1"), (path.as_str(), id.as_str())]).unwrap_or_default();
+            prop_assert_eq!(found(Kind::Form, &form, &path), Some(id.clone()));
+
+            let text = quick_xml::escape::escape(id.as_str()).into_owned();
+            let xml = steps.iter().rev().fold(text, |inner, step| format!("<{step}>{inner}</{step}>"));
+            prop_assert_eq!(found(Kind::Xml, &format!("<root>{xml}</root>"), &path), Some(id.trim().to_owned()));
+
+            if !id.contains('&') {
+                prop_assert_eq!(found(Kind::Text, &format!("0=1&{path}={id}"), &path), Some(id.trim().to_owned()));
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ impl FromRequestParts<AppState> for Call {
     operation_id = "put_conversation",
     tag = "Runtime",
     security(("runtime_token" = [])),
-    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
     request_body = Incoming,
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
@@ -84,7 +84,7 @@ pub async fn put(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode
     operation_id = "append_turns",
     tag = "Runtime",
     security(("runtime_token" = [])),
-    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
     request_body = Turns,
     responses(
         (status = 204, description = "Stored."),
@@ -115,7 +115,7 @@ pub async fn append_turns(Call { app, pass, id }: Call, body: Bytes) -> Result<S
     operation_id = "erase_conversation",
     tag = "Runtime",
     security(("runtime_token" = [])),
-    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
     responses((status = 204, description = "Erased."), Refusals),
 )]
 pub async fn erase(Call { app, pass, id }: Call) -> Result<StatusCode, ApiError> {
@@ -143,7 +143,7 @@ pub struct NewHandoff<'a> {
     operation_id = "put_handoff_state",
     tag = "Runtime",
     security(("runtime_token" = [])),
-    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
     request_body = NewHandoff,
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
@@ -188,7 +188,7 @@ pub struct NewWait {
     operation_id = "await_event",
     tag = "Runtime",
     security(("runtime_token" = [])),
-    params(AgentPath, ("id" = String, Path, description = "The conversation's id: 1 to 200 visible ASCII characters.", max_length = 200)),
+    params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
     request_body = NewWait,
     responses(
         (status = 201, description = "It waits."),
@@ -256,15 +256,15 @@ pub struct Events<'a> {
     security(("runtime_token" = [])),
     params(
         AgentPath,
-        ("id" = String, Path, description = "The conversation's id."),
-        ("after" = Option<u32>, Query, minimum = 0, description = "The `last` of the answer before.", example = 0),
+        ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$"),
+        ("after" = Option<u32>, Query, minimum = 0, maximum = 2_147_483_647, description = "The `last` of the answer before.", example = 0),
         ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Most seconds until the answer.", example = 0),
     ),
     responses((status = 200, description = "The events.", body = Events), Refusals),
 )]
 pub async fn received_events(Call { app, pass, id }: Call, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
-    let after = i64::from(given.number("after", 0, u32::MAX)?.unwrap_or(0));
+    let after = i64::from(given.number("after", 0, i32::MAX as u32)?.unwrap_or(0));
     let wait = given.number("wait", 0, MAX_WAIT)?.unwrap_or(0);
     conversations::in_progress(&app.db, &pass.workspace.id, &pass.agent.id, &id)
         .await?

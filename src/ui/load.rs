@@ -74,7 +74,7 @@ where
     S: ServerFn<Error = Error> + Serialize + DeserializeOwned + 'static,
     S::Output: Serialize,
 {
-    let answer = resource(Box::new(move || text(&arguments())), Box::new(|sent| Box::pin(answer::<S>(sent))));
+    let answer = resource(Box::new(move || text(&arguments())), Box::new(answer::<S>));
     Loaded { answer, of: PhantomData }
 }
 
@@ -108,20 +108,28 @@ fn resource(
 }
 
 /// Asks the server function: directly on the server, over HTTP in the browser.
-async fn answer<S>(arguments: String) -> String
+fn answer<S>(arguments: String) -> Boxed<String>
+where
+    S: ServerFn<Error = Error> + DeserializeOwned + 'static,
+    S::Output: Serialize,
+{
+    if cfg!(feature = "ssr") { Box::pin(run::<S>(arguments)) } else { fetched(S::PATH, arguments) }
+}
+
+async fn run<S>(arguments: String) -> String
 where
     S: ServerFn<Error = Error> + DeserializeOwned,
     S::Output: Serialize,
 {
-    if cfg!(feature = "ssr") {
-        let answered = match serde_json::from_str::<S>(&arguments) {
-            Ok(function) => function.run_body().await,
-            Err(_) => Err(Error::BadRequest),
-        };
-        packed(answered.map(|output| text(&output)))
-    } else {
-        packed(call::post(S::PATH, Call::Load(&arguments)).await.map(|answer| answer.output))
-    }
+    let answered = match serde_json::from_str::<S>(&arguments) {
+        Ok(function) => function.run_body().await,
+        Err(_) => Err(Error::BadRequest),
+    };
+    packed(answered.map(|output| text(&output)))
+}
+
+fn fetched(path: &'static str, arguments: String) -> Boxed<String> {
+    Box::pin(async move { packed(call::post(path, Call::Load(&arguments)).await.map(|answer| answer.output)) })
 }
 
 /// An answer as one text: its output in JSON, or its error in JSON after a sign that no JSON begins with.

@@ -2,7 +2,7 @@
 //! list of labelled checkboxes that folds.
 
 use crate::ui::icon::Icon;
-use crate::ui::use_hydrated;
+use crate::ui::{lower_case, use_hydrated};
 use leptos::html;
 use leptos::prelude::*;
 
@@ -105,9 +105,9 @@ fn Combobox(
     let option_id = move |at: i32| id.with_value(|id| format!("{id}-option-{at}"));
 
     let matching = Memo::new(move |_| {
-        let wanted = typed.read().to_lowercase();
+        let wanted = lower_case(&typed.read());
         choices.with_value(|all| {
-            let fits = all.iter().filter(|c| c.label.to_lowercase().contains(&wanted));
+            let fits = all.iter().filter(|c| lower_case(&c.label).contains(&wanted));
             fits.take(SHOWN).cloned().collect::<Vec<_>>()
         })
     });

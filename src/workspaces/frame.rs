@@ -4,7 +4,7 @@ use super::{Visit, Workspace, initials};
 use crate::error::Error;
 use crate::ui::icon::Icon;
 use crate::ui::load::{Loaded, Place, awaited, load_live};
-use crate::ui::use_hydrated;
+use crate::ui::{lower_case, use_hydrated};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_router::components::Outlet;
@@ -59,11 +59,11 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
     let title = email.clone();
     let initial = email.chars().take(1).collect::<String>();
     let tile = move |workspace: Workspace| {
-        let name = workspace.name.to_lowercase();
+        let name = lower_case(&workspace.name);
         let is_current = workspace.slug == current;
         let title = workspace.name.clone();
         view! {
-            <li hidden=move || !name.contains(&wanted.read().to_lowercase())>
+            <li hidden=move || !name.contains(&lower_case(&wanted.read()))>
                 <a
                     class="tile"
                     href=format!("/{}/api-keys", workspace.slug)
