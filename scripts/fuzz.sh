@@ -28,9 +28,17 @@ FUZZ_AGENT="$("$program" agent create --workspace "$FUZZ_WORKSPACE" --name Hotel
 FUZZ_KEY="$("$program" key create --workspace "$FUZZ_WORKSPACE" --name fuzz --agents all --expires-in 1d --json \
   --permissions conversations,handoff,external-events,agents | field key)"
 FUZZ_TOKEN="$("$program" runtime-token create --workspace "$FUZZ_WORKSPACE" --name fuzz --json | field token)"
+runtime() {
+  curl --silent --show-error --fail -X "$1" -H "authorization: Bearer $FUZZ_TOKEN" -H 'content-type: application/json' \
+    -d "$3" "http://$address/runtime/v1/$FUZZ_WORKSPACE/$FUZZ_AGENT/conversations/$2"
+}
+# Something to find, and somebody who waits for the example event.
+runtime PUT fuzz '{"started_at": "2026-05-01T10:00:00Z", "in_progress": true}'
+runtime PUT fuzz/handoff '{"data": {"reason": "billing"}}'
+runtime POST fuzz/external-events '{"event_id": "event-1"}'
 export FUZZ_WORKSPACE FUZZ_AGENT FUZZ_KEY FUZZ_TOKEN
 
 "$environment/bin/schemathesis" --config-file tests/schemathesis.toml run "http://$address/openapi.json" \
-  --max-time "$seconds"
+  --phases examples,coverage,fuzzing --max-time "$seconds"
 # The log tells of what callers are not shown.
 if grep -E 'ERROR|panicked' "$data/log"; then exit 1; fi

@@ -1,6 +1,8 @@
 //! What all APIs behind the keys answer alike. The contract is `docs/api.md`'s: one error envelope on every path, and a
 //! correlation id on every answer.
 
+/// JSON objects, and nothing else.
+pub mod object;
 /// The OpenAPI document.
 pub mod openapi;
 /// Query parameters, parsed.
@@ -13,6 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use object::Object;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use utoipa::ToSchema;
@@ -171,7 +174,7 @@ pub fn json_body(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// Reads a body in JSON: 415 where it says that it is something else, 400 where it is not what is wanted.
+/// Reads a body that is a JSON object: 415 where it says that it is something else, 400 where it is not what is wanted.
 pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, ApiError> {
     let stated = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
     if stated.is_some_and(|stated| stated.split(';').next().map(str::trim) != Some("application/json")) {
@@ -180,7 +183,7 @@ pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) ->
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| error.to_string());
-    read.and_then(|read| reader.end().map(|()| read).map_err(|error| error.to_string())).map_err(|error| {
+    read.and_then(|Object(read)| reader.end().map(|()| read).map_err(|error| error.to_string())).map_err(|error| {
         let message = format!("The body is refused: {error}.");
         ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", message)
     })

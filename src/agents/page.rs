@@ -87,7 +87,7 @@ fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
         admin.then(|| view! { <a class="button primary" href=format!("/{}/agents/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"Agent"</a> })
     };
     let change = move || {
-        admin.then(|| view! { " " <a href=format!("/{}/agents/retention", slug.get_value()) data-noscroll="true">"Change"</a> })
+        admin.then(|| view! { " " <a class="text-link" href=format!("/{}/agents/retention", slug.get_value()) data-noscroll="true">"Change"</a> })
     };
     let kept = retention::in_words(visit.workspace.retention_days);
     let wanted = RwSignal::new(String::new());
@@ -122,7 +122,7 @@ fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
             </label>
         </div>
         {list}
-        <p class="hint">{kept}{change()}</p>
+        <p class="page-note">{kept}{change()}</p>
     }
 }
 

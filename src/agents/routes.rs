@@ -10,6 +10,7 @@ use crate::gate;
 use crate::id::AgentId;
 use crate::server::state::{Actor, App};
 use crate::sessions::guard::ClientAddress;
+use crate::wire::object::{object, objects, optional_object};
 use crate::wire::openapi::{BodyRefusals, Refusals};
 use crate::wire::{ApiError, Envelope, json, read_json};
 use axum::Extension;
@@ -76,9 +77,13 @@ pub struct NewAgent {
     /// Made up where it is left out.
     #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
     agent_id: Option<String>,
+    #[serde(deserialize_with = "object")]
     response_settings: ResponseSettings,
+    #[serde(default, deserialize_with = "optional_object")]
     voice_settings: Option<VoiceSettings>,
+    #[serde(default, deserialize_with = "optional_object")]
     llm_settings: Option<LlmSettings>,
+    #[serde(default, deserialize_with = "optional_object")]
     experimental_config: Option<ExperimentalConfig>,
 }
 
@@ -125,6 +130,7 @@ pub struct LlmSettings {
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExperimentalConfig {
+    #[serde(deserialize_with = "objects")]
     configs: Vec<Experiment>,
 }
 

@@ -8,6 +8,7 @@ use crate::configuration::{Configuration, Metrics};
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
 use crate::time::Timestamp;
+use crate::wire::object::{Object, objects};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -72,7 +73,7 @@ pub struct Incoming {
     metrics: Map<String, Value>,
     #[serde(default)]
     state: Map<String, Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     #[schema(value_type = Vec<NewTurn>)]
     turns: Vec<Turn>,
 }
@@ -195,6 +196,7 @@ pub struct Stored {
 /// Turns on their way into a conversation that has some already.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Turns {
+    #[serde(deserialize_with = "objects")]
     #[schema(value_type = Vec<NewTurn>)]
     turns: Vec<Turn>,
 }
@@ -250,7 +252,7 @@ fn join(array: &mut String, more: &str) {
 
 /// Reads turns to be appended: `{"turns": […]}`. The error is one sentence for whoever wrote them.
 pub fn parse_turns(json: &[u8]) -> Result<Turns, String> {
-    let turns: Turns = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+    let Object(turns): Object<Turns> = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     match self::json(&turns.turns)?.contains("\\u0000") {
         true => Err("the turns contain a NUL character, which cannot be stored".to_owned()),
         false => Ok(turns),
@@ -279,7 +281,7 @@ impl Document {
         if json.len() > MAX_BYTES {
             return Err(format!("the conversation is larger than {} MiB", MAX_BYTES / 1024 / 1024));
         }
-        serde_json::from_slice(json).map_err(|e| e.to_string())
+        serde_json::from_slice(json).map(|Object(incoming)| incoming).map_err(|e| e.to_string())
     }
 
     fn from_incoming(incoming: Incoming) -> Result<Self, String> {
@@ -542,7 +544,9 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (json, reason) in [
             ("", "EOF"),
-            ("[]", "expected"),
+            ("[]", "expected an object"),
+            (r#"["a","v","n","live","2026-05-01T10:00:00Z"]"#, "expected an object"),
+            (r#"{"id":"a","started_at":"2026-05-01T10:00:00Z","turns":[["hello"]]}"#, "expected an object"),
             (r#"{"id":"a"}"#, "started_at"),
             (r#"{"id":"","started_at":"2026-05-01T10:00:00Z"}"#, "`id`"),
             (r#"{"id":"é","started_at":"2026-05-01T10:00:00Z"}"#, "`id`"),

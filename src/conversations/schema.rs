@@ -40,10 +40,17 @@ pub enum MetricValue {
 #[serde(untagged)]
 pub enum NewMetricValue {
     Nothing,
+    One(Scalar),
+    Several(Vec<Scalar>),
+}
+
+/// What is kept as a text.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum Scalar {
     Text(String),
     Number(f64),
     Flag(bool),
-    Several(Vec<String>),
 }
 
 /// A turn on its way in: the fields of `Turn`, each of which may be null.

@@ -127,11 +127,10 @@ const SEARCH_SQLITE: &str = concat!(
 macro_rules! search_postgres {
     ($column:literal) => {
         concat!(
-            "WITH found AS MATERIALIZED (SELECT conversation_id FROM transcripts
+            "SELECT started_at, id FROM conversations JOIN (SELECT conversation_id FROM transcripts
                 WHERE workspace_id = $1 AND agent_id = $2 AND ",
             $column,
-            " @@ $29::tsquery)
-            SELECT started_at, id FROM found JOIN conversations ON id = conversation_id WHERE ",
+            " @@ $29::tsquery) AS found ON conversation_id = id WHERE ",
             filters!(),
             page!()
         )
@@ -178,7 +177,8 @@ pub async fn places(
                 Some(Speaker::Agent) => search_postgres!("agent_words"),
                 None => search_postgres!("words"),
             };
-            rows!(sql).bind(search.tsquery()).fetch_all(pool).await?
+            // Planned anew for each search: a common word is found by walking from the newest, a rare one by its index.
+            rows!(sql).bind(search.tsquery()).persistent(false).fetch_all(pool).await?
         }
     })
 }

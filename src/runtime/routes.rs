@@ -175,7 +175,7 @@ pub async fn put_handoff(
 #[derive(Deserialize, ToSchema)]
 pub struct NewWait {
     /// 1 to 256 bytes without control characters.
-    #[schema(min_length = 1, max_length = 256, example = "event-2")]
+    #[schema(max_length = 256, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$", example = "event-2")]
     event_id: String,
 }
 

@@ -19,7 +19,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// The document, and the pages below `/docs`.
 pub fn routes<S: Clone + Send + Sync + 'static>(document: OpenApi) -> Router<S> {
     let json = serde_json::to_string(&document).unwrap_or_default();
-    let config = Config::from(DOCUMENT).persist_authorization(false).display_request_duration(true);
+    let config = Config::from(DOCUMENT).use_base_layout().display_request_duration(true);
     Router::from(SwaggerUi::new("/docs").config(config))
         .layer(map_response(with_policy))
         .route(DOCUMENT, get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) }))

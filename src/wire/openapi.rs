@@ -13,20 +13,20 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
     info(
         title = "Agent Studio",
         description = "What API keys open: conversations, handoff states, external events and agents; and the runtime \
-                       side, which feeds them. Errors have one envelope on every path, and every answer carries \
-                       `X-PolyAI-Correlation-Id`.",
+                       side, which feeds them.\n\n\
+                       An API key goes into the header `x-api-key`; which permission a call needs, its section's name \
+                       says. Any key lists the agents that it covers. The runtime side takes a runtime token. Errors \
+                       have one envelope on every path, and every answer carries `X-PolyAI-Correlation-Id`.",
     ),
     components(schemas(Envelope)),
     modifiers(&Schemes),
     tags(
-        (name = "Conversations", description = "For keys with the permission Conversations data. Configuration decides \
-                                                per agent which metrics and whether transcripts appear."),
-        (name = "Handoff", description = "For keys with the permission Handoff."),
-        (name = "External events", description = "For keys with the permission External events."),
-        (name = "Agents", description = "Listing: any key, limited to its agents. The rest: keys on all agents with the \
-                                         permission Agents."),
-        (name = "Runtime", description = "For the platform that runs the agents, with a runtime token."),
-        (name = "Retired", description = "Earlier versions of the Conversations API, which answer 410."),
+        (name = "Conversations"),
+        (name = "Handoff"),
+        (name = "External events"),
+        (name = "Agents"),
+        (name = "Runtime"),
+        (name = "Retired"),
     ),
 )]
 struct Head;

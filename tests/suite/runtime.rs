@@ -459,6 +459,8 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
     for (bad, says) in [
         ("", "EOF"),
         (r#"{"name":"x"}"#, "responseSettings"),
+        (r#"["x",null,{"greeting":"x"}]"#, "expected an object"),
+        (r#"{"name":"x","responseSettings":["x"]}"#, "expected an object"),
         (r#"{"name":"","responseSettings":{"greeting":"x"}}"#, "Enter a name"),
         (r#"{"name":"x","responseSettings":{"greeting":""}}"#, "greeting"),
         (r#"{"name":"x","agentId":"a b","responseSettings":{"greeting":"x"}}"#, "agentId"),

@@ -1,0 +1,1 @@
+-- Nothing to do: SQLite compares text byte by byte already.
