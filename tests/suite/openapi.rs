@@ -102,12 +102,13 @@ fn encoded(value: &Value) -> String {
         .to_owned()
 }
 
-/// Every request that the document gives an example of: its operation, its address, its body.
-fn example_requests(
-    document: &Value,
-    setting: &Setting,
-    spare: &str,
-) -> Vec<(String, &'static str, String, Option<(String, String)>)> {
+/// A content type, and a text of it.
+type Content = (String, String);
+/// A request that the document gives an example of: its path in the document, its method, its address, its body.
+type Example = (String, &'static str, String, Option<Content>);
+
+/// Every request that the document gives an example of.
+fn example_requests(document: &Value, setting: &Setting, spare: &str) -> Vec<Example> {
     let mut requests = Vec::new();
     for (path, method, operation) in operations(document) {
         let erases = method == "delete";
@@ -154,13 +155,7 @@ fn example_requests(
     requests
 }
 
-async fn call(
-    test: &TestApp,
-    setting: &Setting,
-    method: &str,
-    address: &str,
-    body: Option<&(String, String)>,
-) -> Answer {
+async fn call(test: &TestApp, setting: &Setting, method: &str, address: &str, body: Option<&Content>) -> Answer {
     let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(address);
     request = match address.starts_with("/runtime/") {
         true => request.header("authorization", format!("Bearer {}", setting.token)),
