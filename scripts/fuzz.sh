@@ -14,6 +14,8 @@ if [ ! -x "$environment/bin/schemathesis" ]; then
   "$environment/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS"
 fi
 
+# What is set for another server, its database above all, must not reach this one.
+for name in $(compgen -e AGENT_STUDIO_ || true) DATABASE_URL; do unset "$name"; done
 data="$(mktemp -d)"
 export AGENT_STUDIO_DATA_DIR="$data"
 "$program" serve --listen "$address" 2>"$data/log" &

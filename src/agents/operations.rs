@@ -2,6 +2,7 @@
 
 use super::{AgentName, store};
 use crate::audit::{self, Action, Entry};
+use crate::conversations;
 use crate::error::{Error, Problem};
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::{Actor, App};
@@ -95,10 +96,12 @@ pub async fn rename(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &Agen
     tx.commit().await
 }
 
-/// Deletes an agent with its conversations; keys that covered it alone open nothing from then on.
+/// Deletes an agent with its conversations; keys that covered it alone open nothing from then on. The conversations go
+/// first, some at a time: so many that it takes longer than a request may go on where they were when it is tried again.
 pub async fn delete(app: &App, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), Error> {
+    let gone = store::belongings(&app.db, workspace, &agent.id).await?;
+    conversations::operations::erase_all(app, workspace, &agent.id).await?;
     let mut tx = app.db.begin().await?;
-    let gone = store::leaving(&mut tx, workspace, &agent.id).await?;
     if !store::delete(&mut tx, workspace, &agent.id).await? {
         return Err(Error::NotFound);
     }

@@ -89,13 +89,6 @@ pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Resul
     Ok(Belongings { conversations, keys })
 }
 
-/// Counts what goes with an agent that is about to be deleted in the same transaction.
-pub async fn leaving(tx: &mut Tx, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, Error> {
-    let (conversations, keys): (i64, i64) =
-        on_tx!(tx, |c| sqlx::query_as(BELONGINGS).bind(workspace).bind(id).fetch_one(c).await)?;
-    Ok(Belongings { conversations, keys })
-}
-
 /// Deletes an agent with everything that belongs to it; `false` where it is gone already.
 pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, Error> {
     let deleted =

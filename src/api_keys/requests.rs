@@ -2,6 +2,7 @@
 
 use super::{ApiKey, Permission};
 use crate::id::{AgentId, WorkspaceId};
+use crate::ui::query_value;
 
 /// The environment variable that the requests take the key from: a key never stands in code.
 pub const VARIABLE: &str = "API_KEY";
@@ -59,7 +60,8 @@ pub fn requests(key: &ApiKey, place: &Place, language: Language) -> Vec<(String,
     if let Some(agent) = &place.agent {
         let has = |permission| key.permissions.contain(permission);
         let base = format!("{}/{agent}", place.workspace);
-        let conversation = place.conversation.as_deref().unwrap_or("CONVERSATION_ID");
+        // Whoever talks to an agent may choose what its conversation is called.
+        let conversation = query_value(place.conversation.as_deref().unwrap_or("CONVERSATION_ID"));
         if has(Permission::Conversations) {
             calls.push(("List the latest conversations", get(place, &format!("/v3/{base}/conversations?limit=10"))));
             calls.push(("Get one conversation", get(place, &format!("/v3/{base}/conversations/{conversation}"))));
@@ -118,4 +120,47 @@ fn typescript(Call { method, url, body }: &Call) -> String {
          headers: {{ \"x-api-key\": process.env.{VARIABLE} ?? \"\"{content_type} }},{data}\n}});\n\
          if (!response.ok) throw new Error(await response.text());\nconsole.log(response.status, await response.text());"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api_keys::{KeyName, Permissions};
+    use crate::id::ApiKeyId;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn no_conversation_breaks_out_of_its_request() {
+        let key = ApiKey {
+            id: ApiKeyId::parse("key-1").unwrap(),
+            name: KeyName::parse("CRM").unwrap(),
+            masked: String::new(),
+            copyable: false,
+            agents: None,
+            permissions: Permissions::parse(["conversations", "handoff"]).unwrap(),
+            created_at: Timestamp(0),
+            created_by: String::new(),
+            expires_at: Timestamp(0),
+        };
+        let every_character: String = (b'!'..=b'~').map(char::from).collect();
+        let place = Place {
+            origin: "http://localhost".to_owned(),
+            workspace: WorkspaceId::parse("ws-1").unwrap(),
+            agent: AgentId::parse("PROJECT-1"),
+            conversation: Some(every_character),
+        };
+        for language in [Language::Curl, Language::Python, Language::TypeScript] {
+            for (title, code) in requests(&key, &place, language) {
+                let url = code.split("http://").nth(1).unwrap();
+                let end = url.find(['\'', '"']).unwrap();
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~%/?=&".contains(c);
+                assert!(url[..end].chars().all(plain), "{title}: {code}");
+                assert_eq!(
+                    title == "Get one conversation",
+                    url[..end].ends_with("abcdefghijklmnopqrstuvwxyz%7B%7C%7D~") && !url.contains("handoff"),
+                    "{title}: {code}"
+                );
+            }
+        }
+    }
 }

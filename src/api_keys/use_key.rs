@@ -28,9 +28,11 @@ pub async fn get_requests(workspace: String, key: String, language: String) -> R
         None => crate::agents::store::names(db, workspace).await?,
     };
     let agent = agents.into_iter().next().map(|agent| agent.id);
+    // Who a conversation is with may show in its id: for those who could read it with this key.
+    let may_see = member.visit.is_admin() && key.permissions.contain(super::Permission::Conversations);
     let conversation = match &agent {
-        Some(agent) => crate::conversations::store::latest(db, workspace, agent).await?,
-        None => None,
+        Some(agent) if may_see => crate::conversations::store::latest(db, workspace, agent).await?,
+        _ => None,
     };
     let place = Place { origin: guard::origin(member.app()), workspace: workspace.clone(), agent, conversation };
     Ok(requests(&key, &place, Language::parse(&language)))

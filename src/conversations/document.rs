@@ -53,10 +53,13 @@ pub struct Incoming {
     #[schema(example = true)]
     in_progress: bool,
     #[serde(default)]
+    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     num_turns: u32,
     #[serde(default)]
+    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     total_duration: u32,
     #[serde(default)]
+    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     polyai_duration: u32,
     #[serde(default)]
     handoff: bool,
@@ -66,7 +69,9 @@ pub struct Incoming {
     #[serde(default, deserialize_with = "text")]
     #[schema(nullable)]
     handoff_destination: String,
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
     num_silences: Option<u32>,
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
     num_ood: Option<u32>,
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, NewMetricValue>, example = json!({ "CALL_COMPLETED": "true" }))]

@@ -7,8 +7,8 @@ use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::App;
 use crate::workspaces;
 
-/// How many conversations the server's upkeep takes in one transaction, for others to write in between.
-const UPKEEP_BATCH: i64 = 100;
+/// How many conversations one transaction takes where many are meant, for others to write in between.
+const BATCH: i64 = 100;
 
 /// What became of turns to be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,37 +65,66 @@ pub async fn erase(app: &App, workspace: &WorkspaceId, agent: &AgentId, id: &str
     tx.commit().await
 }
 
-/// Erases every conversation that is older than its workspace keeps them; how many there were.
+/// Erases all of an agent's conversations.
+pub async fn erase_all(app: &App, workspace: &WorkspaceId, agent: &AgentId) -> Result<(), Error> {
+    loop {
+        let mut tx = app.db.begin().await?;
+        let count = store::delete_some(&mut tx, workspace, agent, BATCH).await?;
+        tx.commit().await?;
+        if count < BATCH as u64 {
+            return Ok(());
+        }
+    }
+}
+
+/// Erases every conversation that is older than its workspace keeps them; how many there were. What fails in one
+/// workspace holds up no other.
 pub async fn erase_old(app: &App) -> Result<u64, Error> {
     let mut erased = 0;
     for (workspace, days) in workspaces::store::retentions(&app.db).await? {
-        let oldest = app.clock.now().plus_days(-i64::from(days));
-        loop {
-            let mut tx = app.db.begin().await?;
-            let count = store::delete_older(&mut tx, &workspace, oldest, UPKEEP_BATCH).await?;
-            tx.commit().await?;
-            erased += count;
-            if count < UPKEEP_BATCH as u64 {
-                break;
-            }
+        match erase_older(app, &workspace, days).await {
+            Ok(count) => erased += count,
+            Err(error) => tracing::error!(%workspace, %error, "old conversations could not be erased"),
         }
     }
     Ok(erased)
 }
 
-/// Indexes the transcripts that an earlier version stored without their words; how many there were.
-pub async fn index_missing(app: &App) -> Result<u64, Error> {
-    let mut indexed = 0;
+/// Erases a workspace's conversations that are older than this many days, as long as it is set to that.
+async fn erase_older(app: &App, workspace: &WorkspaceId, days: i32) -> Result<u64, Error> {
+    let oldest = app.clock.now().plus_days(-i64::from(days));
+    let mut erased = 0;
     loop {
         let mut tx = app.db.begin().await?;
-        let found = store::without_words(&mut tx, UPKEEP_BATCH).await?;
-        if found.is_empty() {
+        if !workspaces::store::hold_retention(&mut tx, workspace, days).await? {
+            return Ok(erased);
+        }
+        let count = store::delete_older(&mut tx, workspace, oldest, BATCH).await?;
+        tx.commit().await?;
+        erased += count;
+        if count < BATCH as u64 {
+            return Ok(erased);
+        }
+    }
+}
+
+/// Indexes the transcripts that an earlier version stored without their words; how many there were.
+pub async fn index_missing(app: &App) -> Result<u64, Error> {
+    let (mut indexed, mut last) = (0, None);
+    loop {
+        let places = store::without_words(&app.db, last.as_ref(), BATCH).await?;
+        if places.is_empty() {
             return Ok(indexed);
         }
-        for (workspace, agent, id, held) in &found {
-            store::index(&mut tx, workspace, agent, id, &held.transcript()?).await?;
+        let mut tx = app.db.begin().await?;
+        for (workspace, agent, id) in &places {
+            // It may have been replaced or erased since.
+            let Some(held) = store::hold(&mut tx, workspace, agent, id).await? else { continue };
+            let Ok(transcript) = held.transcript() else { continue };
+            store::index(&mut tx, workspace, agent, id, &transcript).await?;
+            indexed += 1;
         }
         tx.commit().await?;
-        indexed += found.len() as u64;
+        last = places.into_iter().next_back();
     }
 }

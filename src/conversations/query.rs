@@ -58,7 +58,8 @@ impl ListQuery {
         let cursor = cursor(&given)?;
         // The cursor wins where both are sent.
         let offset = if cursor.is_some() { 0 } else { filters.offset };
-        Ok(Self { mode: mode(&given)?, cursor, offset, ..filters })
+        let include_latency = given.flag("include_latency")?.unwrap_or(false);
+        Ok(Self { mode: mode(&given)?, cursor, offset, include_latency, ..filters })
     }
 
     /// Parses what filters a list, and its limit and offset: every conversation that passes is meant.
@@ -86,7 +87,7 @@ impl ListQuery {
             channels: channels(given)?,
             variant_id,
             variant_name,
-            include_latency: given.flag("include_latency")?.unwrap_or(false),
+            include_latency: false,
         })
     }
 }

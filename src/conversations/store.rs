@@ -102,16 +102,19 @@ statements! {
     HOLD = "UPDATE conversations SET updated_at = updated_at
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, document, turns, latencies";
     // Of every workspace: what the server does to itself after an update, for nobody to see.
-    WITHOUT_WORDS = "SELECT c.workspace_id, c.agent_id, c.id, c.in_progress, c.document, c.turns, c.latencies
-        FROM conversations c WHERE NOT EXISTS (SELECT 1 FROM transcripts t WHERE t.workspace_id = c.workspace_id
-            AND t.agent_id = c.agent_id AND t.conversation_id = c.id) LIMIT $1";
+    WITHOUT_WORDS = "SELECT c.workspace_id, c.agent_id, c.id FROM conversations c
+        WHERE (c.workspace_id, c.agent_id, c.id) > ($1, $2, $3) AND NOT EXISTS (SELECT 1 FROM transcripts t
+            WHERE t.workspace_id = c.workspace_id AND t.agent_id = c.agent_id AND t.conversation_id = c.id)
+        ORDER BY c.workspace_id, c.agent_id, c.id LIMIT $4";
     UPDATE_TURNS = "UPDATE conversations SET document = $4, turns = $5, latencies = $6, updated_at = $7
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     DELETE = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
-    // Its age is asked twice: in the meantime it may have been replaced by a younger one.
-    DELETE_OLDER = "DELETE FROM conversations WHERE workspace_id = $1 AND started_at < $2 AND (agent_id, id) IN
-        (SELECT agent_id, id FROM conversations WHERE workspace_id = $1 AND started_at < $2
-            ORDER BY started_at LIMIT $3)";
+    // As old as the oldest few: by their index alone, and not what was replaced by a younger one in the meantime.
+    DELETE_OLDER = "DELETE FROM conversations WHERE workspace_id = $1 AND started_at <= (SELECT MAX(started_at) FROM
+        (SELECT started_at FROM conversations WHERE workspace_id = $1 AND started_at < $2
+            ORDER BY started_at LIMIT $3) AS oldest)";
+    DELETE_SOME = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id IN
+        (SELECT id FROM conversations WHERE workspace_id = $1 AND agent_id = $2 LIMIT $3)";
     INSERT_METRIC_NAME = "INSERT INTO metric_names (workspace_id, agent_id, name) VALUES ($1, $2, $3)
         ON CONFLICT DO NOTHING";
 }
@@ -338,17 +341,20 @@ pub async fn hold(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &st
     Ok(on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
 }
 
-/// A conversation whose transcript has no words in the index.
-type WithoutWords = (WorkspaceId, AgentId, String, Held);
+/// A conversation among all of the server's.
+pub type Place = (WorkspaceId, AgentId, String);
 
-/// Some conversations of any workspace whose transcripts have no words in the index.
-pub async fn without_words(tx: &mut Tx, limit: i64) -> Result<Vec<WithoutWords>, Error> {
-    type Row = (WorkspaceId, AgentId, String, bool, String, String, String);
-    let rows: Vec<Row> = on_tx!(tx, |c| sqlx::query_as(WITHOUT_WORDS).bind(limit).fetch_all(c).await)?;
-    let found = rows.into_iter().map(|(workspace, agent, id, in_progress, document, turns, latencies)| {
-        (workspace, agent, id, Held { in_progress, document, turns, latencies })
-    });
-    Ok(found.collect())
+/// Some conversations of any workspace whose transcripts have no words in the index, in order, after this one.
+pub async fn without_words(db: &Db, after: Option<&Place>, limit: i64) -> Result<Vec<Place>, Error> {
+    let (workspace, agent, id) =
+        after.map_or(("", "", ""), |(workspace, agent, id)| (workspace.as_str(), agent.as_str(), id.as_str()));
+    Ok(on_db!(db, |pool| sqlx::query_as(WITHOUT_WORDS)
+        .bind(workspace)
+        .bind(agent)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?)
 }
 
 /// Writes the turns of a conversation that is held.
@@ -379,11 +385,22 @@ pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &
     Ok(on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(agent).bind(id).execute(c).await.map(|_| ()))?)
 }
 
-/// Deletes the oldest of a workspace's conversations that began before this; how many.
+/// Deletes the oldest of a workspace's conversations that began before this, about as many as the limit; how many.
 pub async fn delete_older(tx: &mut Tx, workspace: &WorkspaceId, than: Timestamp, limit: i64) -> Result<u64, Error> {
     Ok(on_tx!(tx, |c| sqlx::query(DELETE_OLDER)
         .bind(workspace)
         .bind(than)
+        .bind(limit)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// Deletes some of an agent's conversations; how many.
+pub async fn delete_some(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, limit: i64) -> Result<u64, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(DELETE_SOME)
+        .bind(workspace)
+        .bind(agent)
         .bind(limit)
         .execute(c)
         .await

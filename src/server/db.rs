@@ -3,9 +3,9 @@
 
 use crate::error::Error;
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -103,12 +103,14 @@ impl Db {
 
     /// Connects to PostgreSQL and brings its schema up to date; several servers may do so at once.
     pub async fn postgres(url: &str) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("agent-studio")
-            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
+        let options = PgConnectOptions::from_str(url)?.application_name("agent-studio");
+        // A change of the schema takes as long as it takes.
+        let mut migrating = PgConnection::connect_with(&options).await?;
+        sqlx::migrate!("migrations/postgres").run(&mut migrating).await?;
+        migrating.close().await?;
+        let options = options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
         let pool =
             PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_with(options).await?;
-        sqlx::migrate!("migrations/postgres").run(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 

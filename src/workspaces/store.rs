@@ -19,6 +19,9 @@ statements! {
     // Touching the row first makes a key that is being created wait, or be seen.
     SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
     SET_RETENTION = "UPDATE workspaces SET retention_days = $2 WHERE id = $1 RETURNING name";
+    // Written over with itself, the row is locked on either engine.
+    HOLD_RETENTION = "UPDATE workspaces SET retention_days = retention_days WHERE id = $1 AND retention_days = $2
+        RETURNING 1";
     // Of every workspace: what the server does of itself.
     RETENTIONS = "SELECT id, retention_days FROM workspaces WHERE retention_days IS NOT NULL ORDER BY id";
 }
@@ -90,4 +93,11 @@ pub async fn set_retention(tx: &mut Tx, workspace: &WorkspaceId, days: Option<i3
 /// The workspaces that keep their conversations for a number of days.
 pub async fn retentions(db: &Db) -> Result<Vec<(WorkspaceId, i32)>, Error> {
     Ok(on_db!(db, |pool| sqlx::query_as(RETENTIONS).fetch_all(pool).await)?)
+}
+
+/// Whether conversations are kept this many days, which is then so until the transaction ends.
+pub async fn hold_retention(tx: &mut Tx, workspace: &WorkspaceId, days: i32) -> Result<bool, Error> {
+    let row: Option<(i32,)> =
+        on_tx!(tx, |c| sqlx::query_as(HOLD_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
+    Ok(row.is_some())
 }

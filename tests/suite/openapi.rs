@@ -251,6 +251,12 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
         ("post", format!("{agent}/duplicate"), json_body(r#"{"newAgentName":"Day"}"#), 200),
         ("delete", agent.replace(setting.agent.as_str(), "night"), None, 204),
     ];
+    let mut weak = Vec::new();
+    for permission in ["handoff", "external-events"] {
+        let permissions = Permissions::parse([permission]).unwrap();
+        let key = agent_studio::api_keys::operations::NewKey { permissions, ..new_key(permission) };
+        weak.push(test.key(&setting.workspace, key).await.value.expose().to_owned());
+    }
     let mut seen = BTreeSet::new();
     for (method, address, body, status) in &cases {
         let answer = call(&test, &setting, method, address, body.as_ref()).await;
@@ -268,11 +274,19 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
             Some(schema) => assert_valid(&answer.json(), schema, &defs, &format!("{method} {address}")),
             None => assert_eq!(answer.body, "", "{method} {address}"),
         }
-        // Without the key, and with a key for other things, the same operation refuses as its schema says.
-        let keyless = Setting { key: "ask_none".to_owned(), ..copy(&setting) };
+        // Without a key, and with one for nothing of this, the same operation refuses as its schema says.
+        let keyless = powerless(&setting, "ask_none");
         let answer = call(&test, &keyless, method, address, body.as_ref()).await;
         assert_eq!(answer.status, 401, "{method} {address}");
         assert_valid(&answer.json(), &json!({ "$ref": "#/$defs/Error" }), &defs, "401");
+        // Any key lists its agents.
+        if !(*method == "get" && path == agents) {
+            let answer =
+                call(&test, &powerless(&setting, &weak[usize::from(path == handoff)]), method, address, body.as_ref())
+                    .await;
+            assert_eq!(answer.status, 403, "{method} {address}: {}", answer.body);
+            assert_valid(&answer.json(), &json!({ "$ref": "#/$defs/Error" }), &defs, "403");
+        }
     }
 
     // Each operation of the contract was called, and is in our document with all its parameters and statuses.
@@ -296,11 +310,12 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
     }
 }
 
-fn copy(setting: &Setting) -> Setting {
+/// The same with another key.
+fn powerless(setting: &Setting, key: &str) -> Setting {
     Setting {
         workspace: setting.workspace.clone(),
         agent: setting.agent.clone(),
-        key: setting.key.clone(),
+        key: key.to_owned(),
         token: setting.token.clone(),
     }
 }

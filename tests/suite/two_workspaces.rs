@@ -13,7 +13,7 @@ on_both_engines! {
     nothing_passes_from_one_to_the_other,
 }
 
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "",
     "/agents",
     "/agents/new",
@@ -32,11 +32,13 @@ const PAGES: [&str; 20] = [
     "/api-keys/KEY/copy",
     "/api-keys/KEY/edit",
     "/api-keys/KEY/delete",
+    "/api-keys/KEY/use",
     "/agents/AGENT/delete",
     "/agents/retention",
 ];
 
-const READING_CALLS: [&str; 9] = [
+const READING_CALLS: [&str; 10] = [
+    "get_requests",
     "get_belongings",
     "get_agent",
     "get_visit",
@@ -72,7 +74,8 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
             }
         }
         for function in READING_CALLS {
-            let answer = we.call(function, &[("workspace", named), ("key", key), ("agent", agent)]).await;
+            let answer =
+                we.call(function, &[("workspace", named), ("key", key), ("agent", agent), ("language", "curl")]).await;
             assert_eq!(answer.status, 404, "{function}: {}", answer.body);
         }
         for (function, fields) in changing_calls(named, key, agent, &their_user, "inv-1") {
