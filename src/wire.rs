@@ -176,17 +176,23 @@ pub fn json_body(body: Body) -> Response {
 
 /// Reads a body that is a JSON object: 415 where it says that it is something else, 400 where it is not what is wanted.
 pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, ApiError> {
-    let stated = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
-    if stated.is_some_and(|stated| stated.split(';').next().map(str::trim) != Some("application/json")) {
-        let message = "Send the body as application/json.";
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
-    }
+    expect_json(headers)?;
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| error.to_string());
     read.and_then(|Object(read)| reader.end().map(|()| read).map_err(|error| error.to_string())).map_err(|error| {
         let message = format!("The body is refused: {error}.");
         ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", message)
     })
+}
+
+/// 415 where a body says that it is something else than JSON.
+pub fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let stated = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
+    if stated.is_some_and(|stated| stated.split(';').next().map(str::trim) != Some("application/json")) {
+        let message = "Send the body as application/json.";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
+    }
+    Ok(())
 }
 
 /// What the framework refused without asking us.

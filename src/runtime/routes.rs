@@ -15,7 +15,7 @@ use crate::handoff;
 use crate::server::state::{App, AppState};
 use crate::wire::openapi::{AgentPath, BodyRefusals, Refusals};
 use crate::wire::parameters::Parameters;
-use crate::wire::{ApiError, Envelope, json, read_json};
+use crate::wire::{ApiError, Envelope, expect_json, json, read_json};
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, RawQuery};
 use axum::http::request::Parts;
@@ -71,7 +71,8 @@ impl FromRequestParts<AppState> for Call {
     request_body = Incoming,
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
-pub async fn put(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode, ApiError> {
+pub async fn put(Call { app, pass, id }: Call, headers: HeaderMap, body: Bytes) -> Result<StatusCode, ApiError> {
+    expect_json(&headers)?;
     let document = Document::parse_as(&id, &body).map_err(invalid)?;
     operations::replace(&app, &pass.workspace.id, &pass.agent.id, &document).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -93,7 +94,12 @@ pub async fn put(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode
         (status = 409, description = "The conversation has ended.", body = Envelope),
     ),
 )]
-pub async fn append_turns(Call { app, pass, id }: Call, body: Bytes) -> Result<StatusCode, ApiError> {
+pub async fn append_turns(
+    Call { app, pass, id }: Call,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    expect_json(&headers)?;
     let turns = document::parse_turns(&body).map_err(invalid)?;
     match operations::append(&app, &pass.workspace.id, &pass.agent.id, &id, turns).await? {
         Appended::Done => Ok(StatusCode::NO_CONTENT),

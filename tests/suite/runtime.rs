@@ -28,6 +28,7 @@ on_both_engines! {
     a_key_lists_its_agents,
     agents_are_made_and_deleted_by_key,
     ids_that_cannot_be_are_no_servers_fault,
+    a_body_that_says_it_is_no_json_is_refused,
 }
 
 fn ids(answer: &Answer) -> Vec<String> {
@@ -514,6 +515,25 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
     let actor = Actor::command_line();
     let made = agent_studio::api_keys::operations::create(&test.app, &setting.workspace.id, &actor, &both).await;
     assert_eq!(made.unwrap_err(), Problem::PermissionNeedsAllAgents.into());
+}
+
+async fn a_body_that_says_it_is_no_json_is_refused(test: TestApp) {
+    let setting = setting(&test).await;
+    for (method, path, body) in [
+        ("PUT", "CA1", in_progress("2027-01-15T07:00:00Z")),
+        ("POST", "CA1/turns", r#"{"turns":[]}"#.to_owned()),
+        ("PUT", "CA1/handoff", r#"{"data":{}}"#.to_owned()),
+        ("POST", "CA1/external-events", r#"{"event_id":"e"}"#.to_owned()),
+    ] {
+        let call = async |content_type: &str| {
+            let path = format!("/runtime/v1/{}/{}/conversations/{path}", setting.workspace.slug, setting.agent);
+            let request = Request::builder().method(method).uri(path).header("content-type", content_type);
+            let request = request.header("authorization", format!("Bearer {}", setting.token));
+            test.browser().send(request, Body::from(body.clone())).await.status
+        };
+        assert_eq!(call("application/x-www-form-urlencoded").await, 415, "{method} {path}");
+        assert!(matches!(call("application/json; charset=utf-8").await, 201 | 204), "{method} {path}");
+    }
 }
 
 async fn ids_that_cannot_be_are_no_servers_fault(test: TestApp) {
