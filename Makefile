@@ -57,6 +57,7 @@ bench: $(BUILT) ## The measurements of docs/benchmarks.md
 	cargo bench --features ssr --bench pages
 	cargo bench --features ssr --bench conversations
 	cargo bench --features ssr --bench waiters
+	cargo bench --features ssr --bench gate
 	@scripts/page-weight.sh
 
 .PHONY: help run build dev check test test-rust test-browser fuzz bench

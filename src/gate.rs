@@ -4,16 +4,27 @@
 
 /// The decision itself, without database and HTTP.
 pub mod decision;
+/// Keeping the index in step with the database.
+pub mod follow;
+/// Every live key in memory.
+pub mod index;
+/// What the gate knows of keys, workspaces and agents.
+pub mod known;
+/// The SQL.
+pub mod store;
 
-use crate::agents::{self, AgentName};
+use crate::agents::AgentName;
 use crate::api_keys::secret::PlainKey;
-use crate::api_keys::store::KeyRecord;
-use crate::api_keys::{self, Permission, Status};
+use crate::api_keys::{Permission, Status};
+use crate::configuration::Configuration;
+use crate::error::Error;
 use crate::server::state::App;
 use crate::wire::ApiError;
-use crate::workspaces::{self, Workspace};
+use crate::workspaces::Workspace;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use decision::{Asked, Known, Refusal};
+use known::{KnownAgent, KnownKey};
+use std::sync::Arc;
 
 /// The header that the key travels in.
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -21,8 +32,10 @@ pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// What a call that the gate let through may touch.
 #[derive(Clone, Debug)]
 pub struct Pass {
-    pub workspace: Workspace,
-    pub agent: AgentName,
+    pub workspace: Arc<Workspace>,
+    pub agent: Arc<AgentName>,
+    /// What the agent lets through.
+    pub configuration: Arc<Configuration>,
 }
 
 /// Decides on a call to an agent's data in a workspace, both given by id or slug.
@@ -49,7 +62,7 @@ pub async fn admit_to_agent(
 }
 
 /// Whether a valid key has a permission that is about the workspace as a whole.
-pub fn permit(known: &KeyRecord, permission: Permission) -> Result<(), ApiError> {
+pub fn permit(known: &KnownKey, permission: Permission) -> Result<(), ApiError> {
     match known.permissions.contain(permission) {
         true => Ok(()),
         false => Err(Refusal::LacksPermission(permission).into()),
@@ -57,15 +70,23 @@ pub fn permit(known: &KeyRecord, permission: Permission) -> Result<(), ApiError>
 }
 
 /// The workspace of a valid key, where it is the one that the call names.
-pub async fn own_workspace(app: &App, known: &KeyRecord, account_id: &str) -> Result<Workspace, ApiError> {
-    let workspace = workspaces::store::find(&app.db, account_id).await?;
-    workspace.filter(|workspace| workspace.id == known.workspace).ok_or_else(|| Refusal::OtherWorkspace.into())
+pub async fn own_workspace(app: &App, known: &KnownKey, account_id: &str) -> Result<Arc<Workspace>, ApiError> {
+    named(app, known, account_id).await?.ok_or_else(|| Refusal::OtherWorkspace.into())
 }
 
 /// The key that a request presents, where it is valid at all.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<KeyRecord, ApiError> {
-    let key = presented(headers).ok_or_else(unauthorised)?;
-    let known = api_keys::store::by_hash(&app.db, &key.hashed()).await?.ok_or_else(unauthorised)?;
+pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<KnownKey>, ApiError> {
+    let hash = presented(headers).ok_or_else(unauthorised)?.hashed();
+    let found = match app.gate.trusted().map(|index| index.key(&hash)) {
+        Some(Some(found)) => Some(found),
+        Some(None) => {
+            // It may have been made by the command line just now.
+            follow::catch_up(app).await?;
+            app.gate.index().key(&hash)
+        }
+        None => store::key(&app.db, &hash).await?.map(Arc::new),
+    };
+    let known = found.ok_or_else(unauthorised)?;
     match Status::of(known.expires_at, app.clock.now()) {
         Status::Expired => Err(Refusal::Expired.into()),
         _ => Ok(known),
@@ -75,26 +96,19 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<KeyRecord, A
 /// Decides what a valid key may do: the rest of [`admit`].
 pub async fn authorise(
     app: &App,
-    known: &KeyRecord,
+    known: &KnownKey,
     permission: Permission,
     account_id: &str,
     project_id: &str,
 ) -> Result<Pass, ApiError> {
-    let workspace = workspaces::store::find(&app.db, account_id).await?;
+    let workspace = named(app, known, account_id).await?;
     let agent = match &workspace {
-        Some(workspace) if workspace.id == known.workspace => {
-            agents::store::find(&app.db, &workspace.id, project_id).await?
-        }
-        _ => None,
-    };
-    let covered = match &agent {
-        _ if known.all_agents => true,
-        Some(agent) => api_keys::store::covers(&app.db, &known.workspace, &known.id, &agent.id).await?,
-        None => false,
+        Some(_) => agent(app, known, project_id).await?,
+        None => None,
     };
     let asked = Asked {
         workspace: workspace.as_ref().map(|w| &w.id),
-        agent: agent.as_ref().map(|a| &a.id),
+        agent: agent.as_ref().map(|a| &a.agent.id),
         permission,
         now: app.clock.now(),
     };
@@ -102,15 +116,34 @@ pub async fn authorise(
         workspace: &known.workspace,
         permissions: &known.permissions,
         expires_at: known.expires_at,
-        covers_asked_agent: covered,
+        covers_asked_agent: agent.as_ref().map_or(known.agents.is_none(), |a| known.covers(&a.agent.id)),
     };
     match (decision::decide(&known, &asked), workspace, agent) {
-        (Ok(()), Some(workspace), Some(agent)) => Ok(Pass { workspace, agent }),
+        (Ok(()), Some(workspace), Some(KnownAgent { agent, configuration })) => {
+            Ok(Pass { workspace, agent, configuration })
+        }
         (Ok(()), ..) => Err(ApiError::internal()),
         (Err(refusal), ..) => {
             tracing::info!(?refusal, "call refused");
             Err(refusal.into())
         }
+    }
+}
+
+/// The key's own workspace, where that is the one of this id or slug.
+async fn named(app: &App, known: &KnownKey, account_id: &str) -> Result<Option<Arc<Workspace>>, Error> {
+    let own = match app.gate.trusted().map(|index| index.workspace(&known.workspace)) {
+        Some(found) => found.map(|found| found.workspace.clone()),
+        None => store::workspace(&app.db, &known.workspace).await?.map(Arc::new),
+    };
+    Ok(own.filter(|own| own.id.as_str() == account_id || own.slug == account_id))
+}
+
+/// The agent of this id or slug in the key's workspace.
+async fn agent(app: &App, known: &KnownKey, project_id: &str) -> Result<Option<KnownAgent>, Error> {
+    match app.gate.trusted().map(|index| index.workspace(&known.workspace)) {
+        Some(found) => Ok(found.and_then(|workspace| workspace.agents.get(project_id).cloned())),
+        None => store::agent(&app.db, &known.workspace, project_id).await,
     }
 }
 

@@ -48,6 +48,7 @@ pub fn server(db: Db) -> Outcome<(Arc<App>, Router)> {
         passwords: Passwords::new(&random)?,
         random,
         arrivals: Default::default(),
+        gate: Default::default(),
         public_origin: None,
         behind_proxy: false,
         secure_cookies: false,

@@ -4,6 +4,7 @@ use super::{AgentName, store};
 use crate::audit::{self, Action, Entry};
 use crate::conversations;
 use crate::error::{Error, Problem};
+use crate::gate;
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::{Actor, App};
 use crate::time::Timestamp;
@@ -74,7 +75,7 @@ pub async fn create_as(
         details: json!({ "slug": slug }),
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
-    tx.commit().await?;
+    gate::follow::commit(app, tx).await?;
     Ok(Created { agent, slug, created_at })
 }
 
@@ -93,7 +94,7 @@ pub async fn rename(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &Agen
         details: json!({ "name": { "from": before.name, "to": name } }),
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
-    tx.commit().await
+    gate::follow::commit(app, tx).await
 }
 
 /// Deletes an agent with its conversations; keys that covered it alone open nothing from then on. The conversations go
@@ -112,5 +113,5 @@ pub async fn delete(app: &App, workspace: &WorkspaceId, actor: &Actor, agent: &A
         details: json!({ "conversations": gone.conversations, "keys_without_agents": gone.keys }),
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
-    tx.commit().await
+    gate::follow::commit(app, tx).await
 }

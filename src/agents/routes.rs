@@ -3,10 +3,10 @@
 use super::operations::{self, Created};
 use super::store;
 use crate::api_keys::Permission;
-use crate::api_keys::store::KeyRecord;
 use crate::conversations::document::format_instant;
 use crate::error::{Error, Problem};
 use crate::gate;
+use crate::gate::known::KnownKey;
 use crate::id::AgentId;
 use crate::server::state::{Actor, App};
 use crate::sessions::guard::ClientAddress;
@@ -56,7 +56,7 @@ pub async fn list(
 ) -> Result<Response, ApiError> {
     let key = gate::authenticate(&app, &headers).await?;
     let workspace = gate::own_workspace(&app, &key, &account_id).await?;
-    let agents = store::covered(&app.db, &workspace.id, &key.id, key.all_agents).await?;
+    let agents = store::covered(&app.db, &workspace.id, &key.id, key.agents.is_none()).await?;
     let listed = agents.iter().map(|agent| Shown {
         account_id: workspace.id.as_str(),
         agent_id: agent.id.as_str(),
@@ -303,7 +303,7 @@ fn agent_name(name: &str) -> Result<&str, ApiError> {
     }
 }
 
-fn actor(key: &KeyRecord, ClientAddress(address): ClientAddress) -> Actor {
+fn actor(key: &KnownKey, ClientAddress(address): ClientAddress) -> Actor {
     Actor { id: None, name: format!("API key {}", key.id), address }
 }
 

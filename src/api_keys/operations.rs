@@ -6,6 +6,7 @@ use super::{AgentScope, ApiKey, KeyName, Permissions, within_limits};
 use crate::api_keys::list::{Page, Query, Sort};
 use crate::audit::{self, Action, Entry};
 use crate::error::{Error, Problem};
+use crate::gate;
 use crate::id::{ApiKeyId, WorkspaceId};
 use crate::server::state::{Actor, App};
 use crate::time::Timestamp;
@@ -63,7 +64,7 @@ pub async fn create(app: &App, workspace: &WorkspaceId, actor: &Actor, new: &New
         "expires_at": expires_at.iso(),
     });
     record(&mut tx, app, workspace, actor, Action::KeyCreated, &id, &new.name, details).await?;
-    tx.commit().await?;
+    gate::follow::commit(app, tx).await?;
     Ok(Created { id, value })
 }
 
@@ -92,7 +93,7 @@ pub async fn edit(
         "permissions": { "from": before.permissions, "to": permissions },
     });
     record(&mut tx, app, workspace, actor, Action::KeyEdited, id, name, details).await?;
-    tx.commit().await
+    gate::follow::commit(app, tx).await
 }
 
 /// Ends a key for good: refused by every request that starts after this returned.
@@ -104,7 +105,7 @@ pub async fn delete(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &ApiK
     }
     let details = json!({ "masked": key.masked });
     record(&mut tx, app, workspace, actor, Action::KeyDeleted, id, &key.name, details).await?;
-    tx.commit().await?;
+    gate::follow::commit(app, tx).await?;
     Ok(key)
 }
 
@@ -135,7 +136,7 @@ pub async fn set_copyable(app: &App, workspace: &WorkspaceId, actor: &Actor, cop
         details: json!({ "keys_copyable": { "from": before, "to": copyable }, "values_destroyed": destroyed }),
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
-    tx.commit().await
+    gate::follow::commit(app, tx).await
 }
 
 /// One page of keys. The place where it begins is a key's own value in that order, so that it costs the same at any

@@ -95,6 +95,16 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LEN] {
 }
 
 impl HashedKey {
+    /// Reads a hash as it is stored; `None` where it is none.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Reads a hash in hexadecimal, as the databases' triggers write it.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        hex::decode(text).ok().and_then(|bytes| Self::from_bytes(&bytes))
+    }
+
     /// The hash as it is stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

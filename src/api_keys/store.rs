@@ -64,8 +64,6 @@ statements! {
         WHERE k.workspace_id = $1 AND k.key_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
         ORDER BY a.name, a.id";
-    BY_HASH = "SELECT workspace_id, id, all_agents, permissions, expires_at FROM api_keys WHERE hash = $1";
-    COVERS = "SELECT 1 FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2 AND agent_id = $3";
     FOREIGN_SEALS = "SELECT COUNT(*) FROM api_keys WHERE sealed_with IS NOT NULL AND sealed_with <> $1";
     NEWEST = page!("created_at", "<", "DESC");
     OLDEST = page!("created_at", ">", "ASC");
@@ -119,16 +117,6 @@ pub enum From {
     ExpiresFirst(Timestamp),
     /// Latest expiry first, before this one.
     ExpiresLast(Timestamp),
-}
-
-/// What the gate knows of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRecord {
-    pub workspace: WorkspaceId,
-    pub id: ApiKeyId,
-    pub all_agents: bool,
-    pub permissions: Permissions,
-    pub expires_at: Timestamp,
 }
 
 /// A name as it is searched and sorted by.
@@ -317,24 +305,6 @@ pub async fn find_sealed(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) ->
 /// Destroys every sealed value of a workspace; how many there were.
 pub async fn destroy_sealed(tx: &mut Tx, workspace: &WorkspaceId) -> Result<u64, Error> {
     Ok(on_tx!(tx, |c| sqlx::query(DESTROY_SEALED).bind(workspace).execute(c).await.map(|done| done.rows_affected()))?)
-}
-
-/// The key with this hash, of whichever workspace: the hash is the proof.
-pub async fn by_hash(db: &Db, hash: &HashedKey) -> Result<Option<KeyRecord>, Error> {
-    let row: Option<(WorkspaceId, ApiKeyId, bool, String, Timestamp)> =
-        on_db!(db, |pool| sqlx::query_as(BY_HASH).bind(hash.as_bytes()).fetch_optional(pool).await)?;
-    row.map(|(workspace, id, all_agents, permissions, expires_at)| {
-        let permissions = stored_permissions(&permissions)?;
-        Ok(KeyRecord { workspace, id, all_agents, permissions, expires_at })
-    })
-    .transpose()
-}
-
-/// Whether a key with chosen agents covers this one.
-pub async fn covers(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId, agent: &AgentId) -> Result<bool, Error> {
-    let row: Option<(i32,)> =
-        on_db!(db, |pool| sqlx::query_as(COVERS).bind(workspace).bind(id).bind(agent).fetch_optional(pool).await)?;
-    Ok(row.is_some())
 }
 
 /// How many keys are sealed under another master key than this one.

@@ -4,6 +4,7 @@ use super::{AgentConfiguration, Configuration, DOCUMENTED_METRICS, Metrics, stor
 use crate::agents;
 use crate::audit::{self, Action, Entry};
 use crate::error::{Error, Problem};
+use crate::gate;
 use crate::id::WorkspaceId;
 use crate::server::state::{Actor, App};
 use serde_json::json;
@@ -59,5 +60,5 @@ pub async fn set(
         details: json!({ "from": before, "to": configuration }),
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
-    tx.commit().await
+    gate::follow::commit(app, tx).await
 }

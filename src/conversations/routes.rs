@@ -5,7 +5,7 @@ use super::query::{ListQuery, Mode, include_latency};
 use super::schema::{Conversation, ConversationPage, Filters, Paging};
 use super::{document, store};
 use crate::api_keys::Permission;
-use crate::configuration::{self, Configuration};
+use crate::configuration::Configuration;
 use crate::gate::{self, Pass};
 use crate::server::state::App;
 use crate::wire::openapi::{AgentPath, Refusals};
@@ -49,7 +49,7 @@ pub async fn list(
     let pass = gate::admit(&app, &headers, Permission::Conversations, &account_id, &project_id).await?;
     let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let allowed = configuration::store::find(&app.db, workspace, agent).await?;
+    let allowed = pass.configuration.clone();
     if matches!(query.mode, Mode::Transcript(_)) && !allowed.transcript {
         let message = "Conversation transcript is off for this project_id in Configuration: it cannot be searched.";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message));
@@ -84,7 +84,7 @@ fn page_end(query: &ListQuery, places: &[Cursor], more: bool) -> String {
 struct Page {
     app: Arc<App>,
     pass: Pass,
-    allowed: Configuration,
+    allowed: Arc<Configuration>,
     places: Vec<Cursor>,
     with_latency: bool,
     end: String,
@@ -150,7 +150,7 @@ pub async fn find(
     let pass = gate::admit(&app, &headers, Permission::Conversations, &account_id, &project_id).await?;
     let with_latency = include_latency(query.as_deref().unwrap_or_default())?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let allowed = configuration::store::find(&app.db, workspace, agent).await?;
+    let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
         true => store::find(&app.db, workspace, agent, &id, allowed.transcript, with_latency).await?,
         false => None,

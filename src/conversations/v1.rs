@@ -7,7 +7,7 @@ use super::routes::{no_such_conversation, unreadable};
 use super::schema::{Filters, MetricValue};
 use super::store;
 use crate::api_keys::Permission;
-use crate::configuration::{self, Configuration};
+use crate::configuration::Configuration;
 use crate::gate::{self, Pass};
 use crate::server::state::App;
 use crate::wire::openapi::Refusals;
@@ -142,7 +142,7 @@ pub async fn list(
     // Filters only: a search would have to be allowed first, and this call has none.
     let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let allowed = configuration::store::find(&app.db, workspace, agent).await?;
+    let allowed = pass.configuration.clone();
     let count = store::count(&app.db, workspace, agent, &query).await?;
     let mut places = store::places(&app.db, workspace, agent, &query).await?;
     places.truncate(query.limit as usize);
@@ -177,7 +177,7 @@ pub async fn find(
 ) -> Result<Response, ApiError> {
     let pass = gate::admit_to_agent(&app, &headers, Permission::Conversations, &agent_id).await?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let allowed = configuration::store::find(&app.db, workspace, agent).await?;
+    let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
         true => store::find(&app.db, workspace, agent, &id, allowed.transcript, false).await?,
         false => None,

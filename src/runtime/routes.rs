@@ -1,6 +1,6 @@
 //! The runtime side's handlers.
 
-use super::token::admit;
+use super::token::{Place, admit};
 use crate::conversations::cursor::is_id;
 use crate::conversations::document::{self, Document, Incoming, Turns};
 use crate::conversations::operations::{self, Appended};
@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::external_events::event_id::is_event_id;
 use crate::external_events::store::ReceivedEvent;
 use crate::external_events::{arrivals, store as events};
-use crate::gate::Pass;
 use crate::handoff;
 use crate::server::state::{App, AppState};
 use crate::wire::openapi::{AgentPath, BodyRefusals, Refusals};
@@ -38,7 +37,7 @@ const MAX_SHARED_ID: usize = 200;
 /// A call of the runtime side on one conversation, which may not exist yet: let in by its token, before its body is read.
 pub struct Call {
     app: Arc<App>,
-    pass: Pass,
+    place: Place,
     /// The conversation's id.
     id: String,
 }
@@ -50,9 +49,9 @@ impl FromRequestParts<AppState> for Call {
         let app = state.app.clone();
         let ids: Result<Path<(String, String, String)>, _> = Path::from_request_parts(parts, state).await;
         let Path((account_id, project_id, id)) = ids.map_err(|_| ApiError::unknown_path())?;
-        let pass = admit(&app, &parts.headers, &account_id, &project_id).await?;
+        let place = admit(&app, &parts.headers, &account_id, &project_id).await?;
         match is_id(&id) {
-            true => Ok(Self { app, pass, id }),
+            true => Ok(Self { app, place, id }),
             false => Err(ApiError::parameter("id", &id, "1 to 200 visible ASCII characters")),
         }
     }
@@ -71,10 +70,10 @@ impl FromRequestParts<AppState> for Call {
     request_body = Incoming,
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
-pub async fn put(Call { app, pass, id }: Call, headers: HeaderMap, body: Bytes) -> Result<StatusCode, ApiError> {
+pub async fn put(Call { app, place, id }: Call, headers: HeaderMap, body: Bytes) -> Result<StatusCode, ApiError> {
     expect_json(&headers)?;
     let document = Document::parse_as(&id, &body).map_err(invalid)?;
-    operations::replace(&app, &pass.workspace.id, &pass.agent.id, &document).await?;
+    operations::replace(&app, &place.workspace, &place.agent, &document).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -95,13 +94,13 @@ pub async fn put(Call { app, pass, id }: Call, headers: HeaderMap, body: Bytes) 
     ),
 )]
 pub async fn append_turns(
-    Call { app, pass, id }: Call,
+    Call { app, place, id }: Call,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     expect_json(&headers)?;
     let turns = document::parse_turns(&body).map_err(invalid)?;
-    match operations::append(&app, &pass.workspace.id, &pass.agent.id, &id, turns).await? {
+    match operations::append(&app, &place.workspace, &place.agent, &id, turns).await? {
         Appended::Done => Ok(StatusCode::NO_CONTENT),
         Appended::NoSuchConversation => Err(no_such_conversation()),
         Appended::Ended => Err(ended()),
@@ -124,8 +123,8 @@ pub async fn append_turns(
     params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
     responses((status = 204, description = "Erased."), Refusals),
 )]
-pub async fn erase(Call { app, pass, id }: Call) -> Result<StatusCode, ApiError> {
-    operations::erase(&app, &pass.workspace.id, &pass.agent.id, &id).await?;
+pub async fn erase(Call { app, place, id }: Call) -> Result<StatusCode, ApiError> {
+    operations::erase(&app, &place.workspace, &place.agent, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -154,7 +153,7 @@ pub struct NewHandoff<'a> {
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
 pub async fn put_handoff(
-    Call { app, pass, id }: Call,
+    Call { app, place, id }: Call,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
@@ -167,7 +166,7 @@ pub async fn put_handoff(
     if shared_id.is_some_and(|id| id.len() > MAX_SHARED_ID || id.contains('\0')) {
         return Err(invalid(format!("`shared_id` is longer than {MAX_SHARED_ID} bytes")));
     }
-    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
+    let (workspace, agent) = (&place.workspace, &place.agent);
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
     if !handoff::store::upsert(&mut tx, workspace, agent, &id, shared_id, data, now).await? {
@@ -204,7 +203,7 @@ pub struct NewWait {
     ),
 )]
 pub async fn await_event(
-    Call { app, pass, id }: Call,
+    Call { app, place, id }: Call,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
@@ -212,7 +211,7 @@ pub async fn await_event(
     if !is_event_id(&event_id) {
         return Err(invalid("`event_id` is not 1 to 256 bytes without control characters".to_owned()));
     }
-    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
+    let (workspace, agent) = (&place.workspace, &place.agent);
     let mut tx = app.db.begin().await?;
     let now = events::hold(&mut tx, workspace, agent, &id).await?.ok_or_else(no_such_conversation)?;
     if !now.in_progress {
@@ -268,14 +267,12 @@ pub struct Events<'a> {
     ),
     responses((status = 200, description = "The events.", body = Events), Refusals),
 )]
-pub async fn received_events(Call { app, pass, id }: Call, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub async fn received_events(Call { app, place, id }: Call, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     let after = i64::from(given.number("after", 0, i32::MAX as u32)?.unwrap_or(0));
     let wait = given.number("wait", 0, MAX_WAIT)?.unwrap_or(0);
-    conversations::in_progress(&app.db, &pass.workspace.id, &pass.agent.id, &id)
-        .await?
-        .ok_or_else(no_such_conversation)?;
-    let events = wait_for_events(&app, &pass, &id, after, Duration::from_secs(wait.into())).await?;
+    conversations::in_progress(&app.db, &place.workspace, &place.agent, &id).await?.ok_or_else(no_such_conversation)?;
+    let events = wait_for_events(&app, &place, &id, after, Duration::from_secs(wait.into())).await?;
     let shown = events.iter().map(|event| Event {
         position: event.position,
         event_id: &event.event_id,
@@ -289,12 +286,12 @@ pub async fn received_events(Call { app, pass, id }: Call, RawQuery(query): RawQ
 /// Events after this position: at once where there are some, else as soon as one arrives or the time is over.
 async fn wait_for_events(
     app: &App,
-    pass: &Pass,
+    place: &Place,
     conversation: &str,
     after: i64,
     wait: Duration,
 ) -> Result<Vec<ReceivedEvent>, Error> {
-    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
+    let (workspace, agent) = (&place.workspace, &place.agent);
     let until = Instant::now() + wait;
     let waiter = app.arrivals.waiter(arrivals::name(workspace, agent, conversation));
     loop {

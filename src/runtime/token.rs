@@ -4,8 +4,7 @@
 use super::store::{self, RuntimeToken};
 use crate::audit::{self, Action, Entry};
 use crate::error::Error;
-use crate::gate::Pass;
-use crate::id::{RuntimeTokenId, WorkspaceId};
+use crate::id::{AgentId, RuntimeTokenId, WorkspaceId};
 use crate::server::state::{Actor, App};
 use crate::server::token::Token;
 use crate::ui::field::single_line;
@@ -51,8 +50,15 @@ pub async fn revoke(app: &App, workspace: &WorkspaceId, actor: &Actor, id: &Runt
     tx.commit().await
 }
 
+/// Where a call of the runtime side may write and read.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub workspace: WorkspaceId,
+    pub agent: AgentId,
+}
+
 /// Decides on a call of the runtime side to an agent in a workspace, both given by id or slug.
-pub async fn admit(app: &App, headers: &HeaderMap, account_id: &str, project_id: &str) -> Result<Pass, ApiError> {
+pub async fn admit(app: &App, headers: &HeaderMap, account_id: &str, project_id: &str) -> Result<Place, ApiError> {
     let token = presented(headers).ok_or_else(unauthorised)?;
     let own = store::workspace_of(&app.db, &token.hash()).await?.ok_or_else(unauthorised)?;
     let workspace = workspaces::store::find(&app.db, account_id).await?.filter(|w| w.id == own).ok_or_else(|| {
@@ -62,7 +68,7 @@ pub async fn admit(app: &App, headers: &HeaderMap, account_id: &str, project_id:
     let agent = agents::store::find(&app.db, &workspace.id, project_id)
         .await?
         .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."))?;
-    Ok(Pass { workspace, agent })
+    Ok(Place { workspace: workspace.id, agent: agent.id })
 }
 
 /// The token that a request presents: one header, in the form of RFC 6750.

@@ -3,7 +3,7 @@
 use super::settings::{LogFormat, Settings};
 use super::state::{App, AppState};
 use crate::external_events::arrivals;
-use crate::{api_keys, conversations, sessions, users};
+use crate::{api_keys, conversations, gate, sessions, users};
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
 use std::net::SocketAddr;
@@ -33,6 +33,7 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     let router = super::build(AppState { app: app.clone(), leptos });
     let housekeeping = tokio::spawn(keep_house(app.clone()));
     let indexing = tokio::spawn(index_missing(app.clone()));
+    let following = tokio::spawn(gate::follow::follow(app.clone()));
     let listener_for_events = tokio::spawn(arrivals::listen(app.clone()));
     let waiting = app.clone();
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -54,6 +55,8 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     housekeeping.abort();
     indexing.abort();
     listener_for_events.abort();
+    following.abort();
+    gate::follow::leave(&app).await;
     app.db.close().await;
     Ok(())
 }
@@ -117,6 +120,7 @@ async fn keep_house(app: Arc<App>) {
         // A failure is logged where it happens; the next round tries again.
         let _ = sessions::store::delete_expired(&app).await;
         let _ = sessions::throttle::forget_old(&app).await;
+        let _ = gate::follow::forget(&app).await;
         if let Ok(count @ 1..) = conversations::operations::erase_old(&app).await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }

@@ -110,6 +110,7 @@ impl Settings {
         };
         Ok(App {
             arrivals: crate::external_events::arrivals::Arrivals::default(),
+            gate: crate::gate::index::Gate::default(),
             db,
             clock: Clock::System,
             random,

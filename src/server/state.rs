@@ -6,6 +6,7 @@ use super::master_key::MasterKey;
 use super::randomness::Random;
 use crate::error::Error;
 use crate::external_events::arrivals::Arrivals;
+use crate::gate::index::Gate;
 use crate::users::password::Passwords;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -25,6 +26,8 @@ pub struct App {
     pub master_key: MasterKey,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
+    /// What calls with keys are decided by.
+    pub gate: Gate,
     /// Who waits for external events.
     pub arrivals: Arrivals,
     /// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.

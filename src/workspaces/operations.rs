@@ -4,6 +4,7 @@ use super::retention::Days;
 use super::{Workspace, slug, store};
 use crate::audit::{self, Action, Entry};
 use crate::error::Error;
+use crate::gate;
 use crate::id::WorkspaceId;
 use crate::server::db::Tx;
 use crate::server::state::{Actor, App};
@@ -48,5 +49,5 @@ pub async fn set_retention(app: &App, workspace: &WorkspaceId, actor: &Actor, da
         details: json!({ "retention_days": days }),
     };
     audit::record(&mut tx, app, workspace, actor, entry).await?;
-    tx.commit().await
+    gate::follow::commit(app, tx).await
 }

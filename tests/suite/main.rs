@@ -7,6 +7,8 @@ mod support;
 mod api;
 /// The program, as operators and scripts see it.
 mod command_line;
+/// What decides on calls, in memory and by the database.
+mod gate;
 /// The OpenAPI document and the published contract, held against what the server does.
 mod openapi;
 /// Pages and server functions, as browsers see them.

@@ -11,19 +11,20 @@ use agent_studio::users::Email;
 use agent_studio::users::password::Password;
 use agent_studio::workspaces::retention::Days;
 use agent_studio::{
-    agents, api_keys, audit, configuration, conversations, external_events, handoff, on_db, on_tx, runtime, sessions,
-    users, workspaces,
+    agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_db, on_tx, runtime,
+    sessions, users, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 12] = [
+const STORES: [&[(&str, &str)]; 13] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
     audit::STATEMENTS,
     configuration::store::STATEMENTS,
     conversations::store::STATEMENTS,
     external_events::store::STATEMENTS,
+    gate::store::STATEMENTS,
     handoff::store::STATEMENTS,
     runtime::store::STATEMENTS,
     sessions::store::STATEMENTS,
@@ -129,14 +130,14 @@ async fn a_server_is_set_up_once(test: TestApp) {
 /// Tables and columns, each with its type and whether it may be null.
 type Schema = BTreeMap<(String, String), (String, bool)>;
 
-/// But for full-text search, which each database has its own way of.
+/// But for full-text search and what tells the gate of changes, which each database has its own way of.
 #[tokio::test]
 async fn both_schemas_are_the_same() {
     let sqlite = TestApp::on_sqlite().await;
     let Db::Sqlite { readers, .. } = &sqlite.app.db else { unreachable!() };
     let rows = sqlx::query(
         "SELECT m.name AS t, c.name AS c, c.type AS ty, c.\"notnull\" = 0 AS n FROM sqlite_master m, \
-         pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'transcript%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'",
+         pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'transcript%' AND m.name NOT LIKE 'gate%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'",
     );
     let in_sqlite: Schema = rows
         .fetch_all(readers)
@@ -158,7 +159,7 @@ async fn both_schemas_are_the_same() {
     let rows = sqlx::query(
         "SELECT table_name AS t, column_name AS c, data_type AS ty, is_nullable = 'YES' AS n \
          FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' \
-         AND table_name NOT LIKE 'transcript%'",
+         AND table_name NOT LIKE 'transcript%' AND table_name NOT LIKE 'gate%'",
     );
     let in_postgres: Schema = rows
         .fetch_all(&pool)
@@ -195,7 +196,7 @@ async fn a_key_lives_and_dies(test: TestApp) {
     assert_eq!(key.masked, made.value.masked());
     assert_eq!(key.agents.unwrap()[0].id, agent);
     assert!(key.copyable);
-    let known = store::by_hash(&test.app.db, &made.value.hashed()).await.unwrap().unwrap();
+    let known = gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap().unwrap();
     assert_eq!(
         (known.id, known.workspace, known.expires_at),
         (made.id.clone(), workspace.id.clone(), NOW.plus_days(30))
@@ -206,7 +207,7 @@ async fn a_key_lives_and_dies(test: TestApp) {
     assert_eq!(copied.expose(), made.value.expose());
 
     operations::delete(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
-    assert_eq!(store::by_hash(&test.app.db, &made.value.hashed()).await.unwrap(), None);
+    assert_eq!(gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap(), None);
     let again = operations::delete(&test.app, &workspace.id, &actor, &made.id).await;
     assert_eq!(again.unwrap_err(), Error::NotFound);
 }

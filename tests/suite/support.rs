@@ -79,6 +79,7 @@ impl TestApp {
             passwords: Passwords::new(&random).unwrap(),
             random,
             arrivals: Default::default(),
+            gate: Default::default(),
             public_origin: None,
             behind_proxy: true,
             secure_cookies: false,

@@ -1,0 +1,182 @@
+//! The SQL that the gate decides by: read anew for each call, or kept in step with by the index.
+
+use super::known::{KnownAgent, KnownKey, KnownWorkspace};
+use crate::agents::AgentName;
+use crate::api_keys::Permissions;
+use crate::api_keys::secret::HashedKey;
+use crate::configuration::{Configuration, Metrics};
+use crate::error::Error;
+use crate::id::{AgentId, ApiKeyId, WorkspaceId};
+use crate::server::db::Db;
+use crate::time::Timestamp;
+use crate::workspaces::Workspace;
+use crate::{on_db, statements};
+use futures_util::TryStreamExt as _;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+macro_rules! keys {
+    () => {
+        "SELECT workspace_id, id, hash, all_agents, permissions, expires_at FROM api_keys"
+    };
+}
+macro_rules! agents {
+    () => {
+        "SELECT a.workspace_id, a.id, a.slug, a.name, COALESCE(c.all_metrics, FALSE) AS all_metrics,
+            COALESCE(c.metrics, '[]') AS metrics, COALESCE(c.transcript, FALSE) AS transcript
+        FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id"
+    };
+}
+macro_rules! workspaces {
+    () => {
+        "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces"
+    };
+}
+
+statements! {
+    // Of every workspace: what the server keeps in memory.
+    KEYS = keys!();
+    CHOSEN = "SELECT workspace_id, key_id, agent_id FROM api_key_agents";
+    WORKSPACES = workspaces!();
+    AGENTS = agents!();
+    // The hash is the proof.
+    KEY = concat!(keys!(), " WHERE hash = $1");
+    CHOSEN_OF = "SELECT agent_id FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2";
+    WORKSPACE = concat!(workspaces!(), " WHERE id = $1");
+    AGENTS_OF = concat!(agents!(), " WHERE a.workspace_id = $1");
+    AGENT = concat!(agents!(), " WHERE a.workspace_id = $1 AND (a.id = $2 OR a.slug = $2)");
+}
+
+#[derive(sqlx::FromRow)]
+struct KeyRow {
+    workspace_id: WorkspaceId,
+    id: ApiKeyId,
+    hash: Vec<u8>,
+    all_agents: bool,
+    permissions: String,
+    expires_at: Timestamp,
+}
+
+impl KeyRow {
+    fn read(self, mut agents: Vec<AgentId>) -> Result<(HashedKey, KnownKey), Error> {
+        agents.sort_unstable();
+        let key = KnownKey {
+            workspace: self.workspace_id,
+            id: self.id,
+            agents: (!self.all_agents).then(|| agents.into_boxed_slice()),
+            permissions: Permissions::parse(self.permissions.split(',')).map_err(|_| Error::Internal)?,
+            expires_at: self.expires_at,
+        };
+        Ok((HashedKey::from_bytes(&self.hash).ok_or(Error::Internal)?, key))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AgentRow {
+    workspace_id: WorkspaceId,
+    id: AgentId,
+    slug: String,
+    name: String,
+    all_metrics: bool,
+    metrics: String,
+    transcript: bool,
+}
+
+impl AgentRow {
+    fn read(self) -> Result<KnownAgent, Error> {
+        let names = serde_json::from_str(&self.metrics).map_err(|_| Error::Internal)?;
+        let metrics = if self.all_metrics { Metrics::All } else { Metrics::Only(names) };
+        Ok(KnownAgent {
+            agent: Arc::new(AgentName { id: self.id, name: self.name }),
+            configuration: Arc::new(Configuration { metrics, transcript: self.transcript }),
+        })
+    }
+
+    fn join(self, workspace: &mut KnownWorkspace) -> Result<(), Error> {
+        let names = [self.slug.clone(), self.id.to_string()];
+        let agent = self.read()?;
+        for name in names {
+            workspace.agents.insert(name.into_boxed_str(), agent.clone());
+        }
+        Ok(())
+    }
+}
+
+/// The key with this hash.
+pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<KnownKey>, Error> {
+    let row: Option<KeyRow> = on_db!(db, |pool| sqlx::query_as(KEY).bind(hash.as_bytes()).fetch_optional(pool).await)?;
+    let Some(row) = row else { return Ok(None) };
+    let chosen: Vec<(AgentId,)> = match row.all_agents {
+        true => Vec::new(),
+        false => {
+            on_db!(db, |pool| sqlx::query_as(CHOSEN_OF).bind(&row.workspace_id).bind(&row.id).fetch_all(pool).await)?
+        }
+    };
+    Ok(Some(row.read(chosen.into_iter().map(|(agent,)| agent).collect())?.1))
+}
+
+/// A workspace without its agents.
+pub async fn workspace(db: &Db, id: &WorkspaceId) -> Result<Option<Workspace>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(WORKSPACE).bind(id).fetch_optional(pool).await)?)
+}
+
+/// The agent of this id or slug.
+pub async fn agent(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<KnownAgent>, Error> {
+    // Slugs are written like ids; anything else is none, and may be nothing that a database takes.
+    if AgentId::parse(id_or_slug).is_none() {
+        return Ok(None);
+    }
+    let row: Option<AgentRow> =
+        on_db!(db, |pool| sqlx::query_as(AGENT).bind(workspace).bind(id_or_slug).fetch_optional(pool).await)?;
+    row.map(AgentRow::read).transpose()
+}
+
+/// A workspace with its agents.
+pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<KnownWorkspace>, Error> {
+    let Some(workspace) = workspace(db, id).await? else { return Ok(None) };
+    let mut known = KnownWorkspace { workspace: Arc::new(workspace), agents: HashMap::new() };
+    let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(AGENTS_OF).bind(id).fetch_all(pool).await)?;
+    for row in rows {
+        row.join(&mut known)?;
+    }
+    Ok(Some(known))
+}
+
+/// Hands every key to `take`.
+pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, KnownKey)) -> Result<(), Error> {
+    let mut chosen: HashMap<(WorkspaceId, ApiKeyId), Vec<AgentId>> = HashMap::new();
+    on_db!(db, |pool| {
+        let mut rows = sqlx::query_as::<_, (WorkspaceId, ApiKeyId, AgentId)>(CHOSEN).fetch(pool);
+        while let Some((workspace, key, agent)) = rows.try_next().await? {
+            chosen.entry((workspace, key)).or_default().push(agent);
+        }
+    });
+    on_db!(db, |pool| {
+        let mut rows = sqlx::query_as::<_, KeyRow>(KEYS).fetch(pool);
+        while let Some(row) = rows.try_next().await? {
+            let agents = match row.all_agents {
+                true => Vec::new(),
+                false => chosen.remove(&(row.workspace_id.clone(), row.id.clone())).unwrap_or_default(),
+            };
+            let (hash, key) = row.read(agents)?;
+            take(hash, key);
+        }
+    });
+    Ok(())
+}
+
+/// Every workspace with its agents.
+pub async fn every_workspace(db: &Db) -> Result<Vec<KnownWorkspace>, Error> {
+    let rows: Vec<Workspace> = on_db!(db, |pool| sqlx::query_as(WORKSPACES).fetch_all(pool).await)?;
+    let known = rows
+        .into_iter()
+        .map(|row| (row.id.clone(), KnownWorkspace { workspace: Arc::new(row), agents: HashMap::new() }));
+    let mut known: HashMap<WorkspaceId, KnownWorkspace> = known.collect();
+    let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(AGENTS).fetch_all(pool).await)?;
+    for row in rows {
+        if let Some(workspace) = known.get_mut(&row.workspace_id) {
+            row.join(workspace)?;
+        }
+    }
+    Ok(known.into_values().collect())
+}

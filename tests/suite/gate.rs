@@ -1,0 +1,349 @@
+//! The gate's index against the database it follows, on one server and on two.
+
+use crate::support::{NOW, TestApp, new_key, on_both_engines, postgres};
+use agent_studio::api_keys::operations::{self, NewKey};
+use agent_studio::api_keys::secret::PlainKey;
+use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
+use agent_studio::configuration::Metrics;
+use agent_studio::gate;
+use agent_studio::id::{AgentId, WorkspaceId};
+use agent_studio::server::db::Db;
+use agent_studio::server::randomness::Random;
+use agent_studio::server::state::{Actor, App};
+use agent_studio::workspaces::Workspace;
+use agent_studio::{agents, on_tx};
+use axum::http::HeaderMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+on_both_engines! {
+    the_index_and_the_database_decide_alike,
+    a_change_holds_from_its_answer_on,
+    what_other_programs_change_is_noticed,
+}
+
+/// A server that follows; it stops when this is dropped.
+struct Following(tokio::task::JoinHandle<()>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn follow(app: &Arc<App>) -> Following {
+    let following = Following(tokio::spawn(gate::follow::follow(app.clone())));
+    trusted(app).await;
+    following
+}
+
+async fn trusted(app: &App) {
+    let waited = timeout(Duration::from_secs(10), async {
+        while app.gate.trusted().is_none() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    waited.await.unwrap();
+}
+
+fn headers(key: &PlainKey) -> HeaderMap {
+    HeaderMap::from_iter([(gate::API_KEY, key.expose().parse().unwrap())])
+}
+
+/// The status that a call is answered with, and what it may touch.
+async fn decision(app: &App, key: &PlainKey, permission: Permission, account: &str, project: &str) -> (u16, String) {
+    match gate::admit(app, &headers(key), permission, account, project).await {
+        Ok(pass) => (200, format!("{} {} {:?}", pass.workspace.id, pass.agent.id, pass.configuration)),
+        Err(refused) => (refused.status.as_u16(), refused.message),
+    }
+}
+
+/// Numbers that are the same in each run.
+struct Dice(Random);
+
+impl Dice {
+    fn below(&self, sides: usize) -> usize {
+        u32::from_le_bytes(self.0.bytes::<4>()) as usize % sides
+    }
+
+    fn one_of<'a, T>(&self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+}
+
+/// Workspaces with agents and keys of every kind.
+struct World {
+    workspaces: Vec<(Workspace, Vec<AgentId>)>,
+    keys: Vec<(WorkspaceId, agent_studio::id::ApiKeyId, PlainKey)>,
+    dice: Dice,
+}
+
+impl World {
+    async fn new(test: &TestApp) -> Self {
+        let mut world = Self { workspaces: Vec::new(), keys: Vec::new(), dice: Dice(Random::seeded(11)) };
+        for name in ["Acme", "Beta", "Ceta"] {
+            let workspace = test.workspace(name).await;
+            let mut agents = Vec::new();
+            for agent in ["Hotel", "Spa", "Bar", "Taxi"] {
+                agents.push(test.agent(&workspace, agent).await);
+            }
+            world.workspaces.push((workspace, agents));
+        }
+        for _ in 0..40 {
+            world.add_key(test).await;
+        }
+        world
+    }
+
+    async fn add_key(&mut self, test: &TestApp) {
+        let (workspace, agents) = self.dice.one_of(&self.workspaces);
+        let all = self.dice.below(2) == 0;
+        let chosen: Vec<AgentId> = agents.iter().filter(|_| self.dice.below(2) == 0).cloned().collect();
+        let scope = if all || chosen.is_empty() { AgentScope::All } else { AgentScope::Chosen(chosen) };
+        let mut ids: Vec<&str> =
+            ["conversations", "handoff", "external-events"].into_iter().filter(|_| self.dice.below(2) == 0).collect();
+        if ids.is_empty() {
+            ids.push("conversations");
+        }
+        let new = NewKey {
+            name: KeyName::parse("key").unwrap(),
+            scope,
+            permissions: Permissions::parse(ids).unwrap(),
+            expires_at: test.app.clock.now().plus_seconds(1 + self.dice.below(900) as i64),
+        };
+        let made = test.key(workspace, new).await;
+        self.keys.push((workspace.id.clone(), made.id, made.value));
+    }
+
+    /// Changes something that the gate decides by; its answer is waited for.
+    async fn change(&mut self, test: &TestApp) {
+        let actor = Actor::command_line();
+        let at = self.dice.below(self.keys.len());
+        match self.dice.below(6) {
+            0 => self.add_key(test).await,
+            1 => {
+                let (workspace, id, _) = &self.keys[at];
+                let permission = *self.dice.one_of(&["conversations", "handoff", "external-events"]);
+                let permissions = Permissions::parse([permission]).unwrap();
+                let name = KeyName::parse("edited").unwrap();
+                let _ = operations::edit(&test.app, workspace, &actor, id, &name, &permissions).await;
+            }
+            2 => {
+                let (workspace, id, _) = &self.keys[at];
+                let _ = operations::delete(&test.app, workspace, &actor, id).await;
+            }
+            3 => {
+                let (workspace, agents) = self.dice.one_of(&self.workspaces);
+                let transcript = self.dice.below(2) == 0;
+                let agent = self.dice.one_of(agents);
+                if agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap().is_some() {
+                    test.configure(workspace, agent, Metrics::All, transcript).await;
+                }
+            }
+            4 if self.dice.below(8) == 0 => {
+                let (workspace, agents) = self.dice.one_of(&self.workspaces);
+                let agent = self.dice.one_of(agents);
+                if let Some(agent) = agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap() {
+                    agents::operations::delete(&test.app, &workspace.id, &actor, &agent).await.unwrap();
+                }
+            }
+            _ => test.app.clock.advance_seconds(self.dice.below(20) as i64),
+        }
+    }
+}
+
+/// Another server of the same database, which has nothing in memory.
+fn without_memory(test: &TestApp) -> TestApp {
+    let other = TestApp::with(test.app.db.clone(), None);
+    other.app.clock.advance_seconds((test.app.clock.now().0 - NOW.0) / 1_000_000);
+    other
+}
+
+async fn the_index_and_the_database_decide_alike(test: TestApp) {
+    let mut world = World::new(&test).await;
+    let _following = follow(&test.app).await;
+    let (mut seen, mut by_memory) = ([0; 3], 0);
+    let mut other = without_memory(&test);
+    for case in 0..3_000 {
+        if case % 20 == 0 {
+            world.change(&test).await;
+            other = without_memory(&test);
+        }
+        let (_, _, key) = world.dice.one_of(&world.keys);
+        let (workspace, agents) = world.dice.one_of(&world.workspaces);
+        let agent = world.dice.one_of(agents);
+        let account = *world.dice.one_of(&[workspace.id.as_str(), workspace.slug.as_str(), "ws-nothing", ""]);
+        let project = *world.dice.one_of(&[agent.as_str(), agent.as_str(), "hotel", "spa", "nobody", "%"]);
+        let permission = *world.dice.one_of(&Permission::ALL);
+        by_memory += usize::from(test.app.gate.trusted().is_some());
+        let in_memory = decision(&test.app, key, permission, account, project).await;
+        let by_database = decision(&other.app, key, permission, account, project).await;
+        assert_eq!(in_memory, by_database, "{case}: {account} {project} {permission:?}");
+        seen[match in_memory.0 {
+            200 => 0,
+            401 => 1,
+            _ => 2,
+        }] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+    assert!(by_memory > 2_500, "the index was trusted {by_memory} times only");
+}
+
+/// Calls with a key, again and again, from several tasks; how many were let in that began after the key was no longer
+/// good.
+struct Load {
+    over: Arc<AtomicBool>,
+    late: Arc<AtomicUsize>,
+    let_in: Arc<AtomicUsize>,
+    ended: Arc<AtomicBool>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    fn on(apps: &[&Arc<App>], key: &PlainKey, account: &str, project: &str) -> Self {
+        let load = Self {
+            over: Arc::default(),
+            late: Arc::default(),
+            let_in: Arc::default(),
+            ended: Arc::default(),
+            tasks: Vec::new(),
+        };
+        let mut tasks = Vec::new();
+        for app in apps {
+            for _ in 0..2 {
+                let (app, key) = (Arc::clone(app), PlainKey::parse(key.expose()).unwrap());
+                let (account, project) = (account.to_owned(), project.to_owned());
+                let (over, late) = (load.over.clone(), load.late.clone());
+                let (let_in, ended) = (load.let_in.clone(), load.ended.clone());
+                tasks.push(tokio::spawn(async move {
+                    while !ended.load(Ordering::SeqCst) {
+                        let began_after = over.load(Ordering::SeqCst);
+                        let status = decision(&app, &key, Permission::Handoff, &account, &project).await.0;
+                        if status == 200 {
+                            let_in.fetch_add(1, Ordering::SeqCst);
+                            late.fetch_add(usize::from(began_after), Ordering::SeqCst);
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                }));
+            }
+        }
+        Self { tasks, ..load }
+    }
+
+    /// The key is no longer good: this much longer, then how many were let in before and after.
+    async fn over(self, longer: Duration) -> (usize, usize) {
+        self.over.store(true, Ordering::SeqCst);
+        sleep(longer).await;
+        self.ended.store(true, Ordering::SeqCst);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+        (self.let_in.load(Ordering::SeqCst), self.late.load(Ordering::SeqCst))
+    }
+}
+
+async fn a_change_holds_from_its_answer_on(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let _following = follow(&test.app).await;
+    for round in 0..10 {
+        let made = test.key(&workspace, new_key("CRM")).await;
+        let load = Load::on(&[&test.app], &made.value, &workspace.slug, agent.as_str());
+        sleep(Duration::from_millis(20)).await;
+        operations::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
+        let (let_in, late) = load.over(Duration::from_millis(50)).await;
+        assert!(let_in > 0 && late == 0, "{round}: {late} of {let_in} after the answer");
+    }
+}
+
+async fn what_other_programs_change_is_noticed(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let made = test.key(&workspace, new_key("CRM")).await;
+    let _following = follow(&test.app).await;
+    let ask = async || decision(&test.app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+    assert_eq!(ask().await, 200);
+    // The command line, or somebody with a database console.
+    let mut tx = test.app.db.begin().await.unwrap();
+    let sql = "UPDATE api_keys SET permissions = 'conversations'";
+    on_tx!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
+    tx.commit().await.unwrap();
+    let began = Instant::now();
+    while ask().await != 403 {
+        assert!(began.elapsed() < Duration::from_secs(1), "not noticed within a second");
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(test.app.gate.trusted().is_some(), "it was the index that decided");
+}
+
+/// Deleted on one server, under load on both, while the other's connection to PostgreSQL is cut again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_server_lets_a_deleted_key_in() {
+    let url = postgres::new_database().await;
+    let one = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let other = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let workspace = one.workspace("Acme").await;
+    let agent = one.agent(&workspace, "Hotel").await;
+    let _following = (follow(&one.app).await, follow(&other.app).await);
+    let Db::Postgres(pool) = &one.app.db else { unreachable!() };
+    let mut total = 0;
+    for round in 0..12 {
+        let made = one.key(&workspace, new_key("CRM")).await;
+        let load = Load::on(&[&one.app, &other.app], &made.value, &workspace.slug, agent.as_str());
+        sleep(Duration::from_millis(30)).await;
+        if round % 3 == 2 {
+            // The listeners', of both servers.
+            let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+                AND query LIKE '%LISTEN%' AND pid <> pg_backend_pid()";
+            sqlx::query(cut).execute(pool).await.unwrap();
+        }
+        operations::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
+        let (let_in, late) = load.over(Duration::from_millis(100)).await;
+        assert!(let_in > 0, "{round}");
+        assert_eq!(late, 0, "{round}: {late} of {let_in} let in after the answer");
+        total += let_in;
+        trusted(&one.app).await;
+        trusted(&other.app).await;
+    }
+    assert!(total > 100, "{total} calls are no load");
+}
+
+/// While the database is away no server lets anyone in for longer than its lease, no change is answered as done, and
+/// afterwards everything is as it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_database_a_server_refuses() {
+    let url = postgres::new_database().await;
+    let (server_url, name) = url.rsplit_once('/').unwrap();
+    let elsewhere = sqlx::PgPool::connect(&format!("{server_url}/postgres")).await.unwrap();
+    let reachable = async |allowed: bool| {
+        let sql = format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS {allowed}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&elsewhere).await.unwrap();
+        if !allowed {
+            let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+            sqlx::query(cut).bind(name).execute(&elsewhere).await.unwrap();
+        }
+    };
+    let test = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let (kept, ended) = (test.key(&workspace, new_key("CRM")).await, test.key(&workspace, new_key("Old")).await);
+    let _following = follow(&test.app).await;
+    let ask = async |key| decision(&test.app, key, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+    assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 200));
+
+    reachable(false).await;
+    let delete = async || operations::delete(&test.app, &workspace.id, &Actor::command_line(), &ended.id).await;
+    assert!(delete().await.is_err(), "nothing can be done without the database");
+    sleep(Duration::from_secs(2)).await;
+    assert!(test.app.gate.trusted().is_none());
+    assert_eq!(ask(&kept.value).await, 503);
+
+    reachable(true).await;
+    trusted(&test.app).await;
+    assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 200));
+    delete().await.unwrap();
+    assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 401));
+}
