@@ -10,7 +10,7 @@ address=127.0.0.1:3418
 
 environment="$TOOLS/schemathesis-$SCHEMATHESIS"
 if [ ! -x "$environment/bin/schemathesis" ]; then
-  python3 -m venv "$environment"
+  python3 -m venv "$environment" || { echo "fuzz: Python's venv is missing (python3-venv on Debian)" >&2; exit 1; }
   "$environment/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS"
 fi
 

@@ -80,6 +80,9 @@ build_tools() {
 
 test_tools() {
   [ "$(version_of cargo-deny --version)" = "$CARGO_DENY" ] || install_crate cargo-deny "$CARGO_DENY"
+  # The browser tests run the ready requests of "Use this key" as integrators would.
+  have curl || install_packages curl
+  have python3 || install_packages python3
   have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     case "$(uname)" in
       Darwin) brew install postgresql@16 ;;
