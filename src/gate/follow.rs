@@ -27,8 +27,8 @@ const MARGIN: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_millis(500);
 /// How often SQLite's changes are looked for: those that the command line makes.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long SQLite's index is trusted after a look.
-const TRUST: Duration = Duration::from_secs(1);
+/// How long SQLite's index is trusted after a look: a change is noticed within a second, whatever holds up the next one.
+const TRUST: Duration = Duration::from_millis(800);
 /// How long a server waits before it begins anew.
 const AGAIN: Duration = Duration::from_millis(500);
 
