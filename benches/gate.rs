@@ -61,7 +61,7 @@ async fn measure(keys: usize) -> Outcome<()> {
 
     let (before, began) = (memory()?, Instant::now());
     let following = tokio::spawn(follow::follow(app.clone()));
-    while app.gate.trusted().is_none() {
+    while app.gate.basis() != Basis::Index {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (took, grown) = (began.elapsed(), memory()?.saturating_sub(before));
@@ -160,7 +160,7 @@ async fn revoke() -> Outcome<()> {
         apps.push(app);
     }
     let (one, other) = (&apps[0], &apps[1]);
-    while apps.iter().any(|app| app.gate.trusted().is_none()) {
+    while apps.iter().any(|app| app.gate.basis() != Basis::Index) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let workspace = workspace(one, "Acme").await?;

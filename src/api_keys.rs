@@ -171,6 +171,8 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     pub created_by: String,
     pub expires_at: Timestamp,
+    /// `None` where it never was.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// Where a key stands on its way to its end.

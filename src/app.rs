@@ -10,6 +10,7 @@ use crate::api_keys::edit::EditDialog;
 use crate::api_keys::list::ApiKeysPage;
 use crate::api_keys::settings::SettingsDialog;
 use crate::api_keys::use_key::UseDialog;
+use crate::audit::page::ActivityPage;
 use crate::configuration::page::ConfigurationPage;
 use crate::error::Error;
 use crate::sessions::account::AccountPage;
@@ -18,6 +19,8 @@ use crate::sessions::sign_in::SignInPage;
 use crate::ui::load::{Changes, Place, awaited, load};
 use crate::ui::page::Failed;
 use crate::ui::toast::ToastRegion;
+use crate::usage::explain::ExplainDialog;
+use crate::usage::page::KeyPage;
 use crate::users::invitation::InvitationPage;
 use crate::users::page::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
 use crate::workspaces::frame::{WorkspaceFrame, use_slug};
@@ -74,12 +77,15 @@ pub fn App() -> impl IntoView {
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
                             <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />
                             <Route path=path!("settings") view=page!(SettingsDialog) ssr=SsrMode::Async />
+                            <Route path=path!("refused") view=page!(ExplainDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/created") view=page!(CreatedDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/copy") view=page!(CopyDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/use") view=page!(UseDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/edit") view=page!(EditDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/delete") view=page!(DeleteDialog) ssr=SsrMode::Async />
                         </ParentRoute>
+                        <Route path=path!("api-keys/:key") view=page!(KeyPage) ssr=SsrMode::Async />
+                        <Route path=path!("activity") view=page!(ActivityPage) ssr=SsrMode::Async />
                     </ParentRoute>
                 </Routes>
             </ToastRegion>

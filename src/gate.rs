@@ -2,6 +2,8 @@
 //! one answer to each stranger: what is refused with 401 says nothing about why, what is refused with 403 says nothing
 //! about what exists elsewhere.
 
+/// Who makes a call, as handlers see it.
+pub mod caller;
 /// The decision itself, without database and HTTP.
 pub mod decision;
 /// Keeping the index in step with the database.
@@ -14,16 +16,17 @@ pub mod known;
 pub mod store;
 
 use crate::agents::AgentName;
-use crate::api_keys::secret::PlainKey;
-use crate::api_keys::{Permission, Status};
+use crate::api_keys::Permission;
+use crate::api_keys::secret::HashedKey;
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::server::state::App;
 use crate::wire::ApiError;
 use crate::workspaces::Workspace;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use decision::{Asked, Known, Refusal};
-use known::{KnownAgent, KnownKey};
+use decision::{Asked, AskedAgent, Known, Refusal};
+use index::View;
+use known::{KnownAgent, KnownKey, KnownWorkspace};
 use std::sync::Arc;
 
 /// The header that the key travels in.
@@ -38,141 +41,180 @@ pub struct Pass {
     pub configuration: Arc<Configuration>,
 }
 
-/// Decides on a call to an agent's data in a workspace, both given by id or slug.
-pub async fn admit(
-    app: &App,
-    headers: &HeaderMap,
-    permission: Permission,
-    account_id: &str,
-    project_id: &str,
-) -> Result<Pass, ApiError> {
-    let known = authenticate(app, headers).await?;
-    authorise(app, &known, permission, account_id, project_id).await
+/// What a call needs of its key.
+#[derive(Clone, Copy, Debug)]
+pub struct Need<'a> {
+    /// The workspace's id or slug; `None` for the key's own.
+    pub account_id: Option<&'a str>,
+    /// `None` where any key will do.
+    pub permission: Option<Permission>,
+    /// The agent's id or slug; `None` where the call is about the workspace as a whole.
+    pub project_id: Option<&'a str>,
 }
 
-/// Decides on a call that names an agent only: the workspace is the key's own.
-pub async fn admit_to_agent(
-    app: &App,
-    headers: &HeaderMap,
-    permission: Permission,
-    agent_id: &str,
-) -> Result<Pass, ApiError> {
-    let known = authenticate(app, headers).await?;
-    authorise(app, &known, permission, known.workspace.as_str(), agent_id).await
+/// Why a call was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The gate decided so.
+    Refused(Refusal),
+    /// It could not decide: 503 or 500.
+    Failed,
+    /// Its database is gone.
+    Unavailable,
 }
 
-/// Whether a valid key has a permission that is about the workspace as a whole.
-pub fn permit(known: &KnownKey, permission: Permission) -> Result<(), ApiError> {
-    match known.permissions.contain(permission) {
-        true => Ok(()),
-        false => Err(Refusal::LacksPermission(permission).into()),
+/// A key that is one of ours, and its workspace; it may have expired.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    pub key: Arc<KnownKey>,
+    workspace: Own,
+}
+
+/// The key's own workspace, from where the key was found.
+#[derive(Clone, Debug)]
+enum Own {
+    Known(Arc<KnownWorkspace>),
+    Stored(Arc<Workspace>),
+}
+
+/// Decides on a call.
+pub async fn decide(app: &App, headers: &HeaderMap, need: Need<'_>) -> Result<Pass, Denied> {
+    let holder = identify(app, headers).await?;
+    let (workspace, agent) = holder.decide(app, need).await?;
+    let KnownAgent { agent, configuration } = agent.ok_or(Denied::Failed)?;
+    Ok(Pass { workspace, agent, configuration })
+}
+
+/// The key that a request presents, where it is one of ours.
+pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Holder, Denied> {
+    let hash = presented(headers)?;
+    let index = match app.gate.view()? {
+        View::Index(index) => index,
+        View::Database => return stored(app, &hash).await,
+    };
+    if let Some(holder) = index.holder(&hash) {
+        return Ok(holder);
     }
+    drop(index);
+    // It may have been made by the command line just now.
+    follow::catch_up_soon(app).await?;
+    app.gate.index().holder(&hash).ok_or(Denied::Refused(Refusal::Unknown))
 }
 
-/// The workspace of a valid key, where it is the one that the call names.
-pub async fn own_workspace(app: &App, known: &KnownKey, account_id: &str) -> Result<Arc<Workspace>, ApiError> {
-    named(app, known, account_id).await?.ok_or_else(|| Refusal::OtherWorkspace.into())
+async fn stored(app: &App, hash: &HashedKey) -> Result<Holder, Denied> {
+    let key = store::key(&app.db, hash).await?.ok_or(Refusal::Unknown)?;
+    let workspace = store::workspace(&app.db, &key.workspace).await?.ok_or(Refusal::Unknown)?;
+    Ok(Holder { key: Arc::new(key), workspace: Own::Stored(Arc::new(workspace)) })
 }
 
-/// The key that a request presents, where it is valid at all.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<KnownKey>, ApiError> {
-    let hash = presented(headers).ok_or_else(unauthorised)?.hashed();
-    let found = match app.gate.trusted().map(|index| index.key(&hash)) {
-        Some(Some(found)) => Some(found),
-        Some(None) => {
-            // It may have been made by the command line just now.
-            follow::catch_up(app).await?;
-            app.gate.index().key(&hash)
-        }
-        None => store::key(&app.db, &hash).await?.map(Arc::new),
-    };
-    let known = found.ok_or_else(unauthorised)?;
-    match Status::of(known.expires_at, app.clock.now()) {
-        Status::Expired => Err(Refusal::Expired.into()),
-        _ => Ok(known),
+impl Holder {
+    /// A key in memory.
+    pub fn known(key: Arc<KnownKey>, workspace: Arc<KnownWorkspace>) -> Self {
+        Self { key, workspace: Own::Known(workspace) }
     }
-}
 
-/// Decides what a valid key may do: the rest of [`admit`].
-pub async fn authorise(
-    app: &App,
-    known: &KnownKey,
-    permission: Permission,
-    account_id: &str,
-    project_id: &str,
-) -> Result<Pass, ApiError> {
-    let workspace = named(app, known, account_id).await?;
-    let agent = match &workspace {
-        Some(_) => agent(app, known, project_id).await?,
-        None => None,
-    };
-    let asked = Asked {
-        workspace: workspace.as_ref().map(|w| &w.id),
-        agent: agent.as_ref().map(|a| &a.agent.id),
-        permission,
-        now: app.clock.now(),
-    };
-    let known = Known {
-        workspace: &known.workspace,
-        permissions: &known.permissions,
-        expires_at: known.expires_at,
-        covers_asked_agent: agent.as_ref().map_or(known.agents.is_none(), |a| known.covers(&a.agent.id)),
-    };
-    match (decision::decide(&known, &asked), workspace, agent) {
-        (Ok(()), Some(workspace), Some(KnownAgent { agent, configuration })) => {
-            Ok(Pass { workspace, agent, configuration })
-        }
-        (Ok(()), ..) => Err(ApiError::internal()),
-        (Err(refusal), ..) => {
-            tracing::info!(?refusal, "call refused");
-            Err(refusal.into())
+    fn workspace(&self) -> &Arc<Workspace> {
+        match &self.workspace {
+            Own::Known(known) => &known.workspace,
+            Own::Stored(stored) => stored,
         }
     }
-}
 
-/// The key's own workspace, where that is the one of this id or slug.
-async fn named(app: &App, known: &KnownKey, account_id: &str) -> Result<Option<Arc<Workspace>>, Error> {
-    let own = match app.gate.trusted().map(|index| index.workspace(&known.workspace)) {
-        Some(found) => found.map(|found| found.workspace.clone()),
-        None => store::workspace(&app.db, &known.workspace).await?.map(Arc::new),
-    };
-    Ok(own.filter(|own| own.id.as_str() == account_id || own.slug == account_id))
-}
+    /// Decides what the key may do: the workspace, and the agent that was asked for.
+    pub async fn decide(
+        &self,
+        app: &App,
+        need: Need<'_>,
+    ) -> Result<(Arc<Workspace>, Option<KnownAgent>), Denied> {
+        let own = self.workspace();
+        let named = need.account_id.is_none_or(|name| own.id.as_str() == name || own.slug == name);
+        let agent = match need.project_id.filter(|_| named) {
+            Some(name) => self.agent(app, name).await?,
+            None => None,
+        };
+        let asked = Asked {
+            workspace: named.then_some(&own.id),
+            permission: need.permission,
+            agent: match need.project_id {
+                Some(_) => AskedAgent::Named(agent.as_ref().map(|known| &known.agent.id)),
+                None => AskedAgent::NotAsked,
+            },
+            now: app.clock.now(),
+        };
+        let known = Known {
+            workspace: &self.key.workspace,
+            permissions: &self.key.permissions,
+            expires_at: self.key.expires_at,
+            covers_asked_agent: agent
+                .as_ref()
+                .map_or(self.key.agents.is_none(), |known| self.key.covers(&known.agent.id)),
+        };
+        decision::decide(&known, &asked)?;
+        Ok((own.clone(), agent))
+    }
 
-/// The agent of this id or slug in the key's workspace.
-async fn agent(app: &App, known: &KnownKey, project_id: &str) -> Result<Option<KnownAgent>, Error> {
-    match app.gate.trusted().map(|index| index.workspace(&known.workspace)) {
-        Some(found) => Ok(found.and_then(|workspace| workspace.agents.get(project_id).cloned())),
-        None => store::agent(&app.db, &known.workspace, project_id).await,
+    /// The agent of this id or slug in the key's workspace.
+    async fn agent(&self, app: &App, name: &str) -> Result<Option<KnownAgent>, Error> {
+        match &self.workspace {
+            Own::Known(known) => Ok(known.agents.get(name).cloned()),
+            Own::Stored(_) => store::agent(&app.db, &self.key.workspace, name).await,
+        }
     }
 }
 
-/// The key that a request presents: one header, well-formed.
-fn presented(headers: &HeaderMap) -> Option<PlainKey> {
+/// What the presented key is looked up by: one header, well-formed.
+fn presented(headers: &HeaderMap) -> Result<HashedKey, Refusal> {
     let mut values = headers.get_all(API_KEY).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => PlainKey::parse(value.to_str().ok()?),
-        _ => None,
+    let value = values.next().ok_or(Refusal::NoKey)?;
+    let text = value.to_str().ok().filter(|_| values.next().is_none());
+    text.and_then(HashedKey::of_presented).ok_or(Refusal::Malformed)
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
-/// 401, always the same.
-fn unauthorised() -> ApiError {
-    let message = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
-    ApiError::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)
+impl From<Error> for Denied {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable => Self::Unavailable,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(refusal) => refusal.into(),
+            Denied::Unavailable => Error::Unavailable.into(),
+            Denied::Failed => Self::internal(),
+        }
+    }
 }
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let forbidden = |message: String| Self::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message);
         match refusal {
-            Refusal::Expired => unauthorised(),
+            // Always the same.
+            Refusal::NoKey | Refusal::Malformed | Refusal::Unknown | Refusal::Expired => {
+                let message = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
+                Self::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)
+            }
             Refusal::OtherWorkspace => forbidden("This key does not belong to this account_id.".to_owned()),
             Refusal::LacksPermission(permission) => {
                 forbidden(format!("This key lacks the permission `{}`.", permission.label()))
             }
             Refusal::AgentNotCovered => forbidden("This key does not cover this project_id.".to_owned()),
             Refusal::NoSuchAgent => Self::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."),
+            Refusal::TranscriptOff => {
+                let message =
+                    "Conversation transcript is off for this project_id in Configuration: it cannot be searched.";
+                forbidden(message.to_owned())
+            }
         }
     }
 }

@@ -21,18 +21,19 @@ pub mod ui;
 pub mod agents;
 /// API keys: what they are, and one file for each thing that is done with them.
 pub mod api_keys;
+/// Who did what, when, from where, and the Activity page.
+pub mod audit;
 /// Which metrics and transcripts each agent lets through.
 pub mod configuration;
 /// Signing in and out, setting up, and who is asking.
 pub mod sessions;
+/// How keys are used: counts, the request log, and their pages.
+pub mod usage;
 /// The people of a workspace: roles and invitations.
 pub mod users;
 /// Workspaces, and the frame around their pages.
 pub mod workspaces;
 
-/// Who did what, when, from where.
-#[cfg(feature = "ssr")]
-pub mod audit;
 /// The command line.
 #[cfg(feature = "ssr")]
 pub mod cli;

@@ -10,6 +10,8 @@ pub mod copy_text;
 pub mod dialog;
 /// Labels, hints, errors, and what was typed before.
 pub mod field;
+/// Forms whose answer is an address.
+pub mod filter;
 /// Forms that work before the page's script does.
 pub mod form;
 /// One icon from the sprite.
@@ -20,6 +22,8 @@ pub mod load;
 pub mod multi_select;
 /// Empty, loading and error states.
 pub mod page;
+/// Tables, which small screens show as blocks.
+pub mod table;
 /// Instants in the viewer's zone.
 pub mod time;
 /// What has just happened, said once.

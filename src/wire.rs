@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use object::Object;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The header of the correlation id.
@@ -26,8 +27,8 @@ pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-polyai-correla
 const MAX_CORRELATION_ID: usize = 128;
 
 /// A request's correlation id: its own where it sent a sane one, else a fresh UUID.
-#[derive(Clone, Debug)]
-pub struct CorrelationId(pub String);
+#[derive(Clone, Debug, Default)]
+pub struct CorrelationId(pub Arc<str>);
 
 /// Why a call was refused.
 #[derive(Debug, Serialize, ToSchema)]
@@ -119,7 +120,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self(String::new())))
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 
@@ -127,7 +128,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
 /// framework too.
 pub async fn envelope(mut request: Request, next: Next) -> Response {
     let sent = request.headers().get(CORRELATION_ID).and_then(|v| v.to_str().ok()).filter(|id| is_sane(id));
-    let id = sent.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
+    let id: Arc<str> = sent.map_or_else(|| uuid::Uuid::new_v4().to_string().into(), Arc::from);
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let mut response = next.run(request).await;
     let status = response.status();

@@ -49,6 +49,7 @@ pub fn server(db: Db) -> Outcome<(Arc<App>, Router)> {
         random,
         arrivals: Default::default(),
         gate: Default::default(),
+        usage: Default::default(),
         public_origin: None,
         behind_proxy: false,
         secure_cookies: false,

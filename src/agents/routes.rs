@@ -5,7 +5,7 @@ use super::store;
 use crate::api_keys::Permission;
 use crate::conversations::document::format_instant;
 use crate::error::{Error, Problem};
-use crate::gate;
+use crate::gate::caller::Caller;
 use crate::gate::known::KnownKey;
 use crate::id::AgentId;
 use crate::server::state::{Actor, App};
@@ -52,10 +52,10 @@ pub struct Shown<'a> {
 pub async fn list(
     State(app): State<Arc<App>>,
     Path(account_id): Path<String>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let key = gate::authenticate(&app, &headers).await?;
-    let workspace = gate::own_workspace(&app, &key, &account_id).await?;
+    let workspace = caller.admit_to_workspace(&app, None, &account_id).await?;
+    let key = caller.key();
     let agents = store::covered(&app.db, &workspace.id, &key.id, key.agents.is_none()).await?;
     let listed = agents.iter().map(|agent| Shown {
         account_id: workspace.id.as_str(),
@@ -202,12 +202,11 @@ pub async fn create(
     State(app): State<Arc<App>>,
     Path(account_id): Path<String>,
     Extension(client): Extension<ClientAddress>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let key = gate::authenticate(&app, &headers).await?;
-    let workspace = gate::own_workspace(&app, &key, &account_id).await?;
-    gate::permit(&key, Permission::Agents)?;
+    let workspace = caller.admit_to_workspace(&app, Some(Permission::Agents), &account_id).await?;
     let new: NewAgent = read_json(&headers, &body)?;
     let kept = Settings {
         response_settings: &new.response_settings,
@@ -221,7 +220,7 @@ pub async fn create(
     }
     let name = agent_name(&new.name)?;
     let id = agent_id(&app, new.agent_id.as_deref())?;
-    let actor = actor(&key, client);
+    let actor = actor(caller.key(), client);
     let made = operations::create_as(&app, &workspace.id, &actor, id, name, None, &settings).await;
     answer(workspace.id.as_str(), &made.map_err(refused)?)
 }
@@ -242,11 +241,10 @@ pub async fn delete(
     State(app): State<Arc<App>>,
     Path(agent_id): Path<String>,
     Extension(client): Extension<ClientAddress>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let key = gate::authenticate(&app, &headers).await?;
-    let pass = gate::authorise(&app, &key, Permission::Agents, key.workspace.as_str(), &agent_id).await?;
-    operations::delete(&app, &pass.workspace.id, &actor(&key, client), &pass.agent).await.map_err(refused)?;
+    let pass = caller.admit_to_agent(&app, Permission::Agents, &agent_id).await?;
+    operations::delete(&app, &pass.workspace.id, &actor(caller.key(), client), &pass.agent).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -272,17 +270,17 @@ pub async fn duplicate(
     State(app): State<Arc<App>>,
     Path(original): Path<String>,
     Extension(client): Extension<ClientAddress>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let key = gate::authenticate(&app, &headers).await?;
-    let pass = gate::authorise(&app, &key, Permission::Agents, key.workspace.as_str(), &original).await?;
+    let pass = caller.admit_to_agent(&app, Permission::Agents, &original).await?;
     let new: Duplicate = read_json(&headers, &body)?;
     let workspace = &pass.workspace.id;
     let settings = store::settings(&app.db, workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
     let name = agent_name(&new.new_agent_name)?;
     let id = agent_id(&app, new.new_agent_id.as_deref())?;
-    let actor = actor(&key, client);
+    let actor = actor(caller.key(), client);
     let made = operations::create_as(&app, workspace, &actor, id, name, None, &settings).await;
     answer(workspace.as_str(), &made.map_err(refused)?)
 }

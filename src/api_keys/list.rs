@@ -4,7 +4,7 @@ use super::copy::CopyButton;
 use super::{ApiKey, Status};
 use crate::error::Error;
 use crate::time::Timestamp;
-use crate::ui::form::fields_of;
+use crate::ui::filter::FilterForm;
 use crate::ui::icon::Icon;
 use crate::ui::load::{Place, awaited, load_live};
 use crate::ui::page::{Empty, Failed};
@@ -14,9 +14,8 @@ use crate::workspaces::frame::{Tabs, use_slug, use_visit};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
 use leptos_router::components::Outlet;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 /// How many agents' names a card shows before it shortens.
@@ -31,15 +30,18 @@ pub enum Sort {
     Name,
     /// Soonest first; those that have expired come before.
     Expiry,
+    /// Used lately first; those that never were come last.
+    LastUsed,
 }
 
 impl Sort {
     /// Each, with its name in the address and for people.
-    const ALL: [(Self, &'static str, &'static str); 4] = [
+    const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Newest, "newest", "Newest"),
         (Self::Oldest, "oldest", "Oldest"),
         (Self::Name, "name", "Name"),
         (Self::Expiry, "expiry", "Expires soonest"),
+        (Self::LastUsed, "last-used", "Last used"),
     ];
 
     fn parse(id: &str) -> Self {
@@ -196,15 +198,6 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
     let Addresses { slug, query } = addresses;
     let hydrated = use_hydrated();
     let action = format!("/{}/api-keys", slug.get_untracked());
-    let navigate = use_navigate();
-    let search = {
-        let action = action.clone();
-        move |event: leptos::ev::SubmitEvent| {
-            event.prevent_default();
-            let address = format!("{action}?{}", fields_of(&event_target(&event)));
-            navigate(&address, NavigateOptions { scroll: false, ..Default::default() });
-        }
-    };
     let option = move |(sort, id, label): (Sort, &'static str, &'static str)| {
         view! {
             <option value=id selected=query.read_untracked().sort == sort>{label}</option>
@@ -212,7 +205,7 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
     };
     view! {
         <div class="toolbar">
-            <form method="get" action=action.clone() class="toolbar-form" role="search" on:submit=search>
+            <FilterForm action class="toolbar-form">
                 <label class="search">
                     <Icon name="search" />
                     <input type="search" name="q" aria-label="Search API keys" placeholder="Search API keys" maxlength="100" value=query.read_untracked().search.clone() />
@@ -226,8 +219,11 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
                     <Icon name="chevron-down" />
                 </label>
                 <button class="button small" type="submit" hidden=move || hydrated.get()>"Apply"</button>
-            </form>
-            {admin.then(|| view! { <a class="text-link" href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a> })}
+            </FilterForm>
+            {admin.then(|| view! {
+                <a class="text-link" href=addresses.to("/refused") data-noscroll="true">"Why was a call refused?"</a>
+                <a class="text-link" href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
+            })}
         </div>
     }
 }
@@ -316,8 +312,9 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: Addresses, admin: bool) -> im
     view! {
         <li class="card key-card" class:expired=(status == Status::Expired)>
             <div class="card-title">
-                <h2>{name.clone()}</h2>
+                <h2><a class="title-link" href=addresses.to(&format!("/{}", key.id))>{name.clone()}</a></h2>
                 <p class="secondary">"Created " <Ago at=key.created_at now />{badge.map(|b| view! { " " {b} })}</p>
+                <p class="secondary"><LastUsed at=key.last_used_at now /></p>
             </div>
             <div class="key-scope">
                 <Scope agents=key.agents />
@@ -336,6 +333,15 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: Addresses, admin: bool) -> im
             </div>
             <div class="card-actions">{actions}</div>
         </li>
+    }
+}
+
+/// When a key was last used, in words.
+#[component]
+pub fn LastUsed(at: Option<Timestamp>, now: Timestamp) -> impl IntoView {
+    match at {
+        Some(at) => view! { "Last used " <Ago at now /> }.into_any(),
+        None => view! { "Never used" }.into_any(),
     }
 }
 

@@ -178,6 +178,7 @@ impl Place {
         let value = match sort {
             Sort::Newest | Sort::Oldest => key.created_at.0.to_string(),
             Sort::Expiry => key.expires_at.0.to_string(),
+            Sort::LastUsed => key.last_used_at.map_or(0, |at| at.0).to_string(),
             Sort::Name => name_key.to_owned(),
         };
         Self { id: key.id.to_string(), value }
@@ -211,6 +212,7 @@ fn begin(sort: Sort, backwards: bool, place: Option<&Place>) -> Result<(From, St
             Sort::Oldest => From::Oldest(FIRST),
             Sort::Name => From::Name(String::new()),
             Sort::Expiry => From::ExpiresFirst(FIRST),
+            Sort::LastUsed => From::UsedLately(LAST),
         };
         return Ok((from, String::new()));
     };
@@ -221,6 +223,8 @@ fn begin(sort: Sort, backwards: bool, place: Option<&Place>) -> Result<(From, St
         (Sort::Name, true) => From::NameBackwards(place.value.clone()),
         (Sort::Expiry, false) => From::ExpiresFirst(place.time()?),
         (Sort::Expiry, true) => From::ExpiresLast(place.time()?),
+        (Sort::LastUsed, false) => From::UsedLately(place.time()?),
+        (Sort::LastUsed, true) => From::UsedLatelyBackwards(place.time()?),
     };
     Ok((from, place.id.clone()))
 }

@@ -38,16 +38,12 @@ impl PlainKey {
 
     /// Reads a value that someone sent; `None` for a typo or garbage, without asking anyone.
     pub fn parse(text: &str) -> Option<Self> {
-        let (body, sum) = text.split_at_checked(KEY_LEN - CHECKSUM_LEN)?;
-        let well_formed = text.len() == KEY_LEN
-            && body.strip_prefix(PREFIX)?.bytes().all(|b| b.is_ascii_alphanumeric())
-            && sum.as_bytes() == checksum(body);
-        well_formed.then(|| Self(Zeroizing::new(text.to_owned())))
+        is_well_formed(text).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
     /// What it is looked up by.
     pub fn hashed(&self) -> HashedKey {
-        HashedKey(Sha256::digest(self.0.as_bytes()).into())
+        HashedKey::digest(self.expose())
     }
 
     /// What a list may show of it: `ask_gUGd************14cg`.
@@ -83,6 +79,15 @@ fn row(workspace: &WorkspaceId, id: &ApiKeyId) -> String {
     format!("{workspace}/{id}")
 }
 
+fn is_well_formed(text: &str) -> bool {
+    let Some((body, sum)) = text.split_at_checked(KEY_LEN - CHECKSUM_LEN) else { return false };
+    let random = body.strip_prefix(PREFIX).unwrap_or_default();
+    text.len() == KEY_LEN
+        && random.len() == RANDOM_LEN
+        && random.bytes().all(|b| b.is_ascii_alphanumeric())
+        && sum.as_bytes() == checksum(body)
+}
+
 /// CRC-32 (zlib's and PNG's) in base62, most significant character first.
 fn checksum(body: &str) -> [u8; CHECKSUM_LEN] {
     let mut rest = crc32fast::hash(body.as_bytes());
@@ -95,6 +100,15 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LEN] {
 }
 
 impl HashedKey {
+    /// What a presented value is looked up by, without a copy of it; `None` for a typo or garbage.
+    pub fn of_presented(text: &str) -> Option<Self> {
+        is_well_formed(text).then(|| Self::digest(text))
+    }
+
+    fn digest(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
     /// Reads a hash as it is stored; `None` where it is none.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)

@@ -17,7 +17,7 @@ pub const PAGE_SIZE: usize = 25;
 macro_rules! columns {
     () => {
         "id, name, name_key, masked, sealed IS NOT NULL AS copyable, all_agents, permissions, created_at, created_by, \
-         expires_at"
+         expires_at, last_used_at"
     };
 }
 // One text per order: the columns of an index, so that a page costs the same wherever it begins. `$3` and `$4` are
@@ -71,6 +71,8 @@ statements! {
     BY_NAME_BACKWARDS = page!("name_key", "<", "DESC");
     EXPIRES_FIRST = page!("expires_at", ">", "ASC");
     EXPIRES_LAST = page!("expires_at", "<", "DESC");
+    USED_LATELY = page!("last_used_at", "<", "DESC");
+    USED_LATELY_BACKWARDS = page!("last_used_at", ">", "ASC");
 }
 
 #[derive(sqlx::FromRow)]
@@ -85,6 +87,8 @@ struct Row {
     created_at: Timestamp,
     created_by: String,
     expires_at: Timestamp,
+    /// 0 where it never was.
+    last_used_at: Timestamp,
 }
 
 /// A new key's row.
@@ -117,6 +121,10 @@ pub enum From {
     ExpiresFirst(Timestamp),
     /// Latest expiry first, before this one.
     ExpiresLast(Timestamp),
+    /// Used lately first, before this last use; those that never were come last.
+    UsedLately(Timestamp),
+    /// The other way round.
+    UsedLatelyBackwards(Timestamp),
 }
 
 /// A name as it is searched and sorted by.
@@ -182,6 +190,8 @@ pub async fn page(
         From::Oldest(at) => (OLDEST, Ok(*at)),
         From::ExpiresFirst(at) => (EXPIRES_FIRST, Ok(*at)),
         From::ExpiresLast(at) => (EXPIRES_LAST, Ok(*at)),
+        From::UsedLately(at) => (USED_LATELY, Ok(*at)),
+        From::UsedLatelyBackwards(at) => (USED_LATELY_BACKWARDS, Ok(*at)),
         From::Name(name) => (BY_NAME, Err(name)),
         From::NameBackwards(name) => (BY_NAME_BACKWARDS, Err(name)),
     };
@@ -238,6 +248,7 @@ async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<Row>) -> Result
                 created_at: row.created_at,
                 created_by: row.created_by,
                 expires_at: row.expires_at,
+                last_used_at: Some(row.last_used_at).filter(|at| at.0 > 0),
             };
             Ok((key, row.name_key))
         })

@@ -6,13 +6,14 @@ use super::schema::{Conversation, ConversationPage, Filters, Paging};
 use super::{document, store};
 use crate::api_keys::Permission;
 use crate::configuration::Configuration;
-use crate::gate::{self, Pass};
+use crate::gate::Pass;
+use crate::gate::caller::Caller;
 use crate::server::state::App;
 use crate::wire::openapi::{AgentPath, Refusals};
 use crate::wire::{ApiError, Envelope, json_body};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fmt::Write as _;
@@ -44,15 +45,14 @@ pub async fn list(
     State(app): State<Arc<App>>,
     Path((account_id, project_id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = gate::admit(&app, &headers, Permission::Conversations, &account_id, &project_id).await?;
+    let pass = caller.admit(&app, Permission::Conversations, &account_id, &project_id).await?;
     let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
-    if matches!(query.mode, Mode::Transcript(_)) && !allowed.transcript {
-        let message = "Conversation transcript is off for this project_id in Configuration: it cannot be searched.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message));
+    if matches!(query.mode, Mode::Transcript(_)) {
+        caller.may_search(&pass)?;
     }
     let mut places = store::places(&app.db, workspace, agent, &query).await?;
     let more = places.len() > query.limit as usize;
@@ -145,9 +145,9 @@ pub async fn find(
     State(app): State<Arc<App>>,
     Path((account_id, project_id, id)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = gate::admit(&app, &headers, Permission::Conversations, &account_id, &project_id).await?;
+    let pass = caller.admit(&app, Permission::Conversations, &account_id, &project_id).await?;
     let with_latency = include_latency(query.as_deref().unwrap_or_default())?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();

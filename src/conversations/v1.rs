@@ -8,13 +8,14 @@ use super::schema::{Filters, MetricValue};
 use super::store;
 use crate::api_keys::Permission;
 use crate::configuration::Configuration;
-use crate::gate::{self, Pass};
+use crate::gate::Pass;
+use crate::gate::caller::Caller;
 use crate::server::state::App;
 use crate::wire::openapi::Refusals;
 use crate::wire::parameters::Parameters;
 use crate::wire::{ApiError, json};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -136,9 +137,9 @@ pub async fn list(
     State(app): State<Arc<App>>,
     Path(agent_id): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = gate::admit_to_agent(&app, &headers, Permission::Conversations, &agent_id).await?;
+    let pass = caller.admit_to_agent(&app, Permission::Conversations, &agent_id).await?;
     // Filters only: a search would have to be allowed first, and this call has none.
     let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
@@ -173,9 +174,9 @@ pub async fn list(
 pub async fn find(
     State(app): State<Arc<App>>,
     Path((agent_id, id)): Path<(String, String)>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = gate::admit_to_agent(&app, &headers, Permission::Conversations, &agent_id).await?;
+    let pass = caller.admit_to_agent(&app, Permission::Conversations, &agent_id).await?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
@@ -212,9 +213,9 @@ pub async fn audio(
     State(app): State<Arc<App>>,
     Path((agent_id, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = gate::admit_to_agent(&app, &headers, Permission::Conversations, &agent_id).await?;
+    let pass = caller.admit_to_agent(&app, Permission::Conversations, &agent_id).await?;
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     given.one_of("direction", &["combined", "user", "agent"])?;
     given.flag("redacted")?;

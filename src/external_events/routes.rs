@@ -5,7 +5,8 @@ use super::event_id::{Kind, Location, in_body, in_headers, is_event_id};
 use super::store::{self, NewEvent};
 use crate::api_keys::Permission;
 use crate::error::Error;
-use crate::gate::{self, Pass};
+use crate::gate::Pass;
+use crate::gate::caller::Caller;
 use crate::server::state::App;
 use crate::wire::ApiError;
 use crate::wire::openapi::{BodyRefusals, Refusals};
@@ -47,13 +48,13 @@ use std::sync::Arc;
 pub async fn webhook(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
-    let key = gate::authenticate(&app, &headers).await?;
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     let (account, project) = (given.required("account_id")?, given.required("project_id")?);
-    let pass = gate::authorise(&app, &key, Permission::ExternalEvents, &account, &project).await?;
+    let pass = caller.admit(&app, Permission::ExternalEvents, &account, &project).await?;
 
     let location = given.one_of("event_id_location", &Location::WORDS)?.and_then(Location::parse);
     let location = location.ok_or_else(|| ApiError::parameter("event_id_location", "", &Location::WORDS.join(", ")))?;

@@ -3,6 +3,7 @@
 use crate::api_keys::{Permission, Permissions, Status};
 use crate::id::{AgentId, WorkspaceId};
 use crate::time::Timestamp;
+use crate::usage::Outcome;
 
 /// What is known of the key that was presented.
 #[derive(Clone, Copy, Debug)]
@@ -19,15 +20,30 @@ pub struct Known<'a> {
 pub struct Asked<'a> {
     /// The workspace named in the call; `None` where there is none of that name.
     pub workspace: Option<&'a WorkspaceId>,
-    /// The agent named in the call; `None` where that workspace has none of that name.
-    pub agent: Option<&'a AgentId>,
-    pub permission: Permission,
+    /// What the call needs; `None` where any key will do.
+    pub permission: Option<Permission>,
+    pub agent: AskedAgent<'a>,
     pub now: Timestamp,
+}
+
+/// The agent that a call is about.
+#[derive(Clone, Copy, Debug)]
+pub enum AskedAgent<'a> {
+    /// It is about the workspace as a whole.
+    NotAsked,
+    /// The one named in the call; `None` where that workspace has none of that name.
+    Named(Option<&'a AgentId>),
 }
 
 /// Why a key may not make a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// The header is missing.
+    NoKey,
+    /// What was sent is no key: a typo, garbage, or two of them.
+    Malformed,
+    /// It could be a key, and is none of ours, or no longer.
+    Unknown,
     /// From the very second of its expiry.
     Expired,
     /// The call names another workspace, which may or may not exist.
@@ -38,6 +54,24 @@ pub enum Refusal {
     AgentNotCovered,
     /// The key covers all agents, and there is none of that name.
     NoSuchAgent,
+    /// The call searches what was said, which Configuration keeps in.
+    TranscriptOff,
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoKey => Self::NoKey,
+            Refusal::Malformed => Self::Malformed,
+            Refusal::Unknown => Self::Unknown,
+            Refusal::Expired => Self::Expired,
+            Refusal::OtherWorkspace => Self::OtherWorkspace,
+            Refusal::LacksPermission(_) => Self::LacksPermission,
+            Refusal::AgentNotCovered => Self::AgentNotCovered,
+            Refusal::NoSuchAgent => Self::NoSuchAgent,
+            Refusal::TranscriptOff => Self::TranscriptOff,
+        }
+    }
 }
 
 /// Decides. The first thing that is wrong is the answer.
@@ -48,15 +82,13 @@ pub fn decide(known: &Known<'_>, asked: &Asked<'_>) -> Result<(), Refusal> {
     if asked.workspace != Some(known.workspace) {
         return Err(Refusal::OtherWorkspace);
     }
-    if !known.permissions.contain(asked.permission) {
-        return Err(Refusal::LacksPermission(asked.permission));
-    }
-    if !known.covers_asked_agent {
-        return Err(Refusal::AgentNotCovered);
+    if let Some(permission) = asked.permission.filter(|permission| !known.permissions.contain(*permission)) {
+        return Err(Refusal::LacksPermission(permission));
     }
     match asked.agent {
-        Some(_) => Ok(()),
-        None => Err(Refusal::NoSuchAgent),
+        AskedAgent::Named(_) if !known.covers_asked_agent => Err(Refusal::AgentNotCovered),
+        AskedAgent::Named(None) => Err(Refusal::NoSuchAgent),
+        AskedAgent::Named(Some(_)) | AskedAgent::NotAsked => Ok(()),
     }
 }
 
@@ -75,10 +107,12 @@ mod tests {
         for held in 1..16_u8 {
             let ids = Permission::ALL.iter().enumerate().filter(|(n, _)| held & (1 << n) != 0).map(|(_, p)| p.id());
             let permissions = Permissions::parse(ids).unwrap();
-            for permission in Permission::ALL {
+            for permission in Permission::ALL.map(Some).into_iter().chain([None]) {
                 for seconds_left in [-1, 0, 1] {
                     for workspace in [None, Some(&own), Some(&other)] {
-                        for agent in [None, Some(&agent)] {
+                        for agent in
+                            [AskedAgent::NotAsked, AskedAgent::Named(None), AskedAgent::Named(Some(&agent))]
+                        {
                             for covers_asked_agent in [false, true] {
                                 let expires_at = now.plus_seconds(seconds_left);
                                 let known = Known {
@@ -92,14 +126,17 @@ mod tests {
                                     Err(Refusal::Expired)
                                 } else if workspace != Some(&own) {
                                     Err(Refusal::OtherWorkspace)
-                                } else if !permissions.contain(permission) {
+                                } else if let Some(permission) = permission
+                                    && !permissions.contain(permission)
+                                {
                                     Err(Refusal::LacksPermission(permission))
-                                } else if !covers_asked_agent {
-                                    Err(Refusal::AgentNotCovered)
-                                } else if agent.is_none() {
-                                    Err(Refusal::NoSuchAgent)
                                 } else {
-                                    Ok(())
+                                    match (agent, covers_asked_agent) {
+                                        (AskedAgent::NotAsked, _) => Ok(()),
+                                        (AskedAgent::Named(_), false) => Err(Refusal::AgentNotCovered),
+                                        (AskedAgent::Named(None), true) => Err(Refusal::NoSuchAgent),
+                                        (AskedAgent::Named(Some(_)), true) => Ok(()),
+                                    }
                                 };
                                 assert_eq!(decided, expected, "{known:?} {workspace:?} {agent:?} {permission:?}");
                                 cases += 1;
@@ -110,7 +147,8 @@ mod tests {
                 }
             }
         }
-        // Of 15 sets of permissions, each permission is in 8; one expiry, workspace, agent and scope of the rest fits.
-        assert_eq!((cases, yes), (15 * 4 * 3 * 3 * 2 * 2, 4 * 8));
+        // Of 15 sets of permissions, each permission is in 8, and none is asked of all; one expiry and one workspace fit;
+        // and of the agents the one that is there and covered, or none is asked for and the scope does not matter.
+        assert_eq!((cases, yes), (15 * 5 * 3 * 3 * 3 * 2, (4 * 8 + 15) * 3));
     }
 }

@@ -7,6 +7,7 @@
 //! stopped trusting its index by then.
 
 use super::index::{Change, Index};
+use super::store;
 use crate::error::Error;
 use crate::server::db::{Db, Tx};
 use crate::server::state::App;
@@ -27,8 +28,12 @@ const MARGIN: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_millis(500);
 /// How often SQLite's changes are looked for: those that the command line makes.
 const LOOK: Duration = Duration::from_millis(200);
+/// A key made by the command line is not used sooner than this.
+const SOON: Duration = Duration::from_millis(20);
 /// How long SQLite's index is trusted after a look: a change is noticed within a second, whatever holds up the next one.
 const TRUST: Duration = Duration::from_millis(800);
+/// How long a database may take to answer before it counts as gone.
+const PROBE: Duration = Duration::from_secs(1);
 /// How long a server waits before it begins anew.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -54,9 +59,28 @@ pub async fn follow(app: Arc<App>) {
         };
         app.gate.distrust();
         if let Err(error) = lost {
-            tracing::warn!(%error, "the gate decides each call by the database until it follows it again");
+            tracing::warn!(%error, "the gate does not follow the database");
         }
+        look_for_database(&app).await;
         sleep(AGAIN).await;
+    }
+}
+
+/// Finds out whether the database answers at all, and says so where that is news.
+async fn look_for_database(app: &App) {
+    let answers = timeout(PROBE, store::answers(&app.db)).await;
+    set_gone(app, !matches!(answers, Ok(Ok(()))));
+}
+
+fn set_gone(app: &App, gone: bool) {
+    let seconds = app.gate.last_known().as_secs();
+    match (app.gate.set_gone(gone), gone, seconds) {
+        (false, true, 0) => tracing::error!("the database is gone: calls are refused until it is back"),
+        (false, true, _) => {
+            tracing::error!(seconds, "the database is gone: calls are decided by what was last known, for so long");
+        }
+        (true, false, _) => tracing::info!("the database is back"),
+        _ => {}
     }
 }
 
@@ -85,6 +109,7 @@ async fn follow_sqlite(app: &App) -> Result<(), Error> {
         app.gate.replace(Index::load(&app.db).await?);
         *applied = Some(last);
     }
+    set_gone(app, false);
     tracing::info!(keys = app.gate.index().len(), "the gate has every key in memory");
     loop {
         apply_changes(app, Some(Instant::now())).await?;
@@ -98,6 +123,15 @@ async fn follow_sqlite(app: &App) -> Result<(), Error> {
 /// Applies what has changed in SQLite since the last time; PostgreSQL tells of changes by itself, and is not asked.
 pub async fn catch_up(app: &App) -> Result<(), Error> {
     apply_changes(app, None).await
+}
+
+/// The same for a call with a key that is not known, unless that was done just now: whoever makes up keys does not make
+/// the database work.
+pub async fn catch_up_soon(app: &App) -> Result<(), Error> {
+    match app.gate.age().is_some_and(|age| age < SOON) {
+        true => Ok(()),
+        false => apply_changes(app, Some(Instant::now())).await,
+    }
 }
 
 /// Applies what has changed in SQLite since the last time, and trusts the index from this instant on, which was before;
@@ -171,8 +205,10 @@ async fn beat(app: &App, pool: &PgPool, beats: &Beats) -> Result<(), Error> {
             .bind(CHANNEL)
             .bind(format!("beat {server} {number}"))
             .execute(pool);
-        if !matches!(timeout(LEASE, beat).await, Ok(Ok(_))) {
-            tracing::warn!("the database did not take a beat of the gate");
+        match timeout(LEASE, beat).await {
+            Ok(Ok(_)) => set_gone(app, false),
+            // Calls do not wait for a database that does not answer.
+            _ => look_for_database(app).await,
         }
         sleep(BEAT).await;
     }

@@ -1,15 +1,16 @@
 //! Every live key in memory, looked up by hash, and whether it may be decided by. Readers take no lock.
 
 use super::known::{KnownKey, KnownWorkspace};
-use super::store;
+use super::{Holder, store};
 use crate::api_keys::secret::HashedKey;
 use crate::error::Error;
 use crate::id::WorkspaceId;
 use crate::server::db::Db;
 use arc_swap::ArcSwap;
 use papaya::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -33,10 +34,26 @@ impl Change {
     }
 }
 
+/// Takes a key's SHA-256 as the hash that it is: nobody can choose what keys' hashes are.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_ne_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The keys and workspaces as they were when the last change was applied.
 #[derive(Debug, Default)]
 pub struct Index {
-    keys: HashMap<HashedKey, Arc<KnownKey>>,
+    keys: HashMap<HashedKey, Arc<KnownKey>, BuildHasherDefault<AsItIs>>,
     workspaces: HashMap<WorkspaceId, Arc<KnownWorkspace>>,
 }
 
@@ -69,15 +86,12 @@ impl Index {
         Ok(())
     }
 
-    /// The key with this hash. A lookup whose time depends on the hash tells nothing: nobody can choose a key by its
-    /// hash.
-    pub fn key(&self, hash: &HashedKey) -> Option<Arc<KnownKey>> {
-        self.keys.pin().get(hash).cloned()
-    }
-
-    /// A workspace.
-    pub fn workspace(&self, id: &WorkspaceId) -> Option<Arc<KnownWorkspace>> {
-        self.workspaces.pin().get(id).cloned()
+    /// The key with this hash, and its workspace. A lookup whose time depends on the hash tells nothing: nobody can
+    /// choose a key by its hash.
+    pub fn holder(&self, hash: &HashedKey) -> Option<Holder> {
+        let key = self.keys.pin().get(hash)?.clone();
+        let workspace = self.workspaces.pin().get(&key.workspace)?.clone();
+        Some(Holder::known(key, workspace))
     }
 
     /// How many keys there are.
@@ -91,6 +105,42 @@ impl Index {
     }
 }
 
+/// What calls are decided by at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The index, which is up to date.
+    Index,
+    /// The database, asked for each call.
+    Database,
+    /// The index as it was when the database went away, as the operator has allowed.
+    LastKnown,
+    /// Nothing: the database is gone, and calls are refused.
+    Nothing,
+}
+
+impl Basis {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Index, Self::Database, Self::LastKnown, Self::Nothing];
+
+    /// As health and metrics name it.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Database => "database",
+            Self::LastKnown => "last-known",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// Where a call finds what it is decided by.
+pub enum View {
+    /// In memory.
+    Index(arc_swap::Guard<Arc<Index>>),
+    /// In the database.
+    Database,
+}
+
 /// The index, and until when it is known to be up to date.
 #[derive(Debug)]
 pub struct Gate {
@@ -98,39 +148,83 @@ pub struct Gate {
     born: Instant,
     /// Microseconds since `born`; 0 while the index is not to be trusted.
     trusted_until: AtomicU64,
+    /// Microseconds since `born`: when the index was last known to be up to date; 0 before it ever was.
+    known_at: AtomicU64,
+    /// Whether the database did not answer when it was last asked.
+    gone: AtomicBool,
+    /// For how long the index is used after the database has gone.
+    last_known: Duration,
     /// The last change of SQLite that the index has, where it follows at all; held while changes are applied.
     pub(super) applied: tokio::sync::Mutex<Option<i64>>,
     server: String,
 }
 
 impl Default for Gate {
-    /// Knows nothing, and decides by the database.
+    /// Knows nothing, decides by the database, and refuses without it.
     fn default() -> Self {
-        Self {
-            index: ArcSwap::default(),
-            born: Instant::now(),
-            trusted_until: AtomicU64::new(0),
-            applied: tokio::sync::Mutex::default(),
-            server: uuid::Uuid::new_v4().to_string(),
-        }
+        Self::new(Duration::ZERO)
     }
 }
 
 impl Gate {
+    /// Knows nothing yet. Without its database it decides by what it knew last for so long.
+    pub fn new(last_known: Duration) -> Self {
+        Self {
+            index: ArcSwap::default(),
+            born: Instant::now(),
+            trusted_until: AtomicU64::new(0),
+            known_at: AtomicU64::new(0),
+            gone: AtomicBool::new(false),
+            last_known,
+            applied: tokio::sync::Mutex::default(),
+            server: uuid::Uuid::new_v4().to_string(),
+        }
+    }
+
     /// This server's name among those of the same database.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// The index, where it is up to date.
-    pub fn trusted(&self) -> Option<arc_swap::Guard<Arc<Index>>> {
-        let now = self.born.elapsed().as_micros() as u64;
-        (now < self.trusted_until.load(Ordering::Acquire)).then(|| self.index.load())
+    /// What calls are decided by now.
+    pub fn basis(&self) -> Basis {
+        let now = self.micros(Instant::now());
+        if now < self.trusted_until.load(Ordering::Acquire) {
+            return Basis::Index;
+        }
+        if !self.gone.load(Ordering::Acquire) {
+            return Basis::Database;
+        }
+        match self.known_at.load(Ordering::Acquire) {
+            0 => Basis::Nothing,
+            at if now < at + self.last_known.as_micros() as u64 => Basis::LastKnown,
+            _ => Basis::Nothing,
+        }
+    }
+
+    /// Where a call that begins now finds what it is decided by.
+    pub fn view(&self) -> Result<View, Error> {
+        match self.basis() {
+            Basis::Index | Basis::LastKnown => Ok(View::Index(self.index.load())),
+            Basis::Database => Ok(View::Database),
+            Basis::Nothing => Err(Error::Unavailable),
+        }
     }
 
     /// The index, up to date or not.
     pub fn index(&self) -> arc_swap::Guard<Arc<Index>> {
         self.index.load()
+    }
+
+    /// How long ago the index was last known to be up to date; `None` where it never was.
+    pub fn age(&self) -> Option<Duration> {
+        let at = Some(self.known_at.load(Ordering::Acquire)).filter(|at| *at > 0)?;
+        Some(Duration::from_micros(self.micros(Instant::now()).saturating_sub(at)))
+    }
+
+    /// For how long the index is used after the database has gone.
+    pub fn last_known(&self) -> Duration {
+        self.last_known
     }
 
     /// Puts another index in place of this one; it is not trusted yet.
@@ -139,14 +233,24 @@ impl Gate {
         self.index.store(Arc::new(index));
     }
 
-    /// Trusts the index until then.
+    /// Trusts the index, which was up to date at that instant, for so long after it.
     pub fn trust(&self, since: Instant, time: Duration) {
-        let until = since.duration_since(self.born) + time;
-        self.trusted_until.store(until.as_micros() as u64, Ordering::Release);
+        let since = self.micros(since).max(1);
+        self.known_at.store(since, Ordering::Release);
+        self.trusted_until.store(since + time.as_micros() as u64, Ordering::Release);
     }
 
     /// Decides by the database from now on.
     pub fn distrust(&self) {
         self.trusted_until.store(0, Ordering::Release);
+    }
+
+    /// Whether the database answers; what it was before.
+    pub(super) fn set_gone(&self, gone: bool) -> bool {
+        self.gone.swap(gone, Ordering::AcqRel)
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.born).as_micros() as u64
     }
 }

@@ -5,12 +5,13 @@ use crate::api_keys::Permissions;
 use crate::configuration::Configuration;
 use crate::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::time::Timestamp;
+use crate::usage::record::Counts;
 use crate::workspaces::Workspace;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A key, without its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct KnownKey {
     pub workspace: WorkspaceId,
     pub id: ApiKeyId,
@@ -18,6 +19,8 @@ pub struct KnownKey {
     pub agents: Option<Box<[AgentId]>>,
     pub permissions: Permissions,
     pub expires_at: Timestamp,
+    /// Made with the first call.
+    pub(crate) counts: OnceLock<Arc<Counts>>,
 }
 
 impl KnownKey {

@@ -13,7 +13,7 @@ use crate::workspaces::Workspace;
 use crate::{on_db, statements};
 use futures_util::TryStreamExt as _;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 macro_rules! keys {
     () => {
@@ -39,6 +39,7 @@ statements! {
     CHOSEN = "SELECT workspace_id, key_id, agent_id FROM api_key_agents";
     WORKSPACES = workspaces!();
     AGENTS = agents!();
+    ANSWERS = "SELECT 1";
     // The hash is the proof.
     KEY = concat!(keys!(), " WHERE hash = $1");
     CHOSEN_OF = "SELECT agent_id FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2";
@@ -66,6 +67,7 @@ impl KeyRow {
             agents: (!self.all_agents).then(|| agents.into_boxed_slice()),
             permissions: Permissions::parse(self.permissions.split(',')).map_err(|_| Error::Internal)?,
             expires_at: self.expires_at,
+            counts: OnceLock::new(),
         };
         Ok((HashedKey::from_bytes(&self.hash).ok_or(Error::Internal)?, key))
     }
@@ -100,6 +102,12 @@ impl AgentRow {
         }
         Ok(())
     }
+}
+
+/// Whether the database answers.
+pub async fn answers(db: &Db) -> Result<(), Error> {
+    let _: (i32,) = on_db!(db, |pool| sqlx::query_as(ANSWERS).fetch_one(pool).await)?;
+    Ok(())
 }
 
 /// The key with this hash.

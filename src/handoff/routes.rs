@@ -2,13 +2,13 @@
 
 use super::store::{self, HandoffState, Key};
 use crate::api_keys::Permission;
-use crate::gate;
+use crate::gate::caller::Caller;
 use crate::server::state::App;
 use crate::wire::openapi::{AgentPath, Refusals};
 use crate::wire::parameters::Parameters;
 use crate::wire::{ApiError, json};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -51,9 +51,9 @@ pub async fn find(
     State(app): State<Arc<App>>,
     Path((account_id, project_id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = gate::admit(&app, &headers, Permission::Handoff, &account_id, &project_id).await?;
+    let pass = caller.admit(&app, Permission::Handoff, &account_id, &project_id).await?;
     let key = key(query.as_deref().unwrap_or_default())?;
     let found = store::find(&app.db, &pass.workspace.id, &pass.agent.id, &key).await?;
     let HandoffState { conversation_id, shared_id, data } = found.ok_or_else(|| {

@@ -23,7 +23,10 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
-            Self::System => Timestamp::from_utc(time::OffsetDateTime::from(std::time::SystemTime::now())),
+            Self::System => {
+                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                Timestamp(since.map_or(0, |since| since.as_micros() as i64))
+            }
             Self::Fixed(micros) => Timestamp(micros.load(Ordering::SeqCst)),
         }
     }

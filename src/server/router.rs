@@ -5,6 +5,7 @@ use super::shell::shell;
 use super::state::{App, AppState};
 use super::{api_docs, client_address, headers, origin_check, server_functions};
 use crate::agents::routes as agents;
+use crate::audit::export;
 use crate::conversations::document::MAX_BYTES;
 use crate::conversations::routes as conversations;
 use crate::conversations::v1;
@@ -13,6 +14,8 @@ use crate::handoff::routes as handoff;
 use crate::runtime::routes as runtime;
 use crate::sessions::store::Sessions;
 use crate::ui::field::Draft;
+use crate::usage::Api;
+use crate::usage::record::observe;
 use crate::wire::{self, ApiError, openapi};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -20,7 +23,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, render_app_async_with_context};
 use std::sync::{Arc, LazyLock};
@@ -55,18 +58,25 @@ pub fn build(state: AppState) -> Router {
 }
 
 /// What the keys open: each version's prefix, its routes, and most bytes of a body.
-fn versions() -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
-    let v3 = OpenApiRouter::default().routes(routes!(conversations::list)).routes(routes!(conversations::find));
-    let v1 = retired()
-        .routes(routes!(v1::list))
-        .routes(routes!(v1::find))
-        .routes(routes!(v1::audio))
-        .routes(routes!(handoff::find))
-        .routes(routes!(external_events::webhook))
+fn versions(app: Option<&Arc<App>>) -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
+    // Calls with keys are counted and logged.
+    let of = |api: Api, routes: OpenApiRouter<AppState>| match app {
+        Some(app) => routes.route_layer(from_fn_with_state((app.clone(), api), observe)),
+        None => routes,
+    };
+    let routes = OpenApiRouter::default;
+    let v3 = of(Api::Conversations, routes().routes(routes!(conversations::list)).routes(routes!(conversations::find)));
+    let v1_conversations = routes().routes(routes!(v1::list)).routes(routes!(v1::find)).routes(routes!(v1::audio));
+    let v1_agents = routes()
         .routes(routes!(agents::list, agents::create))
         .routes(routes!(agents::delete))
         .routes(routes!(agents::duplicate));
-    let runtime = OpenApiRouter::default()
+    let v1 = retired()
+        .merge(of(Api::Conversations, v1_conversations))
+        .merge(of(Api::Handoff, routes().routes(routes!(handoff::find))))
+        .merge(of(Api::ExternalEvents, routes().routes(routes!(external_events::webhook))))
+        .merge(of(Api::Agents, v1_agents));
+    let runtime = routes()
         .routes(routes!(runtime::put, runtime::erase))
         .routes(routes!(runtime::append_turns))
         .routes(routes!(runtime::put_handoff))
@@ -87,7 +97,7 @@ fn retired() -> OpenApiRouter<AppState> {
 
 /// What the APIs are, for machines.
 pub fn openapi() -> OpenApi {
-    openapi::document(versions().map(|(prefix, routes, _)| (prefix, routes.into_openapi())))
+    openapi::document(versions(None).map(|(prefix, routes, _)| (prefix, routes.into_openapi())))
 }
 
 /// The APIs, and their description.
@@ -96,7 +106,7 @@ fn apis(state: AppState) -> Router {
     let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/", "/runtime", "/runtime/", "/runtime/v1", "/runtime/v1/"]
         .into_iter()
         .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
-    versions()
+    versions(Some(&state.app))
         .into_iter()
         .fold(bare.layer(from_fn(wire::envelope)), |router, (prefix, routes, max_body)| {
             router.nest(prefix, version(routes.into(), max_body))
@@ -134,6 +144,7 @@ fn dashboard(state: AppState) -> Router {
         .nest_service("/fonts", files("fonts"))
         .nest_service("/icons", files("icons"))
         .route("/api/{*function}", post(run_server_function))
+        .route("/{workspace}/activity/export", get(export::download))
         .leptos_routes_with_context(&state, PAGES.clone(), context.clone(), {
             let options = state.leptos.clone();
             move || shell(options.clone())

@@ -3,7 +3,7 @@
 use super::settings::{LogFormat, Settings};
 use super::state::{App, AppState};
 use crate::external_events::arrivals;
-use crate::{api_keys, conversations, gate, sessions, users};
+use crate::{api_keys, conversations, gate, sessions, usage, users};
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
 use std::net::SocketAddr;
@@ -33,6 +33,8 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     let router = super::build(AppState { app: app.clone(), leptos });
     let housekeeping = tokio::spawn(keep_house(app.clone()));
     let indexing = tokio::spawn(index_missing(app.clone()));
+    let (stop_writing, writing_stopped) = tokio::sync::oneshot::channel();
+    let writing = tokio::spawn(usage::writer::run(app.clone(), writing_stopped));
     let following = tokio::spawn(gate::follow::follow(app.clone()));
     let listener_for_events = tokio::spawn(arrivals::listen(app.clone()));
     let waiting = app.clone();
@@ -51,6 +53,11 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     tokio::select! {
         done = server => done.map_err(|e| format!("the server failed: {e}"))?,
         () = too_long => tracing::warn!("stopped with requests still under way"),
+    }
+    // What was counted of the last requests is written before anything else ends.
+    let _ = stop_writing.send(());
+    if tokio::time::timeout(GRACE, writing).await.is_err() {
+        tracing::error!("the last second's usage of keys could not be written in time");
     }
     housekeeping.abort();
     indexing.abort();
@@ -121,6 +128,7 @@ async fn keep_house(app: Arc<App>) {
         let _ = sessions::store::delete_expired(&app).await;
         let _ = sessions::throttle::forget_old(&app).await;
         let _ = gate::follow::forget(&app).await;
+        let _ = usage::writer::forget(&app).await;
         if let Ok(count @ 1..) = conversations::operations::erase_old(&app).await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }

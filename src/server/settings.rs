@@ -5,6 +5,8 @@ use super::db::Db;
 use super::master_key::MasterKey;
 use super::randomness::Random;
 use super::state::App;
+use crate::gate::index::Gate;
+use crate::usage::record::{Limits, Usage};
 use crate::users::password::Passwords;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -13,6 +15,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Everything that can be set. Each has a flag and an environment variable, and stands under the flag's name, with
@@ -45,6 +48,20 @@ pub struct Settings {
     /// Folder of the pages' scripts and styles [default: `site` beside the program, as built]
     #[arg(long, env = "AGENT_STUDIO_SITE_DIR", global = true, value_name = "DIR")]
     pub site_dir: Option<PathBuf>,
+    /// Calls with keys that the request log takes per second; above it every refusal and a sample of the rest
+    /// [default: 1000]
+    #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_RATE", global = true, value_name = "CALLS")]
+    pub request_log_rate: Option<u32>,
+    /// Days that a call stays in the request log [default: 30]
+    #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_DAYS", global = true, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub request_log_days: Option<u32>,
+    /// Most calls in the request log of a workspace [default: 500000]
+    #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_ROWS", global = true, value_name = "CALLS")]
+    pub request_log_rows: Option<u32>,
+    /// Seconds for which calls are decided by what was last known, where the database is gone; 0 refuses them
+    /// [default: 0]
+    #[arg(long, env = "AGENT_STUDIO_LAST_KNOWN_SECONDS", global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub last_known_seconds: Option<u32>,
     /// How the log is written [default: text]
     #[arg(long, env = "AGENT_STUDIO_LOG_FORMAT", global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -77,6 +94,10 @@ impl Settings {
             public_url: self.public_url.or(file.public_url),
             behind_proxy: self.behind_proxy.or(file.behind_proxy),
             site_dir: self.site_dir.or(file.site_dir),
+            request_log_rate: self.request_log_rate.or(file.request_log_rate),
+            request_log_days: self.request_log_days.or(file.request_log_days),
+            request_log_rows: self.request_log_rows.or(file.request_log_rows),
+            last_known_seconds: self.last_known_seconds.or(file.last_known_seconds),
             log_format: self.log_format.or(file.log_format),
         })
     }
@@ -110,7 +131,8 @@ impl Settings {
         };
         Ok(App {
             arrivals: crate::external_events::arrivals::Arrivals::default(),
-            gate: crate::gate::index::Gate::default(),
+            gate: Gate::new(Duration::from_secs(self.last_known_seconds.unwrap_or(0).into())),
+            usage: Usage::new(self.request_log()),
             db,
             clock: Clock::System,
             random,
@@ -120,6 +142,15 @@ impl Settings {
             behind_proxy: self.behind_proxy.unwrap_or(false),
             secure_cookies: !plain_loopback,
         })
+    }
+
+    fn request_log(&self) -> Limits {
+        let Limits { per_second, days, rows } = Limits::default();
+        Limits {
+            per_second: self.request_log_rate.unwrap_or(per_second),
+            days: self.request_log_days.unwrap_or(days),
+            rows: self.request_log_rows.unwrap_or(rows),
+        }
     }
 
     async fn open_database(&self) -> Result<Db, String> {

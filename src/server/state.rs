@@ -7,6 +7,7 @@ use super::randomness::Random;
 use crate::error::Error;
 use crate::external_events::arrivals::Arrivals;
 use crate::gate::index::Gate;
+use crate::usage::record::Usage;
 use crate::users::password::Passwords;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -28,6 +29,8 @@ pub struct App {
     pub passwords: Passwords,
     /// What calls with keys are decided by.
     pub gate: Gate,
+    /// How keys are used.
+    pub usage: Usage,
     /// Who waits for external events.
     pub arrivals: Arrivals,
     /// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.

@@ -92,8 +92,10 @@ pub async fn is_signed_in() -> bool {
 }
 
 async fn find_visitor() -> Result<Visitor, Error> {
-    let app = app()?;
-    let session = session().await?;
+    visitor_of(app()?, session().await?, address().await).await
+}
+
+async fn visitor_of(app: Arc<App>, session: Session, address: Option<IpAddr>) -> Result<Visitor, Error> {
     let user: UserId = session.get(USER).await.map_err(failed)?.ok_or(Error::SignedOut)?;
     let email = users::store::email(&app.db, &user).await?.ok_or(Error::SignedOut)?;
     let now = app.clock.now();
@@ -101,15 +103,32 @@ async fn find_visitor() -> Result<Visitor, Error> {
     if seen.is_none_or(|at| now.0 - at > SEEN_EVERY * 1_000_000) {
         session.insert(SEEN_AT, now.0).await.map_err(failed)?;
     }
-    Ok(Visitor { app, session, user, email, address: address().await })
+    Ok(Visitor { app, session, user, email, address })
 }
 
 /// The signed-in member of this workspace, admin or viewer. Who is no member is told that it does not exist.
 pub async fn member(slug: &str) -> Result<Member, Error> {
-    let visitor = visitor().await?;
+    let found = find_member(visitor().await?, slug).await;
+    if matches!(found, Err(Error::NotFound)) {
+        return Err(not_found());
+    }
+    found
+}
+
+/// The same for a handler, which is no page and no server function.
+pub async fn member_of(
+    app: Arc<App>,
+    session: Session,
+    address: Option<IpAddr>,
+    slug: &str,
+) -> Result<Member, Error> {
+    find_member(visitor_of(app, session, address).await?, slug).await
+}
+
+async fn find_member(visitor: Visitor, slug: &str) -> Result<Member, Error> {
     let workspaces = workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
     let here = workspaces.iter().find(|(workspace, _)| workspace.slug == slug || workspace.id.as_str() == slug);
-    let (workspace, role) = here.cloned().ok_or_else(not_found)?;
+    let (workspace, role) = here.cloned().ok_or(Error::NotFound)?;
     let visit = Visit {
         workspace,
         role,

@@ -123,7 +123,7 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
 /// The tabs of a workspace.
 #[component]
 pub fn Tabs(
-    /// The tab that is shown: `agents`, `users` or `api-keys`.
+    /// The tab that is shown: `agents`, `users`, `api-keys` or `activity`.
     current: &'static str,
 ) -> impl IntoView {
     let slug = use_slug();
@@ -134,7 +134,7 @@ pub fn Tabs(
             </li>
         }
     };
-    let tabs = [("agents", "Agents"), ("users", "Users"), ("api-keys", "API Keys")];
+    let tabs = [("agents", "Agents"), ("users", "Users"), ("api-keys", "API Keys"), ("activity", "Activity")];
     view! {
         <nav class="tabs" aria-label="Workspace">
             <ul>{tabs.into_iter().map(tab).collect_view()}</ul>

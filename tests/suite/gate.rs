@@ -5,11 +5,13 @@ use agent_studio::api_keys::operations::{self, NewKey};
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
 use agent_studio::configuration::Metrics;
-use agent_studio::gate;
+use agent_studio::gate::index::Basis;
+use agent_studio::gate::{self, Need};
 use agent_studio::id::{AgentId, WorkspaceId};
 use agent_studio::server::db::Db;
 use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App};
+use agent_studio::wire::ApiError;
 use agent_studio::workspaces::Workspace;
 use agent_studio::{agents, on_tx};
 use axum::http::HeaderMap;
@@ -41,7 +43,7 @@ async fn follow(app: &Arc<App>) -> Following {
 
 async fn trusted(app: &App) {
     let waited = timeout(Duration::from_secs(30), async {
-        while app.gate.trusted().is_none() {
+        while app.gate.basis() != Basis::Index {
             sleep(Duration::from_millis(10)).await;
         }
     });
@@ -54,7 +56,8 @@ fn headers(key: &PlainKey) -> HeaderMap {
 
 /// The status that a call is answered with, and what it may touch.
 async fn decision(app: &App, key: &PlainKey, permission: Permission, account: &str, project: &str) -> (u16, String) {
-    match gate::admit(app, &headers(key), permission, account, project).await {
+    let need = Need { account_id: Some(account), permission: Some(permission), project_id: Some(project) };
+    match gate::decide(app, &headers(key), need).await.map_err(ApiError::from) {
         Ok(pass) => (200, format!("{} {} {:?}", pass.workspace.id, pass.agent.id, pass.configuration)),
         Err(refused) => (refused.status.as_u16(), refused.message),
     }
@@ -177,7 +180,7 @@ async fn the_index_and_the_database_decide_alike(test: TestApp) {
         let account = *world.dice.one_of(&[workspace.id.as_str(), workspace.slug.as_str(), "ws-nothing", ""]);
         let project = *world.dice.one_of(&[agent.as_str(), agent.as_str(), "hotel", "spa", "nobody", "%"]);
         let permission = *world.dice.one_of(&Permission::ALL);
-        by_memory += usize::from(test.app.gate.trusted().is_some());
+        by_memory += usize::from(test.app.gate.basis() == Basis::Index);
         let in_memory = decision(&test.app, key, permission, account, project).await;
         let by_database = decision(&other.app, key, permission, account, project).await;
         assert_eq!(in_memory, by_database, "{case}: {account} {project} {permission:?}");
@@ -346,7 +349,7 @@ async fn without_its_database_a_server_refuses() {
     let delete = async || operations::delete(&test.app, &workspace.id, &Actor::command_line(), &ended.id).await;
     assert!(delete().await.is_err(), "nothing can be done without the database");
     sleep(Duration::from_secs(2)).await;
-    assert!(test.app.gate.trusted().is_none());
+    assert!(test.app.gate.basis() != Basis::Index);
     assert_eq!(ask(&kept.value).await, 503);
 
     reachable(true).await;

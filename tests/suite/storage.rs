@@ -17,10 +17,10 @@ use agent_studio::{
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 13] = [
+const STORES: [&[(&str, &str)]; 14] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
-    audit::STATEMENTS,
+    audit::store::STATEMENTS,
     configuration::store::STATEMENTS,
     conversations::store::STATEMENTS,
     external_events::store::STATEMENTS,
@@ -29,6 +29,7 @@ const STORES: [&[(&str, &str)]; 13] = [
     runtime::store::STATEMENTS,
     sessions::store::STATEMENTS,
     sessions::throttle::STATEMENTS,
+    usage::store::STATEMENTS,
     users::store::STATEMENTS,
     workspaces::store::STATEMENTS,
 ];

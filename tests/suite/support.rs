@@ -80,6 +80,7 @@ impl TestApp {
             random,
             arrivals: Default::default(),
             gate: Default::default(),
+            usage: Default::default(),
             public_origin: None,
             behind_proxy: true,
             secure_cookies: false,

@@ -1,0 +1,135 @@
+//! The SQL on audit entries. An entry is written in the transaction of the change that it tells of, so that neither is
+//! ever without the other.
+
+use super::Action;
+use crate::error::Error;
+use crate::id::{UserId, WorkspaceId};
+use crate::server::db::{Db, Tx};
+use crate::server::state::{Actor, App};
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+
+statements! {
+    INSERT = "INSERT INTO audit_entries
+        (workspace_id, id, at, actor, actor_id, action, subject_id, subject, details, address)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    INSERT_FOR_MEMBER = "INSERT INTO audit_entries
+        (workspace_id, id, at, actor, actor_id, action, subject_id, subject, details, address)
+        SELECT workspace_id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM memberships WHERE user_id = $1";
+    LIST = "SELECT id, at, actor, action, subject_id, subject, details, address FROM audit_entries
+        WHERE workspace_id = $1 AND (at, id) < ($2, $3) AND ($4 = '' OR actor = $4) AND ($5 = '' OR action = $5)
+            AND ($6 = '' OR (action LIKE 'key-%' AND (subject_id = $6 OR subject = $6)))
+        ORDER BY at DESC, id DESC LIMIT $7";
+    PEOPLE = "SELECT DISTINCT actor FROM audit_entries WHERE workspace_id = $1 ORDER BY actor LIMIT 500";
+}
+
+/// One thing done to one thing.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    pub action: Action,
+    /// The id of the key, agent or user acted upon.
+    pub subject_id: &'a str,
+    /// Its name at that time.
+    pub subject: &'a str,
+    /// What changed; never a secret.
+    pub details: serde_json::Value,
+}
+
+/// Writes an entry of a workspace.
+pub async fn record(
+    tx: &mut Tx,
+    app: &App,
+    workspace: &WorkspaceId,
+    actor: &Actor,
+    entry: Entry<'_>,
+) -> Result<(), Error> {
+    insert(tx, app, INSERT, workspace.as_str(), actor, entry).await
+}
+
+/// Writes an entry of a user's own, once for each workspace that the user is a member of.
+pub async fn record_for_member(
+    tx: &mut Tx,
+    app: &App,
+    user: &UserId,
+    actor: &Actor,
+    entry: Entry<'_>,
+) -> Result<(), Error> {
+    insert(tx, app, INSERT_FOR_MEMBER, user.as_str(), actor, entry).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    app: &App,
+    sql: &'static str,
+    owner: &str,
+    actor: &Actor,
+    entry: Entry<'_>,
+) -> Result<(), Error> {
+    on_tx!(tx, |c| sqlx::query(sql)
+        .bind(owner)
+        .bind(app.random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20))
+        .bind(app.clock.now())
+        .bind(&actor.name)
+        .bind(&actor.id)
+        .bind(entry.action.id())
+        .bind(entry.subject_id)
+        .bind(entry.subject)
+        .bind(entry.details.to_string())
+        .bind(actor.address.map(|a| a.to_string()).unwrap_or_default())
+        .execute(c)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+/// An entry, as it is read.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Recorded {
+    pub id: String,
+    pub at: Timestamp,
+    /// An e-mail at that time, `command line`, or an API key's id.
+    pub actor: String,
+    pub action: String,
+    pub subject_id: String,
+    pub subject: String,
+    /// JSON.
+    pub details: String,
+    /// Empty for the command line.
+    pub address: String,
+}
+
+/// What part of a workspace's entries is wanted; what is empty does not narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub person: String,
+    pub action: Option<Action>,
+    /// A key's id, or its name at the time.
+    pub key: String,
+}
+
+/// A page of entries, newest first, after this place.
+pub async fn list(
+    db: &Db,
+    workspace: &WorkspaceId,
+    filter: &Filter,
+    after: Option<&(Timestamp, String)>,
+    limit: i64,
+) -> Result<Vec<Recorded>, Error> {
+    let (at, id) = after.cloned().unwrap_or((Timestamp(i64::MAX), String::new()));
+    Ok(on_db!(db, |pool| sqlx::query_as(LIST)
+        .bind(workspace)
+        .bind(at)
+        .bind(id)
+        .bind(&filter.person)
+        .bind(filter.action.map(Action::id).unwrap_or_default())
+        .bind(&filter.key)
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// Everyone who has done something, by name.
+pub async fn people(db: &Db, workspace: &WorkspaceId) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = on_db!(db, |pool| sqlx::query_as(PEOPLE).bind(workspace).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(actor,)| actor).collect())
+}

@@ -1,0 +1,102 @@
+//! Who makes a call, as handlers see it. What the gate decides is remembered beside the call, for the log.
+
+use super::decision::Refusal;
+use super::known::{KnownAgent, KnownKey};
+use super::{Denied, Holder, Need, Pass, identify};
+use crate::api_keys::{Permission, Status};
+use crate::server::state::App;
+use crate::usage::record::Call;
+use crate::wire::ApiError;
+use crate::workspaces::Workspace;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use std::sync::Arc;
+
+/// A caller with a valid key. A handler that takes one is called by no other.
+#[derive(Debug)]
+pub struct Caller {
+    holder: Holder,
+    call: Arc<Call>,
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Arc<App>: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let app = Arc::<App>::from_ref(state);
+        let call = parts.extensions.get::<Arc<Call>>().cloned().unwrap_or_default();
+        let holder = identify(&app, &parts.headers).await.map_err(|denied| deny(&call, denied))?;
+        call.made_with(&holder.key);
+        match Status::of(holder.key.expires_at, app.clock.now()) {
+            Status::Expired => Err(deny(&call, Refusal::Expired.into())),
+            _ => Ok(Self { holder, call }),
+        }
+    }
+}
+
+impl Caller {
+    /// The key.
+    pub fn key(&self) -> &KnownKey {
+        &self.holder.key
+    }
+
+    /// Decides on a call to an agent's data in a workspace, both given by id or slug.
+    pub async fn admit(
+        &self,
+        app: &App,
+        permission: Permission,
+        account_id: &str,
+        project_id: &str,
+    ) -> Result<Pass, ApiError> {
+        let need =
+            Need { account_id: Some(account_id), permission: Some(permission), project_id: Some(project_id) };
+        self.pass(app, need).await
+    }
+
+    /// Decides on a call that names an agent only: the workspace is the key's own.
+    pub async fn admit_to_agent(&self, app: &App, permission: Permission, agent_id: &str) -> Result<Pass, ApiError> {
+        self.pass(app, Need { account_id: None, permission: Some(permission), project_id: Some(agent_id) }).await
+    }
+
+    /// Decides on a call that is about the workspace as a whole.
+    pub async fn admit_to_workspace(
+        &self,
+        app: &App,
+        permission: Option<Permission>,
+        account_id: &str,
+    ) -> Result<Arc<Workspace>, ApiError> {
+        let need = Need { account_id: Some(account_id), permission, project_id: None };
+        Ok(self.decide(app, need).await?.0)
+    }
+
+    /// Refuses to search what was said where Configuration keeps it in.
+    pub fn may_search(&self, pass: &Pass) -> Result<(), ApiError> {
+        match pass.configuration.transcript {
+            true => Ok(()),
+            false => Err(deny(&self.call, Refusal::TranscriptOff.into())),
+        }
+    }
+
+    async fn pass(&self, app: &App, need: Need<'_>) -> Result<Pass, ApiError> {
+        let (workspace, agent) = self.decide(app, need).await?;
+        let KnownAgent { agent, configuration } = agent.ok_or_else(ApiError::internal)?;
+        Ok(Pass { workspace, agent, configuration })
+    }
+
+    async fn decide(
+        &self,
+        app: &App,
+        need: Need<'_>,
+    ) -> Result<(Arc<Workspace>, Option<KnownAgent>), ApiError> {
+        self.holder.decide(app, need).await.map_err(|denied| deny(&self.call, denied))
+    }
+}
+
+fn deny(call: &Call, denied: Denied) -> ApiError {
+    call.denied(denied);
+    denied.into()
+}

@@ -1,0 +1,64 @@
+//! Tables of what a server function answers; on small screens each row becomes a block of its own.
+
+use crate::time::Timestamp;
+use crate::ui::time::Moment;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What stands in one place of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cell {
+    Text(String),
+    /// Something that machines wrote, such as a path.
+    Code(String),
+    /// A text that leads somewhere.
+    Link(String, String),
+    Time(Timestamp),
+    /// A text that is good or bad news.
+    Mark(String, bool),
+}
+
+/// A table, as the server made it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// Shows a table.
+#[component]
+pub fn TableView(
+    table: Table,
+    /// What it is of, for screen readers.
+    #[prop(into)]
+    caption: String,
+) -> impl IntoView {
+    let Table { columns, rows } = table;
+    let row = |cells: Vec<Cell>| {
+        let cells = cells.into_iter().zip(&columns);
+        let cells = cells.map(|(cell, column)| view! { <td data-label=column.clone()>{shown(cell)}</td> });
+        view! { <tr>{cells.collect_view()}</tr> }
+    };
+    let rows = rows.into_iter().map(row).collect_view();
+    view! {
+        <table class="table">
+            <caption class="sr-only">{caption}</caption>
+            <thead>
+                <tr>{columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+    }
+}
+
+fn shown(cell: Cell) -> AnyView {
+    match cell {
+        Cell::Text(text) => text.into_any(),
+        Cell::Code(text) => view! { <code>{text}</code> }.into_any(),
+        Cell::Link(text, href) => view! { <a class="text-link" href=href>{text}</a> }.into_any(),
+        Cell::Time(at) => view! { <Moment at /> }.into_any(),
+        Cell::Mark(text, good) => {
+            view! { <span class="badge" class:good=good class:danger=!good>{text}</span> }.into_any()
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What a call touches: counts of its key, and the queue of the log. No lock that anyone waits for, no database.
+
+use super::{Api, Outcome};
+use crate::gate::Denied;
+use crate::gate::known::KnownKey;
+use crate::id::{ApiKeyId, WorkspaceId};
+use crate::server::state::App;
+use crate::sessions::guard::ClientAddress;
+use crate::time::Timestamp;
+use crate::wire::CorrelationId;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{Method, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::collections::BTreeMap;
+use std::mem;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Most rows of the log that wait to be written.
+const QUEUE: usize = 65_536;
+const OUTCOMES: usize = Outcome::ALL.len();
+/// 499: the client was gone before the answer; nginx's number for it.
+const CLIENT_GONE: u16 = 499;
+
+/// How long and how much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Accepted calls logged per second, on this server; above it a sample is. Refusals are always logged.
+    pub per_second: u32,
+    /// Days that a call stays in the log.
+    pub days: u32,
+    /// Most calls in the log of a workspace.
+    pub rows: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { per_second: 1_000, days: 30, rows: 500_000 }
+    }
+}
+
+/// What is counted of a key until the worker writes it down.
+#[derive(Debug)]
+pub struct Counts {
+    /// Whether the worker knows that there is something to write.
+    waiting: AtomicBool,
+    /// In microseconds since 1970.
+    last_used: AtomicI64,
+    /// By whether the hour's number is even, so that an hour that ends is not mixed with the one that begins.
+    hours: [Hour; 2],
+}
+
+#[derive(Debug, Default)]
+struct Hour {
+    outcomes: [AtomicU32; OUTCOMES],
+    left_out: AtomicU32,
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self { waiting: AtomicBool::new(false), last_used: AtomicI64::new(0), hours: Default::default() }
+    }
+
+    fn of_hour(&self, hour: i64) -> &Hour {
+        &self.hours[(hour & 1) as usize]
+    }
+}
+
+/// One call, on its way into the log.
+#[derive(Debug)]
+pub struct Row {
+    pub key: Arc<KnownKey>,
+    pub at: Timestamp,
+    pub api: Api,
+    pub method: Method,
+    pub uri: Uri,
+    pub status: u16,
+    pub outcome: Outcome,
+    pub duration: Duration,
+    pub correlation_id: CorrelationId,
+    pub address: Option<IpAddr>,
+}
+
+/// What was counted and not written yet: how many calls by key, hour and outcome, and when each key was last used.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// No outcome: calls that the log left out.
+    pub calls: BTreeMap<(WorkspaceId, ApiKeyId, i64, Option<Outcome>), u64>,
+    pub last_used: BTreeMap<(WorkspaceId, ApiKeyId), Timestamp>,
+}
+
+impl Counted {
+    fn add(&mut self, key: &KnownKey, hour: i64, outcome: Option<Outcome>, calls: u32) {
+        if calls > 0 {
+            let entry = self.calls.entry((key.workspace.clone(), key.id.clone(), hour, outcome));
+            *entry.or_default() += u64::from(calls);
+        }
+    }
+}
+
+/// What was counted and logged and has not been written yet.
+#[derive(Debug)]
+pub struct Usage {
+    limits: Limits,
+    /// Keys that have something to write.
+    waiting: Mutex<Vec<Arc<KnownKey>>>,
+    log: mpsc::Sender<Row>,
+    queued: Mutex<mpsc::Receiver<Row>>,
+    /// Every how many of the accepted calls are logged.
+    stride: AtomicU32,
+    /// Accepted calls since the server began.
+    accepted: AtomicU64,
+    /// Of this second's accepted calls, how many may still be logged.
+    budget: AtomicI64,
+    totals: [[AtomicU64; OUTCOMES]; Api::ALL.len()],
+    left_out: AtomicU64,
+    pub(super) pending: tokio::sync::Mutex<super::writer::Pending>,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Usage {
+    /// Nothing counted yet.
+    pub fn new(limits: Limits) -> Self {
+        let (log, queued) = mpsc::channel(QUEUE);
+        Self {
+            limits,
+            waiting: Mutex::default(),
+            log,
+            queued: Mutex::new(queued),
+            stride: AtomicU32::new(1),
+            accepted: AtomicU64::new(0),
+            budget: AtomicI64::new(limits.per_second.into()),
+            totals: Default::default(),
+            left_out: AtomicU64::new(0),
+            pending: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// How long and how much is logged.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Calls since the server began.
+    pub fn total(&self, api: Api, outcome: Outcome) -> u64 {
+        self.totals[api as usize][outcome as usize].load(Ordering::Relaxed)
+    }
+
+    /// Calls that the log left out since the server began.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
+    }
+
+    fn record(&self, key: &Arc<KnownKey>, at: Timestamp, outcome: Outcome, row: impl FnOnce() -> Row) {
+        let counts = key.counts.get_or_init(|| Arc::new(Counts::new()));
+        let hour = counts.of_hour(hour_of(at));
+        hour.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
+        let logged = self.keeps(outcome) && self.log.try_send(row()).is_ok();
+        if !logged {
+            hour.left_out.fetch_add(1, Ordering::Relaxed);
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        counts.last_used.fetch_max(at.0, Ordering::Relaxed);
+        // Whoever finds it unset tells the worker, which unsets it before it reads the counts: none is forgotten.
+        if !counts.waiting.swap(true, Ordering::AcqRel) {
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
+        }
+    }
+
+    fn keeps(&self, outcome: Outcome) -> bool {
+        if outcome != Outcome::Accepted {
+            return true;
+        }
+        let number = self.accepted.fetch_add(1, Ordering::Relaxed);
+        number % u64::from(self.stride.load(Ordering::Relaxed)) == 0 && self.budget.fetch_sub(1, Ordering::Relaxed) > 0
+    }
+
+    /// Begins another second of the log, now that this many calls are accepted in one.
+    pub(super) fn begin_second(&self, accepted: u64) {
+        let limit = u64::from(self.limits.per_second.max(1));
+        self.stride.store(accepted.div_ceil(limit).clamp(1, u64::from(u32::MAX)) as u32, Ordering::Relaxed);
+        self.budget.store(self.limits.per_second.into(), Ordering::Relaxed);
+    }
+
+    /// Accepted calls since the server began.
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Moves what was counted since the last time.
+    pub(super) fn take_counts(&self, counted: &mut Counted, now: Timestamp) {
+        let keys = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        for key in keys {
+            let Some(counts) = key.counts.get() else { continue };
+            counts.waiting.swap(false, Ordering::AcqRel);
+            // What was counted waits for a second, not for an hour: it is of the hour that is, or of the one before.
+            for hour in [hour_of(now) - 1, hour_of(now)] {
+                let of_hour = counts.of_hour(hour);
+                for (outcome, calls) in Outcome::ALL.into_iter().zip(&of_hour.outcomes) {
+                    counted.add(&key, hour, Some(outcome), calls.swap(0, Ordering::Relaxed));
+                }
+                counted.add(&key, hour, None, of_hour.left_out.swap(0, Ordering::Relaxed));
+            }
+            let used = Timestamp(counts.last_used.load(Ordering::Relaxed));
+            let last = counted.last_used.entry((key.workspace.clone(), key.id.clone())).or_insert(used);
+            *last = used.max(*last);
+        }
+    }
+
+    /// Takes up to so many rows of the log.
+    pub(super) fn take_rows(&self, rows: &mut Vec<Row>, most: usize) {
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        while rows.len() < most
+            && let Ok(row) = queued.try_recv()
+        {
+            rows.push(row);
+        }
+    }
+}
+
+/// An hour's number since 1970.
+pub fn hour_of(at: Timestamp) -> i64 {
+    at.seconds().div_euclid(3_600)
+}
+
+/// What the gate finds out about a call while it is under way.
+#[derive(Debug, Default)]
+pub struct Call {
+    key: OnceLock<Arc<KnownKey>>,
+    denied: OnceLock<Denied>,
+}
+
+impl Call {
+    /// The key that it is made with.
+    pub fn made_with(&self, key: &Arc<KnownKey>) {
+        let _ = self.key.set(key.clone());
+    }
+
+    /// Why it was not let in. The first reason stands.
+    pub fn denied(&self, denied: Denied) {
+        let _ = self.denied.set(denied);
+    }
+}
+
+/// A call under way: recorded when it is answered, or when its client is gone.
+struct Observed {
+    app: Arc<App>,
+    api: Api,
+    call: Arc<Call>,
+    began: Instant,
+    at: Timestamp,
+    method: Method,
+    uri: Uri,
+    correlation_id: CorrelationId,
+    address: Option<IpAddr>,
+    status: u16,
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        let outcome = match self.call.denied.get() {
+            None => Outcome::Accepted,
+            Some(Denied::Refused(refusal)) => Outcome::from(*refusal),
+            // Neither let in nor refused.
+            Some(Denied::Failed | Denied::Unavailable) => return,
+        };
+        let usage = &self.app.usage;
+        let Some(key) = self.call.key.get() else {
+            // Without a key nothing is let in: what was accepted has failed before the gate was asked.
+            if outcome != Outcome::Accepted {
+                usage.totals[self.api as usize][outcome as usize].fetch_add(1, Ordering::Relaxed);
+            }
+            return;
+        };
+        usage.totals[self.api as usize][outcome as usize].fetch_add(1, Ordering::Relaxed);
+        usage.record(key, self.at, outcome, || Row {
+            key: key.clone(),
+            at: self.at,
+            api: self.api,
+            method: mem::take(&mut self.method),
+            uri: mem::take(&mut self.uri),
+            status: self.status,
+            outcome,
+            duration: self.began.elapsed(),
+            correlation_id: self.correlation_id.clone(),
+            address: self.address,
+        });
+    }
+}
+
+/// The layer around each call with a key.
+pub async fn observe(State((app, api)): State<(Arc<App>, Api)>, mut request: Request, next: Next) -> Response {
+    let call = Arc::new(Call::default());
+    let extensions = request.extensions();
+    let mut observed = Observed {
+        at: app.clock.now(),
+        began: Instant::now(),
+        method: request.method().clone(),
+        uri: extensions.get::<OriginalUri>().map_or_else(|| request.uri().clone(), |OriginalUri(uri)| uri.clone()),
+        correlation_id: extensions.get::<CorrelationId>().cloned().unwrap_or_default(),
+        address: extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address),
+        status: CLIENT_GONE,
+        call: call.clone(),
+        app,
+        api,
+    };
+    request.extensions_mut().insert(call);
+    let response = next.run(request).await;
+    observed.status = response.status().as_u16();
+    response
+}

@@ -1,0 +1,299 @@
+//! The SQL on usage. What is written comes in batches, each one statement: a JSON array of arrays.
+
+use super::record::{Counted, Row};
+use super::{Api, Outcome};
+use crate::error::Error;
+use crate::id::{ApiKeyId, WorkspaceId};
+use crate::server::db::{Db, Tx};
+use crate::server::randomness::Random;
+use crate::time::Timestamp;
+use crate::{on_db, on_tx, statements};
+use serde_json::json;
+
+/// Most characters of a path and of a method that are kept.
+const MAX_PATH: usize = 500;
+const MAX_METHOD: usize = 20;
+const LEFT_OUT: &str = "left-out";
+
+/// What stands beside each other where the engines differ: how they read an array of rows.
+macro_rules! rows {
+    (sqlite) => {
+        "json_each($1) AS r"
+    };
+    (postgres) => {
+        "json_array_elements(CAST($1 AS json)) AS r"
+    };
+}
+macro_rules! add_counts {
+    ($engine:ident) => {
+        concat!(
+            "INSERT INTO key_usage (workspace_id, key_id, hour, outcome, requests)
+            SELECT k.workspace_id, k.id, CAST(r.value ->> 2 AS BIGINT), r.value ->> 3, CAST(r.value ->> 4 AS BIGINT)
+            FROM ",
+            rows!($engine),
+            " JOIN api_keys k ON k.workspace_id = r.value ->> 0 AND k.id = r.value ->> 1 WHERE TRUE
+            ORDER BY 1, 2, 3, 4
+            ON CONFLICT (workspace_id, key_id, hour, outcome) DO UPDATE
+                SET requests = key_usage.requests + excluded.requests"
+        )
+    };
+}
+macro_rules! set_last_used {
+    ($engine:ident) => {
+        concat!(
+            "UPDATE api_keys SET last_used_at = CAST(r.value ->> 2 AS BIGINT) FROM ",
+            rows!($engine),
+            " WHERE workspace_id = r.value ->> 0 AND api_keys.id = r.value ->> 1
+                AND last_used_at < CAST(r.value ->> 2 AS BIGINT)"
+        )
+    };
+}
+macro_rules! insert_rows {
+    ($engine:ident) => {
+        concat!(
+            "INSERT INTO requests (workspace_id, id, at, key_id, api, method, path, status, outcome, duration,
+                correlation_id, address)
+            SELECT w.id, r.value ->> 1, CAST(r.value ->> 2 AS BIGINT), r.value ->> 3, r.value ->> 4, r.value ->> 5,
+                r.value ->> 6, CAST(r.value ->> 7 AS BIGINT), r.value ->> 8, CAST(r.value ->> 9 AS BIGINT),
+                r.value ->> 10, r.value ->> 11
+            FROM ",
+            rows!($engine),
+            " JOIN workspaces w ON w.id = r.value ->> 0"
+        )
+    };
+}
+
+/// SQLite's alone.
+pub const SQLITE_STATEMENTS: [&str; 3] = [add_counts!(sqlite), set_last_used!(sqlite), insert_rows!(sqlite)];
+/// PostgreSQL's alone.
+pub const POSTGRES_STATEMENTS: [&str; 3] =
+    [add_counts!(postgres), set_last_used!(postgres), insert_rows!(postgres)];
+
+macro_rules! found {
+    () => {
+        "SELECT r.id, r.at, r.key_id, COALESCE(k.name, '') AS key_name, r.api, r.method, r.path, r.status, r.outcome,
+            r.duration, r.correlation_id, r.address
+        FROM requests r LEFT JOIN api_keys k ON k.workspace_id = r.workspace_id AND k.id = r.key_id"
+    };
+}
+
+statements! {
+    COUNTS = "SELECT hour, outcome, requests FROM key_usage WHERE workspace_id = $1 AND key_id = $2 AND hour >= $3
+        ORDER BY hour";
+    REQUESTS = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND (r.at, r.id) < ($3, $4)
+            AND ($5 = '' OR r.outcome = $5) AND ($6 = '' OR r.api = $6)
+        ORDER BY r.at DESC, r.id DESC LIMIT $7");
+    // Written out, so that it is answered from the index of refusals.
+    REFUSED = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND (r.at, r.id) < ($3, $4)
+            AND r.outcome <> 'accepted' AND ($5 = '' OR r.outcome = $5) AND ($6 = '' OR r.api = $6)
+        ORDER BY r.at DESC, r.id DESC LIMIT $7");
+    BY_CORRELATION = concat!(found!(), " WHERE r.workspace_id = $1 AND r.correlation_id = $2
+        ORDER BY r.at DESC, r.id DESC LIMIT 20");
+    // What the server does of itself.
+    WORKSPACES = "SELECT id FROM workspaces";
+    NTH_NEWEST = "SELECT at FROM requests WHERE workspace_id = $1 ORDER BY at DESC, id DESC LIMIT 1 OFFSET $2";
+    DELETE_ROWS = "DELETE FROM requests WHERE workspace_id = $1 AND id IN
+        (SELECT id FROM requests WHERE workspace_id = $1 AND at < $2 ORDER BY at, id LIMIT $3)";
+    DELETE_COUNTS = "DELETE FROM key_usage WHERE (workspace_id, key_id, hour, outcome) IN
+        (SELECT workspace_id, key_id, hour, outcome FROM key_usage WHERE hour < $1 LIMIT $2)";
+}
+
+async fn run(tx: &mut Tx, statement: usize, rows: Vec<serde_json::Value>) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = match tx {
+        Tx::Sqlite(_) => SQLITE_STATEMENTS[statement],
+        Tx::Postgres(_) => POSTGRES_STATEMENTS[statement],
+    };
+    let rows = serde_json::Value::Array(rows).to_string();
+    on_tx!(tx, |c| sqlx::query(sql).bind(rows).execute(c).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Adds to what was counted before; the counts of keys that are gone are gone with them.
+pub async fn add_counts(tx: &mut Tx, counted: &Counted) -> Result<(), Error> {
+    let rows = counted.calls.iter().map(|((workspace, key, hour, outcome), calls)| {
+        json!([workspace, key, hour, outcome.map_or(LEFT_OUT, Outcome::id), calls])
+    });
+    run(tx, 0, rows.collect()).await
+}
+
+/// Says when keys were last used, where that is later than what was said before.
+pub async fn set_last_used(tx: &mut Tx, counted: &Counted) -> Result<(), Error> {
+    let rows = counted.last_used.iter().map(|((workspace, key), at)| json!([workspace, key, at]));
+    run(tx, 1, rows.collect()).await
+}
+
+/// Writes rows of the log.
+pub async fn insert_rows(tx: &mut Tx, random: &Random, rows: &[Row]) -> Result<(), Error> {
+    let rows = rows.iter().map(|row| {
+        json!([
+            row.key.workspace,
+            random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 16),
+            row.at,
+            row.key.id,
+            row.api.id(),
+            row.method.as_str().chars().take(MAX_METHOD).collect::<String>(),
+            without_secrets(row.uri.path()),
+            row.status,
+            row.outcome.id(),
+            row.duration.as_micros() as u64,
+            without_secrets(&row.correlation_id.0),
+            row.address.map(|address| address.to_string()).unwrap_or_default(),
+        ])
+    });
+    run(tx, 2, rows.collect()).await
+}
+
+/// A path as it is kept: what looks like a key or a token, put there by mistake, is not.
+fn without_secrets(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(at) = ["ask_", "ast_"].iter().filter_map(|prefix| rest.find(prefix)).min() {
+        let (before, secret) = rest.split_at(at);
+        kept.push_str(before);
+        kept.push_str(&secret[..4]);
+        rest = secret[4..].trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        if secret.len() - rest.len() > 4 {
+            kept.push_str("***");
+        }
+    }
+    kept.push_str(rest);
+    kept.chars().take(MAX_PATH).collect()
+}
+
+/// How many requests a key had in an hour, by what became of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourCount {
+    /// Hours since 1970.
+    pub hour: i64,
+    /// `None`: how many of them the log left out.
+    pub outcome: Option<Outcome>,
+    pub requests: u64,
+}
+
+/// What was counted of a key since an hour, oldest first.
+pub async fn counts(
+    db: &Db,
+    workspace: &WorkspaceId,
+    key: &ApiKeyId,
+    since_hour: i64,
+) -> Result<Vec<HourCount>, Error> {
+    let rows: Vec<(i64, String, i64)> =
+        on_db!(db, |pool| sqlx::query_as(COUNTS).bind(workspace).bind(key).bind(since_hour).fetch_all(pool).await)?;
+    let counts = rows.into_iter().map(|(hour, outcome, requests)| HourCount {
+        hour,
+        outcome: Outcome::parse(&outcome),
+        requests: requests.max(0) as u64,
+    });
+    Ok(counts.collect())
+}
+
+/// A call in the log.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Logged {
+    pub id: String,
+    pub at: Timestamp,
+    pub key_id: ApiKeyId,
+    /// Empty where the key is gone.
+    pub key_name: String,
+    pub api: String,
+    pub method: String,
+    pub path: String,
+    pub status: i64,
+    pub outcome: String,
+    /// Microseconds until the answer began.
+    pub duration: i64,
+    pub correlation_id: String,
+    pub address: String,
+}
+
+/// What part of a key's log is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only calls that were refused, for whatever reason.
+    pub refused: bool,
+    pub outcome: Option<Outcome>,
+    pub api: Option<Api>,
+    /// The place that the page comes after.
+    pub after: Option<(Timestamp, String)>,
+}
+
+/// A page of a key's log, newest first.
+pub async fn requests(
+    db: &Db,
+    workspace: &WorkspaceId,
+    key: &ApiKeyId,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<Logged>, Error> {
+    let (at, id) = filter.after.clone().unwrap_or((Timestamp(i64::MAX), String::new()));
+    let sql = if filter.refused { REFUSED } else { REQUESTS };
+    Ok(on_db!(db, |pool| sqlx::query_as(sql)
+        .bind(workspace)
+        .bind(key)
+        .bind(at)
+        .bind(id)
+        .bind(filter.outcome.map(Outcome::id).unwrap_or_default())
+        .bind(filter.api.map(Api::id).unwrap_or_default())
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// The latest calls with this correlation id.
+pub async fn by_correlation(db: &Db, workspace: &WorkspaceId, id: &str) -> Result<Vec<Logged>, Error> {
+    Ok(on_db!(db, |pool| sqlx::query_as(BY_CORRELATION).bind(workspace).bind(id).fetch_all(pool).await)?)
+}
+
+/// Every workspace.
+pub async fn workspaces(db: &Db) -> Result<Vec<WorkspaceId>, Error> {
+    let rows: Vec<(WorkspaceId,)> = on_db!(db, |pool| sqlx::query_as(WORKSPACES).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// When the first call was that is more than `rows` of a workspace's log.
+pub async fn nth_newest(db: &Db, workspace: &WorkspaceId, rows: i64) -> Result<Option<Timestamp>, Error> {
+    let row: Option<(Timestamp,)> =
+        on_db!(db, |pool| sqlx::query_as(NTH_NEWEST).bind(workspace).bind(rows).fetch_optional(pool).await)?;
+    Ok(row.map(|(at,)| at))
+}
+
+/// Deletes up to `limit` rows of a workspace's log that are older; how many there were.
+pub async fn delete_rows(tx: &mut Tx, workspace: &WorkspaceId, before: Timestamp, limit: i64) -> Result<u64, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(DELETE_ROWS)
+        .bind(workspace)
+        .bind(before)
+        .bind(limit)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// Deletes up to `limit` counts of earlier hours; how many there were.
+pub async fn delete_counts(tx: &mut Tx, before_hour: i64, limit: i64) -> Result<u64, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(DELETE_COUNTS)
+        .bind(before_hour)
+        .bind(limit)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_kept() {
+        let key = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
+        assert_eq!(without_secrets(&format!("/v3/{key}/x")), "/v3/ask_***/x");
+        assert_eq!(without_secrets(&format!("{key}{key}")), "ask_***_***");
+        assert_eq!(without_secrets("/a/ast_abcDEF"), "/a/ast_***");
+        assert_eq!(without_secrets("/v3/acme/task_list"), "/v3/acme/task_***");
+        assert_eq!(without_secrets("/v3/acme/hotel/conversations"), "/v3/acme/hotel/conversations");
+        assert_eq!(without_secrets("ask_"), "ask_");
+        assert_eq!(without_secrets(&"ü".repeat(1_000)).chars().count(), MAX_PATH);
+    }
+}
