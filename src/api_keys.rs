@@ -111,7 +111,8 @@ impl Permission {
         self == Self::Agents
     }
 
-    fn parse(id: &str) -> Option<Self> {
+    /// The one with this id.
+    pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.id() == id)
     }
 }

@@ -21,6 +21,7 @@ use crate::api_keys::secret::HashedKey;
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::server::state::App;
+use crate::time::Timestamp;
 use crate::wire::ApiError;
 use crate::workspaces::Workspace;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -28,6 +29,7 @@ use decision::{Asked, AskedAgent, Known, Refusal};
 use index::View;
 use known::{KnownAgent, KnownKey, KnownWorkspace};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The header that the key travels in.
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -79,16 +81,16 @@ enum Own {
 
 /// Decides on a call.
 pub async fn decide(app: &App, headers: &HeaderMap, need: Need<'_>) -> Result<Pass, Denied> {
-    let holder = identify(app, headers).await?;
-    let (workspace, agent) = holder.decide(app, need).await?;
+    let holder = identify(app, headers, Instant::now()).await?;
+    let (workspace, agent) = holder.decide(app, need, app.clock.now()).await?;
     let KnownAgent { agent, configuration } = agent.ok_or(Denied::Failed)?;
     Ok(Pass { workspace, agent, configuration })
 }
 
-/// The key that a request presents, where it is one of ours.
-pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Holder, Denied> {
+/// The key that a request presents which began then, where it is one of ours.
+pub async fn identify(app: &App, headers: &HeaderMap, began: Instant) -> Result<Holder, Denied> {
     let hash = presented(headers)?;
-    let index = match app.gate.view()? {
+    let index = match app.gate.view(began)? {
         View::Index(index) => index,
         View::Database => return stored(app, &hash).await,
     };
@@ -125,6 +127,7 @@ impl Holder {
         &self,
         app: &App,
         need: Need<'_>,
+        now: Timestamp,
     ) -> Result<(Arc<Workspace>, Option<KnownAgent>), Denied> {
         let own = self.workspace();
         let named = need.account_id.is_none_or(|name| own.id.as_str() == name || own.slug == name);
@@ -139,7 +142,7 @@ impl Holder {
                 Some(_) => AskedAgent::Named(agent.as_ref().map(|known| &known.agent.id)),
                 None => AskedAgent::NotAsked,
             },
-            now: app.clock.now(),
+            now,
         };
         let known = Known {
             workspace: &self.key.workspace,

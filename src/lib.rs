@@ -46,6 +46,9 @@ pub mod demo;
 /// The External Events API: a webhook into a conversation that waits.
 #[cfg(feature = "ssr")]
 pub mod external_events;
+/// Forward auth: proxies ask about keys for places that are not ours.
+#[cfg(feature = "ssr")]
+pub mod forward_auth;
 /// The one decision: may this key make this call?
 #[cfg(feature = "ssr")]
 pub mod gate;

@@ -11,10 +11,14 @@ pub mod clock;
 pub mod db;
 /// Plain form posts without JavaScript: what was typed survives a refusal.
 pub mod form_drafts;
+/// Alive, ready, and metrics.
+pub mod health;
 /// The security headers.
 pub mod headers;
 /// The key that seals what has to be read again.
 pub mod master_key;
+/// Metrics for Prometheus.
+pub mod metrics;
 /// One Origin check for every unsafe method.
 pub mod origin_check;
 /// Randomness, passed in so that tests know every id.

@@ -50,9 +50,11 @@ pub fn server(db: Db) -> Outcome<(Arc<App>, Router)> {
         arrivals: Default::default(),
         gate: Default::default(),
         usage: Default::default(),
+        metrics: Default::default(),
         public_origin: None,
         behind_proxy: false,
         secure_cookies: false,
+        forward_auth_apart: false,
     });
     let leptos = LeptosOptions::builder().output_name("agent-studio").build();
     let router = agent_studio::server::build(AppState { app: app.clone(), leptos });

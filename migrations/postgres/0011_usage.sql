@@ -42,3 +42,9 @@ CREATE INDEX requests_by_correlation ON requests (workspace_id, correlation_id, 
 
 -- The Activity page chooses among those who did something.
 CREATE INDEX audit_entries_by_actor ON audit_entries (workspace_id, actor, at, id);
+
+-- The gate knows keys' names too.
+DROP TRIGGER gate_key_changed ON api_keys;
+CREATE TRIGGER gate_key_changed
+    AFTER INSERT OR DELETE OR UPDATE OF hash, name, all_agents, permissions, expires_at ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION gate_key_changed();

@@ -42,3 +42,9 @@ CREATE INDEX requests_by_correlation ON requests (workspace_id, correlation_id, 
 
 -- The Activity page chooses among those who did something.
 CREATE INDEX audit_entries_by_actor ON audit_entries (workspace_id, actor, at, id);
+
+-- The gate knows keys' names too.
+DROP TRIGGER gate_key_updated;
+CREATE TRIGGER gate_key_updated AFTER UPDATE OF hash, name, all_agents, permissions, expires_at ON api_keys BEGIN
+    INSERT INTO gate_changes (kind, what) VALUES ('key', lower(hex(OLD.hash))), ('key', lower(hex(NEW.hash)));
+END;

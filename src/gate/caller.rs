@@ -28,10 +28,12 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = Arc::<App>::from_ref(state);
-        let call = parts.extensions.get::<Arc<Call>>().cloned().unwrap_or_default();
-        let holder = identify(&app, &parts.headers).await.map_err(|denied| deny(&call, denied))?;
+        let call = parts.extensions.get::<Arc<Call>>().cloned();
+        let call = call.unwrap_or_else(|| Arc::new(Call::begin(&app)));
+        let identified = identify(&app, &parts.headers, call.began()).await;
+        let holder = identified.map_err(|denied| deny(&call, denied))?;
         call.made_with(&holder.key);
-        match Status::of(holder.key.expires_at, app.clock.now()) {
+        match Status::of(holder.key.expires_at, call.at()) {
             Status::Expired => Err(deny(&call, Refusal::Expired.into())),
             _ => Ok(Self { holder, call }),
         }
@@ -92,11 +94,15 @@ impl Caller {
         app: &App,
         need: Need<'_>,
     ) -> Result<(Arc<Workspace>, Option<KnownAgent>), ApiError> {
-        self.holder.decide(app, need).await.map_err(|denied| deny(&self.call, denied))
+        let decided = self.holder.decide(app, need, self.call.at()).await;
+        let found = decided.map_err(|denied| deny(&self.call, denied))?;
+        app.metrics.decided(self.call.began());
+        Ok(found)
     }
 }
 
-fn deny(call: &Call, denied: Denied) -> ApiError {
+/// Remembers that a call was denied, and answers so.
+pub fn deny(call: &Call, denied: Denied) -> ApiError {
     call.denied(denied);
     denied.into()
 }

@@ -15,7 +15,8 @@ use sqlx::postgres::{PgListener, PgPool};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use std::time::Instant;
+use tokio::time::{sleep, timeout, timeout_at};
 
 /// Where PostgreSQL's servers hear of changes, tickets and beats.
 const CHANNEL: &str = "agent_studio_gate";
@@ -87,14 +88,20 @@ fn set_gone(app: &App, gone: bool) {
 /// Makes a change of what the gate decides by last, and returns when no server decides without it.
 pub async fn commit(app: &App, tx: Tx) -> Result<(), Error> {
     match (tx, &app.db) {
-        (Tx::Postgres(tx), Db::Postgres(pool)) => commit_postgres(pool, tx).await,
+        (Tx::Postgres(tx), Db::Postgres(pool)) => {
+            let committed = commit_postgres(pool, tx).await?;
+            app.metrics.changed(committed);
+            Ok(())
+        }
         (tx, _) => {
             tx.commit().await?;
+            let committed = Instant::now();
             // What was committed is done; where it cannot be followed, the index begins anew.
             if catch_up(app).await.is_err() {
                 *app.gate.applied.lock().await = None;
                 app.gate.distrust();
             }
+            app.metrics.changed(committed);
             Ok(())
         }
     }
@@ -248,18 +255,20 @@ async fn hear(app: &App, pool: &PgPool, beats: &Beats, listener: &mut PgListener
     Err(Error::Unavailable)
 }
 
-async fn commit_postgres(pool: &PgPool, mut tx: sqlx::Transaction<'static, sqlx::Postgres>) -> Result<(), Error> {
+/// When it was committed.
+async fn commit_postgres(pool: &PgPool, mut tx: sqlx::Transaction<'static, sqlx::Postgres>) -> Result<Instant, Error> {
     let ticket = uuid::Uuid::new_v4().to_string();
     // Where there is nobody, nobody is listened to. Without hearing that they follow, leases are waited for.
     let alone = sqlx::query_as::<_, (String,)>(SERVERS).fetch_all(&mut *tx).await?.is_empty();
     let mut followed = if alone { None } else { listening(pool).await };
     sqlx::query(NOTIFY).bind(CHANNEL).bind(format!("ticket {ticket}")).execute(&mut *tx).await?;
     tx.commit().await?;
-    let over = Instant::now() + LEASE;
+    let committed = Instant::now();
+    let over = tokio::time::Instant::from_std(committed + LEASE);
     // From here on it is done, whatever cannot be asked any more.
     let Ok(Ok(servers)) = timeout_at(over, sqlx::query_as::<_, (String,)>(SERVERS).fetch_all(pool)).await else {
         tokio::time::sleep_until(over).await;
-        return Ok(());
+        return Ok(committed);
     };
     let mut waiting: HashSet<String> = servers.into_iter().map(|(id,)| id).collect();
     while !waiting.is_empty() {
@@ -282,7 +291,7 @@ async fn commit_postgres(pool: &PgPool, mut tx: sqlx::Transaction<'static, sqlx:
             Err(_) => break,
         }
     }
-    Ok(())
+    Ok(committed)
 }
 
 async fn listening(pool: &PgPool) -> Option<PgListener> {

@@ -11,8 +11,7 @@ use papaya::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Something that the gate decides by has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +187,11 @@ impl Gate {
 
     /// What calls are decided by now.
     pub fn basis(&self) -> Basis {
-        let now = self.micros(Instant::now());
+        self.basis_at(Instant::now())
+    }
+
+    fn basis_at(&self, now: Instant) -> Basis {
+        let now = self.micros(now);
         if now < self.trusted_until.load(Ordering::Acquire) {
             return Basis::Index;
         }
@@ -202,9 +205,9 @@ impl Gate {
         }
     }
 
-    /// Where a call that begins now finds what it is decided by.
-    pub fn view(&self) -> Result<View, Error> {
-        match self.basis() {
+    /// Where a call that began then finds what it is decided by.
+    pub fn view(&self, began: Instant) -> Result<View, Error> {
+        match self.basis_at(began) {
             Basis::Index | Basis::LastKnown => Ok(View::Index(self.index.load())),
             Basis::Database => Ok(View::Database),
             Basis::Nothing => Err(Error::Unavailable),

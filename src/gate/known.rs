@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 pub struct KnownKey {
     pub workspace: WorkspaceId,
     pub id: ApiKeyId,
+    pub name: Box<str>,
     /// The chosen agents that still exist, in order; `None` for all agents.
     pub agents: Option<Box<[AgentId]>>,
     pub permissions: Permissions,

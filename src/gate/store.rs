@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 macro_rules! keys {
     () => {
-        "SELECT workspace_id, id, hash, all_agents, permissions, expires_at FROM api_keys"
+        "SELECT workspace_id, id, name, hash, all_agents, permissions, expires_at FROM api_keys"
     };
 }
 macro_rules! agents {
@@ -52,6 +52,7 @@ statements! {
 struct KeyRow {
     workspace_id: WorkspaceId,
     id: ApiKeyId,
+    name: String,
     hash: Vec<u8>,
     all_agents: bool,
     permissions: String,
@@ -64,6 +65,7 @@ impl KeyRow {
         let key = KnownKey {
             workspace: self.workspace_id,
             id: self.id,
+            name: self.name.into_boxed_str(),
             agents: (!self.all_agents).then(|| agents.into_boxed_slice()),
             permissions: Permissions::parse(self.permissions.split(',')).map_err(|_| Error::Internal)?,
             expires_at: self.expires_at,

@@ -1,15 +1,17 @@
 //! Every route on one page: the APIs behind the keys, and the dashboard with its server functions.
 
+use super::client_address::Source;
 use super::form_drafts::{self, MAX_FORM};
 use super::shell::shell;
 use super::state::{App, AppState};
-use super::{api_docs, client_address, headers, origin_check, server_functions};
+use super::{api_docs, client_address, headers, health, origin_check, server_functions};
 use crate::agents::routes as agents;
 use crate::audit::export;
 use crate::conversations::document::MAX_BYTES;
 use crate::conversations::routes as conversations;
 use crate::conversations::v1;
 use crate::external_events::routes as external_events;
+use crate::forward_auth::routes as forward_auth;
 use crate::handoff::routes as handoff;
 use crate::runtime::routes as runtime;
 use crate::sessions::store::Sessions;
@@ -49,11 +51,29 @@ static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_
 
 /// The whole server.
 pub fn build(state: AppState) -> Router {
-    let app = state.app.clone();
-    apis(state.clone())
-        .merge(dashboard(state))
+    let mut router = apis(state.clone()).merge(health::routes().with_state(state.clone()));
+    if !state.app.forward_auth_apart {
+        router = router.merge(forward_auth::routes(&state.app).with_state(state.clone()));
+    }
+    let source = if state.app.behind_proxy { Source::Proxy } else { Source::Connection };
+    around(&state.app.clone(), source, router.merge(dashboard(state)))
+}
+
+/// Forward auth alone, for an address that only the proxy reaches.
+pub fn forward_auth(state: &AppState) -> Router {
+    around(&state.app, Source::Proxy, forward_auth::routes(&state.app).with_state(state.clone()))
+}
+
+/// Metrics alone, for an address that other machines reach.
+pub fn metrics(state: &AppState) -> Router {
+    around(&state.app, Source::Connection, health::metrics_routes().with_state(state.clone()))
+}
+
+/// What every request passes, wherever it goes.
+fn around(app: &Arc<App>, source: Source, router: Router) -> Router {
+    router
         .layer(from_fn_with_state(app.clone(), headers::set))
-        .layer(from_fn_with_state(app, client_address::determine))
+        .layer(from_fn_with_state(source, client_address::determine))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
 

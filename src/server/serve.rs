@@ -1,16 +1,22 @@
 //! Start, serve, stop.
 
+use super::router;
 use super::settings::{LogFormat, Settings};
 use super::state::{App, AppState};
 use crate::external_events::arrivals;
 use crate::{api_keys, conversations, gate, sessions, usage, users};
+use axum::Router;
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
+use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 /// How often what has expired or is too old is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
@@ -20,52 +26,79 @@ const GRACE: Duration = Duration::from_secs(20);
 /// Serves until it is told to stop. The error is one sentence.
 pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     let _lock = lock(settings)?;
-    let address = settings.listen();
-    let listener =
-        TcpListener::bind(address).await.map_err(|e| format!("{address} (--listen) cannot be listened on: {e}"))?;
+    let listener = listen(settings.listen(), "--listen").await?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let state = AppState { app: app.clone(), leptos: leptos_options(settings, address) };
+    if !state.leptos.site_root.is_empty() && !PathBuf::from(&*state.leptos.site_root).is_dir() {
+        tracing::warn!(site_dir = %state.leptos.site_root, "the pages' scripts and styles are missing (--site-dir)");
+    }
+    let mut served = Vec::new();
+    if let Some(address) = settings.authz_listen {
+        served.push((listen(address, "--authz-listen").await?, router::forward_auth(&state)));
+    }
+    if let Some(address) = settings.metrics_listen {
+        served.push((listen(address, "--metrics-listen").await?, router::metrics(&state)));
+    }
+    served.push((listener, router::build(state)));
     greet(&app, address).await?;
 
-    let leptos = leptos_options(settings, address);
-    if !leptos.site_root.is_empty() && !PathBuf::from(&*leptos.site_root).is_dir() {
-        tracing::warn!(site_dir = %leptos.site_root, "the pages' scripts and styles are missing (--site-dir)");
-    }
-    let router = super::build(AppState { app: app.clone(), leptos });
-    let housekeeping = tokio::spawn(keep_house(app.clone()));
-    let indexing = tokio::spawn(index_missing(app.clone()));
-    let (stop_writing, writing_stopped) = tokio::sync::oneshot::channel();
+    let (stop_writing, writing_stopped) = oneshot::channel();
     let writing = tokio::spawn(usage::writer::run(app.clone(), writing_stopped));
-    let following = tokio::spawn(gate::follow::follow(app.clone()));
-    let listener_for_events = tokio::spawn(arrivals::listen(app.clone()));
-    let waiting = app.clone();
-    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
-            asked_to_stop().await;
-            tracing::info!("stopping");
-            waiting.arrivals.close();
-            let _ = stopping.send(());
-        });
-    let too_long = async {
-        let _ = stopped.await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        done = server => done.map_err(|e| format!("the server failed: {e}"))?,
-        () = too_long => tracing::warn!("stopped with requests still under way"),
-    }
+    let background = [
+        tokio::spawn(keep_house(app.clone())),
+        tokio::spawn(index_missing(app.clone())),
+        tokio::spawn(gate::follow::follow(app.clone())),
+        tokio::spawn(arrivals::listen(app.clone())),
+    ];
+    let done = run(&app, served).await;
     // What was counted of the last requests is written before anything else ends.
     let _ = stop_writing.send(());
-    if tokio::time::timeout(GRACE, writing).await.is_err() {
+    if timeout(GRACE, writing).await.is_err() {
         tracing::error!("the last second's usage of keys could not be written in time");
     }
-    housekeeping.abort();
-    indexing.abort();
-    listener_for_events.abort();
-    following.abort();
+    background.iter().for_each(JoinHandle::abort);
     gate::follow::leave(&app).await;
     app.db.close().await;
-    Ok(())
+    done
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|e| format!("{address} ({setting}) cannot be listened on: {e}"))
+}
+
+/// Serves every address until the program is asked to stop, and the requests that are under way then.
+async fn run(app: &App, served: Vec<(TcpListener, Router)>) -> Result<(), String> {
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    for (listener, router) in served {
+        let mut stopped = stopped.clone();
+        let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
+        let server = server.with_graceful_shutdown(async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        });
+        servers.spawn(server.into_future());
+    }
+    let failed = |done: Option<Result<std::io::Result<()>, JoinError>>| match done {
+        Some(Ok(Err(error))) => Err(format!("the server failed: {error}")),
+        Some(Err(error)) => Err(format!("the server failed: {error}")),
+        _ => Ok(()),
+    };
+    tokio::select! {
+        () = asked_to_stop() => tracing::info!("stopping"),
+        done = servers.join_next() => failed(done)?,
+    }
+    app.arrivals.close();
+    stop.send_replace(true);
+    let rest = async {
+        while let Some(done) = servers.join_next().await {
+            failed(Some(done))?;
+        }
+        Ok(())
+    };
+    timeout(GRACE, rest).await.unwrap_or_else(|_| {
+        tracing::warn!("stopped with requests still under way");
+        Ok(())
+    })
 }
 
 /// SQLite belongs to one server: a second on the same directory would not see what the first keeps in memory.

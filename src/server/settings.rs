@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::db::Db;
 use super::master_key::MasterKey;
+use super::metrics::Metrics;
 use super::randomness::Random;
 use super::state::App;
 use crate::gate::index::Gate;
@@ -39,6 +40,12 @@ pub struct Settings {
     /// Address to listen on [default: 127.0.0.1:3000]
     #[arg(long, env = "AGENT_STUDIO_LISTEN", global = true, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// Address for forward auth alone (/authz), so that only the proxy reaches it [default: the same address]
+    #[arg(long, env = "AGENT_STUDIO_AUTHZ_LISTEN", global = true, value_name = "ADDR")]
+    pub authz_listen: Option<SocketAddr>,
+    /// Address of /metrics for other machines [default: this machine alone, at the same address]
+    #[arg(long, env = "AGENT_STUDIO_METRICS_LISTEN", global = true, value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Where people reach this server, if not at the address it listens on: https://keys.example.com
     #[arg(long, env = "AGENT_STUDIO_PUBLIC_URL", global = true, value_name = "URL")]
     pub public_url: Option<String>,
@@ -91,6 +98,8 @@ impl Settings {
             database_url: self.database_url.or(file.database_url),
             master_key: self.master_key.or(file.master_key),
             listen: self.listen.or(file.listen),
+            authz_listen: self.authz_listen.or(file.authz_listen),
+            metrics_listen: self.metrics_listen.or(file.metrics_listen),
             public_url: self.public_url.or(file.public_url),
             behind_proxy: self.behind_proxy.or(file.behind_proxy),
             site_dir: self.site_dir.or(file.site_dir),
@@ -133,6 +142,7 @@ impl Settings {
             arrivals: crate::external_events::arrivals::Arrivals::default(),
             gate: Gate::new(Duration::from_secs(self.last_known_seconds.unwrap_or(0).into())),
             usage: Usage::new(self.request_log()),
+            metrics: Metrics::default(),
             db,
             clock: Clock::System,
             random,
@@ -141,6 +151,7 @@ impl Settings {
             public_origin,
             behind_proxy: self.behind_proxy.unwrap_or(false),
             secure_cookies: !plain_loopback,
+            forward_auth_apart: self.authz_listen.is_some(),
         })
     }
 

@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::db::Db;
 use super::master_key::MasterKey;
+use super::metrics::Metrics;
 use super::randomness::Random;
 use crate::error::Error;
 use crate::external_events::arrivals::Arrivals;
@@ -31,6 +32,8 @@ pub struct App {
     pub gate: Gate,
     /// How keys are used.
     pub usage: Usage,
+    /// What is measured for operators.
+    pub metrics: Metrics,
     /// Who waits for external events.
     pub arrivals: Arrivals,
     /// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.
@@ -39,6 +42,8 @@ pub struct App {
     pub behind_proxy: bool,
     /// Whether cookies go over HTTPS only.
     pub secure_cookies: bool,
+    /// Whether forward auth has an address of its own.
+    pub forward_auth_apart: bool,
 }
 
 /// What axum hands to each handler.

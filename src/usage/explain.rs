@@ -22,8 +22,8 @@ pub struct Explanation {
 }
 
 /// What became of the calls with this correlation id, the latest first; nothing where none is asked for.
-#[server(endpoint = "explain_refusal", input = Json)]
-pub async fn explain_refusal(workspace: String, correlation_id: String) -> Result<Vec<Explanation>, Error> {
+#[server(endpoint = "get_explanation", input = Json)]
+pub async fn get_explanation(workspace: String, correlation_id: String) -> Result<Vec<Explanation>, Error> {
     let admin = crate::sessions::guard::admin(&workspace).await?;
     super::summary::explain(admin.app(), admin.workspace(), &correlation_id).await
 }
@@ -36,7 +36,7 @@ pub fn ExplainDialog() -> impl IntoView {
     let query = use_query_map();
     let wanted = Memo::new(move |_| query.with(|q| q.get("id")).unwrap_or_default());
     let here = format!("/{slug}/api-keys/refused");
-    let found = load(move || ExplainRefusal { workspace: slug.clone(), correlation_id: wanted.get() });
+    let found = load(move || GetExplanation { workspace: slug.clone(), correlation_id: wanted.get() });
     let answer = move || async move {
         let answers = found.await?.into_iter().map(|Explanation { text, facts }| view! {
             <p class="question-text">{text}</p>

@@ -116,8 +116,6 @@ pub struct Usage {
     accepted: AtomicU64,
     /// Of this second's accepted calls, how many may still be logged.
     budget: AtomicI64,
-    totals: [[AtomicU64; OUTCOMES]; Api::ALL.len()],
-    left_out: AtomicU64,
     pub(super) pending: tokio::sync::Mutex<super::writer::Pending>,
 }
 
@@ -139,8 +137,6 @@ impl Usage {
             stride: AtomicU32::new(1),
             accepted: AtomicU64::new(0),
             budget: AtomicI64::new(limits.per_second.into()),
-            totals: Default::default(),
-            left_out: AtomicU64::new(0),
             pending: tokio::sync::Mutex::default(),
         }
     }
@@ -150,30 +146,26 @@ impl Usage {
         self.limits
     }
 
-    /// Calls since the server began.
-    pub fn total(&self, api: Api, outcome: Outcome) -> u64 {
-        self.totals[api as usize][outcome as usize].load(Ordering::Relaxed)
+    /// Rows of the log that wait to be written.
+    pub fn queued(&self) -> usize {
+        self.log.max_capacity() - self.log.capacity()
     }
 
-    /// Calls that the log left out since the server began.
-    pub fn left_out(&self) -> u64 {
-        self.left_out.load(Ordering::Relaxed)
-    }
-
-    fn record(&self, key: &Arc<KnownKey>, at: Timestamp, outcome: Outcome, row: impl FnOnce() -> Row) {
+    /// Counts a call and logs it; whether it was logged.
+    fn record(&self, key: &Arc<KnownKey>, at: Timestamp, outcome: Outcome, row: impl FnOnce() -> Row) -> bool {
         let counts = key.counts.get_or_init(|| Arc::new(Counts::new()));
         let hour = counts.of_hour(hour_of(at));
         hour.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
         let logged = self.keeps(outcome) && self.log.try_send(row()).is_ok();
         if !logged {
             hour.left_out.fetch_add(1, Ordering::Relaxed);
-            self.left_out.fetch_add(1, Ordering::Relaxed);
         }
         counts.last_used.fetch_max(at.0, Ordering::Relaxed);
         // Whoever finds it unset tells the worker, which unsets it before it reads the counts: none is forgotten.
         if !counts.waiting.swap(true, Ordering::AcqRel) {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
         }
+        logged
     }
 
     fn keeps(&self, outcome: Outcome) -> bool {
@@ -232,14 +224,38 @@ pub fn hour_of(at: Timestamp) -> i64 {
     at.seconds().div_euclid(3_600)
 }
 
-/// What the gate finds out about a call while it is under way.
-#[derive(Debug, Default)]
+/// What is found out about a call while it is under way.
+#[derive(Debug)]
 pub struct Call {
+    began: Instant,
+    at: Timestamp,
     key: OnceLock<Arc<KnownKey>>,
     denied: OnceLock<Denied>,
+    asked_for: OnceLock<(Method, Uri)>,
 }
 
 impl Call {
+    /// One that begins now.
+    pub fn begin(app: &App) -> Self {
+        Self {
+            began: Instant::now(),
+            at: app.clock.now(),
+            key: OnceLock::new(),
+            denied: OnceLock::new(),
+            asked_for: OnceLock::new(),
+        }
+    }
+
+    /// When it began, to measure from.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// When it began, to hold expiries against.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// The key that it is made with.
     pub fn made_with(&self, key: &Arc<KnownKey>) {
         let _ = self.key.set(key.clone());
@@ -249,6 +265,13 @@ impl Call {
     pub fn denied(&self, denied: Denied) {
         let _ = self.denied.set(denied);
     }
+
+    /// What the client asked a proxy for, where the call is the proxy's own.
+    pub fn asked_for(&self, original: Option<(Method, Uri)>) {
+        if let Some(original) = original {
+            let _ = self.asked_for.set(original);
+        }
+    }
 }
 
 /// A call under way: recorded when it is answered, or when its client is gone.
@@ -256,8 +279,6 @@ struct Observed {
     app: Arc<App>,
     api: Api,
     call: Arc<Call>,
-    began: Instant,
-    at: Timestamp,
     method: Method,
     uri: Uri,
     correlation_id: CorrelationId,
@@ -273,37 +294,42 @@ impl Drop for Observed {
             // Neither let in nor refused.
             Some(Denied::Failed | Denied::Unavailable) => return,
         };
-        let usage = &self.app.usage;
+        let App { usage, metrics, .. } = &*self.app;
         let Some(key) = self.call.key.get() else {
-            // Without a key nothing is let in: what was accepted has failed before the gate was asked.
+            // Without a key nothing is let in: what was not refused has failed before the gate was asked.
             if outcome != Outcome::Accepted {
-                usage.totals[self.api as usize][outcome as usize].fetch_add(1, Ordering::Relaxed);
+                metrics.requests(self.api, outcome).inc();
             }
             return;
         };
-        usage.totals[self.api as usize][outcome as usize].fetch_add(1, Ordering::Relaxed);
-        usage.record(key, self.at, outcome, || Row {
-            key: key.clone(),
-            at: self.at,
-            api: self.api,
-            method: mem::take(&mut self.method),
-            uri: mem::take(&mut self.uri),
-            status: self.status,
-            outcome,
-            duration: self.began.elapsed(),
-            correlation_id: self.correlation_id.clone(),
-            address: self.address,
+        metrics.requests(self.api, outcome).inc();
+        let logged = usage.record(key, self.call.at, outcome, || {
+            let own = || (mem::take(&mut self.method), mem::take(&mut self.uri));
+            let (method, uri) = self.call.asked_for.get().cloned().unwrap_or_else(own);
+            Row {
+                key: key.clone(),
+                at: self.call.at,
+                api: self.api,
+                method,
+                uri,
+                status: self.status,
+                outcome,
+                duration: self.call.began.elapsed(),
+                correlation_id: self.correlation_id.clone(),
+                address: self.address,
+            }
         });
+        if !logged {
+            metrics.left_out().inc();
+        }
     }
 }
 
 /// The layer around each call with a key.
 pub async fn observe(State((app, api)): State<(Arc<App>, Api)>, mut request: Request, next: Next) -> Response {
-    let call = Arc::new(Call::default());
+    let call = Arc::new(Call::begin(&app));
     let extensions = request.extensions();
     let mut observed = Observed {
-        at: app.clock.now(),
-        began: Instant::now(),
         method: request.method().clone(),
         uri: extensions.get::<OriginalUri>().map_or_else(|| request.uri().clone(), |OriginalUri(uri)| uri.clone()),
         correlation_id: extensions.get::<CorrelationId>().cloned().unwrap_or_default(),

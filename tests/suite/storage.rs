@@ -12,7 +12,7 @@ use agent_studio::users::password::Password;
 use agent_studio::workspaces::retention::Days;
 use agent_studio::{
     agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_db, on_tx, runtime,
-    sessions, users, workspaces,
+    sessions, usage, users, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,7 +208,7 @@ async fn a_key_lives_and_dies(test: TestApp) {
     assert_eq!(copied.expose(), made.value.expose());
 
     operations::delete(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
-    assert_eq!(gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap(), None);
+    assert!(gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap().is_none());
     let again = operations::delete(&test.app, &workspace.id, &actor, &made.id).await;
     assert_eq!(again.unwrap_err(), Error::NotFound);
 }
@@ -225,7 +225,12 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
         }
         made.insert(test.key(&workspace, new).await.id);
     }
-    for sort in [Sort::Newest, Sort::Oldest, Sort::Name, Sort::Expiry] {
+    // Two thirds were used.
+    let used = "UPDATE api_keys SET last_used_at = created_at WHERE expires_at > $1";
+    let mut tx = test.app.db.begin().await.unwrap();
+    on_tx!(&mut tx, |c| sqlx::query(used).bind(NOW.plus_days(1).plus_seconds(60)).execute(c).await.map(|_| ())).unwrap();
+    tx.commit().await.unwrap();
+    for sort in [Sort::Newest, Sort::Oldest, Sort::Name, Sort::Expiry, Sort::LastUsed] {
         let mut query = Query { sort, ..Query::default() };
         let mut pages = Vec::new();
         loop {
@@ -246,6 +251,7 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
             Sort::Oldest => a.created_at <= b.created_at,
             Sort::Name => store::name_key(a.name.as_str()) <= store::name_key(b.name.as_str()),
             Sort::Expiry => a.expires_at <= b.expires_at,
+            Sort::LastUsed => a.last_used_at >= b.last_used_at,
         });
         assert!(in_order, "{sort:?}");
         // Back again, page by page.

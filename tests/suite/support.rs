@@ -81,13 +81,24 @@ impl TestApp {
             arrivals: Default::default(),
             gate: Default::default(),
             usage: Default::default(),
+            metrics: Default::default(),
             public_origin: None,
             behind_proxy: true,
             secure_cookies: false,
+            forward_auth_apart: false,
         });
         let leptos = LeptosOptions::builder().output_name("agent-studio").build();
         let router = agent_studio::server::build(AppState { app: app.clone(), leptos });
         Self { app, router, _dir: dir }
+    }
+
+    /// The same server, set up differently.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut App)) {
+        // The router holds the application too, and is built anew.
+        self.router = Router::new();
+        change(Arc::get_mut(&mut self.app).unwrap());
+        let leptos = LeptosOptions::builder().output_name("agent-studio").build();
+        self.router = agent_studio::server::build(AppState { app: self.app.clone(), leptos });
     }
 
     pub fn browser(&self) -> Browser {

@@ -13,7 +13,7 @@ on_both_engines! {
     nothing_passes_from_one_to_the_other,
 }
 
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 25] = [
     "",
     "/agents",
     "/agents/new",
@@ -35,9 +35,13 @@ const PAGES: [&str; 21] = [
     "/api-keys/KEY/use",
     "/agents/AGENT/delete",
     "/agents/retention",
+    "/api-keys/KEY",
+    "/api-keys/refused?id=call-7",
+    "/activity",
+    "/activity/export?format=csv",
 ];
 
-const READING_CALLS: [&str; 10] = [
+const READING_CALLS: [&str; 14] = [
     "get_requests",
     "get_belongings",
     "get_agent",
@@ -48,6 +52,10 @@ const READING_CALLS: [&str; 10] = [
     "list_api_keys",
     "list_configurations",
     "get_api_key",
+    "get_key_usage",
+    "list_key_requests",
+    "get_explanation",
+    "list_activity",
 ];
 
 async fn nothing_passes_from_one_to_the_other(test: TestApp) {
@@ -74,8 +82,9 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
             }
         }
         for function in READING_CALLS {
-            let answer =
-                we.call(function, &[("workspace", named), ("key", key), ("agent", agent), ("language", "curl")]).await;
+            let fields = ["range", "outcome", "api", "after", "correlation_id", "person", "action"].map(|name| (name, ""));
+            let named = [("workspace", named), ("key", key), ("agent", agent), ("language", "curl")];
+            let answer = we.call(function, &[&named[..], &fields[..]].concat()).await;
             assert_eq!(answer.status, 404, "{function}: {}", answer.body);
         }
         for (function, fields) in changing_calls(named, key, agent, &their_user, "inv-1") {

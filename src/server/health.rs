@@ -1,0 +1,91 @@
+//! What operators ask a running server: alive, ready, and how it does.
+
+use super::state::{App, AppState};
+use crate::gate::{self, index::Basis};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a database may take to answer before a server says that it is not ready.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The text format of Prometheus.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Whether calls can be decided, and by what.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    database: &'static str,
+    /// What calls are decided by: `index`, `database`, `last-known` or `nothing`.
+    gate: &'static str,
+    keys: usize,
+    /// Since the index was last known to be up to date; null before it ever was.
+    index_age_ms: Option<u64>,
+    /// Whether changes of the database are heard of.
+    listener: &'static str,
+}
+
+/// Alive and ready, on any address; metrics for this machine.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(own_metrics))
+}
+
+/// Metrics for whoever reaches the address that was set for them.
+pub fn metrics_routes() -> Router<AppState> {
+    Router::new().route("/metrics", get(metrics))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let database = matches!(timeout(PATIENCE, gate::store::answers(&app.db)).await, Ok(Ok(())));
+    let basis = app.gate.basis();
+    let ready = match basis {
+        Basis::Index | Basis::LastKnown => true,
+        Basis::Database => database,
+        Basis::Nothing => false,
+    };
+    let answer = Readiness {
+        ready,
+        database: if database { "answers" } else { "does not answer" },
+        gate: basis.id(),
+        keys: app.gate.index().len(),
+        index_age_ms: app.gate.age().map(|age| age.as_millis() as u64),
+        listener: if basis == Basis::Index { "follows" } else { "does not follow" },
+    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, axum::Json(answer)).into_response()
+}
+
+/// For this machine alone: who came through a proxy is somebody else.
+async fn own_metrics(
+    State(app): State<Arc<App>>,
+    connection: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+) -> Response {
+    let proxied = ["forwarded", "x-forwarded-for", "x-real-ip"].iter().any(|name| headers.contains_key(*name));
+    match connection {
+        Some(Extension(ConnectInfo(address))) if address.ip().to_canonical().is_loopback() && !proxied => {
+            metrics(State(app)).await
+        }
+        _ => (StatusCode::NOT_FOUND, "Metrics are answered to this machine only (--metrics-listen).\n").into_response(),
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    match app.metrics.text(&app) {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! How keys are used: counts, the request log, its pages, and activity.
+
+use crate::support::{TestApp, conversation, new_key, on_both_engines, setting};
+use agent_studio::api_keys::list::{Query, Sort};
+use agent_studio::api_keys::operations;
+use agent_studio::configuration::Metrics;
+use agent_studio::gate;
+use agent_studio::on_db;
+use agent_studio::server::state::Actor;
+use agent_studio::usage::record::{Limits, Usage, hour_of};
+use agent_studio::usage::store::{self, Filter};
+use agent_studio::usage::{Outcome, writer};
+use agent_studio::users::Role;
+use axum::body::Body;
+use axum::http::Request;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+on_both_engines! {
+    every_call_is_counted_and_logged,
+    refusals_are_all_kept_and_the_rest_is_sampled,
+    counts_are_exact_under_load,
+    an_hour_begins_on_the_hour,
+    what_is_old_is_forgotten,
+    a_key_has_a_page,
+    a_refusal_is_explained_by_its_id,
+    activity_is_filtered_and_exported,
+}
+
+/// A server that logs as the limits say.
+fn limited(mut test: TestApp, limits: Limits) -> TestApp {
+    test.reconfigure(|app| app.usage = Usage::new(limits));
+    test
+}
+
+/// What was counted of the only key of the workspace named Acme, by outcome; `left-out` is what the log left out.
+async fn counted(test: &TestApp) -> BTreeMap<String, i64> {
+    let sql = "SELECT outcome, CAST(SUM(requests) AS BIGINT) FROM key_usage GROUP BY outcome";
+    let rows: Vec<(String, i64)> = on_db!(&test.app.db, |pool| sqlx::query_as(sql).fetch_all(pool).await).unwrap();
+    rows.into_iter().collect()
+}
+
+async fn logged(test: &TestApp) -> BTreeMap<String, i64> {
+    let sql = "SELECT outcome, COUNT(*) FROM requests GROUP BY outcome";
+    let rows: Vec<(String, i64)> = on_db!(&test.app.db, |pool| sqlx::query_as(sql).fetch_all(pool).await).unwrap();
+    rows.into_iter().collect()
+}
+
+fn counts<const N: usize>(of: [(Outcome, i64); N]) -> BTreeMap<String, i64> {
+    of.map(|(outcome, n)| (outcome.id().to_owned(), n)).into()
+}
+
+async fn every_call_is_counted_and_logged(test: TestApp) {
+    let set = setting(&test).await;
+    let other = test.workspace("Other").await;
+    let agent = &set.agent;
+    test.import(&set.workspace, agent, &conversation("CA1", 5)).await;
+    let (own, foreign) = (set.workspace.id.as_str(), other.id.as_str());
+    for (path, status) in [
+        (format!("/v3/{own}/{agent}/conversations"), 200),
+        (format!("/v3/{own}/{agent}/conversations/CA1"), 200),
+        (format!("/v3/{own}/{agent}/conversations/nothing"), 404),
+        (format!("/v3/{own}/{agent}/conversations?limit=x"), 400),
+        (format!("/v1/agents/{agent}/conversations"), 200),
+        (format!("/v1/accounts/{own}/agents"), 200),
+        (format!("/v3/{foreign}/{agent}/conversations"), 403),
+        (format!("/v3/{own}/nobody/conversations"), 404),
+    ] {
+        assert_eq!(set.get(&test, &path).await.status, status, "{path}");
+    }
+    let create = Request::post(format!("/v1/accounts/{own}/agents")).header("x-api-key", &set.key);
+    assert_eq!(test.browser().send(create, Body::from("{}")).await.status, 403, "the permission Agents is missing");
+    test.configure(&set.workspace, agent, Metrics::All, false).await;
+    let search = "query_type=transcript&query=room&start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
+    assert_eq!(set.list(&test, search).await.status, 403);
+    // Strangers are counted, but in no workspace.
+    assert_eq!(test.browser().api(&format!("/v3/{own}/{agent}/conversations"), "ask_nonsense").await.status, 401);
+    let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
+    assert_eq!(test.browser().api(&format!("/v3/{own}/{agent}/conversations"), unknown).await.status, 401);
+    test.app.clock.advance_seconds(31 * 86_400);
+    // Expired: refused as strangers are, but it is known whose key it was. An address has a key in it by mistake.
+    assert_eq!(set.get(&test, &format!("/v3/{own}/{}/conversations", set.key)).await.status, 401);
+
+    writer::flush(&test.app).await.unwrap();
+    let expected = counts([
+        (Outcome::Accepted, 6),
+        (Outcome::OtherWorkspace, 1),
+        (Outcome::NoSuchAgent, 1),
+        (Outcome::LacksPermission, 1),
+        (Outcome::TranscriptOff, 1),
+        (Outcome::Expired, 1),
+    ]);
+    assert_eq!(counted(&test).await, expected);
+    assert_eq!(logged(&test).await, expected);
+    use agent_studio::usage::Api::Conversations;
+    assert_eq!(
+        [Outcome::Malformed, Outcome::Unknown, Outcome::Expired].map(|o| test.app.usage.total(Conversations, o)),
+        [1, 1, 1]
+    );
+    let keys = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys;
+    assert_eq!(keys[0].last_used_at, Some(test.app.clock.now()));
+    let rows = store::requests(&test.app.db, &set.workspace.id, &keys[0].id, &Filter::default(), 100).await.unwrap();
+    assert_eq!(rows.len(), 11);
+    let last = &rows[0];
+    assert_eq!(
+        (last.path.as_str(), last.status, last.method.as_str(), last.address.as_str()),
+        (format!("/v3/{own}/ask_***/conversations").as_str(), 401, "GET", "192.0.2.7")
+    );
+    assert!(rows.iter().all(|row| !row.path.contains('?') && row.correlation_id.len() == 36), "{rows:?}");
+}
+
+async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
+    let test = limited(test, Limits { per_second: 10, ..Limits::default() });
+    let set = setting(&test).await;
+    let path = format!("/v1/accounts/{}/agents", set.workspace.id);
+    for n in 0..200 {
+        assert_eq!(set.get(&test, &path).await.status, 200);
+        if n % 10 == 0 {
+            assert_eq!(set.get(&test, "/v1/accounts/nothing/agents").await.status, 403);
+        }
+    }
+    writer::flush(&test.app).await.unwrap();
+    let mut expected = counts([(Outcome::Accepted, 200), (Outcome::OtherWorkspace, 20)]);
+    assert_eq!(logged(&test).await, counts([(Outcome::Accepted, 10), (Outcome::OtherWorkspace, 20)]));
+    expected.insert("left-out".to_owned(), 190);
+    assert_eq!(counted(&test).await, expected);
+    assert_eq!(test.app.usage.left_out(), 190);
+    let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
+    let key = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys[0].id.clone();
+    let page = admin.get(&format!("/acme/api-keys/{key}")).await;
+    assert!(page.body.contains("190 requests of the last 30 days were counted but left out here"), "{}", page.body);
+}
+
+/// Calls from several tasks, while the worker writes all the time and keys are edited.
+async fn counts_are_exact_under_load(test: TestApp) {
+    const TASKS: i64 = 8;
+    const CALLS: i64 = 250;
+    let set = setting(&test).await;
+    let following = tokio::spawn(gate::follow::follow(test.app.clone()));
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let writing = tokio::spawn(writer::run(test.app.clone(), stopped));
+    let calls = (0..TASKS).map(|task| {
+        let (mut browser, key) = (test.browser(), set.key.clone());
+        let path = format!("/v1/accounts/{}/agents", if task % 2 == 0 { set.workspace.id.as_str() } else { "nothing" });
+        tokio::spawn(async move {
+            for _ in 0..CALLS {
+                let status = browser.api(&path, &key).await.status;
+                assert_eq!(status, if task % 2 == 0 { 200 } else { 403 });
+            }
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    let id = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys[0].id.clone();
+    for n in 0..20 {
+        let name = agent_studio::api_keys::KeyName::parse(&format!("CRM {n}")).unwrap();
+        let permissions = new_key("x").permissions;
+        operations::edit(&test.app, &set.workspace.id, &Actor::command_line(), &id, &name, &permissions).await.unwrap();
+        writer::flush(&test.app).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for call in calls {
+        call.await.unwrap();
+    }
+    stop.send(()).unwrap();
+    writing.await.unwrap();
+    following.abort();
+    let mut counted = counted(&test).await;
+    let left_out = counted.remove("left-out").unwrap_or(0);
+    assert_eq!(counted, counts([(Outcome::Accepted, TASKS / 2 * CALLS), (Outcome::OtherWorkspace, TASKS / 2 * CALLS)]));
+    assert_eq!(logged(&test).await.values().sum::<i64>() + left_out, TASKS * CALLS);
+}
+
+async fn an_hour_begins_on_the_hour(test: TestApp) {
+    let set = setting(&test).await;
+    let path = format!("/v1/accounts/{}/agents", set.workspace.id);
+    // 08:00:00 is the beginning of an hour: a second before the next, and then in it.
+    let began = hour_of(test.app.clock.now());
+    test.app.clock.advance_seconds(3_599);
+    assert_eq!(set.get(&test, &path).await.status, 200);
+    test.app.clock.advance_seconds(1);
+    for _ in 0..2 {
+        assert_eq!(set.get(&test, &path).await.status, 200);
+    }
+    writer::flush(&test.app).await.unwrap();
+    let key = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys[0].id.clone();
+    let counts = store::counts(&test.app.db, &set.workspace.id, &key, 0).await.unwrap();
+    assert_eq!(counts.iter().map(|c| (c.hour, c.requests)).collect::<Vec<_>>(), [(began, 1), (began + 1, 2)]);
+}
+
+async fn what_is_old_is_forgotten(test: TestApp) {
+    let test = limited(test, Limits { days: 7, rows: 5, ..Limits::default() });
+    let set = setting(&test).await;
+    let path = format!("/v1/accounts/{}/agents", set.workspace.id);
+    let call = async |times: usize| {
+        for _ in 0..times {
+            assert_eq!(set.get(&test, &path).await.status, 200);
+            test.app.clock.advance_seconds(1);
+        }
+        writer::flush(&test.app).await.unwrap();
+        writer::forget(&test.app).await.unwrap();
+        logged(&test).await.values().sum::<i64>()
+    };
+    assert_eq!(call(4).await, 4);
+    assert_eq!(call(6).await, 5, "the latest five");
+    test.app.clock.advance_seconds(7 * 86_400);
+    assert_eq!(call(1).await, 1, "those of a week ago are gone");
+    assert_eq!(counted(&test).await, counts([(Outcome::Accepted, 11)]), "counts are kept longer");
+    test.app.clock.advance_seconds(32 * 86_400);
+    writer::forget(&test.app).await.unwrap();
+    assert_eq!(counted(&test).await, BTreeMap::new());
+}
+
+async fn a_key_has_a_page(test: TestApp) {
+    let set = setting(&test).await;
+    let unused = test.key(&set.workspace, new_key("Spare")).await;
+    for path in [format!("/v1/accounts/{}/agents", set.workspace.id), "/v1/accounts/nothing/agents".to_owned()] {
+        set.get(&test, &path).await;
+    }
+    writer::flush(&test.app).await.unwrap();
+    let sorted = Query { sort: Sort::LastUsed, ..Query::default() };
+    let keys = operations::page(&test.app, &set.workspace.id, &sorted).await.unwrap().keys;
+    assert_eq!(keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["CRM", "Spare"]);
+
+    let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
+    let address = format!("/acme/api-keys/{}", keys[0].id);
+    let page = admin.get(&address).await;
+    assert_eq!(page.status, 200);
+    for text in ["1 accepted and 1 refused requests", "Other workspace", "/v1/accounts/nothing/agents", "192.0.2.7"] {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    let refused = admin.get(&format!("{address}?outcome=refused")).await.body;
+    assert!(refused.contains("/v1/accounts/nothing/agents"));
+    assert!(!refused.contains(&format!("/v1/accounts/{}/agents", set.workspace.id)), "{refused}");
+    assert!(admin.get(&format!("{address}?api=handoff")).await.body.contains("No requests here"));
+    assert!(admin.get(&format!("/acme/api-keys/{}", unused.id)).await.body.contains("Never used"));
+    assert_eq!(admin.get("/acme/api-keys/key-nothing").await.status, 404);
+
+    let mut viewer = test.signed_in(&set.workspace, "vic@example.com", Role::Viewer).await;
+    let page = viewer.get(&address).await;
+    assert!(page.status == 200 && page.body.contains("1 accepted and 1 refused requests"));
+    assert!(!page.body.contains("/v1/accounts/nothing/agents"), "who called what is for admins");
+    let fields = [("workspace", "acme"), ("key", keys[0].id.as_str()), ("outcome", ""), ("api", ""), ("after", "")];
+    assert_eq!(viewer.call("list_key_requests", &fields).await.status, 403);
+}
+
+async fn a_refusal_is_explained_by_its_id(test: TestApp) {
+    let set = setting(&test).await;
+    let call = Request::get(format!("/v3/{}/nobody/conversations", set.workspace.id));
+    let call = call.header("x-api-key", &set.key).header("x-polyai-correlation-id", "call-7");
+    assert_eq!(test.browser().send(call, Body::empty()).await.status, 404);
+    writer::flush(&test.app).await.unwrap();
+    let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
+    let found = admin.get("/acme/api-keys/refused?id=call-7").await.body;
+    assert!(found.contains("The call names an agent that this workspace does not have."), "{found}");
+    let nothing = admin.get("/acme/api-keys/refused?id=call-8").await.body;
+    assert!(nothing.contains("No call of this workspace with this id is in the log."), "{nothing}");
+
+    let other = test.workspace("Other").await;
+    let mut stranger = test.signed_in(&other, "eve@example.com", Role::Admin).await;
+    let theirs = stranger.get("/other/api-keys/refused?id=call-7").await.body;
+    assert!(theirs.contains("No call of this workspace with this id is in the log."), "{theirs}");
+    let mut viewer = test.signed_in(&set.workspace, "vic@example.com", Role::Viewer).await;
+    let fields = [("workspace", "acme"), ("correlation_id", "call-7")];
+    assert_eq!(viewer.call("get_explanation", &fields).await.status, 403);
+}
+
+async fn activity_is_filtered_and_exported(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut admin = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    for n in 0..60 {
+        test.key(&workspace, new_key(&format!("=Key {n}"))).await;
+        test.app.clock.advance_seconds(1);
+    }
+    let permission = ("permissions[]", "handoff");
+    let new = [("workspace", "acme"), ("name", "Theirs"), ("all_agents", "true"), permission, ("expiry", "7d")];
+    assert_eq!(admin.call("create_api_key", &new).await.status, 200);
+    let first = admin.get("/acme/activity").await.body;
+    assert!(first.contains("API key created") && first.contains("=Key 59") && !first.contains("=Key 1<"), "{first}");
+    let asked = |person: &'static str, action: &'static str, key: &'static str, after: String| {
+        let fields = [("workspace", "acme"), ("person", person), ("action", action), ("key", key)];
+        fields.map(|(name, value)| (name, value.to_owned())).into_iter().chain([("after", after)]).collect::<Vec<_>>()
+    };
+    let mut rows = async |person, action, key| {
+        let (mut rows, mut after) = (0, String::new());
+        loop {
+            let fields = asked(person, action, key, after);
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let page = admin.call("list_activity", &fields).await.json();
+            rows += page["table"]["rows"].as_array().unwrap().len();
+            match page["next"].as_str() {
+                Some(next) => after = next.to_owned(),
+                None => return rows,
+            }
+        }
+    };
+    // The workspace, its admin, 61 keys and a sign-in.
+    assert_eq!(rows("", "", "").await, 64);
+    assert_eq!(rows("ada@example.com", "", "").await, 2);
+    assert_eq!(rows("ada@example.com", "key-created", "").await, 1);
+    assert_eq!(rows("", "", "=Key 7").await, 1);
+    assert_eq!(rows("", "user-removed", "").await, 0);
+
+    let csv = admin.get("/acme/activity/export?format=csv&action=key-created").await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
+    assert!(csv.header("content-disposition").starts_with("attachment; filename=\"activity-acme-2027-01-15.csv\""));
+    let lines: Vec<&str> = csv.body.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (62, "at,person,action,subject_id,subject,details,address,id"));
+    assert!(lines[2].contains(",'=Key 59,"), "{}", lines[2]);
+    let json = admin.get("/acme/activity/export?format=jsonl&person=ada@example.com").await;
+    let entries: Vec<serde_json::Value> = json.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(entries.len(), 2);
+    assert_eq!((&entries[0]["action"], &entries[0]["subject"]), (&"key-created".into(), &"Theirs".into()));
+    assert_eq!(admin.get("/acme/activity/export?format=exe").await.status, 400);
+
+    let mut viewer = test.signed_in(&workspace, "vic@example.com", Role::Viewer).await;
+    assert_eq!(viewer.get("/acme/activity/export?format=csv").await.status, 403);
+    let stranger = test.browser().get("/acme/activity/export?format=csv").await;
+    assert!((300..400).contains(&stranger.status) && stranger.location().starts_with("/sign-in?next="));
+}
