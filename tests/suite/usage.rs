@@ -94,7 +94,7 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
     assert_eq!(logged(&test).await, expected);
     use agent_studio::usage::Api::Conversations;
     assert_eq!(
-        [Outcome::Malformed, Outcome::Unknown, Outcome::Expired].map(|o| test.app.usage.total(Conversations, o)),
+        [Outcome::Malformed, Outcome::Unknown, Outcome::Expired].map(|o| test.app.metrics.requests(Conversations, o).get()),
         [1, 1, 1]
     );
     let keys = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys;
@@ -124,7 +124,7 @@ async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
     assert_eq!(logged(&test).await, counts([(Outcome::Accepted, 10), (Outcome::OtherWorkspace, 20)]));
     expected.insert("left-out".to_owned(), 190);
     assert_eq!(counted(&test).await, expected);
-    assert_eq!(test.app.usage.left_out(), 190);
+    assert_eq!(test.app.metrics.left_out().get(), 190);
     let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
     let key = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys[0].id.clone();
     let page = admin.get(&format!("/acme/api-keys/{key}")).await;

@@ -1,0 +1,432 @@
+//! Forward auth with the proxies themselves, each with the configuration of `docs/forward-auth.md` as it stands there, in
+//! front of a small API.
+
+use crate::support::{NOW, TestApp, new_key, on_both_engines};
+use agent_studio::api_keys::{AgentScope, Permissions, operations};
+use agent_studio::server::router;
+use agent_studio::server::state::{Actor, AppState};
+use agent_studio::usage::store::{self, Filter};
+use agent_studio::usage::writer;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use leptos::config::LeptosOptions;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+on_both_engines! {
+    the_answers_to_each_proxy,
+    nginx_lets_through_what_keys_open,
+    traefik_lets_through_what_keys_open,
+    caddy_lets_through_what_keys_open,
+    envoy_lets_through_what_keys_open,
+}
+
+const DOCS: &str = include_str!("../../docs/forward-auth.md");
+const TOLD: [&str; 5] = ["x-key-id", "x-key-name", "x-workspace-id", "x-agents", "x-permissions"];
+
+/// The configurations of a proxy's chapter, one after the other.
+fn configurations(chapter: &str) -> Vec<&'static str> {
+    let (_, rest) = DOCS.split_once(&format!("\n## {chapter}\n")).unwrap();
+    let chapter = rest.split("\n## ").next().unwrap();
+    chapter.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect()
+}
+
+/// What came through to the API behind the proxy.
+#[derive(Clone, Debug)]
+struct Arrived {
+    method: String,
+    path: String,
+    headers: HeaderMap,
+    body: String,
+}
+
+/// A proxy, the API behind it, and the server that it asks.
+struct Protected {
+    proxy: SocketAddr,
+    authz: SocketAddr,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+    _child: Option<Running>,
+    _dir: tempfile::TempDir,
+}
+
+/// A program that ends with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A program that `scripts/setup.sh test` installs.
+fn program(in_tools: &str, name: &str) -> PathBuf {
+    let tools = std::env::var_os("AGENT_STUDIO_TOOLS").map(PathBuf::from).unwrap_or_else(|| {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+        cache.unwrap_or_else(home).join("agent-studio/tools")
+    });
+    let candidates = [tools.join(in_tools), Path::new("/usr/sbin").join(name), PathBuf::from(name)];
+    candidates.iter().find(|path| path.is_file()).unwrap_or(&candidates[2]).clone()
+}
+
+impl Protected {
+    /// Starts the API, the server that decides, and a proxy by this command, which gets the folder of the configuration.
+    async fn start(test: &TestApp, chapter: &str, command: impl Fn(&Path, Vec<String>) -> Command) -> Self {
+        let arrived = Arc::new(Mutex::new(Vec::new()));
+        let api = serve(Router::new().fallback(arrive).with_state(arrived.clone())).await;
+        let leptos = LeptosOptions::builder().output_name("agent-studio").build();
+        let authz = serve(router::forward_auth(&AppState { app: test.app.clone(), leptos })).await;
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let configurations = configurations(chapter).into_iter().map(|text| {
+            let at = |text: String, from: &str, to: String| {
+                assert_ne!(from, to);
+                text.replace(from, &to)
+            };
+            let text = at(text.to_owned(), "127.0.0.1:3010", authz.to_string());
+            let text = at(text, "127.0.0.1:9000", api.to_string());
+            let text = at(text, "port_value: 3010", format!("port_value: {}", authz.port()));
+            let text = at(text, "port_value: 9000", format!("port_value: {}", api.port()));
+            let text = at(text, "8080", port.to_string());
+            let text = at(text, "/etc/nginx", dir.path().display().to_string());
+            at(text, "/etc/traefik", dir.path().display().to_string())
+        });
+        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        let mut command = command(dir.path(), configurations.collect());
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let mut child = Running(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
+        let proxy = SocketAddr::from(([127, 0, 0, 1], port));
+        let up = timeout(Duration::from_secs(60), async {
+            // Listening, and its routes are there: without a key it says 401.
+            while !matches!(raw(proxy, "GET / HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\r\n").await, Ok((401, _))) {
+                if let Ok(Some(status)) = child.0.try_wait() {
+                    panic!("{chapter} {status}: {}", std::fs::read_to_string(dir.path().join("log")).unwrap());
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        });
+        if up.await.is_err() {
+            panic!("{chapter} is not up: {}", std::fs::read_to_string(dir.path().join("log")).unwrap());
+        }
+        Self { proxy, authz, arrived, _child: Some(child), _dir: dir }
+    }
+
+    /// A request as it is written here, and what of it arrived at the API.
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Option<Arrived>) {
+        self.arrived.lock().unwrap().clear();
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: api\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+            body.len()
+        );
+        let (status, _) = raw(self.proxy, &request).await.unwrap();
+        let mut arrived = self.arrived.lock().unwrap();
+        assert!(arrived.len() <= 1);
+        (status, arrived.pop())
+    }
+}
+
+/// Status and all of an answer.
+async fn raw(to: SocketAddr, request: &str) -> std::io::Result<(u16, String)> {
+    let mut connection = TcpStream::connect(to).await?;
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    timeout(Duration::from_secs(20), connection.read_to_end(&mut answer)).await??;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    Ok((answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), answer))
+}
+
+async fn arrive(State(arrived): State<Arc<Mutex<Vec<Arrived>>>>, request: Request) -> &'static str {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    arrived.lock().unwrap().push(Arrived { method: parts.method.to_string(), path, headers: parts.headers, body });
+    "arrived"
+}
+
+/// A path as an API may understand it: decoded, with `.` and `..` resolved and empty segments left out.
+fn understood(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let mut decoded = path.to_owned();
+    // Twice, as an API behind another proxy would.
+    for _ in 0..2 {
+        for (code, character) in [("%2f", "/"), ("%2F", "/"), ("%2e", "."), ("%2E", "."), ("%5c", "/"), ("%25", "%"), ("%65", "e")] {
+            decoded = decoded.replace(code, character);
+        }
+    }
+    let mut segments = Vec::new();
+    for segment in decoded.replace('\\', "/").split('/') {
+        // Some take what follows a semicolon for a parameter.
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            other => segments.push(other.to_owned()),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+/// Everything that a proxy is asked with, allowed and refused.
+async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
+    let workspace = test.workspace("Acme UK").await;
+    assert_eq!(workspace.slug, "acme-uk");
+    let agent = test.agent(&workspace, "Hotel").await;
+    let other = test.workspace("Other").await;
+    let permitted = |ids: &[&str]| Permissions::parse(ids.iter().copied()).unwrap();
+    let reader = operations::NewKey { permissions: permitted(&["conversations"]), ..new_key("Zoë, CRM 100%") };
+    let reader = test.key(&workspace, reader).await;
+    let sender = operations::NewKey {
+        permissions: permitted(&["external-events"]),
+        scope: AgentScope::Chosen(vec![agent.clone()]),
+        ..new_key("Events")
+    };
+    let sender = test.key(&workspace, sender).await;
+    let foreign = test.key(&other, new_key("Foreign")).await;
+    let brief = test.key(&workspace, operations::NewKey { expires_at: NOW.plus_seconds(10), ..new_key("Brief") }).await;
+    let deleted = test.key(&workspace, new_key("Deleted")).await;
+
+    let told = |arrived: &Arrived| -> BTreeMap<String, Vec<String>> {
+        let values = |name| arrived.headers.get_all(name).iter().map(|v| v.to_str().unwrap().to_owned()).collect();
+        TOLD.map(|name| (name.to_owned(), values(name))).into()
+    };
+    let expected = |values: [&str; 5]| -> BTreeMap<String, Vec<String>> {
+        TOLD.into_iter().zip(values).map(|(name, value)| (name.to_owned(), vec![value.to_owned()])).collect()
+    };
+    // What a client sends of the headers that the proxy trusts, and of those that it tells the server by.
+    let forged = [
+        ("X-Key-Id", "key-forged"),
+        ("X-Key-Name", "forged"),
+        ("X-Workspace-Id", "ws-forged"),
+        ("X-Agents", "all"),
+        ("X-Agents", "forged"),
+        ("X-Permissions", "agents"),
+        ("X-Original-URI", "/forged"),
+        ("X-Original-Method", "TRACE"),
+        ("X-Forwarded-Uri", "/forged"),
+        ("X-Forwarded-Method", "TRACE"),
+        ("X-Forwarded-For", "203.0.113.9"),
+    ];
+    let with = |key: &'static str| [("X-Api-Key", key)];
+    fn leaked(key: &agent_studio::api_keys::operations::Created) -> &'static str {
+        key.value.expose().to_owned().leak()
+    }
+    let (reading, sending) = (leaked(&reader), leaked(&sender));
+
+    // Let in, with or without forgeries, and with a body.
+    for headers in [with(reading).to_vec(), [&with(reading)[..], &forged].concat()] {
+        let (status, arrived) = protected.ask("POST", "/reports/1?x=%20y&account_id=other", &headers, "a body").await;
+        let arrived = arrived.unwrap_or_else(|| panic!("{status}"));
+        assert_eq!((status, arrived.method.as_str(), arrived.body.as_str()), (200, "POST", "a body"));
+        assert_eq!(arrived.path, "/reports/1?x=%20y&account_id=other");
+        let name = "Zo%C3%AB, CRM 100%25";
+        let values = [reader.id.as_str(), name, workspace.id.as_str(), "all", "conversations"];
+        assert_eq!(told(&arrived), expected(values));
+        let key_went_on = arrived.headers.get("x-api-key").is_some_and(|value| !value.is_empty());
+        assert!(!key_went_on, "the key goes no further");
+    }
+    let (status, arrived) = protected.ask("GET", "/events/1", &with(sending), "").await;
+    let values = [sender.id.as_str(), "Events", workspace.id.as_str(), agent.as_str(), "external-events"];
+    assert_eq!((status, told(&arrived.unwrap())), (200, expected(values)));
+
+    // Refused, and nothing arrives.
+    test.app.clock.advance_seconds(10);
+    operations::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
+    let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
+    let refused: [(&str, Vec<(&str, &str)>, u16); 10] = [
+        ("/reports/1", vec![], 401),
+        ("/reports/1", forged.to_vec(), 401),
+        ("/reports/1", with("nonsense").to_vec(), 401),
+        ("/reports/1", with(unknown).to_vec(), 401),
+        ("/reports/1", vec![("X-Api-Key", reading), ("X-Api-Key", unknown)], 401),
+        ("/reports/1", with(leaked(&brief)).to_vec(), 401),
+        ("/reports/1", with(leaked(&deleted)).to_vec(), 401),
+        ("/reports/1", with(leaked(&foreign)).to_vec(), 403),
+        ("/reports/1", with(sending).to_vec(), 403),
+        ("/events/1", with(reading).to_vec(), 403),
+    ];
+    for (path, headers, expected) in &refused {
+        let (status, arrived) = protected.ask("GET", path, headers, "").await;
+        assert!(arrived.is_none(), "{path} {headers:?} arrived: {arrived:?}");
+        assert_eq!(status, *expected, "{path} {headers:?}");
+    }
+    // Paths that a proxy may read in one way and the API in another: with a key for events alone nothing arrives that
+    // can be read as anything else, with one for the rest nothing that can be read as events, and without a key nothing.
+    for path in [
+        "/events/../reports/1",
+        "/events/%2e%2e/reports/1",
+        "/events/%2E%2E%2freports/1",
+        "/events/..%2freports/1",
+        "/events/..%5creports/1",
+        "/events/%252e%252e/reports/1",
+        "/events/..;/reports/1",
+        "/events/..;x=y/reports/1",
+        "/events/..\\reports/1",
+        "/events//../../reports/1",
+        "/events/./../reports/1",
+        "//reports/1",
+        "/./reports/1",
+        "/r%65ports/1",
+        "/%2freports/1",
+        "/EVENTS/../reports/1",
+        "/events/x?/../../reports/1",
+        "/events/x%3f/../../reports/1",
+        "/../authz/envoy/other/-/-/reports/1",
+        "/events/%2e%2e/%2e%2e/%2e%2e/acme-uk/-/external-events",
+    ] {
+        let (status, arrived) = protected.ask("GET", path, &with(sending), "").await;
+        if let Some(arrived) = arrived {
+            assert!(understood(&arrived.path).starts_with("/events"), "{path} {status} arrived as {}", arrived.path);
+        } else {
+            assert_ne!(status, 200, "{path}");
+        }
+        let (status, arrived) = protected.ask("GET", path, &with(reading), "").await;
+        if let Some(arrived) = arrived {
+            let as_events = [arrived.path.clone(), understood(&arrived.path)];
+            assert!(!as_events.iter().any(|path| path.starts_with("/events")), "{path} {status}: {as_events:?}");
+        } else {
+            assert_ne!(status, 200, "{path}");
+        }
+        let (status, arrived) = protected.ask("GET", path, &[], "").await;
+        assert!(arrived.is_none() && status != 200, "{path} {status} without a key: {arrived:?}");
+    }
+
+    // The log tells of the client's request, not of the proxy's.
+    writer::flush(&test.app).await.unwrap();
+    let rows = store::requests(&test.app.db, &workspace.id, &reader.id, &Filter::default(), 100).await.unwrap();
+    let oldest = rows.last().unwrap();
+    assert_eq!(
+        (oldest.method.as_str(), oldest.path.as_str(), oldest.api.as_str(), oldest.status),
+        ("POST", "/reports/1", "forward-auth", 200)
+    );
+    // Envoy puts its own address where a client's is a loopback one.
+    assert!(rows.iter().all(|row| !["", "203.0.113.9"].contains(&row.address.as_str())), "{rows:?}");
+    assert!(rows.iter().all(|row| !row.path.contains("forged")), "{rows:?}");
+
+    // A wrong auth URL refuses everything; nothing else is at this address.
+    for path in ["/authz/nginx", "/authz/nginx?account_id=acme-uk&permision=x", "/authz/envoy/acme-uk/-", "/authz"] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: {reading}\r\n\r\n");
+        assert_eq!(raw(protected.authz, &request).await.unwrap().0, 403, "{path}");
+    }
+    for path in ["/", "/healthz", "/metrics", "/sign-in", "/v3/acme-uk/hotel/conversations"] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: {reading}\r\n\r\n");
+        assert_eq!(raw(protected.authz, &request).await.unwrap().0, 404, "{path}");
+    }
+}
+
+async fn nginx_lets_through_what_keys_open(test: TestApp) {
+    let protected = Protected::start(&test, "nginx", |dir, configurations| {
+        let [main, common] = configurations.try_into().unwrap();
+        // Where it keeps its files while it runs, which is the system's own business elsewhere.
+        let files = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {}/{kind};", dir.display()))
+            .join("\n");
+        let main = main.replace("http {", &format!("http {{\n{files}\naccess_log off;"));
+        std::fs::write(dir.join("nginx.conf"), main).unwrap();
+        std::fs::write(dir.join("agent-studio.conf"), common).unwrap();
+        let mut nginx = Command::new(program("nginx", "nginx"));
+        nginx.arg("-p").arg(dir).arg("-c").arg(dir.join("nginx.conf")).arg("-e").arg("stderr");
+        nginx.arg("-g").arg(format!("daemon off; pid {}/pid; master_process off;", dir.display()));
+        nginx
+    });
+    lets_through_what_keys_open(&test, protected.await).await;
+}
+
+async fn traefik_lets_through_what_keys_open(test: TestApp) {
+    let protected = Protected::start(&test, "Traefik", |dir, configurations| {
+        let [fixed, routes] = configurations.try_into().unwrap();
+        std::fs::write(dir.join("traefik.yml"), fixed).unwrap();
+        std::fs::write(dir.join("agent-studio.yml"), routes).unwrap();
+        let mut traefik = Command::new(program("proxies/bin/traefik", "traefik"));
+        traefik.arg(format!("--configFile={}", dir.join("traefik.yml").display()));
+        traefik
+    });
+    lets_through_what_keys_open(&test, protected.await).await;
+}
+
+async fn caddy_lets_through_what_keys_open(test: TestApp) {
+    let protected = Protected::start(&test, "Caddy", |dir, configurations| {
+        let [caddyfile] = configurations.try_into().unwrap();
+        std::fs::write(dir.join("Caddyfile"), caddyfile).unwrap();
+        let mut caddy = Command::new(program("proxies/bin/caddy", "caddy"));
+        caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(dir.join("Caddyfile")).env("HOME", dir);
+        caddy
+    });
+    lets_through_what_keys_open(&test, protected.await).await;
+}
+
+async fn envoy_lets_through_what_keys_open(test: TestApp) {
+    let protected = Protected::start(&test, "Envoy", |dir, configurations| {
+        let [yaml] = configurations.try_into().unwrap();
+        std::fs::write(dir.join("envoy.yaml"), yaml).unwrap();
+        let mut envoy = Command::new(program("proxies/envoy/_bin/envoy", "envoy"));
+        envoy.args(["--use-dynamic-base-id", "--concurrency", "1", "-c"]).arg(dir.join("envoy.yaml"));
+        envoy
+    });
+    lets_through_what_keys_open(&test, protected.await).await;
+}
+
+/// Without a proxy between: each address, each refusal.
+async fn the_answers_to_each_proxy(test: TestApp) {
+    let workspace = test.workspace("Acme UK").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let chosen = operations::NewKey { scope: AgentScope::Chosen(vec![agent.clone()]), ..new_key("CRM") };
+    let key = test.key(&workspace, chosen).await;
+    let all = test.key(&workspace, new_key("All")).await;
+    let mut browser = test.browser();
+    let mut statuses = async |key: &str, query: &str, path: &str| {
+        let mut statuses = Vec::new();
+        for address in [
+            format!("/authz/nginx?{query}"),
+            format!("/authz/traefik?{query}"),
+            format!("/authz/caddy?{query}"),
+            format!("/authz/envoy/{path}"),
+        ] {
+            statuses.push(browser.api(&address, key).await.status);
+        }
+        statuses
+    };
+    let (chosen, all) = (key.value.expose(), all.value.expose());
+    for (key, query, path, expected) in [
+        (chosen, "account_id=acme-uk", "acme-uk/-/-", [200; 4]),
+        (chosen, "account_id=acme-uk&project_id=hotel", "acme-uk/hotel/-/some/path", [200; 4]),
+        (chosen, "account_id=acme-uk&project_id=spa", "acme-uk/spa/-/", [403; 4]),
+        (all, "account_id=acme-uk&project_id=spa", "acme-uk/spa/-//", [403, 404, 404, 404]),
+        (all, "account_id=acme-uk&permission=handoff", "acme-uk/-/handoff/../x", [200; 4]),
+        (all, "account_id=acme-uk&permission=agents", "acme-uk/-/agents", [403; 4]),
+        (all, "account_id=nobody", "nobody/-/-", [403; 4]),
+        (all, "project_id=hotel", "-/hotel/-", [403; 4]),
+        (all, "account_id=acme-uk&permission=nothing", "acme-uk/-/nothing", [403; 4]),
+        ("nonsense", "account_id=acme-uk", "acme-uk/-/-", [401; 4]),
+    ] {
+        assert_eq!(statuses(key, query, path).await, expected, "{query} {path}");
+    }
+    // A key whose only agent is gone says so; Envoy is asked with any method.
+    let found = agent_studio::agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap().unwrap();
+    agent_studio::agents::operations::delete(&test.app, &workspace.id, &Actor::command_line(), &found).await.unwrap();
+    let request = Request::delete("/authz/envoy/acme-uk/-/-/x").header("x-api-key", chosen);
+    let answer = test.browser().send(request, Body::empty()).await;
+    assert_eq!((answer.status, answer.header("x-agents"), answer.body.as_str()), (200, "none", ""));
+}
