@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A PostgreSQL cluster for tests and measurements: prints its URL, lives as long as this script's standard input stays
-# open, then stops and removes itself, also when whoever opened it was killed.
+# open, then stops and removes itself, also when whoever opened it was killed. The lines `stop` and `start` on that input
+# stop it and start it again in between; each is answered with a line of its own once that is done.
 set -euo pipefail
 
 initdb="$(command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)"
@@ -28,7 +29,13 @@ for _ in 1 2 3 4 5; do
   options="-p $port -k $dir -c listen_addresses=127.0.0.1 -c max_connections=500 ${POSTGRES_OPTIONS:-}"
   if "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" -o "$options" start >/dev/null 2>&1; then
     echo "postgres://postgres@127.0.0.1:$port/postgres"
-    cat >/dev/null
+    while read -r command; do
+      case "$command" in
+        stop) "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -w -m immediate stop >/dev/null 2>&1 ;;
+        start) "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" -o "$options" start >/dev/null 2>&1 ;;
+      esac
+      echo "$command"
+    done
     exit 0
   fi
 done

@@ -10,17 +10,15 @@ use crate::api_keys::edit::EditDialog;
 use crate::api_keys::list::ApiKeysPage;
 use crate::api_keys::settings::SettingsDialog;
 use crate::api_keys::use_key::UseDialog;
-use crate::audit::page::ActivityPage;
 use crate::configuration::page::ConfigurationPage;
 use crate::error::Error;
+use crate::reading::{ActivityPage, KeyPage, RefusedCallDialog};
 use crate::sessions::account::AccountPage;
 use crate::sessions::set_up::SetUpPage;
 use crate::sessions::sign_in::SignInPage;
 use crate::ui::load::{Changes, Place, awaited, load};
 use crate::ui::page::Failed;
 use crate::ui::toast::ToastRegion;
-use crate::usage::explain::ExplainDialog;
-use crate::usage::page::KeyPage;
 use crate::users::invitation::InvitationPage;
 use crate::users::page::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
 use crate::workspaces::frame::{WorkspaceFrame, use_slug};
@@ -77,7 +75,7 @@ pub fn App() -> impl IntoView {
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
                             <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />
                             <Route path=path!("settings") view=page!(SettingsDialog) ssr=SsrMode::Async />
-                            <Route path=path!("refused") view=page!(ExplainDialog) ssr=SsrMode::Async />
+                            <Route path=path!("refused") view=page!(RefusedCallDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/created") view=page!(CreatedDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/copy") view=page!(CopyDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/use") view=page!(UseDialog) ssr=SsrMode::Async />

@@ -3,11 +3,13 @@
 /// Activity as a file.
 #[cfg(feature = "ssr")]
 pub mod export;
-/// The Activity page.
-pub mod page;
 /// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
+
+/// What the server renders: the Activity page.
+#[cfg(feature = "ssr")]
+pub mod view;
 
 #[cfg(feature = "ssr")]
 pub use store::{Entry, record, record_for_member};

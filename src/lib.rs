@@ -10,6 +10,8 @@ pub mod app;
 pub mod error;
 /// Newtypes for every kind of id.
 pub mod id;
+/// Pages that are only read.
+pub mod reading;
 /// A secret on its way to the one page that shows it.
 pub mod revealed;
 /// Instants, and how they are shown.

@@ -12,6 +12,11 @@ pub mod dialog;
 pub mod field;
 /// Forms whose answer is an address.
 pub mod filter;
+/// Fields of the filter forms in fragments.
+#[cfg(feature = "ssr")]
+pub mod filter_fields;
+/// Parts of pages that are only read, rendered by the server.
+pub mod fragment;
 /// Forms that work before the page's script does.
 pub mod form;
 /// One icon from the sprite.
@@ -22,7 +27,8 @@ pub mod load;
 pub mod multi_select;
 /// Empty, loading and error states.
 pub mod page;
-/// Tables, which small screens show as blocks.
+/// Tables in fragments, which small screens show as blocks.
+#[cfg(feature = "ssr")]
 pub mod table;
 /// Instants in the viewer's zone.
 pub mod time;

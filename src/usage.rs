@@ -1,11 +1,6 @@
 //! How keys are used: every call is counted, and most are logged for a while. The path of a call costs a few atomic
 //! counts; a worker writes them down.
 
-/// Why a call was refused, by its correlation id.
-pub mod explain;
-/// A key's own page.
-pub mod page;
-
 /// Counts and the queue of the log: what a call touches.
 #[cfg(feature = "ssr")]
 pub mod record;
@@ -15,6 +10,9 @@ pub mod store;
 /// Numbers for the pages.
 #[cfg(feature = "ssr")]
 pub mod summary;
+/// What the server renders: a key's page, and why a call was refused.
+#[cfg(feature = "ssr")]
+pub mod view;
 /// The worker that writes down what was counted, and forgets what is old.
 #[cfg(feature = "ssr")]
 pub mod writer;

@@ -141,6 +141,7 @@ mod tests {
             created_at: Timestamp(0),
             created_by: String::new(),
             expires_at: Timestamp(0),
+            last_used_at: None,
         };
         let every_character: String = (b'!'..=b'~').map(char::from).collect();
         let place = Place {

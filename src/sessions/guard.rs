@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::id::UserId;
 use crate::server::state::{Actor, App, app};
 use crate::ui::query_value;
-use crate::users::{self, Email, Role};
+use crate::users::{self, Email};
 use crate::workspaces::{self, Visit, Workspace};
 use axum::Extension;
 use axum::http::request::Parts;
@@ -54,6 +54,11 @@ impl Member {
     /// The application.
     pub fn app(&self) -> &App {
         &self.visitor.app
+    }
+
+    /// The same, where they are an admin.
+    pub fn admin(&self) -> Result<&Self, Error> {
+        if self.visit.is_admin() { Ok(self) } else { Err(Error::AdminsOnly) }
     }
 
     /// The workspace.
@@ -141,7 +146,8 @@ async fn find_member(visitor: Visitor, slug: &str) -> Result<Member, Error> {
 /// The signed-in admin of this workspace.
 pub async fn admin(slug: &str) -> Result<Member, Error> {
     let member = member(slug).await?;
-    if member.visit.role == Role::Admin { Ok(member) } else { Err(Error::AdminsOnly) }
+    member.admin()?;
+    Ok(member)
 }
 
 /// Says that something does not exist: with that status, where a page is being rendered. A form post's redirect is left

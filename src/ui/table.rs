@@ -1,12 +1,11 @@
-//! Tables of what a server function answers; on small screens each row becomes a block of its own.
+//! Tables in fragments; on small screens each row becomes a block of its own.
 
+use super::fragment::Html;
 use crate::time::Timestamp;
-use crate::ui::time::Moment;
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// What stands in one place of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
     Text(String),
     /// Something that machines wrote, such as a path.
@@ -18,8 +17,8 @@ pub enum Cell {
     Mark(String, bool),
 }
 
-/// A table, as the server made it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<Cell>>,
@@ -56,9 +55,20 @@ fn shown(cell: Cell) -> AnyView {
         Cell::Text(text) => text.into_any(),
         Cell::Code(text) => view! { <code>{text}</code> }.into_any(),
         Cell::Link(text, href) => view! { <a class="text-link" href=href>{text}</a> }.into_any(),
-        Cell::Time(at) => view! { <Moment at /> }.into_any(),
+        Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
         Cell::Mark(text, good) => {
             view! { <span class="badge" class:good=good class:danger=!good>{text}</span> }.into_any()
         }
     }
+}
+
+/// A time in a fragment: in UTC until the browser turns it to the viewer's zone.
+#[component]
+pub fn FragmentTime(at: Timestamp) -> impl IntoView {
+    view! { <time datetime=at.iso() data-at=at.0>{at.short_utc()}</time> }
+}
+
+/// Renders a fragment.
+pub fn render(view: impl IntoView) -> Html {
+    Html(view.into_view().to_html())
 }

@@ -26,7 +26,7 @@ pub fn Ago(at: Timestamp, now: Timestamp) -> impl IntoView {
 }
 
 /// The viewer's own date and time, as the browser knows it.
-fn local(at: Timestamp) -> String {
+pub fn local(at: Timestamp) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let date = js_sys::Date::new(&JsValue::from_f64(at.0 as f64 / 1000.0));
     let month = MONTHS.get(date.get_month() as usize).copied().unwrap_or_default();

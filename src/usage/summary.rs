@@ -1,11 +1,9 @@
 //! Numbers for the pages: totals, charts, tables.
 
-use super::explain::Explanation;
-use super::page::{Chart, Overview, Requests};
 use super::record::{Limits, hour_of};
 use super::store::{self, Filter, HourCount, Logged};
 use super::{Api, Outcome};
-use crate::api_keys;
+use crate::api_keys::{self, ApiKey};
 use crate::error::Error;
 use crate::id::{ApiKeyId, WorkspaceId};
 use crate::server::state::App;
@@ -13,6 +11,47 @@ use crate::time::Timestamp;
 use crate::ui::table::{Cell, Table};
 use crate::workspaces::Workspace;
 use std::fmt::Write as _;
+
+/// How a key is used.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    pub now: Timestamp,
+    pub key: ApiKey,
+    /// A time in words, how many requests were accepted in it, how many refused.
+    pub totals: Vec<(String, u64, u64)>,
+    /// Why requests were refused in 30 days; without rows where none was.
+    pub refusals: Table,
+    pub chart: Chart,
+}
+
+/// Bars over time.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// An `<svg>` element, made of numbers only.
+    pub svg: String,
+    /// What its highest bar may stand for.
+    pub top: u64,
+    /// The same as a table.
+    pub table: Table,
+}
+
+/// A page of a key's log.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    pub table: Table,
+    /// Where the next page begins.
+    pub next: Option<String>,
+    /// What the log does not have, in a sentence.
+    pub note: String,
+}
+
+/// A call, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What happened and what to do, in a few sentences.
+    pub text: String,
+    pub facts: Table,
+}
 
 /// Requests on one page of the log.
 const PAGE: usize = 50;

@@ -35,6 +35,11 @@ impl Parameters {
         }
     }
 
+    /// The first value of a parameter, or nothing: for pages, whose addresses anyone may write.
+    pub fn first(&self, name: &str) -> &str {
+        self.all(name).next().unwrap_or_default()
+    }
+
     /// One of the accepted words.
     pub fn one_of(&self, name: &str, accepted: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
         let Some(value) = self.one(name)? else { return Ok(None) };

@@ -1,11 +1,13 @@
 //! The gate's index against the database it follows, on one server and on two.
 
-use crate::support::{NOW, TestApp, new_key, on_both_engines, postgres};
+use crate::support::postgres::{self, Cluster};
+use crate::support::{NOW, TestApp, new_key, on_both_engines};
 use agent_studio::api_keys::operations::{self, NewKey};
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
 use agent_studio::configuration::Metrics;
-use agent_studio::gate::index::Basis;
+use agent_studio::gate::Denied;
+use agent_studio::gate::index::{Basis, Gate};
 use agent_studio::gate::{self, Need};
 use agent_studio::id::{AgentId, WorkspaceId};
 use agent_studio::server::db::Db;
@@ -13,14 +15,18 @@ use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App};
 use agent_studio::wire::ApiError;
 use agent_studio::workspaces::Workspace;
-use agent_studio::{agents, on_tx};
+use agent_studio::usage::Outcome;
+use agent_studio::{agents, on_db, on_tx};
 use axum::http::HeaderMap;
-use std::sync::Arc;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 on_both_engines! {
+    a_million_cases_are_decided_as_plain_sql_decides_them,
     the_index_and_the_database_decide_alike,
     a_change_holds_from_its_answer_on,
     what_other_programs_change_is_noticed,
@@ -79,13 +85,15 @@ impl Dice {
 /// Workspaces with agents and keys of every kind.
 struct World {
     workspaces: Vec<(Workspace, Vec<AgentId>)>,
+    /// Those that were deleted; they are still asked for.
+    gone: BTreeSet<AgentId>,
     keys: Vec<(WorkspaceId, agent_studio::id::ApiKeyId, PlainKey)>,
     dice: Dice,
 }
 
 impl World {
     async fn new(test: &TestApp) -> Self {
-        let mut world = Self { workspaces: Vec::new(), keys: Vec::new(), dice: Dice(Random::seeded(11)) };
+        let mut world = Self { workspaces: Vec::new(), gone: BTreeSet::new(), keys: Vec::new(), dice: Dice(Random::seeded(11)) };
         for name in ["Acme", "Beta", "Ceta"] {
             let workspace = test.workspace(name).await;
             let mut agents = Vec::new();
@@ -103,7 +111,8 @@ impl World {
     async fn add_key(&mut self, test: &TestApp) {
         let (workspace, agents) = self.dice.one_of(&self.workspaces);
         let all = self.dice.below(2) == 0;
-        let chosen: Vec<AgentId> = agents.iter().filter(|_| self.dice.below(2) == 0).cloned().collect();
+        let there = agents.iter().filter(|agent| !self.gone.contains(agent));
+        let chosen: Vec<AgentId> = there.filter(|_| self.dice.below(2) == 0).cloned().collect();
         let scope = if all || chosen.is_empty() { AgentScope::All } else { AgentScope::Chosen(chosen) };
         let mut ids: Vec<&str> =
             ["conversations", "handoff", "external-events"].into_iter().filter(|_| self.dice.below(2) == 0).collect();
@@ -146,10 +155,13 @@ impl World {
                 }
             }
             4 if self.dice.below(8) == 0 => {
-                let (workspace, agents) = self.dice.one_of(&self.workspaces);
+                let at = self.dice.below(self.workspaces.len());
+                let (workspace, agents) = &mut self.workspaces[at];
                 let agent = self.dice.one_of(agents);
                 if let Some(agent) = agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap() {
                     agents::operations::delete(&test.app, &workspace.id, &actor, &agent).await.unwrap();
+                    self.gone.insert(agent.id);
+                    agents.push(test.agent(workspace, &agent.name).await);
                 }
             }
             _ => test.app.clock.advance_seconds(self.dice.below(20) as i64),
@@ -162,6 +174,107 @@ fn without_memory(test: &TestApp) -> TestApp {
     let other = TestApp::with(test.app.db.clone(), None);
     other.app.clock.advance_seconds((test.app.clock.now().0 - NOW.0) / 1_000_000);
     other
+}
+
+/// The gate once more, as one statement over many calls: each a key's hash, a workspace, a permission and an agent as they
+/// stand in the call; empty where nothing is asked for.
+macro_rules! plain_sql {
+    ($calls:literal, $hash:literal) => {
+        concat!(
+            "SELECT CASE
+                WHEN k.id IS NULL THEN 'unknown'
+                WHEN k.expires_at <= $2 THEN 'expired'
+                WHEN account <> k.workspace_id AND account <> w.slug THEN 'other-workspace'
+                WHEN permission <> '' AND ',' || k.permissions || ',' NOT LIKE '%,' || permission || ',%'
+                    THEN 'lacks-permission'
+                WHEN project = '' THEN 'accepted'
+                WHEN NOT k.all_agents AND NOT EXISTS (SELECT 1 FROM api_key_agents s
+                    WHERE s.workspace_id = k.workspace_id AND s.key_id = k.id AND s.agent_id = a.id)
+                    THEN 'agent-not-covered'
+                WHEN a.id IS NULL THEN 'no-such-agent'
+                WHEN COALESCE(f.transcript, FALSE) THEN 'accepted ' || a.id || ' with transcripts'
+                ELSE 'accepted ' || a.id
+            END
+            FROM (SELECT c.value ->> 0 AS number, ",
+            $hash,
+            " AS hash, c.value ->> 2 AS account, c.value ->> 3 AS permission, c.value ->> 4 AS project FROM ",
+            $calls,
+            " c) AS calls
+            LEFT JOIN api_keys k ON k.hash = calls.hash
+            LEFT JOIN workspaces w ON w.id = k.workspace_id
+            LEFT JOIN agents a ON a.workspace_id = k.workspace_id AND (a.id = project OR a.slug = project)
+            LEFT JOIN configurations f ON f.workspace_id = a.workspace_id AND f.agent_id = a.id
+            ORDER BY CAST(number AS BIGINT)"
+        )
+    };
+}
+const BY_SQLITE: &str = plain_sql!("json_each($1)", "unhex(c.value ->> 1)");
+const BY_POSTGRES: &str = plain_sql!("json_array_elements(CAST($1 AS json))", "decode(c.value ->> 1, 'hex')");
+
+async fn by_plain_sql(app: &App, calls: &[serde_json::Value]) -> Vec<String> {
+    let sql = if matches!(app.db, Db::Sqlite { .. }) { BY_SQLITE } else { BY_POSTGRES };
+    let calls = serde_json::to_string(calls).unwrap();
+    let rows: Vec<(String,)> =
+        on_db!(&app.db, |pool| sqlx::query_as(sql).bind(calls).bind(app.clock.now()).fetch_all(pool).await).unwrap();
+    rows.into_iter().map(|(decided,)| decided).collect()
+}
+
+async fn by_the_gate(app: &App, key: &HeaderMap, need: Need<'_>) -> String {
+    let decided = match gate::identify(app, key, Instant::now().into_std()).await {
+        Ok(holder) => holder.decide(app, need, app.clock.now()).await,
+        Err(denied) => Err(denied),
+    };
+    match decided {
+        Ok((_, None)) => "accepted".to_owned(),
+        Ok((_, Some(known))) if known.configuration.transcript => {
+            format!("accepted {} with transcripts", known.agent.id)
+        }
+        Ok((_, Some(known))) => format!("accepted {}", known.agent.id),
+        Err(Denied::Refused(refusal)) => Outcome::from(refusal).id().to_owned(),
+        Err(failed) => panic!("{failed:?}"),
+    }
+}
+
+/// Random calls amid random changes, each decided twice.
+async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
+    const BATCH: usize = 2_000;
+    const BATCHES: usize = 500;
+    let mut world = World::new(&test).await;
+    let _following = follow(&test.app).await;
+    let strangers: Vec<PlainKey> = (0..5).map(|_| PlainKey::generate(&world.dice.0)).collect();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut by_memory = 0;
+    for batch in 0..BATCHES {
+        world.change(&test).await;
+        let keys: Vec<_> = world.keys.iter().map(|(_, _, key)| key).chain(&strangers).collect();
+        let keys: Vec<_> = keys.into_iter().map(|key| (headers(key), hex::encode(key.hashed().as_bytes()))).collect();
+        let (mut calls, mut decided) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        by_memory += usize::from(test.app.gate.basis() == Basis::Index);
+        for number in 0..BATCH {
+            let (key, hash) = world.dice.one_of(&keys);
+            let (workspace, agents) = world.dice.one_of(&world.workspaces);
+            let agent = world.dice.one_of(agents).as_str();
+            let account = *world.dice.one_of(&[workspace.id.as_str(), workspace.slug.as_str(), "ws-nothing", ""]);
+            let project = *world.dice.one_of(&["", agent, agent, "hotel", "spa", "nobody", "%"]);
+            let permission = *world.dice.one_of(&[None, Some(0), Some(1), Some(2), Some(3)]);
+            let permission = permission.map(|at: usize| Permission::ALL[at]);
+            let project_id = (!project.is_empty()).then_some(project);
+            decided.push(by_the_gate(&test.app, key, Need { account_id: Some(account), permission, project_id }).await);
+            calls.push(json!([number, hash, account, permission.map_or("", Permission::id), project]));
+        }
+        let expected = by_plain_sql(&test.app, &calls).await;
+        assert_eq!(expected.len(), BATCH);
+        for (at, (decided, expected)) in decided.iter().zip(&expected).enumerate() {
+            assert_eq!(decided, expected, "{batch}: {}", calls[at]);
+            let kind = decided.split(' ').next().unwrap_or_default();
+            *seen.entry(format!("{kind}{}", if decided.ends_with("transcripts") { "+" } else { "" })).or_default() += 1;
+        }
+    }
+    assert_eq!(seen.values().sum::<usize>(), 1_000_000);
+    // Everything that can be decided was, and often.
+    assert_eq!(seen.len(), 8, "{seen:?}");
+    assert!(seen.values().all(|count| *count > 1_000), "{seen:?}");
+    assert!(by_memory > BATCHES * 9 / 10, "the index was trusted in {by_memory} batches only");
 }
 
 async fn the_index_and_the_database_decide_alike(test: TestApp) {
@@ -243,9 +356,14 @@ impl Load {
         }
     }
 
+    /// The key is no longer good.
+    fn mark_over(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
     /// The key is no longer good: this much longer, then how many were let in before and after.
     async fn over(self, longer: Duration) -> (usize, usize) {
-        self.over.store(true, Ordering::SeqCst);
+        self.mark_over();
         sleep(longer).await;
         self.ended.store(true, Ordering::SeqCst);
         for task in self.tasks {
@@ -357,4 +475,98 @@ async fn without_its_database_a_server_refuses() {
     assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 200));
     delete().await.unwrap();
     assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 401));
+}
+
+/// Two servers, deletions under load on both, while their listeners are cut off and the database is stopped as by a crash
+/// and started again: no call that began after a deletion was answered is let in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
+    let cluster = Arc::new(Mutex::new(Cluster::start_new()));
+    let url = cluster.lock().unwrap().url.clone();
+    let tell = async |command: &'static str| {
+        let cluster = cluster.clone();
+        tokio::task::spawn_blocking(move || cluster.lock().unwrap().tell(command)).await.unwrap();
+    };
+    let one = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let other = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let workspace = one.workspace("Acme").await;
+    let agent = one.agent(&workspace, "Hotel").await;
+    let _following = (follow(&one.app).await, follow(&other.app).await);
+    let (mut answered_at_once, mut total) = (0, 0);
+    for round in 0..4 {
+        let made = one.key(&workspace, new_key("CRM")).await;
+        let load = Load::on(&[&one.app, &other.app], &made.value, &workspace.slug, agent.as_str());
+        load.begun().await;
+        let delete = async || operations::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await;
+        let (deleted, ()) = tokio::join!(delete(), async {
+            // Before, while and after the deletion is on its way.
+            sleep(Duration::from_millis([0, 2, 5, 500][round])).await;
+            tell("stop").await;
+        });
+        let mut deleted = deleted.is_ok();
+        answered_at_once += usize::from(deleted);
+        if deleted {
+            load.mark_over();
+        }
+        sleep(Duration::from_secs(3)).await;
+        let ask = async |app: &App| {
+            decision(app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0
+        };
+        assert_eq!((ask(&one.app).await, ask(&other.app).await), (503, 503), "{round}: nothing can be decided");
+        let ready = one.browser().get("/readyz").await;
+        assert_eq!((ready.status, &ready.json()["gate"]), (503, &json!("nothing")));
+        tell("start").await;
+        trusted(&one.app).await;
+        trusted(&other.app).await;
+        if !deleted {
+            // Not answered as done; it may have been done all the same.
+            deleted = delete().await.is_ok() || ask(&one.app).await == 401;
+        }
+        assert!(deleted, "{round}");
+        let (let_in, late) = load.over(Duration::from_millis(200)).await;
+        assert_eq!(late, 0, "{round}: {late} of {let_in} let in after the answer");
+        assert_eq!((ask(&one.app).await, ask(&other.app).await), (401, 401));
+        assert_eq!(one.browser().get("/readyz").await.status, 200);
+        total += let_in;
+    }
+    assert!(total > 100, "{total} calls are no load");
+    assert!(answered_at_once > 0, "no deletion was answered before the stop");
+}
+
+/// Where the operator has said so, calls are decided by what was last known while the database is gone, but not for longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
+    let cluster = Arc::new(Mutex::new(Cluster::start_new()));
+    let url = cluster.lock().unwrap().url.clone();
+    let tell = async |command: &'static str| {
+        let cluster = cluster.clone();
+        tokio::task::spawn_blocking(move || cluster.lock().unwrap().tell(command)).await.unwrap();
+    };
+    let mut test = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    test.reconfigure(|app| app.gate = Gate::new(Duration::from_secs(5)));
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let made = test.key(&workspace, new_key("CRM")).await;
+    let _following = follow(&test.app).await;
+    let ask = async || decision(&test.app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+    assert_eq!(ask().await, 200);
+
+    tell("stop").await;
+    let stopped = Instant::now();
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!((test.app.gate.basis(), ask().await), (Basis::LastKnown, 200));
+    let ready = test.browser().get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["gate"]), (200, &json!("last-known")));
+    assert_eq!(ready.json()["database"], "does not answer");
+    // Nothing can be changed meanwhile, and an expiry counts as ever.
+    let deleted = operations::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await;
+    assert!(deleted.is_err());
+    sleep(Duration::from_millis(5_200).saturating_sub(stopped.elapsed())).await;
+    assert_eq!((test.app.gate.basis(), ask().await), (Basis::Nothing, 503));
+
+    tell("start").await;
+    trusted(&test.app).await;
+    assert_eq!(ask().await, 200);
+    test.app.clock.advance_seconds(31 * 86_400);
+    assert_eq!(ask().await, 401);
 }

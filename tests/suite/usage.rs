@@ -239,8 +239,6 @@ async fn a_key_has_a_page(test: TestApp) {
     let page = viewer.get(&address).await;
     assert!(page.status == 200 && page.body.contains("1 accepted and 1 refused requests"));
     assert!(!page.body.contains("/v1/accounts/nothing/agents"), "who called what is for admins");
-    let fields = [("workspace", "acme"), ("key", keys[0].id.as_str()), ("outcome", ""), ("api", ""), ("after", "")];
-    assert_eq!(viewer.call("list_key_requests", &fields).await.status, 403);
 }
 
 async fn a_refusal_is_explained_by_its_id(test: TestApp) {
@@ -260,8 +258,8 @@ async fn a_refusal_is_explained_by_its_id(test: TestApp) {
     let theirs = stranger.get("/other/api-keys/refused?id=call-7").await.body;
     assert!(theirs.contains("No call of this workspace with this id is in the log."), "{theirs}");
     let mut viewer = test.signed_in(&set.workspace, "vic@example.com", Role::Viewer).await;
-    let fields = [("workspace", "acme"), ("correlation_id", "call-7")];
-    assert_eq!(viewer.call("get_explanation", &fields).await.status, 403);
+    let fields = [("path", "/acme/api-keys/refused"), ("query", "?id=call-7")];
+    assert_eq!(viewer.call("get_reading", &fields).await.status, 403);
 }
 
 async fn activity_is_filtered_and_exported(test: TestApp) {
@@ -276,29 +274,25 @@ async fn activity_is_filtered_and_exported(test: TestApp) {
     assert_eq!(admin.call("create_api_key", &new).await.status, 200);
     let first = admin.get("/acme/activity").await.body;
     assert!(first.contains("API key created") && first.contains("=Key 59") && !first.contains("=Key 1<"), "{first}");
-    let asked = |person: &'static str, action: &'static str, key: &'static str, after: String| {
-        let fields = [("workspace", "acme"), ("person", person), ("action", action), ("key", key)];
-        fields.map(|(name, value)| (name, value.to_owned())).into_iter().chain([("after", after)]).collect::<Vec<_>>()
-    };
-    let mut rows = async |person, action, key| {
-        let (mut rows, mut after) = (0, String::new());
+    let mut rows = async |filter: &str| {
+        let (mut rows, mut query) = (0, filter.to_owned());
         loop {
-            let fields = asked(person, action, key, after);
-            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let page = admin.call("list_activity", &fields).await.json();
-            rows += page["table"]["rows"].as_array().unwrap().len();
-            match page["next"].as_str() {
-                Some(next) => after = next.to_owned(),
+            let page = admin.call("get_reading", &[("path", "/acme/activity"), ("query", &query)]).await.json();
+            let page = page.as_str().unwrap();
+            // But for the one of the columns' names, where there are any.
+            rows += page.matches("<tr>").count().saturating_sub(1);
+            match page.split_once("after=") {
+                Some((_, next)) => query = format!("{filter}&after={}", next.split('"').next().unwrap()),
                 None => return rows,
             }
         }
     };
     // The workspace, its admin, 61 keys and a sign-in.
-    assert_eq!(rows("", "", "").await, 64);
-    assert_eq!(rows("ada@example.com", "", "").await, 2);
-    assert_eq!(rows("ada@example.com", "key-created", "").await, 1);
-    assert_eq!(rows("", "", "=Key 7").await, 1);
-    assert_eq!(rows("", "user-removed", "").await, 0);
+    assert_eq!(rows("").await, 64);
+    assert_eq!(rows("person=ada@example.com").await, 2);
+    assert_eq!(rows("person=ada@example.com&action=key-created").await, 1);
+    assert_eq!(rows("key=%3DKey+7").await, 1);
+    assert_eq!(rows("action=user-removed").await, 0);
 
     let csv = admin.get("/acme/activity/export?format=csv&action=key-created").await;
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");

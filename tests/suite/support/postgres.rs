@@ -1,36 +1,60 @@
 //! A real PostgreSQL of the tests' own, gone when they are.
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-struct Cluster {
-    url: String,
+/// A server with databases.
+pub struct Cluster {
+    pub url: String,
+    answers: BufReader<ChildStdout>,
     /// Its standard input keeps the cluster alive: it closes when this process ends, however it ends.
-    _keeper: Child,
+    keeper: Child,
 }
 
-static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/temporary-postgres.sh");
-    let mut keeper = Command::new(script)
-        .env("POSTGRES_OPTIONS", "-c fsync=off")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut url = String::new();
-    BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    assert!(url.starts_with("postgres://"), "PostgreSQL did not start");
-    Cluster { url: url.trim().to_owned(), _keeper: keeper }
+impl Cluster {
+    /// A new one.
+    pub fn start_new() -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/temporary-postgres.sh");
+        let mut keeper = Command::new(script)
+            .env("POSTGRES_OPTIONS", "-c fsync=off")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(keeper.stdout.take().unwrap());
+        let mut cluster = Self { url: String::new(), answers, keeper };
+        cluster.url = cluster.answer();
+        assert!(cluster.url.starts_with("postgres://"), "PostgreSQL did not start");
+        cluster
+    }
+
+    /// Stops it at once, as a crash would, or starts it again; returns when that is done.
+    pub fn tell(&mut self, command: &str) {
+        writeln!(self.keeper.stdin.as_ref().unwrap(), "{command}").unwrap();
+        assert_eq!(self.answer(), command);
+    }
+
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+}
+
+static SHARED: LazyLock<String> = LazyLock::new(|| {
+    // Lives as long as this process.
+    let cluster = Box::leak(Box::new(Cluster::start_new()));
+    cluster.url.clone()
 });
 
 /// The URL of a new, empty database.
 pub async fn new_database() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::SeqCst));
-    let admin = tokio::task::spawn_blocking(|| CLUSTER.url.clone()).await.unwrap();
+    let admin = tokio::task::spawn_blocking(|| SHARED.clone()).await.unwrap();
     let mut connection = PgConnection::connect(&admin).await.unwrap();
     connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
     format!("{}/{name}", admin.trim_end_matches("/postgres"))

@@ -1,136 +1,49 @@
-//! A key's own page: what it opens, how it is used, and its latest requests.
+//! What the server renders: a key's page, and why a call was refused.
 
+use super::summary::{self, Explanation, Overview, Requests};
 use super::{Api, Outcome};
-use crate::api_keys::list::{LastUsed, Scope};
-use crate::api_keys::{ApiKey, Status};
+use crate::api_keys::Status;
+use crate::api_keys::list::Scope;
 use crate::error::Error;
-use crate::time::Timestamp;
-use crate::ui::filter::{FilterForm, FilterSelect};
+use crate::id::ApiKeyId;
+use crate::sessions::guard::{self, Member};
+use crate::ui::filter_fields::FilterSelect;
+use crate::ui::fragment::Html;
 use crate::ui::icon::Icon;
-use crate::ui::load::{Place, awaited, load, load_live};
 use crate::ui::page::Empty;
 use crate::ui::query_value;
-use crate::ui::table::{Table, TableView};
-use crate::ui::time::{Ago, Moment};
-use crate::workspaces::frame::{Tabs, use_slug, use_visit};
+use crate::ui::table::{FragmentTime, TableView, render};
+use crate::wire::parameters::Parameters;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
-use leptos_meta::Title;
-use leptos_router::hooks::{use_params_map, use_query_map};
-use serde::{Deserialize, Serialize};
 
 /// The times that a chart shows: in the address, and in words.
 const RANGES: [(&str, &str); 3] = [("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")];
 
-/// A chart, drawn on the server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Chart {
-    /// An `<svg>` element, made of numbers only.
-    pub svg: String,
-    /// What its highest bar may stand for.
-    pub top: u64,
-    /// The same as a table.
-    pub table: Table,
-}
-
-/// How a key is used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Overview {
-    pub now: Timestamp,
-    pub key: ApiKey,
-    /// A time in words, how many requests were accepted in it, how many refused.
-    pub totals: Vec<(String, u64, u64)>,
-    /// Why requests were refused in 30 days, as a table; without rows where none was.
-    pub refusals: Table,
-    pub chart: Chart,
-}
-
-/// A page of a key's log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Requests {
-    pub table: Table,
-    /// Where the next page begins.
-    pub next: Option<String>,
-    /// What the log does not have, in a sentence.
-    pub note: String,
-}
-
-/// How a key is used.
-#[server(endpoint = "get_key_usage", input = Json)]
-pub async fn get_key_usage(workspace: String, key: String, range: String) -> Result<Overview, Error> {
-    use crate::sessions::guard;
-    let member = guard::member(&workspace).await?;
-    let id = crate::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    let found = super::summary::overview(member.app(), &member.workspace().id, &id, &range).await?;
-    found.ok_or_else(guard::not_found)
-}
-
-/// A key's latest requests. Who a conversation is with may show in a path: for admins.
-#[server(endpoint = "list_key_requests", input = Json)]
-pub async fn list_key_requests(
-    workspace: String,
-    key: String,
-    outcome: String,
-    api: String,
-    after: String,
-) -> Result<Requests, Error> {
-    let admin = crate::sessions::guard::admin(&workspace).await?;
-    let id = crate::id::ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
-    super::summary::requests(admin.app(), &admin.workspace().id, &id, &outcome, &api, &after).await
-}
-
-/// The page.
-#[component]
-pub fn KeyPage() -> impl IntoView {
-    let (slug, visit) = (use_slug(), use_visit());
-    let (params, query) = (use_params_map(), use_query_map());
-    let key = Memo::new(move |_| params.with(|p| p.get("key")).unwrap_or_default());
-    let asked = move |name: &'static str| Memo::new(move |_| query.with(|q| q.get(name)).unwrap_or_default());
-    let (range, outcome, api, after) = (asked("range"), asked("outcome"), asked("api"), asked("after"));
-    let overview = load_live(move || GetKeyUsage { workspace: slug.get(), key: key.get(), range: range.get() });
-    let content = move || async move {
-        let admin = visit.await?.is_admin();
-        let overview = overview.await?;
-        Ok(view! { <Usage overview admin range=range.get_untracked() /> }.into_any())
+/// A key's page. Who a conversation is with may show in the path of a request: those are for admins.
+pub async fn key_page(member: &Member, key: &str, asked: &Parameters) -> Result<Html, Error> {
+    let (app, workspace) = (member.app(), member.workspace());
+    let id = ApiKeyId::parse(key).ok_or_else(guard::not_found)?;
+    let (range, outcome, api) = (asked.first("range"), asked.first("outcome"), asked.first("api"));
+    let overview = summary::overview(app, &workspace.id, &id, range).await?.ok_or_else(guard::not_found)?;
+    let log = match member.visit.is_admin() {
+        true => Some(summary::requests(app, &workspace.id, &id, outcome, api, asked.first("after")).await?),
+        false => None,
     };
-    // Loaded only where it may be seen.
-    let requests = load(move || ListKeyRequests {
-        workspace: slug.get(),
-        key: key.get(),
-        outcome: outcome.get(),
-        api: api.get(),
-        after: after.get(),
-    });
-    let log = move || async move {
-        if !visit.await?.is_admin() {
-            return Ok(().into_any());
-        }
-        let requests = match requests.await {
-            // The page says so already.
-            Err(Error::NotFound) => return Ok(().into_any()),
-            other => other?,
-        };
-        let filter = (outcome.get_untracked(), api.get_untracked());
-        Ok(view! { <Log requests filter /> }.into_any())
-    };
-    view! {
-        <Title text="API key" />
-        <Tabs current="api-keys" />
-        {awaited(Place::Page, content)}
-        {awaited(Place::Aside, log)}
-    }
-}
-
-fn here() -> String {
-    let key = use_params_map().with_untracked(|p| p.get("key")).unwrap_or_default();
-    format!("/{}/api-keys/{key}", use_slug().get_untracked())
+    let here = format!("/{}/api-keys/{id}", workspace.slug);
+    let (range, filter) = (range.to_owned(), (outcome.to_owned(), api.to_owned()));
+    let admin = log.is_some();
+    let log = log.map(|requests| view! { <Log requests filter here=here.clone() /> });
+    Ok(render(view! {
+        <Usage overview admin here=here.clone() range />
+        {log}
+    }))
 }
 
 #[component]
-fn Usage(overview: Overview, admin: bool, range: String) -> impl IntoView {
+fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl IntoView {
     let Overview { now, key, totals, refusals, chart } = overview;
-    let here = here();
     let name = key.name.as_str().to_owned();
+    let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}", at.ago(now)));
     let permissions = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
     let status = match Status::of(key.expires_at, now) {
         Status::Active => ().into_any(),
@@ -144,7 +57,7 @@ fn Usage(overview: Overview, admin: bool, range: String) -> impl IntoView {
         action("use", "Use", "code"),
         admin.then(|| [action("edit", "Edit", "pencil"), action("delete", "Delete", "trash")].collect_view()),
     );
-    let list = format!("/{}/api-keys", use_slug().get_untracked());
+    let list = here.rsplit_once('/').map(|(list, _)| list.to_owned()).unwrap_or_default();
     let total = |(time, accepted, refused): (String, u64, u64)| {
         view! {
             <div class="total">
@@ -167,14 +80,14 @@ fn Usage(overview: Overview, admin: bool, range: String) -> impl IntoView {
         <div class="page-header">
             <div>
                 <h1 tabindex="-1">{name}" "{status}</h1>
-                <p class="secondary">"Created " <Ago at=key.created_at now /> " by " {key.created_by} ". " <LastUsed at=key.last_used_at now /> "."</p>
+                <p class="secondary">"Created " {key.created_at.ago(now)} " by " {key.created_by} ". " {last_used} "."</p>
             </div>
             <div class="button-row">{actions}</div>
         </div>
         <dl class="card key-facts">
             <div><dt>"Agents"</dt><dd><Scope agents=key.agents /></dd></div>
             <div><dt>"Permissions"</dt><dd>{permissions}</dd></div>
-            <div><dt>"Expires"</dt><dd><Moment at=key.expires_at /></dd></div>
+            <div><dt>"Expires"</dt><dd><FragmentTime at=key.expires_at /></dd></div>
             <div><dt>"Value"</dt><dd><code>{key.masked}</code></dd></div>
         </dl>
         <section class="card section" aria-labelledby="requests-heading">
@@ -198,8 +111,7 @@ fn Usage(overview: Overview, admin: bool, range: String) -> impl IntoView {
 }
 
 #[component]
-fn Log(requests: Requests, filter: (String, String)) -> impl IntoView {
-    let here = here();
+fn Log(requests: Requests, filter: (String, String), here: String) -> impl IntoView {
     let (outcome, api) = filter;
     let any = |words: &str| (String::new(), words.to_owned());
     let refused = [any("All"), ("refused".to_owned(), "All refusals".to_owned())];
@@ -223,14 +135,37 @@ fn Log(requests: Requests, filter: (String, String)) -> impl IntoView {
     view! {
         <section class="card section" aria-labelledby="log-heading">
             <h2 id="log-heading">"Latest requests"</h2>
-            <FilterForm action=here class="filters">
+            <form method="get" action=here class="filters" role="search">
                 <FilterSelect name="outcome" label="Outcome" options=outcomes.collect() chosen=outcome />
                 <FilterSelect name="api" label="API" options=apis.collect() chosen=api />
                 <button class="button small" type="submit">"Filter"</button>
-            </FilterForm>
+            </form>
             {table}
             <p class="hint">{requests.note}</p>
             {next}
         </section>
     }
+}
+
+/// A question for a correlation id, and what became of the calls that had it.
+pub async fn refused_call(member: &Member, asked: &Parameters) -> Result<Html, Error> {
+    let id = asked.first("id").to_owned();
+    let explained = summary::explain(member.app(), member.workspace(), &id).await?;
+    let explained = explained.into_iter().map(|Explanation { text, facts }| {
+        let facts = (!facts.rows.is_empty()).then(|| view! { <TableView table=facts caption="The call" /> });
+        view! {
+            <p class="question-text">{text}</p>
+            {facts}
+        }
+    });
+    let here = format!("/{}/api-keys/refused", member.workspace().slug);
+    Ok(render(view! {
+        <form method="get" action=here class="field" role="search">
+            <label for="correlation-id">"Correlation id"</label>
+            <input id="correlation-id" name="id" type="text" maxlength="128" autocomplete="off" spellcheck="false" value=id aria-describedby="correlation-id-hint" />
+            <p class="hint" id="correlation-id-hint">"From the answer's header " <code>"X-PolyAI-Correlation-Id"</code> ", or " <code>"error_id"</code> " in its body."</p>
+            <button class="button" type="submit">"Look it up"</button>
+        </form>
+        {explained.collect_view()}
+    }))
 }

@@ -1,0 +1,79 @@
+//! Pages that are only read: a key's page, activity, why a call was refused. They share one server function and one
+//! component; what each shows is made by its noun's `view`.
+
+use crate::api_keys::list::Addresses;
+use crate::error::Error;
+use crate::ui::dialog::{Dialog, Kind};
+use crate::ui::fragment::{Fragment, Html};
+use crate::ui::load::{Loaded, Place, awaited, load_live};
+use crate::workspaces::frame::{Tabs, use_visit};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use leptos_meta::Title;
+use leptos_router::hooks::use_location;
+
+/// What a page shows: its path and its query string, as they stand in its address.
+#[server(endpoint = "get_reading", input = Json)]
+pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
+    use crate::sessions::guard;
+    use crate::{audit, usage};
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (workspace, place) = segments.split_first().ok_or_else(guard::not_found)?;
+    let member = guard::member(workspace).await?;
+    let query = crate::wire::parameters::Parameters::read(query.trim_start_matches('?'));
+    let asked = query.map_err(|_| Error::BadRequest)?;
+    match place {
+        ["activity"] => audit::view::page(member.admin()?, &asked).await,
+        ["api-keys", "refused"] => usage::view::refused_call(member.admin()?, &asked).await,
+        ["api-keys", key] => usage::view::key_page(&member, key, &asked).await,
+        _ => Err(guard::not_found()),
+    }
+}
+
+fn load_reading() -> Loaded<Html> {
+    let location = use_location();
+    load_live(move || GetReading { path: location.pathname.get(), query: location.search.get() })
+}
+
+#[component]
+fn Reading(title: &'static str, tab: &'static str) -> impl IntoView {
+    let (visit, reading) = (use_visit(), load_reading());
+    let content = move || async move {
+        visit.await?;
+        Ok(view! { <Fragment html=reading.await? /> }.into_any())
+    };
+    view! {
+        <Title text=title />
+        <Tabs current=tab />
+        {awaited(Place::Page, content)}
+    }
+}
+
+/// A key's own page.
+#[component]
+pub fn KeyPage() -> impl IntoView {
+    view! { <Reading title="API key" tab="api-keys" /> }
+}
+
+/// The Activity page.
+#[component]
+pub fn ActivityPage() -> impl IntoView {
+    view! { <Reading title="Activity" tab="activity" /> }
+}
+
+/// The sheet that says why a call was refused.
+#[component]
+pub fn RefusedCallDialog() -> impl IntoView {
+    const TITLE: &str = "Why was a call refused?";
+    let (addresses, reading) = (Addresses::current(), load_reading());
+    let answer = move || async move { Ok(view! { <Fragment html=reading.await? /> }.into_any()) };
+    view! {
+        <Title text=TITLE />
+        <Dialog title=TITLE close_href=addresses.list() kind=Kind::Sheet>
+            <div class="dialog-body">{awaited(Place::Section, answer)}</div>
+            <footer class="dialog-footer">
+                <a class="button primary" href=addresses.list() data-noscroll="true">"Done"</a>
+            </footer>
+        </Dialog>
+    }
+}
