@@ -1,70 +1,123 @@
 //! What the gate costs: reading every key at the start, a decision, and a call over a real connection against the same
-//! route without the gate, with 1, 10,000 and 1,000,000 keys. Server and client run on a core each.
+//! route without the gate, with 1, 10,000 and 1,000,000 keys; what refusals cost; how soon a deletion holds; and whether a
+//! rush of sign-ins starves it. Usage is counted and the request log is written, as by default. Server and client run on a
+//! core each.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
 use agent_studio::agents;
-use agent_studio::api_keys::Permission;
-use agent_studio::api_keys::operations::{create, delete};
-use agent_studio::gate::{self, follow};
+use agent_studio::api_keys::operations::{NewKey, create, delete};
+use agent_studio::api_keys::secret::PlainKey;
+use agent_studio::api_keys::{AgentScope, Permission, Permissions};
+use agent_studio::gate::caller::Caller;
+use agent_studio::gate::index::Basis;
+use agent_studio::gate::{self, Need, follow};
 use agent_studio::server::db::Db;
+use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App};
+use agent_studio::usage::record::observe;
+use agent_studio::usage::{Api, writer};
+use agent_studio::wire::ApiError;
 use agent_studio::workspaces::Workspace;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::load::{Ask, Pace, answer_if_asked, ask};
 use support::{Outcome, Postgres, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Set for the process that serves: how many keys.
 const KEYS: &str = "BENCH_KEYS";
-/// Set for the process that asks: where, and with which key.
-const ASK: &str = "BENCH_ASK";
-const CONNECTIONS: usize = 32;
+/// Set for the process that signs in, and where.
+const SIGN_IN: &str = "BENCH_SIGN_IN";
 const ROUND: Duration = Duration::from_secs(2);
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 11;
 const DECISIONS: u32 = 500_000;
 const REVOCATIONS: usize = 200;
+/// Calls per second while people sign in.
+const CALLS: u32 = 2_000;
+const SIGN_INS: u32 = 50;
 
 fn main() -> Outcome<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    if let Ok(ask) = std::env::var(ASK) {
-        let (address, key) = ask.split_once(' ').ok_or("nothing to ask")?;
-        println!("{}", runtime.block_on(ask_for(address.parse()?, key))?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
+    if answer_if_asked(&runtime)? {
         return Ok(());
+    }
+    if let Ok(address) = std::env::var(SIGN_IN) {
+        return runtime.block_on(sign_in_again_and_again(address.parse()?));
     }
     if let Ok(keys) = std::env::var(KEYS) {
         return runtime.block_on(measure(keys.parse()?));
     }
-    for keys in ["1", "10000", "1000000"] {
+    // `cargo bench` passes options of its own.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |what: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == what);
+    for keys in ["1", "10000", "1000000", "sign-ins"].into_iter().filter(|keys| wanted(keys)) {
+        let keys = if keys == "sign-ins" { "0" } else { keys };
         let done = Command::new("taskset").args(["-c", "0"]).arg(std::env::current_exe()?).env(KEYS, keys).status()?;
         assert!(done.success(), "{keys} keys");
     }
-    runtime.block_on(revoke())
+    if wanted("revoke") { runtime.block_on(revoke()) } else { Ok(()) }
+}
+
+async fn serve(router: Router) -> Outcome<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(address)
+}
+
+async fn guarded(
+    State(app): State<Arc<App>>,
+    Path((account_id, project_id)): Path<(String, String)>,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    caller.admit(&app, Permission::Conversations, &account_id, &project_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn open(State(_): State<Arc<App>>, Path(_): Path<(String, String)>) -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 async fn measure(keys: usize) -> Outcome<()> {
     let dir = tempfile::tempdir()?;
-    let (app, _) = server(Db::sqlite(&dir.path().join("bench.db")).await?)?;
+    let (app, full) = server(Db::sqlite(&dir.path().join("bench.db")).await?)?;
     let workspace = workspace(&app, "Acme").await?;
     let actor = Actor::command_line();
     let agent = agents::operations::create(&app, &workspace.id, &actor, "Agent", None).await?.0.id;
+    let other = agents::operations::create(&app, &workspace.id, &actor, "Other", None).await?.0.id;
     let key = create(&app, &workspace.id, &actor, &new_key(&app)?).await?;
-    add_keys(&app, &workspace, keys - 1).await?;
+    add_keys(&app, &workspace, keys.saturating_sub(1)).await?;
 
     let (before, began) = (memory()?, Instant::now());
-    let following = tokio::spawn(follow::follow(app.clone()));
+    tokio::spawn(follow::follow(app.clone()));
     while app.gate.basis() != Basis::Index {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (took, grown) = (began.elapsed(), memory()?.saturating_sub(before));
+    let (_stop, stopped) = tokio::sync::oneshot::channel();
+    tokio::spawn(writer::run(app.clone(), stopped));
+    let path = format!("/{}/{agent}", workspace.id);
+    let with_gate = get(guarded).route_layer(from_fn_with_state((app.clone(), Api::Conversations), observe));
+    let route = |route| Router::new().route("/{account_id}/{project_id}", route).with_state(app.clone());
+    let (guarded, open) = (serve(route(with_gate)).await?, serve(route(get(open))).await?);
+    let asked = |address, key: &PlainKey, status| {
+        Ask { address, path: path.clone(), key: key.expose().to_owned(), status }
+    };
+    if keys == 0 {
+        let calls = asked(guarded, &key.value, 204);
+        return while_people_sign_in(&calls, serve(full).await?).await;
+    }
     assert_eq!(app.gate.index().len(), keys);
     println!(
         "{keys} keys: in memory after {:.2} s, {:.0} bytes each (with what else grew)",
@@ -73,40 +126,115 @@ async fn measure(keys: usize) -> Outcome<()> {
     );
 
     let headers = HeaderMap::from_iter([(gate::API_KEY, key.value.expose().parse()?)]);
+    let need = Need {
+        account_id: Some(workspace.id.as_str()),
+        permission: Some(Permission::Conversations),
+        project_id: Some(agent.as_str()),
+    };
     let began = Instant::now();
     for _ in 0..DECISIONS {
-        let permission = Permission::Conversations;
-        gate::admit(&app, &headers, permission, workspace.id.as_str(), agent.as_str()).await.map_err(|e| e.message)?;
+        gate::decide(&app, &headers, need).await.map_err(|denied| format!("{denied:?}"))?;
     }
     println!("{keys} keys: a decision in {:.0} ns", began.elapsed().as_nanos() as f64 / f64::from(DECISIONS));
 
-    let place = (workspace.id.to_string(), agent.to_string());
-    let guarded = get(|State((app, place)): State<(Arc<App>, (String, String))>, headers: HeaderMap| async move {
-        let admitted = gate::admit(&app, &headers, Permission::Conversations, &place.0, &place.1).await;
-        if admitted.is_ok() { StatusCode::NO_CONTENT } else { StatusCode::FORBIDDEN }
-    });
-    let open = get(|State(_): State<(Arc<App>, (String, String))>, _: HeaderMap| async { StatusCode::NO_CONTENT });
-    let routers = [guarded, open].map(|route| Router::new().route("/", route).with_state((app.clone(), place.clone())));
-    let mut addresses = Vec::new();
-    for router in routers {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        addresses.push(listener.local_addr()?);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-    }
-    let mut rates = [Vec::new(), Vec::new()];
+    let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        for (address, rates) in addresses.iter().zip(&mut rates) {
-            let ask = format!("{address} {}", key.value.expose());
-            let mut client = Command::new("taskset");
-            client.args(["-c", "1"]).arg(std::env::current_exe()?).env(ASK, ask).env_remove(KEYS);
-            let asked = tokio::task::spawn_blocking(move || client.output()).await??;
-            rates.push(String::from_utf8(asked.stdout)?.trim().parse::<u64>()?);
+        let guarded = ask(&asked(guarded, &key.value, 204), Pace::Closed(ROUND)).await?.rate;
+        let open = ask(&asked(open, &key.value, 204), Pace::Closed(ROUND)).await?.rate;
+        with.push(guarded);
+        without.push(open);
+        ratios.push(guarded / open);
+    }
+    let [with, without, ratio] = [with, without, ratios].map(median);
+    println!(
+        "{keys} keys: {with:.0} calls per second through the gate, counted and logged : {without:.0} without = {:.2}; \
+         median of the rounds' own ratios {ratio:.2}",
+        with / without
+    );
+
+    // What is refused, against what is let in.
+    let scope = AgentScope::Chosen(vec![other]);
+    let out_of_scope = create(&app, &workspace.id, &actor, &NewKey { scope, ..new_key(&app)? }).await?;
+    let lacking = Permissions::parse(["handoff"]).map_err(|problem| problem.message())?;
+    let lacking = create(&app, &workspace.id, &actor, &NewKey { permissions: lacking, ..new_key(&app)? }).await?;
+    let expires_at = app.clock.now().plus_seconds(1);
+    let expired = create(&app, &workspace.id, &actor, &NewKey { expires_at, ..new_key(&app)? }).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let unknown = PlainKey::generate(&Random::System);
+    let mut mixes = vec![("let in", asked(guarded, &key.value, 204))];
+    mixes.push(("out of scope", asked(guarded, &out_of_scope.value, 403)));
+    mixes.push(("permission missing", asked(guarded, &lacking.value, 403)));
+    mixes.push(("expired", asked(guarded, &expired.value, 401)));
+    mixes.push(("unknown", asked(guarded, &unknown, 401)));
+    mixes.push(("garbage", Ask { key: "ask_garbage".to_owned(), ..asked(guarded, &key.value, 401) }));
+    let mut rates = vec![Vec::new(); mixes.len()];
+    for _ in 0..5 {
+        for ((_, asked), rates) in mixes.iter().zip(&mut rates) {
+            rates.push(ask(asked, Pace::Closed(ROUND)).await?.rate);
         }
     }
-    rates.iter_mut().for_each(|rates| rates.sort_unstable());
-    let [guarded, open] = rates.map(|rates| rates[ROUNDS / 2] as f64);
-    println!("{keys} keys: {guarded:.0} calls per second through the gate : {open:.0} without = {:.2}", guarded / open);
-    following.abort();
+    let rates: Vec<f64> = rates.into_iter().map(median).collect();
+    for ((what, _), rate) in mixes.iter().zip(&rates) {
+        println!("{keys} keys: {what}: {rate:.0} per second = {:.2} of what is let in", rate / rates[0]);
+    }
+    Ok(())
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_unstable_by(f64::total_cmp);
+    of[of.len() / 2]
+}
+
+/// The gate's calls alone, and while people sign in at the same server.
+async fn while_people_sign_in(calls: &Ask, dashboard: SocketAddr) -> Outcome<()> {
+    let pace = Pace::Open(CALLS, Duration::from_secs(5));
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        alone.push(ask(calls, pace).await?.percentile(0.99));
+        let mut people = Command::new("taskset")
+            .args(["-c", "1"])
+            .arg(std::env::current_exe()?)
+            .env(SIGN_IN, dashboard.to_string())
+            .env_remove(KEYS)
+            .spawn()?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        beside.push(ask(calls, pace).await?.percentile(0.99));
+        people.kill()?;
+        people.wait()?;
+    }
+    let [alone, beside] = [alone, beside].map(median);
+    println!(
+        "{CALLS} calls per second, p99: {beside:.2} ms while {SIGN_INS} people per second sign in : {alone:.2} ms without = {:.2}",
+        beside / alone
+    );
+    Ok(())
+}
+
+/// People who mistype their passwords, each from an address of their own, until this process is ended.
+async fn sign_in_again_and_again(address: SocketAddr) -> Outcome<()> {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / SIGN_INS);
+    for number in 0_u32.. {
+        ticks.tick().await;
+        tokio::spawn(async move {
+            let body = format!("email=user{number}%40example.com&password=not-the-password");
+            let request = format!(
+                "POST /api/sign_in HTTP/1.1\r\nhost: bench\r\norigin: http://bench\r\naccept: application/json\r\n\
+                 content-type: application/x-www-form-urlencoded\r\nx-forwarded-for: 10.{}.{}.1\r\n\
+                 connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                number >> 8 & 255,
+                number & 255,
+                body.len()
+            );
+            let mut connection = TcpStream::connect(address).await?;
+            connection.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).await?;
+            // 503: those who waited too long for their turn.
+            let tried = answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 503");
+            assert!(tried, "{answer}");
+            Ok::<_, std::io::Error>(())
+        });
+    }
     Ok(())
 }
 
@@ -122,31 +250,6 @@ async fn add_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()>
         sqlx::query(sql).bind(&workspace.id).bind(count as i64).execute(&mut *tx).await?;
     }
     Ok(tx.commit().await?)
-}
-
-/// How many answers a number of connections get in a round, per second.
-async fn ask_for(address: SocketAddr, key: &str) -> Outcome<u64> {
-    let request = format!("GET / HTTP/1.1\r\nhost: {address}\r\nx-api-key: {key}\r\n\r\n");
-    let over = Instant::now() + ROUND;
-    let asking = (0..CONNECTIONS).map(|_| {
-        let request = request.clone();
-        tokio::spawn(async move {
-            let mut connection = TcpStream::connect(address).await?;
-            let (mut answer, mut answers) = ([0; 1_024], 0);
-            while Instant::now() < over {
-                connection.write_all(request.as_bytes()).await?;
-                let length = connection.read(&mut answer).await?;
-                assert!(answer[..length].starts_with(b"HTTP/1.1 204"), "not let in");
-                answers += 1;
-            }
-            Ok::<u64, std::io::Error>(answers)
-        })
-    });
-    let mut answers = 0;
-    for asked in asking.collect::<Vec<_>>() {
-        answers += asked.await??;
-    }
-    Ok(answers / ROUND.as_secs())
 }
 
 /// How long after a deletion was asked for it is answered, and the other server of the same PostgreSQL, which is asked all
@@ -171,9 +274,13 @@ async fn revoke() -> Outcome<()> {
         let key = create(one, &workspace.id, &actor, &new_key(one)?).await?;
         let headers = HeaderMap::from_iter([(gate::API_KEY, key.value.expose().parse()?)]);
         let (app, place) = (other.clone(), (workspace.id.to_string(), agent.to_string()));
+        fn need((account_id, project_id): &(String, String)) -> Need<'_> {
+            let permission = Some(Permission::Conversations);
+            Need { account_id: Some(account_id), permission, project_id: Some(project_id) }
+        }
         let began = Instant::now();
         let asking = tokio::spawn(async move {
-            while gate::admit(&app, &headers, Permission::Conversations, &place.0, &place.1).await.is_ok() {
+            while gate::decide(&app, &headers, need(&place)).await.is_ok() {
                 tokio::task::yield_now().await;
             }
             began.elapsed()

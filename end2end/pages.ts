@@ -1,4 +1,4 @@
-import { createKey, createUser, expect, open, signIn, type Workspace } from './fixtures';
+import { callApi, createKey, createUser, expect, open, signIn, type Key, type Workspace } from './fixtures';
 import type { Page } from '@playwright/test';
 
 /** Every page and dialog, by name; each goes there, on a page that is not signed in yet. */
@@ -66,6 +66,30 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
     await expect(page.getByRole('textbox', { name: 'API key' })).toBeVisible();
   },
   'use key': (page, workspace) => ofKey(page, workspace, 'use'),
+  'key page, never used': async (page, workspace) => {
+    const key = await createKey(workspace, LONG, { agents: 'front-desk,bookings' });
+    await at(page, workspace, `api-keys/${key.id}`);
+    await expect(page.getByText('No requests here')).toBeVisible();
+  },
+  'key page': async (page, workspace) => {
+    const key = await createKey(workspace, 'CRM sync');
+    await useKey(page, workspace, key);
+    await at(page, workspace, `api-keys/${key.id}`);
+    await expect(page.getByRole('row').filter({ hasText: 'No such agent' }).first()).toBeVisible();
+  },
+  'refused call, asked': (page, workspace) => at(page, workspace, 'api-keys/refused'),
+  'refused call': async (page, workspace) => {
+    await useKey(page, workspace, await createKey(workspace, LONG));
+    await at(page, workspace, 'api-keys/refused?id=call-refused');
+    await expect(page.getByText('The call names an agent that this workspace does not have.')).toBeVisible();
+  },
+  'refused call, not found': (page, workspace) => at(page, workspace, 'api-keys/refused?id=nothing'),
+  activity: async (page, workspace) => {
+    await createKey(workspace, LONG);
+    await at(page, workspace, 'activity');
+    await expect(page.getByRole('row').filter({ hasText: LONG })).toBeVisible();
+  },
+  'activity, nothing': (page, workspace) => at(page, workspace, 'activity?action=user-removed'),
   'edit key': (page, workspace) => ofKey(page, workspace, 'edit'),
   'delete key': (page, workspace) => ofKey(page, workspace, 'delete'),
   'copying settings': (page, workspace) => at(page, workspace, 'api-keys/settings'),
@@ -98,6 +122,14 @@ export const LONG = 'M'.repeat(100);
 async function at(page: Page, workspace: Workspace, address: string) {
   await signIn(page, workspace.admin);
   await open(page, `/${workspace.slug}/${address}`);
+}
+
+/** A call that is accepted and one that is refused, and the time until they are in the log. */
+export async function useKey(page: Page, workspace: Workspace, key: Key) {
+  expect((await callApi(page.request, workspace, workspace.agents.frontDesk, key.key)).status()).toBe(200);
+  const headers = { 'x-api-key': key.key, 'x-polyai-correlation-id': 'call-refused' };
+  expect((await page.request.get(`/v3/${workspace.id}/nobody/conversations`, { headers })).status()).toBe(404);
+  await page.waitForTimeout(1_000);
 }
 
 async function ofKey(page: Page, workspace: Workspace, form: string) {

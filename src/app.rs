@@ -12,7 +12,7 @@ use crate::api_keys::settings::SettingsDialog;
 use crate::api_keys::use_key::UseDialog;
 use crate::configuration::page::ConfigurationPage;
 use crate::error::Error;
-use crate::reading::{ActivityPage, KeyPage, RefusedCallDialog};
+use crate::reading::{ActivityPage, KeyPage};
 use crate::sessions::account::AccountPage;
 use crate::sessions::set_up::SetUpPage;
 use crate::sessions::sign_in::SignInPage;
@@ -75,7 +75,6 @@ pub fn App() -> impl IntoView {
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
                             <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />
                             <Route path=path!("settings") view=page!(SettingsDialog) ssr=SsrMode::Async />
-                            <Route path=path!("refused") view=page!(RefusedCallDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/created") view=page!(CreatedDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/copy") view=page!(CopyDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/use") view=page!(UseDialog) ssr=SsrMode::Async />

@@ -1,11 +1,9 @@
 //! Pages that are only read: a key's page, activity, why a call was refused. They share one server function and one
 //! component; what each shows is made by its noun's `view`.
 
-use crate::api_keys::list::Addresses;
 use crate::error::Error;
-use crate::ui::dialog::{Dialog, Kind};
 use crate::ui::fragment::{Fragment, Html};
-use crate::ui::load::{Loaded, Place, awaited, load_live};
+use crate::ui::load::{Place, awaited, load_live};
 use crate::workspaces::frame::{Tabs, use_visit};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -30,14 +28,10 @@ pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
     }
 }
 
-fn load_reading() -> Loaded<Html> {
-    let location = use_location();
-    load_live(move || GetReading { path: location.pathname.get(), query: location.search.get() })
-}
-
 #[component]
 fn Reading(title: &'static str, tab: &'static str) -> impl IntoView {
-    let (visit, reading) = (use_visit(), load_reading());
+    let (visit, location) = (use_visit(), use_location());
+    let reading = load_live(move || GetReading { path: location.pathname.get(), query: location.search.get() });
     let content = move || async move {
         visit.await?;
         Ok(view! { <Fragment html=reading.await? /> }.into_any())
@@ -49,31 +43,14 @@ fn Reading(title: &'static str, tab: &'static str) -> impl IntoView {
     }
 }
 
-/// A key's own page.
+/// A key's own page, and why a call was refused.
 #[component]
 pub fn KeyPage() -> impl IntoView {
-    view! { <Reading title="API key" tab="api-keys" /> }
+    view! { <Reading title="API keys" tab="api-keys" /> }
 }
 
 /// The Activity page.
 #[component]
 pub fn ActivityPage() -> impl IntoView {
     view! { <Reading title="Activity" tab="activity" /> }
-}
-
-/// The sheet that says why a call was refused.
-#[component]
-pub fn RefusedCallDialog() -> impl IntoView {
-    const TITLE: &str = "Why was a call refused?";
-    let (addresses, reading) = (Addresses::current(), load_reading());
-    let answer = move || async move { Ok(view! { <Fragment html=reading.await? /> }.into_any()) };
-    view! {
-        <Title text=TITLE />
-        <Dialog title=TITLE close_href=addresses.list() kind=Kind::Sheet>
-            <div class="dialog-body">{awaited(Place::Section, answer)}</div>
-            <footer class="dialog-footer">
-                <a class="button primary" href=addresses.list() data-noscroll="true">"Done"</a>
-            </footer>
-        </Dialog>
-    }
 }

@@ -88,7 +88,7 @@ impl Timestamp {
     pub fn ago(self, now: Timestamp) -> String {
         let seconds = (now.0.saturating_sub(self.0) / MICROS_PER_SECOND).max(0);
         let (count, unit) = match seconds {
-            0..60 => return "a few seconds ago".to_owned(),
+            0..60 => return "just now".to_owned(),
             60..3_600 => (seconds / 60, "minute"),
             3_600..86_400 => (seconds / 3_600, "hour"),
             86_400..2_592_000 => (seconds / 86_400, "day"),
@@ -148,8 +148,8 @@ mod tests {
     fn ago_in_words() {
         let now = Timestamp::from_seconds(1_000_000_000);
         for (seconds, words) in [
-            (-5, "a few seconds ago"),
-            (59, "a few seconds ago"),
+            (-5, "just now"),
+            (59, "just now"),
             (60, "a minute ago"),
             (3_599, "59 minutes ago"),
             (3_600, "an hour ago"),

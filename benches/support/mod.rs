@@ -20,6 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
+pub mod load;
+
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// A PostgreSQL of the benchmark's own; gone when this process ends.
@@ -52,7 +54,7 @@ pub fn server(db: Db) -> Outcome<(Arc<App>, Router)> {
         usage: Default::default(),
         metrics: Default::default(),
         public_origin: None,
-        behind_proxy: false,
+        behind_proxy: true,
         secure_cookies: false,
         forward_auth_apart: false,
     });

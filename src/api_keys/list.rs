@@ -221,8 +221,10 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
                 <button class="button small" type="submit" hidden=move || hydrated.get()>"Apply"</button>
             </FilterForm>
             {admin.then(|| view! {
-                <a class="text-link" href=addresses.to("/refused") data-noscroll="true">"Why was a call refused?"</a>
-                <a class="text-link" href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
+                <span class="toolbar-links">
+                    <a class="text-link" href=format!("/{}/api-keys/refused", slug.get_untracked())>"Why was a call refused?"</a>
+                    <a class="text-link" href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
+                </span>
             })}
         </div>
     }
@@ -312,7 +314,7 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: Addresses, admin: bool) -> im
     view! {
         <li class="card key-card" class:expired=(status == Status::Expired)>
             <div class="card-title">
-                <h2><a class="title-link" href=addresses.to(&format!("/{}", key.id))>{name.clone()}</a></h2>
+                <h2><a class="title-link" href=format!("/{}/api-keys/{}", addresses.slug.get_untracked(), key.id)>{name.clone()}</a></h2>
                 <p class="secondary">"Created " <Ago at=key.created_at now />{badge.map(|b| view! { " " {b} })}</p>
                 <p class="secondary"><LastUsed at=key.last_used_at now /></p>
             </div>

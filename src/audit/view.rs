@@ -15,7 +15,7 @@ use crate::ui::query_value;
 use crate::ui::table::{Cell, Table, TableView, render};
 use crate::wire::parameters::Parameters;
 use leptos::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Entries on one page.
 const PAGE: usize = 50;
@@ -49,7 +49,7 @@ async fn activity(app: &App, workspace: &WorkspaceId, filter: &Filter, after: &s
             Cell::Text(label(&row)),
             Cell::Text(row.subject.clone()),
             Cell::Text(details_in_words(&row.details)),
-            Cell::Code(row.address),
+            Cell::Address(row.address),
         ]
     });
     let columns = ["Time", "Person", "Action", "What", "Details", "Address"].map(str::to_owned);
@@ -70,7 +70,12 @@ fn label(row: &Recorded) -> String {
 
 /// What changed, one thing after the other: `permissions: handoff → conversations, handoff`.
 fn details_in_words(details: &str) -> String {
-    let Ok(Value::Object(details)) = serde_json::from_str(details) else { return String::new() };
+    let Ok(Value::Object(mut details)) = serde_json::from_str(details) else { return String::new() };
+    // The whole of a thing before and after is told field by field.
+    if let (Some(Value::Object(from)), Some(Value::Object(to))) = (details.get("from"), details.get("to")) {
+        let field = |(name, to): (&String, &Value)| (name.clone(), json!({ "from": from.get(name), "to": to }));
+        details = to.iter().map(field).collect();
+    }
     let words = details.into_iter().filter_map(|(name, value)| {
         let name = name.replace('_', " ");
         match (value.get("from"), value.get("to")) {
@@ -90,6 +95,8 @@ fn in_words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => "none".to_owned(),
         Value::Array(values) => values.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        // An enum's variant that holds something.
+        Value::Object(fields) if fields.len() == 1 => fields.values().map(in_words).collect(),
         Value::Object(fields) => {
             fields.iter().map(|(name, value)| format!("{name} {}", in_words(value))).collect::<Vec<_>>().join(", ")
         }
@@ -157,6 +164,8 @@ mod tests {
                 "permissions: handoff → conversations, handoff"),
             (r#"{"keys_copyable":{"from":true,"to":false},"values_destroyed":3}"#,
                 "keys copyable: yes → no; values destroyed: 3"),
+            (r#"{"from":{"metrics":{"Only":["A"]},"transcript":false},"to":{"metrics":"All","transcript":false}}"#,
+                "metrics: A → All"),
             ("{}", ""),
             ("nonsense", ""),
         ] {

@@ -10,6 +10,8 @@ pub enum Cell {
     Text(String),
     /// Something that machines wrote, such as a path.
     Code(String),
+    /// An IP address.
+    Address(String),
     /// A text that leads somewhere.
     Link(String, String),
     Time(Timestamp),
@@ -54,6 +56,7 @@ fn shown(cell: Cell) -> AnyView {
     match cell {
         Cell::Text(text) => text.into_any(),
         Cell::Code(text) => view! { <code>{text}</code> }.into_any(),
+        Cell::Address(text) => view! { <code class="address">{text}</code> }.into_any(),
         Cell::Link(text, href) => view! { <a class="text-link" href=href>{text}</a> }.into_any(),
         Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
         Cell::Mark(text, good) => {

@@ -210,7 +210,7 @@ pub async fn requests(
             mark(&row.outcome),
             Cell::Text(status_in_words(row.status)),
             Cell::Text(milliseconds(row.duration)),
-            Cell::Code(row.address),
+            Cell::Address(row.address),
             Cell::Code(row.correlation_id),
         ]
     });
@@ -300,7 +300,7 @@ fn explanation(workspace: &Workspace, row: Logged) -> Explanation {
         ("Outcome", mark(&row.outcome)),
         ("Status", Cell::Text(status_in_words(row.status))),
         ("Duration", Cell::Text(milliseconds(row.duration))),
-        ("Address", Cell::Code(row.address)),
+        ("Address", Cell::Address(row.address)),
     ];
     let rows = facts.map(|(name, cell)| vec![Cell::Text(name.to_owned()), cell]).to_vec();
     Explanation { text, facts: table(["What", "Value"], rows) }

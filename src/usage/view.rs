@@ -154,18 +154,23 @@ pub async fn refused_call(member: &Member, asked: &Parameters) -> Result<Html, E
     let explained = explained.into_iter().map(|Explanation { text, facts }| {
         let facts = (!facts.rows.is_empty()).then(|| view! { <TableView table=facts caption="The call" /> });
         view! {
-            <p class="question-text">{text}</p>
+            <p>{text}</p>
             {facts}
         }
     });
-    let here = format!("/{}/api-keys/refused", member.workspace().slug);
+    let list = format!("/{}/api-keys", member.workspace().slug);
+    let here = format!("{list}/refused");
     Ok(render(view! {
-        <form method="get" action=here class="field" role="search">
-            <label for="correlation-id">"Correlation id"</label>
-            <input id="correlation-id" name="id" type="text" maxlength="128" autocomplete="off" spellcheck="false" value=id aria-describedby="correlation-id-hint" />
-            <p class="hint" id="correlation-id-hint">"From the answer's header " <code>"X-PolyAI-Correlation-Id"</code> ", or " <code>"error_id"</code> " in its body."</p>
-            <button class="button" type="submit">"Look it up"</button>
-        </form>
-        {explained.collect_view()}
+        <a class="back-link" href=list><Icon name="arrow-left" />"API keys"</a>
+        <div class="page-header"><h1 tabindex="-1">"Why was a call refused?"</h1></div>
+        <section class="card section">
+            <form method="get" action=here class="field question-form" role="search">
+                <label for="correlation-id">"Correlation id"</label>
+                <input id="correlation-id" name="id" type="text" maxlength="128" autocomplete="off" spellcheck="false" value=id aria-describedby="correlation-id-hint" />
+                <p class="hint" id="correlation-id-hint">"From the answer's header " <code>"X-PolyAI-Correlation-Id"</code> ", or " <code>"error_id"</code> " in its body."</p>
+                <button class="button primary" type="submit">"Look it up"</button>
+            </form>
+            {explained.collect_view()}
+        </section>
     }))
 }
