@@ -58,6 +58,8 @@ bench: $(BUILT) ## The measurements of docs/benchmarks.md
 	cargo bench --features ssr --bench conversations
 	cargo bench --features ssr --bench waiters
 	cargo bench --features ssr --bench gate
+	@scripts/peers.sh
+	cargo bench --features ssr --bench peers
 	@scripts/page-weight.sh
 
 .PHONY: help run build dev check test test-rust test-browser fuzz bench

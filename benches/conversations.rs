@@ -1,6 +1,7 @@
 //! What the Conversations API costs, on both databases: importing, a page of 100 with its turns against the bare query
 //! and its serialising, transcript search over 100,000 conversations, a sample of them. Ratios are from one run.
 
+#[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
 use agent_studio::agents;

@@ -16,30 +16,30 @@ use agent_studio::gate::{self, Need, follow};
 use agent_studio::server::db::Db;
 use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App};
-use agent_studio::usage::record::observe;
+use agent_studio::usage::record::Observe;
 use agent_studio::usage::{Api, writer};
 use agent_studio::wire::ApiError;
-use agent_studio::workspaces::Workspace;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::from_fn_with_state;
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::load::{Ask, Pace, answer_if_asked, ask};
-use support::{Outcome, Postgres, new_key, server, workspace};
+use support::{Outcome, Postgres, add_keys, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt as _;
 
 /// Set for the process that serves: how many keys.
 const KEYS: &str = "BENCH_KEYS";
 /// Set for the process that signs in, and where.
 const SIGN_IN: &str = "BENCH_SIGN_IN";
-const ROUND: Duration = Duration::from_secs(2);
-const ROUNDS: usize = 11;
+const ROUND: Duration = Duration::from_millis(700);
+const ROUNDS: usize = 25;
 const DECISIONS: u32 = 500_000;
 const REVOCATIONS: usize = 200;
 /// Calls per second while people sign in.
@@ -108,12 +108,12 @@ async fn measure(keys: usize) -> Outcome<()> {
     let (_stop, stopped) = tokio::sync::oneshot::channel();
     tokio::spawn(writer::run(app.clone(), stopped));
     let path = format!("/{}/{agent}", workspace.id);
-    let with_gate = get(guarded).route_layer(from_fn_with_state((app.clone(), Api::Conversations), observe));
+    let with_gate = get(guarded).route_layer(Observe::new(app.clone(), Api::Conversations));
     let route = |route| Router::new().route("/{account_id}/{project_id}", route).with_state(app.clone());
-    let (guarded, open) = (serve(route(with_gate)).await?, serve(route(get(open))).await?);
-    let asked = |address, key: &PlainKey, status| {
-        Ask { address, path: path.clone(), key: key.expose().to_owned(), status }
-    };
+    let routers = [route(with_gate), route(get(open))];
+    let (guarded, open) = (serve(routers[0].clone()).await?, serve(routers[1].clone()).await?);
+    let asked =
+        |address, key: &PlainKey, status| Ask { address, path: path.clone(), key: key.expose().to_owned(), status };
     if keys == 0 {
         let calls = asked(guarded, &key.value, 204);
         return while_people_sign_in(&calls, serve(full).await?).await;
@@ -136,6 +136,19 @@ async fn measure(keys: usize) -> Outcome<()> {
         gate::decide(&app, &headers, need).await.map_err(|denied| format!("{denied:?}"))?;
     }
     println!("{keys} keys: a decision in {:.0} ns", began.elapsed().as_nanos() as f64 / f64::from(DECISIONS));
+
+    let mut nanoseconds = [0.0; 2];
+    for (router, nanoseconds) in routers.iter().zip(&mut nanoseconds) {
+        let began = Instant::now();
+        for _ in 0..DECISIONS {
+            let request = Request::get(&path).header(gate::API_KEY, key.value.expose());
+            let answer = router.clone().oneshot(request.body(Body::empty())?).await?;
+            assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        }
+        *nanoseconds = began.elapsed().as_nanos() as f64 / f64::from(DECISIONS);
+    }
+    let [with, without] = nanoseconds;
+    println!("{keys} keys: a call without its connection in {with:.0} ns through the gate : {without:.0} ns without");
 
     let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -168,7 +181,7 @@ async fn measure(keys: usize) -> Outcome<()> {
     mixes.push(("unknown", asked(guarded, &unknown, 401)));
     mixes.push(("garbage", Ask { key: "ask_garbage".to_owned(), ..asked(guarded, &key.value, 401) }));
     let mut rates = vec![Vec::new(); mixes.len()];
-    for _ in 0..5 {
+    for _ in 0..7 {
         for ((_, asked), rates) in mixes.iter().zip(&mut rates) {
             rates.push(ask(asked, Pace::Closed(ROUND)).await?.rate);
         }
@@ -236,20 +249,6 @@ async fn sign_in_again_and_again(address: SocketAddr) -> Outcome<()> {
         });
     }
     Ok(())
-}
-
-/// Keys that nobody has the values of, written as fast as may be.
-async fn add_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()> {
-    let agent_studio::server::db::Tx::Sqlite(mut tx) = app.db.begin().await? else { return Err("not SQLite".into()) };
-    let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $2)
-        INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, all_agents, permissions, created_at,
-            created_by, updated_at, expires_at)
-        SELECT $1, 'key-' || n, 'key', 'key', 'masked', randomblob(32), TRUE, 'conversations,handoff', 0, 'bench', 0,
-            4102444800000000 FROM numbers";
-    if count > 0 {
-        sqlx::query(sql).bind(&workspace.id).bind(count as i64).execute(&mut *tx).await?;
-    }
-    Ok(tx.commit().await?)
 }
 
 /// How long after a deletion was asked for it is answered, and the other server of the same PostgreSQL, which is asked all

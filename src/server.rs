@@ -11,10 +11,10 @@ pub mod clock;
 pub mod db;
 /// Plain form posts without JavaScript: what was typed survives a refusal.
 pub mod form_drafts;
-/// Alive, ready, and metrics.
-pub mod health;
 /// The security headers.
 pub mod headers;
+/// Alive, ready, and metrics.
+pub mod health;
 /// The key that seals what has to be read again.
 pub mod master_key;
 /// Metrics for Prometheus.

@@ -15,10 +15,10 @@ pub mod filter;
 /// Fields of the filter forms in fragments.
 #[cfg(feature = "ssr")]
 pub mod filter_fields;
-/// Parts of pages that are only read, rendered by the server.
-pub mod fragment;
 /// Forms that work before the page's script does.
 pub mod form;
+/// Parts of pages that are only read, rendered by the server.
+pub mod fragment;
 /// One icon from the sprite.
 pub mod icon;
 /// Pages' data, and what is shown until it is there.

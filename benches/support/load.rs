@@ -59,7 +59,7 @@ pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<Found> {
         return Err(format!("the client failed: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
     let text = String::from_utf8(output.stdout)?;
-    let (rate, micros) = text.trim().split_once(' ').ok_or("no answer of the client")?;
+    let (rate, micros) = text.trim_end_matches('\n').split_once(' ').ok_or("no answer of the client")?;
     let micros = micros.split(',').filter_map(|micros| micros.parse().ok()).collect();
     Ok(Found { rate: rate.parse()?, micros })
 }

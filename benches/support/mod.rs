@@ -99,3 +99,17 @@ pub async fn time(router: &Router, request: Request<Body>) -> Outcome<Duration> 
     send(router, request).await?;
     Ok(began.elapsed())
 }
+
+/// Keys that nobody has the values of, written as fast as may be.
+pub async fn add_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()> {
+    let agent_studio::server::db::Tx::Sqlite(mut tx) = app.db.begin().await? else { return Err("not SQLite".into()) };
+    let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $2)
+        INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, all_agents, permissions, created_at,
+            created_by, updated_at, expires_at)
+        SELECT $1, 'key-' || n, 'key', 'key', 'masked', randomblob(32), TRUE, 'conversations,handoff', 0, 'bench', 0,
+            4102444800000000 FROM numbers";
+    if count > 0 {
+        sqlx::query(sql).bind(&workspace.id).bind(count as i64).execute(&mut *tx).await?;
+    }
+    Ok(tx.commit().await?)
+}

@@ -116,8 +116,16 @@ fn csv(rows: &[Recorded], with_header: bool) -> Result<Vec<u8>, Error> {
         writer.write_record(COLUMNS).map_err(failed)?;
     }
     for row in rows {
-        let fields =
-            [&row.at.iso(), &row.actor, &row.action, &row.subject_id, &row.subject, &row.details, &row.address, &row.id];
+        let fields = [
+            &row.at.iso(),
+            &row.actor,
+            &row.action,
+            &row.subject_id,
+            &row.subject,
+            &row.details,
+            &row.address,
+            &row.id,
+        ];
         writer.write_record(fields.map(|field| for_spreadsheets(field))).map_err(failed)?;
     }
     writer.into_inner().map_err(|_| Error::Internal)

@@ -121,7 +121,8 @@ pub async fn page(member: &Member, asked: &Parameters) -> Result<Html, Error> {
     let exports = [export("csv", "CSV"), export("jsonl", "JSON Lines")].collect_view();
     let all = |words: &str| (String::new(), words.to_owned());
     let people = [all("Everyone")].into_iter().chain(activity.people.into_iter().map(|name| (name.clone(), name)));
-    let actions = [all("Everything")].into_iter().chain(Action::ALL.map(|(_, id, label)| (id.to_owned(), label.to_owned())));
+    let actions =
+        [all("Everything")].into_iter().chain(Action::ALL.map(|(_, id, label)| (id.to_owned(), label.to_owned())));
     let next = activity.next.map(|next| {
         let address = format!("{here}?{shown}&after={}", query_value(&next));
         view! { <nav class="pages" aria-label="Pages"><a class="button" href=address rel="next">"Earlier"<Icon name="arrow-right" /></a></nav> }
@@ -135,7 +136,10 @@ pub async fn page(member: &Member, asked: &Parameters) -> Result<Html, Error> {
             </Empty>
         }
         .into_any(),
-        false => view! { <section class="card section"><TableView table=activity.table caption="Activity" /></section> }.into_any(),
+        false => {
+            view! { <section class="card section"><TableView table=activity.table caption="Activity" /></section> }
+                .into_any()
+        }
     };
     Ok(render(view! {
         <div class="page-header">
@@ -160,12 +164,18 @@ mod tests {
     #[test]
     fn details_are_told_in_words() {
         for (details, words) in [
-            (r#"{"permissions":{"from":["handoff"],"to":["conversations","handoff"]},"name":{"from":"a","to":"a"}}"#,
-                "permissions: handoff → conversations, handoff"),
-            (r#"{"keys_copyable":{"from":true,"to":false},"values_destroyed":3}"#,
-                "keys copyable: yes → no; values destroyed: 3"),
-            (r#"{"from":{"metrics":{"Only":["A"]},"transcript":false},"to":{"metrics":"All","transcript":false}}"#,
-                "metrics: A → All"),
+            (
+                r#"{"permissions":{"from":["handoff"],"to":["conversations","handoff"]},"name":{"from":"a","to":"a"}}"#,
+                "permissions: handoff → conversations, handoff",
+            ),
+            (
+                r#"{"keys_copyable":{"from":true,"to":false},"values_destroyed":3}"#,
+                "keys copyable: yes → no; values destroyed: 3",
+            ),
+            (
+                r#"{"from":{"metrics":{"Only":["A"]},"transcript":false},"to":{"metrics":"All","transcript":false}}"#,
+                "metrics: A → All",
+            ),
             ("{}", ""),
             ("nonsense", ""),
         ] {

@@ -57,11 +57,7 @@ impl Location {
 
     /// The same, for the gate.
     pub fn need(&self) -> Need<'_> {
-        Need {
-            account_id: Some(&self.account_id),
-            permission: self.permission,
-            project_id: self.project_id.as_deref(),
-        }
+        Need { account_id: Some(&self.account_id), permission: self.permission, project_id: self.project_id.as_deref() }
     }
 }
 

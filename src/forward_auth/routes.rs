@@ -6,12 +6,12 @@ use crate::gate::caller::deny;
 use crate::gate::{Denied, identify};
 use crate::server::state::{App, AppState};
 use crate::usage::Api;
-use crate::usage::record::{Call, observe};
+use crate::usage::record::{Call, Observe};
 use crate::wire::{self, ApiError};
 use axum::Router;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub fn routes(app: &Arc<App>) -> Router<AppState> {
         .route("/authz/envoy/{account_id}/{project_id}/{permission}", any(envoy))
         .route("/authz/envoy/{account_id}/{project_id}/{permission}/", any(envoy))
         .route("/authz/envoy/{account_id}/{project_id}/{permission}/{*original}", any(envoy))
-        .route_layer(from_fn_with_state((app.clone(), Api::ForwardAuth), observe))
+        .route_layer(Observe::new(app.clone(), Api::ForwardAuth))
         .route("/authz", any(misdirected))
         .route("/authz/", any(misdirected))
         .route("/authz/{*other}", any(misdirected))

@@ -54,8 +54,7 @@ impl Caller {
         account_id: &str,
         project_id: &str,
     ) -> Result<Pass, ApiError> {
-        let need =
-            Need { account_id: Some(account_id), permission: Some(permission), project_id: Some(project_id) };
+        let need = Need { account_id: Some(account_id), permission: Some(permission), project_id: Some(project_id) };
         self.pass(app, need).await
     }
 
@@ -89,11 +88,7 @@ impl Caller {
         Ok(Pass { workspace, agent, configuration })
     }
 
-    async fn decide(
-        &self,
-        app: &App,
-        need: Need<'_>,
-    ) -> Result<(Arc<Workspace>, Option<KnownAgent>), ApiError> {
+    async fn decide(&self, app: &App, need: Need<'_>) -> Result<(Arc<Workspace>, Option<KnownAgent>), ApiError> {
         let decided = self.holder.decide(app, need, self.call.at()).await;
         let found = decided.map_err(|denied| deny(&self.call, denied))?;
         app.metrics.decided(self.call.began());

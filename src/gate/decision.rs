@@ -110,9 +110,7 @@ mod tests {
             for permission in Permission::ALL.map(Some).into_iter().chain([None]) {
                 for seconds_left in [-1, 0, 1] {
                     for workspace in [None, Some(&own), Some(&other)] {
-                        for agent in
-                            [AskedAgent::NotAsked, AskedAgent::Named(None), AskedAgent::Named(Some(&agent))]
-                        {
+                        for agent in [AskedAgent::NotAsked, AskedAgent::Named(None), AskedAgent::Named(Some(&agent))] {
                             for covers_asked_agent in [false, true] {
                                 let expires_at = now.plus_seconds(seconds_left);
                                 let known = Known {

@@ -35,24 +35,26 @@ impl Metrics {
         )?;
         let left_out = IntCounter::new("request_log_left_out_total", "Calls that were counted and not logged.")?;
         let decisions = HistogramOpts::new("gate_seconds", "From a call's beginning until the gate let it in.");
-        let decisions = Histogram::with_opts(decisions.buckets(vec![
-            1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0,
-        ]))?;
+        let decisions = Histogram::with_opts(
+            decisions.buckets(vec![1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0]),
+        )?;
         let changes = HistogramOpts::new(
             "gate_change_seconds",
             "From the commit of a change until no server decides without it: the revocation lag.",
         );
-        let changes = Histogram::with_opts(changes.buckets(vec![
-            1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 5e-1, 1.0, 2.0, 5.0,
-        ]))?;
+        let changes = Histogram::with_opts(
+            changes.buckets(vec![1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 5e-1, 1.0, 2.0, 5.0]),
+        )?;
         let keys = Gauge::new("gate_keys", "Keys in memory.")?;
         let index_age = Gauge::new(
             "gate_index_age_seconds",
             "Since the keys in memory were last known to be up to date; NaN before they ever were.",
         )?;
         let basis = GaugeVec::new(Opts::new("gate_basis", "1 for what calls are decided by now."), &["basis"])?;
-        let connections =
-            GaugeVec::new(Opts::new("database_connections", "Open connections, by pool and state."), &["pool", "state"])?;
+        let connections = GaugeVec::new(
+            Opts::new("database_connections", "Open connections, by pool and state."),
+            &["pool", "state"],
+        )?;
         let waiting = Gauge::new("request_log_waiting", "Rows of the request log that wait to be written.")?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(left_out.clone()))?;

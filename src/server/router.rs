@@ -17,7 +17,7 @@ use crate::runtime::routes as runtime;
 use crate::sessions::store::Sessions;
 use crate::ui::field::Draft;
 use crate::usage::Api;
-use crate::usage::record::observe;
+use crate::usage::record::Observe;
 use crate::wire::{self, ApiError, openapi};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -81,7 +81,7 @@ fn around(app: &Arc<App>, source: Source, router: Router) -> Router {
 fn versions(app: Option<&Arc<App>>) -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
     // Calls with keys are counted and logged.
     let of = |api: Api, routes: OpenApiRouter<AppState>| match app {
-        Some(app) => routes.route_layer(from_fn_with_state((app.clone(), api), observe)),
+        Some(app) => routes.route_layer(Observe::new(app.clone(), api)),
         None => routes,
     };
     let routes = OpenApiRouter::default;

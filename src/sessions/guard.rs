@@ -121,12 +121,7 @@ pub async fn member(slug: &str) -> Result<Member, Error> {
 }
 
 /// The same for a handler, which is no page and no server function.
-pub async fn member_of(
-    app: Arc<App>,
-    session: Session,
-    address: Option<IpAddr>,
-    slug: &str,
-) -> Result<Member, Error> {
+pub async fn member_of(app: Arc<App>, session: Session, address: Option<IpAddr>, slug: &str) -> Result<Member, Error> {
     find_member(visitor_of(app, session, address).await?, slug).await
 }
 

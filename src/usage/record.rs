@@ -8,17 +8,20 @@ use crate::server::state::App;
 use crate::sessions::guard::ClientAddress;
 use crate::time::Timestamp;
 use crate::wire::CorrelationId;
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{OriginalUri, Request};
 use axum::http::{Method, Uri};
-use axum::middleware::Next;
 use axum::response::Response;
+use pin_project_lite::pin_project;
 use std::collections::BTreeMap;
 use std::mem;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tower::{Layer, Service};
 
 /// Most rows of the log that wait to be written.
 const QUEUE: usize = 65_536;
@@ -325,22 +328,82 @@ impl Drop for Observed {
     }
 }
 
-/// The layer around each call with a key.
-pub async fn observe(State((app, api)): State<(Arc<App>, Api)>, mut request: Request, next: Next) -> Response {
-    let call = Arc::new(Call::begin(&app));
-    let extensions = request.extensions();
-    let mut observed = Observed {
-        method: request.method().clone(),
-        uri: extensions.get::<OriginalUri>().map_or_else(|| request.uri().clone(), |OriginalUri(uri)| uri.clone()),
-        correlation_id: extensions.get::<CorrelationId>().cloned().unwrap_or_default(),
-        address: extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address),
-        status: CLIENT_GONE,
-        call: call.clone(),
-        app,
-        api,
-    };
-    request.extensions_mut().insert(call);
-    let response = next.run(request).await;
-    observed.status = response.status().as_u16();
-    response
+/// The layer around each call with a key. Each call passes it: it allocates nothing of its own but what it remembers.
+#[derive(Clone, Debug)]
+pub struct Observe {
+    app: Arc<App>,
+    api: Api,
+}
+
+impl Observe {
+    /// Counts and logs calls as this API's.
+    pub fn new(app: Arc<App>, api: Api) -> Self {
+        Self { app, api }
+    }
+}
+
+impl<S> Layer<S> for Observe {
+    type Service = Observing<S>;
+
+    fn layer(&self, inner: S) -> Observing<S> {
+        Observing { observe: self.clone(), inner }
+    }
+}
+
+/// See [`Observe`].
+#[derive(Clone, Debug)]
+pub struct Observing<S> {
+    observe: Observe,
+    inner: S,
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Observing<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Answering<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let Observe { app, api } = self.observe.clone();
+        let call = Arc::new(Call::begin(&app));
+        let extensions = request.extensions();
+        let original = extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri);
+        let observed = Observed {
+            method: request.method().clone(),
+            uri: original.unwrap_or(request.uri()).clone(),
+            correlation_id: extensions.get::<CorrelationId>().cloned().unwrap_or_default(),
+            address: extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address),
+            status: CLIENT_GONE,
+            call: call.clone(),
+            app,
+            api,
+        };
+        request.extensions_mut().insert(call);
+        Answering { answer: self.inner.call(request), observed }
+    }
+}
+
+pin_project! {
+    /// A call on its way to its answer.
+    pub struct Answering<F> {
+        #[pin]
+        answer: F,
+        observed: Observed,
+    }
+}
+
+impl<F: Future<Output = Result<Response, E>>, E> Future for Answering<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = std::task::ready!(this.answer.poll(context));
+        if let Ok(response) = &answer {
+            this.observed.status = response.status().as_u16();
+        }
+        Poll::Ready(answer)
+    }
 }

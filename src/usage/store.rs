@@ -66,8 +66,7 @@ macro_rules! insert_rows {
 /// SQLite's alone.
 pub const SQLITE_STATEMENTS: [&str; 3] = [add_counts!(sqlite), set_last_used!(sqlite), insert_rows!(sqlite)];
 /// PostgreSQL's alone.
-pub const POSTGRES_STATEMENTS: [&str; 3] =
-    [add_counts!(postgres), set_last_used!(postgres), insert_rows!(postgres)];
+pub const POSTGRES_STATEMENTS: [&str; 3] = [add_counts!(postgres), set_last_used!(postgres), insert_rows!(postgres)];
 
 macro_rules! found {
     () => {

@@ -167,11 +167,8 @@ fn svg(sums: &[(Timestamp, Sum)], top: u64) -> String {
         // What there is can be seen, however little it is.
         let visible = if height > 0 { scaled(height).max(1.0) } else { return };
         let y = (HEIGHT - scaled(below) - visible).max(0.0);
-        let _ = write!(
-            svg,
-            r#"<rect class="{class}" x="{}" y="{y:.2}" width="8" height="{visible:.2}"/>"#,
-            at * 10 + 1
-        );
+        let _ =
+            write!(svg, r#"<rect class="{class}" x="{}" y="{y:.2}" width="8" height="{visible:.2}"/>"#, at * 10 + 1);
     };
     for (at, (_, sum)) in sums.iter().enumerate() {
         bar("accepted", at, 0, sum.accepted);
@@ -245,7 +242,10 @@ async fn note(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Strin
 
 fn mark(outcome: &str) -> Cell {
     let known = Outcome::parse(outcome);
-    Cell::Mark(known.map_or_else(|| outcome.to_owned(), |known| known.label().to_owned()), known == Some(Outcome::Accepted))
+    Cell::Mark(
+        known.map_or_else(|| outcome.to_owned(), |known| known.label().to_owned()),
+        known == Some(Outcome::Accepted),
+    )
 }
 
 fn status_in_words(status: i64) -> String {
@@ -253,7 +253,7 @@ fn status_in_words(status: i64) -> String {
 }
 
 fn milliseconds(micros: i64) -> String {
-    format!("{:.1} ms", micros as f64 / 1_000.0)
+    format!("{:.2} ms", micros as f64 / 1_000.0)
 }
 
 /// What became of the calls with this correlation id.
@@ -359,7 +359,11 @@ mod tests {
         assert_eq!(row(0), ("3".to_owned(), "1".to_owned()));
         assert_eq!(row(23), ("5".to_owned(), "0".to_owned()));
         assert!(chart.svg.contains(r#"aria-label="8 accepted and 1 refused requests""#), "{}", chart.svg);
-        assert!(chart.svg.contains(r#"<rect class="refused" x="231" y="20.00" width="8" height="20.00"/>"#), "{}", chart.svg);
+        assert!(
+            chart.svg.contains(r#"<rect class="refused" x="231" y="20.00" width="8" height="20.00"/>"#),
+            "{}",
+            chart.svg
+        );
     }
 
     #[test]

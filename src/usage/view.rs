@@ -71,9 +71,11 @@ fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl I
     let choice = |(id, label): (&'static str, &'static str)| {
         view! { <a href=format!("{here}?range={id}") aria-current=(id == current).then_some("true") data-noscroll="true">{label}</a> }
     };
-    let why = (!refusals.rows.is_empty()).then(|| view! {
-        <h3>"Why requests were refused, in 30 days"</h3>
-        <TableView table=refusals caption="Refusals by reason" />
+    let why = (!refusals.rows.is_empty()).then(|| {
+        view! {
+            <h3>"Why requests were refused, in 30 days"</h3>
+            <TableView table=refusals caption="Refusals by reason" />
+        }
     });
     view! {
         <a class="back-link" href=list><Icon name="arrow-left" />"API keys"</a>
@@ -116,7 +118,8 @@ fn Log(requests: Requests, filter: (String, String), here: String) -> impl IntoV
     let any = |words: &str| (String::new(), words.to_owned());
     let refused = [any("All"), ("refused".to_owned(), "All refusals".to_owned())];
     // Without a known key a request is in no key's log.
-    let known = Outcome::ALL.into_iter().filter(|o| !matches!(o, Outcome::NoKey | Outcome::Malformed | Outcome::Unknown));
+    let known =
+        Outcome::ALL.into_iter().filter(|o| !matches!(o, Outcome::NoKey | Outcome::Malformed | Outcome::Unknown));
     let outcomes = refused.into_iter().chain(known.map(|o| (o.id().to_owned(), o.label().to_owned())));
     let apis = [any("All")].into_iter().chain(Api::ALL.map(|api| (api.id().to_owned(), api.label().to_owned())));
     let next = requests.next.map(|next| {

@@ -120,7 +120,8 @@ impl Protected {
         let proxy = SocketAddr::from(([127, 0, 0, 1], port));
         let up = timeout(Duration::from_secs(60), async {
             // Listening, and its routes are there: without a key it says 401.
-            while !matches!(raw(proxy, "GET / HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\r\n").await, Ok((401, _))) {
+            while !matches!(raw(proxy, "GET / HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\r\n").await, Ok((401, _)))
+            {
                 if let Ok(Some(status)) = child.0.try_wait() {
                     panic!("{chapter} {status}: {}", std::fs::read_to_string(dir.path().join("log")).unwrap());
                 }
@@ -173,7 +174,9 @@ fn understood(path: &str) -> String {
     let mut decoded = path.to_owned();
     // Twice, as an API behind another proxy would.
     for _ in 0..2 {
-        for (code, character) in [("%2f", "/"), ("%2F", "/"), ("%2e", "."), ("%2E", "."), ("%5c", "/"), ("%25", "%"), ("%65", "e")] {
+        for (code, character) in
+            [("%2f", "/"), ("%2F", "/"), ("%2e", "."), ("%2E", "."), ("%5c", "/"), ("%25", "%"), ("%65", "e")]
+        {
             decoded = decoded.replace(code, character);
         }
     }

@@ -13,15 +13,15 @@ use agent_studio::id::{AgentId, WorkspaceId};
 use agent_studio::server::db::Db;
 use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App};
+use agent_studio::usage::Outcome;
 use agent_studio::wire::ApiError;
 use agent_studio::workspaces::Workspace;
-use agent_studio::usage::Outcome;
 use agent_studio::{agents, on_db, on_tx};
 use axum::http::HeaderMap;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -93,7 +93,8 @@ struct World {
 
 impl World {
     async fn new(test: &TestApp) -> Self {
-        let mut world = Self { workspaces: Vec::new(), gone: BTreeSet::new(), keys: Vec::new(), dice: Dice(Random::seeded(11)) };
+        let mut world =
+            Self { workspaces: Vec::new(), gone: BTreeSet::new(), keys: Vec::new(), dice: Dice(Random::seeded(11)) };
         for name in ["Acme", "Beta", "Ceta"] {
             let workspace = test.workspace(name).await;
             let mut agents = Vec::new();
@@ -509,9 +510,8 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
             load.mark_over();
         }
         sleep(Duration::from_secs(3)).await;
-        let ask = async |app: &App| {
-            decision(app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0
-        };
+        let ask =
+            async |app: &App| decision(app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
         assert_eq!((ask(&one.app).await, ask(&other.app).await), (503, 503), "{round}: nothing can be decided");
         let ready = one.browser().get("/readyz").await;
         assert_eq!((ready.status, &ready.json()["gate"]), (503, &json!("nothing")));

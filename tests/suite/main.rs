@@ -19,7 +19,7 @@ mod pages;
 mod runtime;
 /// What keeps the two databases alike.
 mod storage;
-/// How keys are used, and what was done.
-mod usage;
 /// The walls between workspaces.
 mod two_workspaces;
+/// How keys are used, and what was done.
+mod usage;

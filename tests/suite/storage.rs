@@ -228,7 +228,8 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
     // Two thirds were used.
     let used = "UPDATE api_keys SET last_used_at = created_at WHERE expires_at > $1";
     let mut tx = test.app.db.begin().await.unwrap();
-    on_tx!(&mut tx, |c| sqlx::query(used).bind(NOW.plus_days(1).plus_seconds(60)).execute(c).await.map(|_| ())).unwrap();
+    on_tx!(&mut tx, |c| sqlx::query(used).bind(NOW.plus_days(1).plus_seconds(60)).execute(c).await.map(|_| ()))
+        .unwrap();
     tx.commit().await.unwrap();
     for sort in [Sort::Newest, Sort::Oldest, Sort::Name, Sort::Expiry, Sort::LastUsed] {
         let mut query = Query { sort, ..Query::default() };

@@ -94,7 +94,11 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
     assert_eq!(logged(&test).await, expected);
     use agent_studio::usage::Api::Conversations;
     assert_eq!(
-        [Outcome::Malformed, Outcome::Unknown, Outcome::Expired].map(|o| test.app.metrics.requests(Conversations, o).get()),
+        [Outcome::Malformed, Outcome::Unknown, Outcome::Expired].map(|o| test
+            .app
+            .metrics
+            .requests(Conversations, o)
+            .get()),
         [1, 1, 1]
     );
     let keys = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys;
