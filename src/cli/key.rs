@@ -7,6 +7,7 @@ use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, Status, store};
 use crate::id::ApiKeyId;
 use crate::server::state::{Actor, App};
 use crate::time::Timestamp;
+use crate::usage::summary::{self, Totals};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ pub enum KeyCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show one key, without its value
+    /// Show one key, without its value, and its requests of today, 7 and 30 days
     Show {
         /// The workspace's id or slug
         #[arg(long)]
@@ -111,12 +112,19 @@ impl KeyCommand {
                         None => break,
                     }
                 }
-                output::many(json, &["id", "name", "masked", "permissions", "expires_at", "status"], &rows);
+                output::many(
+                    json,
+                    &["id", "name", "masked", "permissions", "expires_at", "last_used_at", "status"],
+                    &rows,
+                );
             }
             Self::Show { workspace: of, id, json } => {
                 let of = workspace(app, &of).await?;
                 let key = find(app, &of.id, &parse_id(&id)?).await?;
-                output::one(json, &describe(&key, app.clock.now()));
+                let mut printed = describe(&key, app.clock.now());
+                let totals = summary::totals(app, &of.id, &key.id).await.map_err(|e| e.to_string())?;
+                printed["requests"] = describe_totals(&totals);
+                output::one(json, &printed);
             }
             Self::Delete { workspace: of, id } => {
                 let of = workspace(app, &of).await?;
@@ -155,9 +163,19 @@ fn describe(key: &ApiKey, now: Timestamp) -> Value {
         "created_at": key.created_at.iso(),
         "created_by": key.created_by,
         "expires_at": key.expires_at.iso(),
+        "last_used_at": key.last_used_at.map(Timestamp::iso),
         "status": status,
         "copyable": key.copyable,
     })
+}
+
+fn describe_totals(totals: &Totals) -> Value {
+    let within = totals.within.map(|(days, accepted, refused)| {
+        let time = if days == 1 { "today".to_owned() } else { format!("{days}_days") };
+        (time, json!({ "accepted": accepted, "refused": refused }))
+    });
+    let reasons: serde_json::Map<_, _> = totals.refused.iter().map(|(o, n)| (o.id().to_owned(), json!(n))).collect();
+    within.into_iter().chain([("refused_for".to_owned(), reasons.into())]).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Seconds of a duration such as `30s`, `12h`, `90d`, `1y` (365 days).

@@ -176,7 +176,8 @@ impl Usage {
             return true;
         }
         let number = self.accepted.fetch_add(1, Ordering::Relaxed);
-        number % u64::from(self.stride.load(Ordering::Relaxed)) == 0 && self.budget.fetch_sub(1, Ordering::Relaxed) > 0
+        number.is_multiple_of(self.stride.load(Ordering::Relaxed).into())
+            && self.budget.fetch_sub(1, Ordering::Relaxed) > 0
     }
 
     /// Begins another second of the log, now that this many calls are accepted in one.

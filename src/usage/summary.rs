@@ -17,12 +17,21 @@ use std::fmt::Write as _;
 pub struct Overview {
     pub now: Timestamp,
     pub key: ApiKey,
-    /// A time in words, how many requests were accepted in it, how many refused.
-    pub totals: Vec<(String, u64, u64)>,
-    /// Why requests were refused in 30 days; without rows where none was.
-    pub refusals: Table,
+    pub totals: Totals,
     pub chart: Chart,
 }
+
+/// A key's requests, counted.
+#[derive(Clone, Debug)]
+pub struct Totals {
+    /// For each number of days of [`DAYS`], the present one (in UTC) among them: accepted requests, refused ones.
+    pub within: [(i64, u64, u64); DAYS.len()],
+    /// Why requests were refused within the longest of them.
+    pub refused: Vec<(Outcome, u64)>,
+}
+
+/// Today, a week, a month.
+pub const DAYS: [i64; 3] = [1, 7, 30];
 
 /// Bars over time.
 #[derive(Clone, Debug)]
@@ -86,30 +95,48 @@ pub async fn overview(
 ) -> Result<Option<Overview>, Error> {
     let Some(key) = api_keys::store::find(&app.db, workspace, id).await? else { return Ok(None) };
     let now = app.clock.now();
-    let today = day_of(now);
-    let counts = store::counts(&app.db, workspace, id, (today - 30) * HOURS_PER_DAY).await?;
-    let since = |day: i64| counts.iter().filter(move |count| count.hour >= day * HOURS_PER_DAY);
-    let totals = [("Today (UTC)", 1), ("7 days", 7), ("30 days", 30)].map(|(time, days)| {
-        let sum = Sum::of(since(today - days + 1));
-        (time.to_owned(), sum.accepted, sum.refused)
-    });
-    let refusals = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Accepted).filter_map(|outcome| {
-        let of_it = since(today - 29).filter(|count| count.outcome == Some(outcome));
-        let requests: u64 = of_it.map(|count| count.requests).sum();
-        (requests > 0).then(|| {
-            vec![
-                Cell::Text(outcome.label().to_owned()),
-                Cell::Text(requests.to_string()),
-                Cell::Text(explained(outcome).to_owned()),
-            ]
-        })
-    });
-    let refusals = table(["Reason", "Requests", "What it means"], refusals.collect());
-    Ok(Some(Overview { now, totals: totals.to_vec(), refusals, chart: chart(&counts, now, range), key }))
+    let counts = month(app, workspace, id, now).await?;
+    Ok(Some(Overview { now, key, totals: sum_up(&counts, now), chart: chart(&counts, now, range) }))
 }
 
-fn day_of(at: Timestamp) -> i64 {
-    hour_of(at).div_euclid(HOURS_PER_DAY)
+/// How many requests were made with a key.
+pub async fn totals(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Totals, Error> {
+    let now = app.clock.now();
+    Ok(sum_up(&month(app, workspace, id, now).await?, now))
+}
+
+async fn month(app: &App, workspace: &WorkspaceId, id: &ApiKeyId, now: Timestamp) -> Result<Vec<HourCount>, Error> {
+    store::counts(&app.db, workspace, id, first_hour(now, DAYS[DAYS.len() - 1])).await
+}
+
+/// The first hour of so many days, the present one among them.
+fn first_hour(now: Timestamp, days: i64) -> i64 {
+    (hour_of(now).div_euclid(HOURS_PER_DAY) - days + 1) * HOURS_PER_DAY
+}
+
+fn sum_up(counts: &[HourCount], now: Timestamp) -> Totals {
+    let within = DAYS.map(|days| {
+        let sum = Sum::of(counts.iter().filter(|count| count.hour >= first_hour(now, days)));
+        (days, sum.accepted, sum.refused)
+    });
+    let refused = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Accepted).filter_map(|outcome| {
+        let of_it = counts.iter().filter(|count| count.outcome == Some(outcome));
+        let requests: u64 = of_it.map(|count| count.requests).sum();
+        (requests > 0).then_some((outcome, requests))
+    });
+    Totals { within, refused: refused.collect() }
+}
+
+/// Why requests were refused, and what that means.
+pub fn reasons(totals: &Totals) -> Table {
+    let rows = totals.refused.iter().map(|(outcome, requests)| {
+        vec![
+            Cell::Text(outcome.label().to_owned()),
+            Cell::Text(requests.to_string()),
+            Cell::Text(explained(*outcome).to_owned()),
+        ]
+    });
+    table(["Reason", "Requests", "What it means"], rows.collect())
 }
 
 fn table<const N: usize>(columns: [&str; N], rows: Vec<Vec<Cell>>) -> Table {
@@ -226,8 +253,7 @@ fn place(text: &str) -> Option<(Timestamp, String)> {
 /// What a log leaves out.
 async fn note(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<String, Error> {
     let Limits { per_second, days, rows } = app.usage.limits();
-    let since = (day_of(app.clock.now()) - 29) * HOURS_PER_DAY;
-    let counts = store::counts(&app.db, workspace, id, since).await?;
+    let counts = month(app, workspace, id, app.clock.now()).await?;
     let left_out: u64 = counts.iter().filter(|count| count.outcome.is_none()).map(|count| count.requests).sum();
     let mut note = match left_out {
         0 => "Nothing was left out in the last 30 days. ".to_owned(),

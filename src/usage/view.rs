@@ -41,7 +41,7 @@ pub async fn key_page(member: &Member, key: &str, asked: &Parameters) -> Result<
 
 #[component]
 fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl IntoView {
-    let Overview { now, key, totals, refusals, chart } = overview;
+    let Overview { now, key, totals, chart } = overview;
     let name = key.name.as_str().to_owned();
     let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}", at.ago(now)));
     let permissions = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
@@ -58,7 +58,8 @@ fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl I
         admin.then(|| [action("edit", "Edit", "pencil"), action("delete", "Delete", "trash")].collect_view()),
     );
     let list = here.rsplit_once('/').map(|(list, _)| list.to_owned()).unwrap_or_default();
-    let total = |(time, accepted, refused): (String, u64, u64)| {
+    let total = |(days, accepted, refused): (i64, u64, u64)| {
+        let time = if days == 1 { "Today (UTC)".to_owned() } else { format!("{days} days") };
         view! {
             <div class="total">
                 <dt>{time}</dt>
@@ -71,10 +72,10 @@ fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl I
     let choice = |(id, label): (&'static str, &'static str)| {
         view! { <a href=format!("{here}?range={id}") aria-current=(id == current).then_some("true") data-noscroll="true">{label}</a> }
     };
-    let why = (!refusals.rows.is_empty()).then(|| {
+    let why = (!totals.refused.is_empty()).then(|| {
         view! {
             <h3>"Why requests were refused, in 30 days"</h3>
-            <TableView table=refusals caption="Refusals by reason" />
+            <TableView table=summary::reasons(&totals) caption="Refusals by reason" />
         }
     });
     view! {
@@ -97,7 +98,7 @@ fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl I
                 <h2 id="requests-heading">"Requests"</h2>
                 <nav class="choice-links" aria-label="Time">{RANGES.map(choice).collect_view()}</nav>
             </div>
-            <dl class="totals">{totals.into_iter().map(total).collect_view()}</dl>
+            <dl class="totals">{totals.within.into_iter().map(total).collect_view()}</dl>
             <figure class="chart">
                 <p class="chart-top">{chart.top}</p>
                 <div inner_html=chart.svg></div>

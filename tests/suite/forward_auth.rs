@@ -258,7 +258,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     test.app.clock.advance_seconds(10);
     operations::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
     let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
-    let refused: [(&str, Vec<(&str, &str)>, u16); 10] = [
+    let refused: [(&str, Vec<_>, u16); 10] = [
         ("/reports/1", vec![], 401),
         ("/reports/1", forged.to_vec(), 401),
         ("/reports/1", with("nonsense").to_vec(), 401),

@@ -17,6 +17,8 @@ mod openapi;
 mod pages;
 /// The runtime side and what it feeds.
 mod runtime;
+/// What a stop leaves behind.
+mod stopping;
 /// What keeps the two databases alike.
 mod storage;
 /// The walls between workspaces.

@@ -2,6 +2,7 @@
 
 mod browser;
 pub mod postgres;
+pub mod program;
 mod setting;
 
 pub use browser::{Answer, Browser};

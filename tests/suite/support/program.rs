@@ -1,0 +1,104 @@
+//! The program itself, in a process of its own.
+
+use super::{MASTER_KEY, postgres};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A data directory, or a database on PostgreSQL, and the program to use it with.
+pub struct Place {
+    pub dir: TempDir,
+    database_url: Option<String>,
+}
+
+impl Place {
+    pub fn on_sqlite() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), database_url: None }
+    }
+
+    pub async fn on_postgres() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), database_url: Some(postgres::new_database().await) }
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-studio"));
+        command.args(args).env("AGENT_STUDIO_DATA_DIR", self.dir.path()).env_remove("DATABASE_URL");
+        command.env("RUST_LOG", "off").stdin(Stdio::null());
+        if let Some(url) = &self.database_url {
+            command.env("DATABASE_URL", url).env("AGENT_STUDIO_MASTER_KEY", MASTER_KEY);
+        }
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What a refused command said: one sentence, with an exit status other than 0.
+    pub fn refusal(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{args:?}: {}", text(&output.stdout));
+        let said = text(&output.stderr);
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        said
+    }
+
+    pub fn serve(&self) -> Server {
+        let mut child = self
+            .command(&["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        let address = line.trim().rsplit_once("http://").unwrap_or_else(|| panic!("{line}")).1.to_owned();
+        Server { child, address, _stderr: stderr }
+    }
+}
+
+/// A running server, killed when it is let go of.
+pub struct Server {
+    pub child: Child,
+    pub address: String,
+    /// Kept open: a program whose standard error is gone stops at the next word it says.
+    _stderr: BufReader<ChildStderr>,
+}
+
+impl Server {
+    /// The status of a call with a key.
+    pub fn status(&self, path: &str, key: &str) -> u16 {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nx-api-key: {key}\r\nconnection: close\r\n\r\n",
+            self.address
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
