@@ -185,6 +185,8 @@ type Beats = Mutex<HashMap<u64, Instant>>;
 
 async fn follow_postgres(app: &Arc<App>, pool: &PgPool) -> Result<(), Error> {
     let mut listener = PgListener::connect_with(pool).await?;
+    // A lost connection is told at once, not when there is another.
+    listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     // What changes from here on is heard of, and applied after this.
     app.gate.replace(Index::load(&app.db).await?);
@@ -212,7 +214,7 @@ async fn beat(app: &App, pool: &PgPool, beats: &Beats) -> Result<(), Error> {
             .bind(CHANNEL)
             .bind(format!("beat {server} {number}"))
             .execute(pool);
-        match timeout(LEASE, beat).await {
+        match timeout(PROBE, beat).await {
             Ok(Ok(_)) => set_gone(app, false),
             // Calls do not wait for a database that does not answer.
             _ => look_for_database(app).await,

@@ -159,18 +159,37 @@ impl Connection {
             return None;
         }
         let status = line.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.stream.read_line(&mut line).unwrap(), 0, "an answer that breaks off");
-            match line.trim().split_once(": ") {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().unwrap(),
-                Some(_) => {}
-                None => break,
+        let (mut length, mut in_chunks) = (0, false);
+        while let Some((name, value)) = self.line().split_once(": ") {
+            match name {
+                "content-length" => length = value.parse().unwrap(),
+                "transfer-encoding" => in_chunks = true,
+                _ => {}
             }
         }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).unwrap();
-        Some((status, String::from_utf8(body).unwrap()))
+        if !in_chunks {
+            return Some((status, self.text(length)));
+        }
+        let mut body = String::new();
+        loop {
+            let length = usize::from_str_radix(&self.line(), 16).unwrap();
+            body += &self.text(length);
+            assert_eq!(self.line(), "");
+            if length == 0 {
+                return Some((status, body));
+            }
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.strip_suffix("\r\n").unwrap_or_else(|| panic!("an answer that breaks off: {line}")).to_owned()
+    }
+
+    fn text(&mut self, length: usize) -> String {
+        let mut text = vec![0; length];
+        self.stream.read_exact(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
     }
 }
