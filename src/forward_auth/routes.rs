@@ -9,7 +9,7 @@ use crate::usage::Api;
 use crate::usage::record::{Call, Observe};
 use crate::wire::{self, ApiError};
 use axum::Router;
-use axum::extract::{Extension, Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
@@ -39,14 +39,9 @@ pub fn routes(app: &Arc<App>) -> Router<AppState> {
 }
 
 /// nginx's `auth_request` knows yes, 401 and 403; anything else is an error to it.
-async fn nginx(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    call.asked_for(original(&headers, "x-original-method", "x-original-uri"));
-    let answer = decide(&app, &call, &headers, Location::from_query(query.as_deref().unwrap_or_default())).await;
+async fn nginx(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let asked_for = original(&headers, "x-original-method", "x-original-uri");
+    let answer = decide(&app, &headers, asked_for, Location::from_query(query.as_deref().unwrap_or_default())).await;
     match answer {
         Ok(yes) => yes,
         Err(error) if error.status == StatusCode::UNAUTHORIZED => error.into_response(),
@@ -57,18 +52,16 @@ async fn nginx(
 /// Both send the original in `X-Forwarded-Method` and `X-Forwarded-Uri`.
 async fn traefik_or_caddy(
     State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    call.asked_for(original(&headers, "x-forwarded-method", "x-forwarded-uri"));
-    decide(&app, &call, &headers, Location::from_query(query.as_deref().unwrap_or_default())).await
+    let asked_for = original(&headers, "x-forwarded-method", "x-forwarded-uri");
+    decide(&app, &headers, asked_for, Location::from_query(query.as_deref().unwrap_or_default())).await
 }
 
 /// Envoy's `ext_authz` over HTTP sends the original's method and path, below the configured prefix.
 async fn envoy(
     State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
     Path(segments): Path<Vec<(String, String)>>,
     method: Method,
     uri: Uri,
@@ -76,10 +69,10 @@ async fn envoy(
 ) -> Result<Response, ApiError> {
     // The prefix has five segments; what follows is the client's own, as it was sent.
     let original = uri.path().match_indices('/').nth(5).map_or("/", |(at, _)| &uri.path()[at..]);
-    call.asked_for(original.parse().ok().map(|uri| (method, uri)));
+    let asked_for = original.parse().ok().map(|uri| (method, uri));
     let segment = |name: &str| segments.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
     let location = Location::from_path(segment("account_id"), segment("project_id"), segment("permission"));
-    decide(&app, &call, &headers, location).await
+    decide(&app, &headers, asked_for, location).await
 }
 
 /// An address that is none of a proxy's: refused, as everything that is not understood.
@@ -90,19 +83,21 @@ async fn misdirected(uri: Uri) -> ApiError {
 
 async fn decide(
     app: &App,
-    call: &Call,
     headers: &HeaderMap,
+    asked_for: Option<(Method, Uri)>,
     location: Result<Location, String>,
 ) -> Result<Response, ApiError> {
+    let call = Call::current()?;
+    call.asked_for(asked_for);
     let location = location.map_err(|reason| {
         tracing::warn!(%reason, "forward auth refused: the auth URL in the proxy's configuration is wrong");
         call.denied(Denied::Failed);
         forbidden()
     })?;
-    let holder = identify(app, headers, call.began()).await.map_err(|denied| deny(call, denied))?;
+    let holder = identify(app, headers, call.began()).await.map_err(|denied| deny(&call, denied))?;
     call.made_with(&holder.key);
     let decided = holder.decide(app, location.need(), call.at()).await;
-    let (workspace, _) = decided.map_err(|denied| deny(call, denied))?;
+    let (workspace, _) = decided.map_err(|denied| deny(&call, denied))?;
     app.metrics.decided(call.began());
     let key = &holder.key;
     let agents = match &key.agents {

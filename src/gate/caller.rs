@@ -28,8 +28,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = Arc::<App>::from_ref(state);
-        let call = parts.extensions.get::<Arc<Call>>().cloned();
-        let call = call.unwrap_or_else(|| Arc::new(Call::begin(&app)));
+        let call = Call::current()?;
         let identified = identify(&app, &parts.headers, call.began()).await;
         let holder = identified.map_err(|denied| deny(&call, denied))?;
         call.made_with(&holder.key);

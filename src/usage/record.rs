@@ -7,7 +7,7 @@ use crate::id::{ApiKeyId, WorkspaceId};
 use crate::server::state::App;
 use crate::sessions::guard::ClientAddress;
 use crate::time::Timestamp;
-use crate::wire::CorrelationId;
+use crate::wire::{ApiError, CorrelationId};
 use axum::extract::{OriginalUri, Request};
 use axum::http::{Method, Uri};
 use axum::response::Response;
@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::task::futures::TaskLocalFuture;
 use tower::{Layer, Service};
 
 /// Most rows of the log that wait to be written.
@@ -77,15 +78,10 @@ impl Counts {
 #[derive(Debug)]
 pub struct Row {
     pub key: Arc<KnownKey>,
-    pub at: Timestamp,
-    pub api: Api,
-    pub method: Method,
-    pub uri: Uri,
+    pub call: Arc<Call>,
     pub status: u16,
     pub outcome: Outcome,
     pub duration: Duration,
-    pub correlation_id: CorrelationId,
-    pub address: Option<IpAddr>,
 }
 
 /// What was counted and not written yet: how many calls by key, hour and outcome, and when each key was last used.
@@ -228,11 +224,21 @@ pub fn hour_of(at: Timestamp) -> i64 {
     at.seconds().div_euclid(3_600)
 }
 
-/// What is found out about a call while it is under way.
+tokio::task_local! {
+    /// The call that this task answers.
+    static CURRENT: Arc<Call>;
+}
+
+/// A call, and what is found out about it while it is under way.
 #[derive(Debug)]
 pub struct Call {
     began: Instant,
     at: Timestamp,
+    pub(super) api: Api,
+    method: Method,
+    uri: Uri,
+    pub(super) correlation_id: CorrelationId,
+    pub(super) address: Option<IpAddr>,
     key: OnceLock<Arc<KnownKey>>,
     denied: OnceLock<Denied>,
     asked_for: OnceLock<(Method, Uri)>,
@@ -240,14 +246,27 @@ pub struct Call {
 
 impl Call {
     /// One that begins now.
-    pub fn begin(app: &App) -> Self {
+    fn begin(app: &App, api: Api, request: &Request) -> Self {
+        let extensions = request.extensions();
+        let original = extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri);
         Self {
             began: Instant::now(),
             at: app.clock.now(),
+            api,
+            method: request.method().clone(),
+            uri: original.unwrap_or(request.uri()).clone(),
+            correlation_id: extensions.get::<CorrelationId>().cloned().unwrap_or_default(),
+            address: extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address),
             key: OnceLock::new(),
             denied: OnceLock::new(),
             asked_for: OnceLock::new(),
         }
+    }
+
+    /// The call that is being answered here. The error: the route is not within [`Observe`], where every call with a key
+    /// belongs.
+    pub fn current() -> Result<Arc<Self>, ApiError> {
+        CURRENT.try_with(Arc::clone).map_err(|_| ApiError::internal())
     }
 
     /// When it began, to measure from.
@@ -276,17 +295,17 @@ impl Call {
             let _ = self.asked_for.set(original);
         }
     }
+
+    /// What the client asked for.
+    pub(super) fn request(&self) -> (&Method, &Uri) {
+        self.asked_for.get().map_or((&self.method, &self.uri), |(method, uri)| (method, uri))
+    }
 }
 
 /// A call under way: recorded when it is answered, or when its client is gone.
 struct Observed {
     app: Arc<App>,
-    api: Api,
     call: Arc<Call>,
-    method: Method,
-    uri: Uri,
-    correlation_id: CorrelationId,
-    address: Option<IpAddr>,
     status: u16,
 }
 
@@ -302,26 +321,17 @@ impl Drop for Observed {
         let Some(key) = self.call.key.get() else {
             // Without a key nothing is let in: what was not refused has failed before the gate was asked.
             if outcome != Outcome::Accepted {
-                metrics.requests(self.api, outcome).inc();
+                metrics.requests(self.call.api, outcome).inc();
             }
             return;
         };
-        metrics.requests(self.api, outcome).inc();
-        let logged = usage.record(key, self.call.at, outcome, || {
-            let own = || (mem::take(&mut self.method), mem::take(&mut self.uri));
-            let (method, uri) = self.call.asked_for.get().cloned().unwrap_or_else(own);
-            Row {
-                key: key.clone(),
-                at: self.call.at,
-                api: self.api,
-                method,
-                uri,
-                status: self.status,
-                outcome,
-                duration: self.call.began.elapsed(),
-                correlation_id: self.correlation_id.clone(),
-                address: self.address,
-            }
+        metrics.requests(self.call.api, outcome).inc();
+        let logged = usage.record(key, self.call.at, outcome, || Row {
+            key: key.clone(),
+            call: self.call.clone(),
+            status: self.status,
+            outcome,
+            duration: self.call.began.elapsed(),
         });
         if !logged {
             metrics.left_out().inc();
@@ -329,7 +339,7 @@ impl Drop for Observed {
     }
 }
 
-/// The layer around each call with a key. Each call passes it: it allocates nothing of its own but what it remembers.
+/// The layer around each call with a key.
 #[derive(Clone, Debug)]
 pub struct Observe {
     app: Arc<App>,
@@ -367,23 +377,11 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Observing<S>
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        let Observe { app, api } = self.observe.clone();
-        let call = Arc::new(Call::begin(&app));
-        let extensions = request.extensions();
-        let original = extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri);
-        let observed = Observed {
-            method: request.method().clone(),
-            uri: original.unwrap_or(request.uri()).clone(),
-            correlation_id: extensions.get::<CorrelationId>().cloned().unwrap_or_default(),
-            address: extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address),
-            status: CLIENT_GONE,
-            call: call.clone(),
-            app,
-            api,
-        };
-        request.extensions_mut().insert(call);
-        Answering { answer: self.inner.call(request), observed }
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Observe { app, api } = &self.observe;
+        let call = Arc::new(Call::begin(app, *api, &request));
+        let observed = Observed { app: app.clone(), call: call.clone(), status: CLIENT_GONE };
+        Answering { answer: CURRENT.scope(call, self.inner.call(request)), observed }
     }
 }
 
@@ -391,7 +389,7 @@ pin_project! {
     /// A call on its way to its answer.
     pub struct Answering<F> {
         #[pin]
-        answer: F,
+        answer: TaskLocalFuture<Arc<Call>, F>,
         observed: Observed,
     }
 }

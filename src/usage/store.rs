@@ -127,19 +127,20 @@ pub async fn set_last_used(tx: &mut Tx, counted: &Counted) -> Result<(), Error> 
 /// Writes rows of the log.
 pub async fn insert_rows(tx: &mut Tx, random: &Random, rows: &[Row]) -> Result<(), Error> {
     let rows = rows.iter().map(|row| {
+        let (method, uri) = row.call.request();
         json!([
             row.key.workspace,
             random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 16),
-            row.at,
+            row.call.at(),
             row.key.id,
-            row.api.id(),
-            row.method.as_str().chars().take(MAX_METHOD).collect::<String>(),
-            without_secrets(row.uri.path()),
+            row.call.api.id(),
+            method.as_str().chars().take(MAX_METHOD).collect::<String>(),
+            without_secrets(uri.path()),
             row.status,
             row.outcome.id(),
             row.duration.as_micros() as u64,
-            without_secrets(&row.correlation_id.0),
-            row.address.map(|address| address.to_string()).unwrap_or_default(),
+            without_secrets(&row.call.correlation_id.0),
+            row.call.address.map(|address| address.to_string()).unwrap_or_default(),
         ])
     });
     run(tx, 2, rows.collect()).await

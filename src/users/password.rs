@@ -1,5 +1,5 @@
-//! Passwords: argon2id with OWASP's parameters, computed off the async threads and only a few at a time, so that
-//! a rush of sign-ins cannot starve the calls that keys make.
+//! Passwords: argon2id with OWASP's parameters, computed off the async threads, only a few at a time and after everything
+//! else that wants the processor, so that a rush of sign-ins cannot starve the calls that keys make.
 
 use crate::error::{Error, Problem};
 use crate::server::randomness::Random;
@@ -7,8 +7,9 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 /// Fewest and most characters of a password.
@@ -79,12 +80,30 @@ impl Passwords {
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| Error::Unavailable)?.map_err(|_| Error::Internal)?;
-        let done = tokio::task::spawn_blocking(move || {
+        let (done, result) = oneshot::channel();
+        // A thread of its own: one that has given way cannot be made to go first again.
+        let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
             // Held by the work itself: a client that goes away does not make room for one more.
             let _turn = turn;
-            work()
+            give_way();
+            let _ = done.send(work());
         });
-        done.await.map_err(|_| Error::Internal)
+        thread.map_err(|_| Error::Unavailable)?;
+        result.await.map_err(|_| Error::Internal)
+    }
+}
+
+/// Puts this thread behind all others: SCHED_IDLE is interrupted at once where a thread merely nice to others runs on until the
+/// next tick. Other systems have no such thing for a single thread.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, unix};
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        // Where it is not allowed, the work is done all the same.
+        let _ = unix::set_thread_priority_and_policy(unix::thread_native_id(), ThreadPriority::Min, idle);
+        // Whoever waits already is not let in by that alone.
+        thread::yield_now();
     }
 }
 
