@@ -87,7 +87,7 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
   activity: async (page, workspace) => {
     await createKey(workspace, LONG);
     await at(page, workspace, 'activity');
-    await expect(page.getByRole('row').filter({ hasText: LONG })).toBeVisible();
+    await expect(page.getByRole('row').filter({ hasText: LONG }).first()).toBeVisible();
   },
   'activity, nothing': (page, workspace) => at(page, workspace, 'activity?action=user-removed'),
   'edit key': (page, workspace) => ofKey(page, workspace, 'edit'),

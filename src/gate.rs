@@ -99,7 +99,7 @@ pub async fn identify(app: &App, headers: &HeaderMap, began: Instant) -> Result<
     }
     drop(index);
     // It may have been made by the command line just now.
-    follow::catch_up_soon(app).await?;
+    follow::catch_up_for(app, began).await?;
     app.gate.index().holder(&hash).ok_or(Denied::Refused(Refusal::Unknown))
 }
 

@@ -29,8 +29,8 @@ const MARGIN: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_millis(500);
 /// How often SQLite's changes are looked for: those that the command line makes.
 const LOOK: Duration = Duration::from_millis(200);
-/// A key made by the command line is not used sooner than this.
-const SOON: Duration = Duration::from_millis(20);
+/// How often SQLite's changes are looked for at most because of keys that are not known.
+const SOON: Duration = Duration::from_millis(2);
 /// How long SQLite's index is trusted after a look: a change is noticed within a second, whatever holds up the next one.
 const TRUST: Duration = Duration::from_millis(800);
 /// How long a database may take to answer before it counts as gone.
@@ -132,20 +132,28 @@ pub async fn catch_up(app: &App) -> Result<(), Error> {
     apply_changes(app, None).await
 }
 
-/// The same for a call with a key that is not known, unless that was done just now: whoever makes up keys does not make
-/// the database work.
-pub async fn catch_up_soon(app: &App) -> Result<(), Error> {
-    match app.gate.age().is_some_and(|age| age < SOON) {
+/// The same for a call that began then with a key that is not known: the command line may have made it just before. Such calls
+/// share what is looked up and wait for it a little: whoever makes up keys does not make the database work.
+pub async fn catch_up_for(app: &App, began: Instant) -> Result<(), Error> {
+    let Db::Sqlite { .. } = &app.db else { return Ok(()) };
+    if let Some(age) = app.gate.age().filter(|age| *age < SOON) {
+        sleep(SOON - age).await;
+    }
+    let mut applied = app.gate.applied.lock().await;
+    match app.gate.is_known_since(began) {
         true => Ok(()),
-        false => apply_changes(app, Some(Instant::now())).await,
+        false => apply_changes_to(app, &mut applied, Some(Instant::now())).await,
     }
 }
 
 /// Applies what has changed in SQLite since the last time, and trusts the index from this instant on, which was before;
 /// nothing where the database is not followed.
 async fn apply_changes(app: &App, trust_since: Option<Instant>) -> Result<(), Error> {
+    apply_changes_to(app, &mut *app.gate.applied.lock().await, trust_since).await
+}
+
+async fn apply_changes_to(app: &App, applied: &mut Option<i64>, trust_since: Option<Instant>) -> Result<(), Error> {
     let Db::Sqlite { readers, .. } = &app.db else { return Ok(()) };
-    let mut applied = app.gate.applied.lock().await;
     while let Some(before) = *applied {
         let changes: Vec<(i64, String, String)> = sqlx::query_as(CHANGES).bind(before).fetch_all(readers).await?;
         let Some((last, ..)) = changes.last() else {

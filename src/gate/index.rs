@@ -225,6 +225,11 @@ impl Gate {
         Some(Duration::from_micros(self.micros(Instant::now()).saturating_sub(at)))
     }
 
+    /// Whether the index was up to date at that instant or later.
+    pub(super) fn is_known_since(&self, at: Instant) -> bool {
+        self.known_at.load(Ordering::Acquire) > self.micros(at)
+    }
+
     /// For how long the index is used after the database has gone.
     pub fn last_known(&self) -> Duration {
         self.last_known

@@ -18,6 +18,7 @@ use agent_studio::wire::ApiError;
 use agent_studio::workspaces::Workspace;
 use agent_studio::{agents, on_db, on_tx};
 use axum::http::HeaderMap;
+use futures_util::future::join_all;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -30,6 +31,7 @@ on_both_engines! {
     the_index_and_the_database_decide_alike,
     a_change_holds_from_its_answer_on,
     what_other_programs_change_is_noticed,
+    a_key_that_another_program_has_made_is_known_at_once,
 }
 
 /// A server that follows; it stops when this is dropped.
@@ -249,7 +251,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
         world.change(&test).await;
         let keys: Vec<_> = world.keys.iter().map(|(_, _, key)| key).chain(&strangers).collect();
         let keys: Vec<_> = keys.into_iter().map(|key| (headers(key), hex::encode(key.hashed().as_bytes()))).collect();
-        let (mut calls, mut decided) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        let (mut calls, mut deciding) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         by_memory += usize::from(test.app.gate.basis() == Basis::Index);
         for number in 0..BATCH {
             let (key, hash) = world.dice.one_of(&keys);
@@ -260,9 +262,11 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
             let permission = *world.dice.one_of(&[None, Some(0), Some(1), Some(2), Some(3)]);
             let permission = permission.map(|at: usize| Permission::ALL[at]);
             let project_id = (!project.is_empty()).then_some(project);
-            decided.push(by_the_gate(&test.app, key, Need { account_id: Some(account), permission, project_id }).await);
+            deciding.push(by_the_gate(&test.app, key, Need { account_id: Some(account), permission, project_id }));
             calls.push(json!([number, hash, account, permission.map_or("", Permission::id), project]));
         }
+        // At once: calls with unknown keys wait for each other's look at the database.
+        let decided = join_all(deciding).await;
         let expected = by_plain_sql(&test.app, &calls).await;
         assert_eq!(expected.len(), BATCH);
         for (at, (decided, expected)) in decided.iter().zip(&expected).enumerate() {
@@ -407,6 +411,19 @@ async fn what_other_programs_change_is_noticed(test: TestApp) {
     }
     trusted(&test.app).await;
     assert_eq!(ask().await, 403, "the index says so too");
+}
+
+async fn a_key_that_another_program_has_made_is_known_at_once(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let _following = follow(&test.app).await;
+    // Does not follow, as the command line.
+    let program = TestApp::with(test.app.db.clone(), None);
+    for round in 0..50 {
+        let made = program.key(&workspace, new_key("CRM")).await;
+        let asked = decision(&test.app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+        assert_eq!(asked, 200, "{round}");
+    }
 }
 
 /// Deleted on one server, under load on both, while the other's connection to PostgreSQL is cut again and again.
