@@ -1,4 +1,4 @@
-//! Tables in fragments; on small screens each row becomes a block of its own.
+//! Tables and lists of facts in fragments; on small screens each row of a table becomes a block of its own.
 
 use super::fragment::Html;
 use crate::time::Timestamp;
@@ -52,6 +52,13 @@ pub fn TableView(
     }
 }
 
+/// Shows what is known of one thing, each fact under its name.
+#[component]
+pub fn Facts(facts: Vec<(&'static str, Cell)>) -> impl IntoView {
+    let fact = |(name, cell)| view! { <div><dt>{name}</dt><dd>{shown(cell)}</dd></div> };
+    view! { <dl class="facts">{facts.into_iter().map(fact).collect_view()}</dl> }
+}
+
 fn shown(cell: Cell) -> AnyView {
     match cell {
         Cell::Text(text) => text.into_any(),
@@ -68,7 +75,7 @@ fn shown(cell: Cell) -> AnyView {
 /// A time in a fragment: in UTC until the browser turns it to the viewer's zone.
 #[component]
 pub fn FragmentTime(at: Timestamp) -> impl IntoView {
-    view! { <time datetime=at.iso() data-at=at.0>{at.short_utc()}</time> }
+    view! { <time datetime=at.iso() title=at.iso() data-at=at.0>{at.short_utc()}</time> }
 }
 
 /// Renders a fragment.

@@ -59,7 +59,7 @@ pub struct Requests {
 pub struct Explanation {
     /// What happened and what to do, in a few sentences.
     pub text: String,
-    pub facts: Table,
+    pub facts: Vec<(&'static str, Cell)>,
 }
 
 /// Requests on one page of the log.
@@ -279,7 +279,7 @@ fn status_in_words(status: i64) -> String {
 }
 
 fn milliseconds(micros: i64) -> String {
-    format!("{:.2} ms", micros as f64 / 1_000.0)
+    format!("{:.2}\u{a0}ms", micros as f64 / 1_000.0)
 }
 
 /// What became of the calls with this correlation id.
@@ -298,7 +298,7 @@ pub async fn explain(app: &App, workspace: &Workspace, id: &str) -> Result<Vec<E
              x-api-key, and that it still stands in the list. Calls are kept for {days} days, the latest {rows} of a \
              workspace, and of accepted ones only a sample while there are very many."
         );
-        return Ok(vec![Explanation { text, facts: Table::default() }]);
+        return Ok(vec![Explanation { text, facts: Vec::new() }]);
     }
     Ok(found.into_iter().map(|row| explanation(workspace, row)).collect())
 }
@@ -328,8 +328,7 @@ fn explanation(workspace: &Workspace, row: Logged) -> Explanation {
         ("Duration", Cell::Text(milliseconds(row.duration))),
         ("Address", Cell::Address(row.address)),
     ];
-    let rows = facts.map(|(name, cell)| vec![Cell::Text(name.to_owned()), cell]).to_vec();
-    Explanation { text, facts: table(["What", "Value"], rows) }
+    Explanation { text, facts: facts.to_vec() }
 }
 
 /// What an outcome means and what to do, in a sentence or two.

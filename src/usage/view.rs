@@ -12,7 +12,7 @@ use crate::ui::fragment::Html;
 use crate::ui::icon::Icon;
 use crate::ui::page::Empty;
 use crate::ui::query_value;
-use crate::ui::table::{FragmentTime, TableView, render};
+use crate::ui::table::{Facts, FragmentTime, TableView, render};
 use crate::wire::parameters::Parameters;
 use leptos::prelude::*;
 
@@ -156,7 +156,7 @@ pub async fn refused_call(member: &Member, asked: &Parameters) -> Result<Html, E
     let id = asked.first("id").to_owned();
     let explained = summary::explain(member.app(), member.workspace(), &id).await?;
     let explained = explained.into_iter().map(|Explanation { text, facts }| {
-        let facts = (!facts.rows.is_empty()).then(|| view! { <TableView table=facts caption="The call" /> });
+        let facts = (!facts.is_empty()).then(|| view! { <Facts facts /> });
         view! {
             <p>{text}</p>
             {facts}
