@@ -55,7 +55,7 @@ pub fn TableView(
 /// Shows what is known of one thing, each fact under its name.
 #[component]
 pub fn Facts(facts: Vec<(&'static str, Cell)>) -> impl IntoView {
-    let fact = |(name, cell)| view! { <div><dt>{name}</dt><dd>{shown(cell)}</dd></div> };
+    let fact = |(name, cell)| view! { <dt>{name}</dt><dd>{shown(cell)}</dd> };
     view! { <dl class="facts">{facts.into_iter().map(fact).collect_view()}</dl> }
 }
 
