@@ -38,9 +38,5 @@ pub mod state;
 /// Tokens that are looked up by their hash.
 pub mod token;
 
-/// A fourteenth more calls per second than with the C library's (`make bench`).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 pub use router::{build, openapi};
 pub use state::{App, AppState};
