@@ -258,8 +258,8 @@ async fn note(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Strin
     let mut note = match left_out {
         0 => "Nothing was left out in the last 30 days. ".to_owned(),
         n => format!(
-            "{n} requests of the last 30 days were counted but left out here: above {per_second} a second, all \
-             refusals and a sample of the rest are kept. "
+            "{n} requests of the last 30 days were counted but left out here: above {per_second} a second, a sample \
+             of the accepted ones is kept, and every refusal that can be written in time. "
         ),
     };
     let _ = write!(note, "Requests are kept for {days} days, the latest {rows} of a workspace.");
