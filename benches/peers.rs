@@ -26,6 +26,8 @@ const KEYS: usize = 1_000;
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_secs(1);
 const REVOCATIONS: usize = 30;
+/// So many equal answers in a row are no chance.
+const STEADY: usize = 100;
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A server under measurement; it ends with this.
@@ -93,20 +95,29 @@ fn median(mut of: Vec<f64>) -> f64 {
 }
 
 impl Server {
-    /// Ends a key, and says how many milliseconds after that was asked for it was refused.
+    /// Ends a key, and says how many milliseconds after that was asked for it was refused for good.
     async fn revoke(&self, round: usize) -> Outcome<f64> {
         let asked = match &self.revocation {
             Revocation::Form(keys, _) => Ask { key: keys[round].1.clone(), ..self.asked.clone() },
             _ => self.asked.clone(),
         };
-        while status(&asked).await? != asked.status {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        // A server that is being replaced may answer beside its successor for a while.
+        let mut right = 0;
+        while right < STEADY {
+            right = if status(&asked).await? == asked.status { right + 1 } else { 0 };
         }
         let began = Instant::now();
         let refused = tokio::spawn(async move {
-            // A new connection each time: one that is kept open may go on with a server that is being replaced.
-            while status(&asked).await.is_ok_and(|status| status == asked.status) {}
-            began.elapsed()
+            let (mut refusals, mut first) = (0, began.elapsed());
+            while refusals < STEADY {
+                // A new connection each time: one that is kept open may go on with a server that is being replaced.
+                let accepted = status(&asked).await.map_err(|error| error.to_string())? == asked.status;
+                refusals = if accepted { 0 } else { refusals + 1 };
+                if refusals == 1 {
+                    first = began.elapsed();
+                }
+            }
+            Ok::<_, String>(first)
         });
         match &self.revocation {
             Revocation::Requests => drop(exchange(self.asked.address, "GET", "/revoke", "", "").await?),
@@ -123,7 +134,7 @@ impl Server {
                 }
             }
         }
-        let took = refused.await?.as_secs_f64() * 1_000.0;
+        let took = refused.await??.as_secs_f64() * 1_000.0;
         match &self.revocation {
             Revocation::Requests => drop(exchange(self.asked.address, "GET", "/restore", "", "").await?),
             Revocation::Reload(map, text, configuration) => {
