@@ -7,6 +7,7 @@ use crate::gate::{Denied, identify};
 use crate::server::state::{App, AppState};
 use crate::usage::Api;
 use crate::usage::record::{Call, Observe};
+use crate::usage::store::without_secrets;
 use crate::wire::{self, ApiError};
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
@@ -77,7 +78,7 @@ async fn envoy(
 
 /// An address that is none of a proxy's: refused, as everything that is not understood.
 async fn misdirected(uri: Uri) -> ApiError {
-    tracing::warn!(path = uri.path(), "forward auth refused: no proxy has this auth URL");
+    tracing::warn!(path = without_secrets(uri.path()), "forward auth refused: no proxy has this auth URL");
     forbidden()
 }
 
@@ -90,7 +91,11 @@ async fn decide(
     let call = Call::current()?;
     call.asked_for(asked_for);
     let location = location.map_err(|reason| {
-        tracing::warn!(%reason, "forward auth refused: the auth URL in the proxy's configuration is wrong");
+        // Envoy puts the client's own path behind a prefix that is too short.
+        tracing::warn!(
+            reason = without_secrets(&reason),
+            "forward auth refused: the auth URL in the proxy's configuration is wrong"
+        );
         call.denied(Denied::Failed);
         forbidden()
     })?;
