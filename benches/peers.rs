@@ -6,7 +6,7 @@
 mod support;
 
 use agent_studio::api_keys::operations::create;
-use agent_studio::server::db::Db;
+use agent_studio::db::Db;
 use agent_studio::server::state::Actor;
 use agent_studio::users::password::Password;
 use agent_studio::users::{Email, Role};

@@ -9,9 +9,9 @@ use agent_studio::api_keys::Permissions;
 use agent_studio::api_keys::operations::{NewKey, create};
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
+use agent_studio::db::Db;
 use agent_studio::external_events::{arrivals, store as events};
 use agent_studio::runtime::token;
-use agent_studio::server::db::Db;
 use agent_studio::server::state::{Actor, App};
 use axum::Router;
 use axum::body::Body;
@@ -147,7 +147,7 @@ async fn deliver(router: &Router, workspace: &str, agent: &str, number: usize, k
 
 /// How many of our connections ran anything during this time; PostgreSQL is the one that tells.
 async fn busy_connections(app: &Arc<App>, time: Duration) -> Outcome<String> {
-    let Db::Postgres(pool) = &app.db else { return Ok("not told by SQLite".to_owned()) };
+    let Some(pool) = app.db.postgres_pool() else { return Ok("not told by SQLite".to_owned()) };
     // The last callers are still on their way, and this query itself.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (began,): (String,) = sqlx::query_as("SELECT (clock_timestamp() + '100 ms')::text").fetch_one(pool).await?;

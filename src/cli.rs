@@ -13,6 +13,7 @@ mod output;
 mod runtime_token;
 
 use crate::agents::AgentName;
+use crate::gate;
 use crate::server::serve::{serve, start_log};
 use crate::server::settings::Settings;
 use crate::server::state::App;
@@ -88,6 +89,9 @@ async fn run(cli: Cli) -> Result<(), String> {
     let settings = cli.settings.with_file()?;
     start_log(settings.log_format.unwrap_or_default());
     let app = Arc::new(settings.open().await?);
+    if !matches!(cli.command, Command::Serve { .. }) {
+        gate::follow::hear_followers(&app).await;
+    }
     match cli.command {
         Command::Serve { demo_if_empty } => {
             if demo_if_empty {

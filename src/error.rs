@@ -191,23 +191,13 @@ fn minutes(seconds: u32) -> String {
 impl From<sqlx::Error> for Error {
     /// The database's own words go to the log, never to a client.
     fn from(error: sqlx::Error) -> Self {
-        /// Whether a database's code says that it is not there just now, or that another transaction is in the way. PostgreSQL's
-        /// classes are letters and digits of five, SQLite's codes are numbers: 5 is SQLITE_BUSY, with its extended forms above.
-        fn is_away_or_busy(code: &str) -> bool {
-            match code.len() {
-                // Connection lost, deadlock, too many connections, shutting down or starting, closed to connections.
-                5 => ["08", "40", "53", "57P"].iter().any(|class| code.starts_with(class)) || code == "55000",
-                _ => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
-            }
+        // Work that had no turn is counted by its kind, and may be very much.
+        if !matches!(error, sqlx::Error::PoolTimedOut) {
+            tracing::error!(%error, "database call failed");
         }
-
-        tracing::error!(%error, "database call failed");
-        match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Self::Unavailable,
-            sqlx::Error::Database(error) if error.code().is_some_and(|code| is_away_or_busy(&code)) => {
-                Self::Unavailable
-            }
-            _ => Self::Internal,
+        match crate::db::is_away_or_busy(&error) || crate::db::WriteFailure::of(&error).is_some() {
+            true => Self::Unavailable,
+            false => Self::Internal,
         }
     }
 }

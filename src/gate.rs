@@ -8,6 +8,8 @@ pub mod caller;
 pub mod decision;
 /// Keeping the index in step with the database.
 pub mod follow;
+/// Which servers follow a change.
+pub mod followers;
 /// Every live key in memory.
 pub mod index;
 /// What the gate knows of keys, workspaces and agents.
@@ -19,6 +21,7 @@ use crate::agents::AgentName;
 use crate::api_keys::Permission;
 use crate::api_keys::secret::HashedKey;
 use crate::configuration::Configuration;
+use crate::db::Work;
 use crate::error::Error;
 use crate::server::state::App;
 use crate::time::Timestamp;
@@ -104,8 +107,9 @@ pub async fn identify(app: &App, headers: &HeaderMap, began: Instant) -> Result<
 }
 
 async fn stored(app: &App, hash: &HashedKey) -> Result<Holder, Denied> {
-    let key = store::key(&app.db, hash).await?.ok_or(Refusal::Unknown)?;
-    let workspace = store::workspace(&app.db, &key.workspace).await?.ok_or(Refusal::Unknown)?;
+    let db = app.db.of(Work::Decisions);
+    let key = store::key(&db, hash).await?.ok_or(Refusal::Unknown)?;
+    let workspace = store::workspace(&db, &key.workspace).await?.ok_or(Refusal::Unknown)?;
     Ok(Holder { key: Arc::new(key), workspace: Own::Stored(Arc::new(workspace)) })
 }
 
@@ -160,7 +164,7 @@ impl Holder {
     async fn agent(&self, app: &App, name: &str) -> Result<Option<KnownAgent>, Error> {
         match &self.workspace {
             Own::Known(known) => Ok(known.agents.get(name).cloned()),
-            Own::Stored(_) => store::agent(&app.db, &self.key.workspace, name).await,
+            Own::Stored(_) => store::agent(&app.db.of(Work::Decisions), &self.key.workspace, name).await,
         }
     }
 }

@@ -42,6 +42,9 @@ pub mod cli;
 /// The Conversations API and the conversations behind it.
 #[cfg(feature = "ssr")]
 pub mod conversations;
+/// SQLite or PostgreSQL behind one type.
+#[cfg(feature = "ssr")]
+pub mod db;
 /// A believable workspace to look around in.
 #[cfg(feature = "ssr")]
 pub mod demo;

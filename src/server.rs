@@ -7,8 +7,6 @@ pub mod api_docs;
 pub mod client_address;
 /// The clock, passed in so that tests know every second.
 pub mod clock;
-/// SQLite or PostgreSQL behind one type.
-pub mod db;
 /// Plain form posts without JavaScript: what was typed survives a refusal.
 pub mod form_drafts;
 /// The security headers.

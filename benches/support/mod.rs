@@ -2,8 +2,9 @@
 
 use agent_studio::api_keys::operations::NewKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
+use agent_studio::db::Db;
+use agent_studio::on_tx;
 use agent_studio::server::clock::Clock;
-use agent_studio::server::db::Db;
 use agent_studio::server::master_key::MasterKey;
 use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App, AppState};
@@ -81,7 +82,7 @@ pub fn new_key(app: &App) -> Outcome<NewKey> {
 
 /// What PostgreSQL does by itself after a while.
 pub async fn analyse(app: &App) -> Outcome<()> {
-    if let Db::Postgres(pool) = &app.db {
+    if let Some(pool) = app.db.postgres_pool() {
         sqlx::query("ANALYZE").execute(pool).await?;
     }
     Ok(())
@@ -102,14 +103,14 @@ pub async fn time(router: &Router, request: Request<Body>) -> Outcome<Duration> 
 
 /// Keys that nobody has the values of, written as fast as may be.
 pub async fn add_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()> {
-    let agent_studio::server::db::Tx::Sqlite(mut tx) = app.db.begin().await? else { return Err("not SQLite".into()) };
+    let mut tx = app.db.begin().await?;
     let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $2)
         INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, all_agents, permissions, created_at,
             created_by, updated_at, expires_at)
         SELECT $1, 'key-' || n, 'key', 'key', 'masked', randomblob(32), TRUE, 'conversations,handoff', 0, 'bench', 0,
             4102444800000000 FROM numbers";
     if count > 0 {
-        sqlx::query(sql).bind(&workspace.id).bind(count as i64).execute(&mut *tx).await?;
+        on_tx!(&mut tx, |c| sqlx::query(sql).bind(&workspace.id).bind(count as i64).execute(c).await.map(|_| ()))?;
     }
     Ok(tx.commit().await?)
 }

@@ -4,6 +4,7 @@ use super::operations::{self, Created};
 use super::store;
 use crate::api_keys::Permission;
 use crate::conversations::document::format_instant;
+use crate::db::Work;
 use crate::error::{Error, Problem};
 use crate::gate::caller::Caller;
 use crate::gate::known::KnownKey;
@@ -56,7 +57,7 @@ pub async fn list(
 ) -> Result<Response, ApiError> {
     let workspace = caller.admit_to_workspace(&app, None, &account_id).await?;
     let key = caller.key();
-    let agents = store::covered(&app.db, &workspace.id, &key.id, key.agents.is_none()).await?;
+    let agents = store::covered(&app.db.of(Work::Api), &workspace.id, &key.id, key.agents.is_none()).await?;
     let listed = agents.iter().map(|agent| Shown {
         account_id: workspace.id.as_str(),
         agent_id: agent.id.as_str(),
@@ -277,7 +278,8 @@ pub async fn duplicate(
     let pass = caller.admit_to_agent(&app, Permission::Agents, &original).await?;
     let new: Duplicate = read_json(&headers, &body)?;
     let workspace = &pass.workspace.id;
-    let settings = store::settings(&app.db, workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
+    let settings =
+        store::settings(&app.db.of(Work::Api), workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
     let name = agent_name(&new.new_agent_name)?;
     let id = agent_id(&app, new.new_agent_id.as_deref())?;
     let actor = actor(caller.key(), client);

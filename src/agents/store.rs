@@ -2,9 +2,9 @@
 
 use super::delete::Belongings;
 use super::{Agent, AgentName};
+use crate::db::{Db, Tx, is_duplicate};
 use crate::error::{Error, Problem};
 use crate::id::{AgentId, ApiKeyId, WorkspaceId};
-use crate::server::db::{Db, Tx, is_duplicate};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 

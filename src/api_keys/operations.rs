@@ -230,7 +230,7 @@ fn begin(sort: Sort, backwards: bool, place: Option<&Place>) -> Result<(From, St
 }
 
 async fn record(
-    tx: &mut crate::server::db::Tx,
+    tx: &mut crate::db::Tx,
     app: &App,
     workspace: &WorkspaceId,
     actor: &Actor,

@@ -3,9 +3,9 @@
 use super::secret::HashedKey;
 use super::{AgentScope, ApiKey, KeyName, Permissions};
 use crate::agents::AgentName;
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{AgentId, ApiKeyId, WorkspaceId};
-use crate::server::db::{Db, Tx};
 use crate::server::master_key::Sealed;
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};

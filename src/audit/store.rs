@@ -2,9 +2,9 @@
 //! ever without the other.
 
 use super::Action;
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{UserId, WorkspaceId};
-use crate::server::db::{Db, Tx};
 use crate::server::state::{Actor, App};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};

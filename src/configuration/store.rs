@@ -2,9 +2,9 @@
 
 use super::{Configuration, Metrics};
 use crate::agents::AgentName;
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
-use crate::server::db::{Db, Tx};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 

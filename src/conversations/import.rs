@@ -9,8 +9,8 @@ use crate::server::state::App;
 use std::collections::HashSet;
 use std::io::BufRead;
 
-/// Lines that are written in one transaction.
-const BATCH: usize = 500;
+/// Lines that are written in one transaction: few, for others to write in between.
+const BATCH: usize = 100;
 
 /// What became of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]

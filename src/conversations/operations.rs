@@ -2,6 +2,7 @@
 
 use super::document::{Document, MAX_BYTES, Turns};
 use super::store;
+use crate::db::Work;
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::App;
@@ -81,7 +82,7 @@ pub async fn erase_all(app: &App, workspace: &WorkspaceId, agent: &AgentId) -> R
 /// workspace holds up no other.
 pub async fn erase_old(app: &App) -> Result<u64, Error> {
     let mut erased = 0;
-    for (workspace, days) in workspaces::store::retentions(&app.db).await? {
+    for (workspace, days) in workspaces::store::retentions(&app.db.of(Work::Background)).await? {
         match erase_older(app, &workspace, days).await {
             Ok(count) => erased += count,
             Err(error) => tracing::error!(%workspace, %error, "old conversations could not be erased"),
@@ -95,7 +96,7 @@ async fn erase_older(app: &App, workspace: &WorkspaceId, days: i32) -> Result<u6
     let oldest = app.clock.now().plus_days(-i64::from(days));
     let mut erased = 0;
     loop {
-        let mut tx = app.db.begin().await?;
+        let mut tx = app.db.of(Work::Background).begin().await?;
         if !workspaces::store::hold_retention(&mut tx, workspace, days).await? {
             return Ok(erased);
         }
@@ -112,11 +113,11 @@ async fn erase_older(app: &App, workspace: &WorkspaceId, days: i32) -> Result<u6
 pub async fn index_missing(app: &App) -> Result<u64, Error> {
     let (mut indexed, mut last) = (0, None);
     loop {
-        let places = store::without_words(&app.db, last.as_ref(), BATCH).await?;
+        let places = store::without_words(&app.db.of(Work::Background), last.as_ref(), BATCH).await?;
         if places.is_empty() {
             return Ok(indexed);
         }
-        let mut tx = app.db.begin().await?;
+        let mut tx = app.db.of(Work::Background).begin().await?;
         for (workspace, agent, id) in &places {
             // It may have been replaced or erased since.
             let Some(held) = store::hold(&mut tx, workspace, agent, id).await? else { continue };

@@ -6,6 +6,7 @@ use super::schema::{Conversation, ConversationPage, Filters, Paging};
 use super::{document, store};
 use crate::api_keys::Permission;
 use crate::configuration::Configuration;
+use crate::db::{Db, Work};
 use crate::gate::Pass;
 use crate::gate::caller::Caller;
 use crate::server::state::App;
@@ -18,12 +19,16 @@ use axum::response::Response;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// How many conversations of a page are read first, before it is known how long they are.
 const FIRST_BATCH: usize = 8;
 /// About how many bytes of a page are written at a time.
 const CHUNK: usize = 256 * 1024;
+/// How long a page waits for its reader before it lets others have its turn.
+const KEEPS_ITS_TURN: Duration = Duration::from_millis(200);
 
 /// List conversations
 ///
@@ -54,13 +59,14 @@ pub async fn list(
     if matches!(query.mode, Mode::Transcript(_)) {
         caller.may_search(&pass)?;
     }
-    let mut places = store::places(&app.db, workspace, agent, &query).await?;
+    let db = app.db.of(Work::Api).in_turn().await?;
+    let mut places = store::places(&db, workspace, agent, &query).await?;
     let more = places.len() > query.limit as usize;
     places.truncate(query.limit as usize);
     let end = page_end(&query, &places, more);
-    let page = Page { app, pass, allowed, places, with_latency: query.include_latency, end };
+    let page = Page { pass, allowed, places, with_latency: query.include_latency, end };
     let (chunks, mut written) = mpsc::channel(1);
-    tokio::spawn(page.write(chunks));
+    tokio::spawn(page.write(db, chunks));
     // An error before anything was sent has its own status; one after that breaks the answer off.
     let first = written.recv().await.ok_or_else(ApiError::internal)??;
     let rest = stream::unfold(written, |mut written| async { Some((written.recv().await?, written)) });
@@ -82,7 +88,6 @@ fn page_end(query: &ListQuery, places: &[Cursor], more: bool) -> String {
 /// A page on its way out. A few conversations at a time are read and written, so that a large page costs no more memory
 /// than a small one, and a slow reader no database connection.
 struct Page {
-    app: Arc<App>,
     pass: Pass,
     allowed: Arc<Configuration>,
     places: Vec<Cursor>,
@@ -91,20 +96,45 @@ struct Page {
 }
 
 impl Page {
-    async fn write(self, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
+    /// `db` has its turn, which is given up while the reader is slow.
+    async fn write(self, db: Db, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
+        let waiting = db.of(Work::Api);
+        let mut turn = Some(db);
         let mut separator = "{\"conversations\":[";
         let mut rest = &self.places[..];
         let mut size = FIRST_BATCH;
         while !rest.is_empty() {
+            let db = match turn.take() {
+                Some(db) => db,
+                None => match waiting.in_turn_again().await {
+                    Ok(db) => db,
+                    Err(error) => {
+                        let _ = chunks.send(Err(error.into())).await;
+                        return;
+                    }
+                },
+            };
             let (places, later) = rest.split_at(size.min(rest.len()));
             rest = later;
-            let chunk = self.chunk(places, &mut separator).await;
+            let chunk = self.chunk(&db, places, &mut separator).await;
             // As many as are about this long together, going by those that came before.
             let length = chunk.as_ref().map_or(0, String::len).max(1);
             size = (CHUNK * places.len() / length).clamp(1, store::BATCH_SIZE);
             let failed = chunk.is_err();
+            let slot = match timeout(KEEPS_ITS_TURN, chunks.reserve()).await {
+                Ok(slot) => {
+                    turn = Some(db);
+                    slot
+                }
+                Err(_) => {
+                    drop(db);
+                    chunks.reserve().await
+                }
+            };
             // Nobody reads on.
-            if chunks.send(chunk.map(Bytes::from)).await.is_err() || failed {
+            let Ok(slot) = slot else { return };
+            slot.send(chunk.map(Bytes::from));
+            if failed {
                 return;
             }
         }
@@ -113,10 +143,10 @@ impl Page {
         let _ = chunks.send(Ok(Bytes::from(format!("{beginning}{}", self.end)))).await;
     }
 
-    async fn chunk(&self, places: &[Cursor], separator: &mut &str) -> Result<String, ApiError> {
+    async fn chunk(&self, db: &Db, places: &[Cursor], separator: &mut &str) -> Result<String, ApiError> {
         let (workspace, agent) = (&self.pass.workspace.id, &self.pass.agent.id);
         let with_turns = self.allowed.transcript;
-        let batch = store::batch(&self.app.db, workspace, agent, places, with_turns, self.with_latency).await?;
+        let batch = store::batch(db, workspace, agent, places, with_turns, self.with_latency).await?;
         let mut chunk = String::new();
         for stored in &batch {
             chunk.push_str(separator);
@@ -152,7 +182,7 @@ pub async fn find(
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
-        true => store::find(&app.db, workspace, agent, &id, allowed.transcript, with_latency).await?,
+        true => store::find(&app.db.of(Work::Api), workspace, agent, &id, allowed.transcript, with_latency).await?,
         false => None,
     };
     let stored = found.ok_or_else(no_such_conversation)?;

@@ -4,11 +4,12 @@ use super::cursor::Cursor;
 use super::document::{Document, Held, Stored, Transcript};
 use super::query::{ListQuery, MAX_CHANNELS, Mode, channel_forms};
 use super::words::Speaker;
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
-use crate::server::db::{Db, Tx};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
+use sqlx::SqliteConnection;
 
 macro_rules! columns {
     ($transcript:literal, $latency:literal) => {
@@ -168,20 +169,21 @@ pub async fn places(
                 .bind(i64::from(query.offset))
         };
     }
-    Ok(match (&query.mode, db) {
-        (Mode::All, _) => on_db!(db, |pool| rows!(PLACES).fetch_all(pool).await)?,
-        (Mode::Sample, _) => on_db!(db, |pool| rows!(SAMPLE).fetch_all(pool).await)?,
-        (Mode::Transcript(search), Db::Sqlite { readers, .. }) => {
-            rows!(SEARCH_SQLITE).bind(search.fts5(&scope(workspace, agent))).fetch_all(readers).await?
-        }
-        (Mode::Transcript(search), Db::Postgres(pool)) => {
-            let sql = match search.speaker() {
+    Ok(match &query.mode {
+        Mode::All => on_db!(db, |c| rows!(PLACES).fetch_all(c).await)?,
+        Mode::Sample => on_db!(db, |c| rows!(SAMPLE).fetch_all(c).await)?,
+        Mode::Transcript(search) => {
+            let by_speaker = match search.speaker() {
                 Some(Speaker::User) => search_postgres!("user_words"),
                 Some(Speaker::Agent) => search_postgres!("agent_words"),
                 None => search_postgres!("words"),
             };
-            // Planned anew for each search: a common word is found by walking from the newest, a rare one by its index.
-            rows!(sql).bind(search.tsquery()).persistent(false).fetch_all(pool).await?
+            on_db!(
+                db,
+                sqlite | c | rows!(SEARCH_SQLITE).bind(search.fts5(&scope(workspace, agent))).fetch_all(c).await,
+                // Planned anew for each search: a common word is found by walking from the newest, a rare one by its index.
+                postgres | c | rows!(by_speaker).bind(search.tsquery()).persistent(false).fetch_all(c).await
+            )?
         }
     })
 }
@@ -235,46 +237,52 @@ pub async fn index(
     id: &str,
     transcript: &Transcript,
 ) -> Result<(), Error> {
-    match tx {
-        Tx::Sqlite(tx) => {
-            let known: Option<(i64,)> =
-                sqlx::query_as(NUMBER_SQLITE).bind(workspace).bind(agent).bind(id).fetch_optional(&mut **tx).await?;
-            let number = match known {
-                // Only where there are some: each deletion leaves a mark that every search has to look at.
-                Some((number,)) => {
-                    sqlx::query(FORGET_WORDS_SQLITE).bind(number).execute(&mut **tx).await?;
-                    number
-                }
-                None => {
-                    let (number,): (i64,) = sqlx::query_as(NEW_NUMBER_SQLITE)
-                        .bind(workspace)
-                        .bind(agent)
-                        .bind(id)
-                        .fetch_one(&mut **tx)
-                        .await?;
-                    number
-                }
-            };
-            sqlx::query(WORDS_SQLITE)
-                .bind(number)
-                .bind(scope(workspace, agent))
-                .bind(transcript.user.text())
-                .bind(transcript.agent.text())
-                .execute(&mut **tx)
-                .await?;
-        }
-        Tx::Postgres(tx) => {
-            sqlx::query(INDEX_POSTGRES)
+    Ok(on_tx!(
+        tx,
+        sqlite | c | index_sqlite(c, workspace, agent, id, transcript).await,
+        postgres
+            | c
+            | sqlx::query(INDEX_POSTGRES)
                 .bind(workspace)
                 .bind(agent)
                 .bind(id)
                 .bind(transcript.user.vector())
                 .bind(transcript.agent.vector())
                 .bind(transcript.both.vector())
-                .execute(&mut **tx)
-                .await?;
+                .execute(c)
+                .await
+                .map(|_| ())
+    )?)
+}
+
+async fn index_sqlite(
+    connection: &mut SqliteConnection,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    id: &str,
+    transcript: &Transcript,
+) -> Result<(), sqlx::Error> {
+    let known: Option<(i64,)> =
+        sqlx::query_as(NUMBER_SQLITE).bind(workspace).bind(agent).bind(id).fetch_optional(&mut *connection).await?;
+    let number = match known {
+        // Only where there are some: each deletion leaves a mark that every search has to look at.
+        Some((number,)) => {
+            sqlx::query(FORGET_WORDS_SQLITE).bind(number).execute(&mut *connection).await?;
+            number
         }
-    }
+        None => {
+            let new = sqlx::query_as(NEW_NUMBER_SQLITE).bind(workspace).bind(agent).bind(id);
+            let (number,): (i64,) = new.fetch_one(&mut *connection).await?;
+            number
+        }
+    };
+    sqlx::query(WORDS_SQLITE)
+        .bind(number)
+        .bind(scope(workspace, agent))
+        .bind(transcript.user.text())
+        .bind(transcript.agent.text())
+        .execute(&mut *connection)
+        .await?;
     Ok(())
 }
 

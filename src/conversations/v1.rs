@@ -8,6 +8,7 @@ use super::schema::{Filters, MetricValue};
 use super::store;
 use crate::api_keys::Permission;
 use crate::configuration::Configuration;
+use crate::db::Work;
 use crate::gate::Pass;
 use crate::gate::caller::Caller;
 use crate::server::state::App;
@@ -144,12 +145,13 @@ pub async fn list(
     let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
-    let count = store::count(&app.db, workspace, agent, &query).await?;
-    let mut places = store::places(&app.db, workspace, agent, &query).await?;
+    let db = app.db.of(Work::Api).in_turn().await?;
+    let count = store::count(&db, workspace, agent, &query).await?;
+    let mut places = store::places(&db, workspace, agent, &query).await?;
     places.truncate(query.limit as usize);
     let mut conversations = Vec::with_capacity(places.len());
     for places in places.chunks(store::BATCH_SIZE) {
-        for stored in store::batch(&app.db, workspace, agent, places, false, false).await? {
+        for stored in store::batch(&db, workspace, agent, places, false, false).await? {
             conversations.push(summary(&stored, &pass, &allowed).map_err(unreadable)?);
         }
     }
@@ -180,7 +182,7 @@ pub async fn find(
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
-        true => store::find(&app.db, workspace, agent, &id, allowed.transcript, false).await?,
+        true => store::find(&app.db.of(Work::Api), workspace, agent, &id, allowed.transcript, false).await?,
         false => None,
     };
     let stored = found.ok_or_else(no_such_conversation)?;
@@ -219,7 +221,8 @@ pub async fn audio(
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     given.one_of("direction", &["combined", "user", "agent"])?;
     given.flag("redacted")?;
-    let exists = is_id(&id) && store::in_progress(&app.db, &pass.workspace.id, &pass.agent.id, &id).await?.is_some();
+    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
+    let exists = is_id(&id) && store::in_progress(&app.db.of(Work::Api), workspace, agent, &id).await?.is_some();
     let message = "No recording is kept for this conversation.";
     Err(match exists {
         true => ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_RECORDING_NOT_FOUND", message),

@@ -1,8 +1,8 @@
 //! Who waits for events, woken when one arrives: here by a map in memory, from another server of the same PostgreSQL by
 //! NOTIFY. A waiter costs an entry in the map, no thread and no database connection.
 
+use crate::db::Work;
 use crate::id::{AgentId, WorkspaceId};
-use crate::server::db::Db;
 use crate::server::state::App;
 use sqlx::postgres::{PgListener, PgPool};
 use std::collections::HashMap;
@@ -99,7 +99,8 @@ impl Drop for Waiter<'_> {
 
 /// Hears of events that other servers received, until the task is aborted.
 pub async fn listen(app: Arc<App>) {
-    let Db::Postgres(pool) = &app.db else { return };
+    let db = app.db.of(Work::Background);
+    let Some(pool) = db.postgres_pool() else { return };
     loop {
         if let Err(error) = listen_once(&app, pool).await {
             tracing::warn!(%error, "the listener for events lost its connection; it connects again");

@@ -1,13 +1,14 @@
 //! The SQL on external events. Events are numbered within their conversation, whose row is held meanwhile: nobody who
 //! has read up to a number can miss one below it.
 
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
-use crate::server::db::{Db, Tx};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 
 statements! {
+    IN_PROGRESS = "SELECT in_progress FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     AWAITED_BY = "SELECT conversation_id FROM awaited_events
         WHERE workspace_id = $1 AND agent_id = $2 AND event_id = $3";
     AWAIT = "INSERT INTO awaited_events (workspace_id, agent_id, event_id, conversation_id, since)
@@ -67,6 +68,22 @@ pub async fn awaited_by(
     let row: Option<(String,)> =
         on_tx!(tx, |c| sqlx::query_as(AWAITED_BY).bind(workspace).bind(agent).bind(event_id).fetch_optional(c).await)?;
     Ok(row.map(|(conversation,)| conversation))
+}
+
+/// Whether a conversation is in progress.
+pub async fn is_in_progress(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+) -> Result<bool, Error> {
+    let row: Option<(bool,)> = on_tx!(tx, |c| sqlx::query_as(IN_PROGRESS)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .fetch_optional(c)
+        .await)?;
+    Ok(row.is_some_and(|(in_progress,)| in_progress))
 }
 
 /// Notes that this conversation waits for this event, in place of another.
@@ -152,10 +169,11 @@ pub async fn insert(
 
 /// Tells the other servers, once the transaction is committed. SQLite has none.
 pub async fn notify(tx: &mut Tx, channel: &str, payload: &str) -> Result<(), Error> {
-    if let Tx::Postgres(tx) = tx {
-        sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(payload).execute(&mut **tx).await?;
-    }
-    Ok(())
+    Ok(on_tx!(
+        tx,
+        sqlite | _c | Ok(()),
+        postgres | c | sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(payload).execute(c).await.map(|_| ())
+    )?)
 }
 
 /// Events of a conversation after a position, oldest first.

@@ -7,10 +7,10 @@
 //! stopped trusting its index by then.
 
 use super::index::{Change, Index};
-use super::store;
+use crate::db::{Db, Tx, TxConnection, Unreachable, Work};
 use crate::error::Error;
-use crate::server::db::{Db, Tx};
 use crate::server::state::App;
+use crate::{on_db, on_tx};
 use sqlx::postgres::{PgListener, PgPool};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ const LEASE: Duration = Duration::from_secs(2);
 const MARGIN: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_millis(500);
 /// How often SQLite's changes are looked for: those that the command line makes.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(50);
 /// How often SQLite's changes are looked for at most because of keys that are not known.
 const SOON: Duration = Duration::from_millis(2);
 /// How long SQLite's index is trusted after a look: a change is noticed within a second, whatever holds up the next one.
@@ -53,12 +53,14 @@ const FORGET_SERVERS: &str = "DELETE FROM gate_servers WHERE id = $1 OR until < 
 
 /// Follows the database until the task is aborted. Whatever goes wrong, the index is not trusted meanwhile.
 pub async fn follow(app: Arc<App>) {
+    let db = app.db.of(Work::Gate);
     loop {
-        let lost = match &app.db {
-            Db::Sqlite { .. } => follow_sqlite(&app).await,
-            Db::Postgres(pool) => follow_postgres(&app, pool).await,
+        let lost = match db.postgres_pool() {
+            None => follow_sqlite(&app, &db).await,
+            Some(pool) => follow_postgres(&app, &db, pool).await,
         };
         app.gate.distrust();
+        app.gate.followers.lose();
         if let Err(error) = lost {
             tracing::warn!(%error, "the gate does not follow the database");
         }
@@ -69,31 +71,28 @@ pub async fn follow(app: Arc<App>) {
 
 /// Finds out whether the database answers at all, and says so where that is news.
 async fn look_for_database(app: &App) {
-    let answers = timeout(PROBE, store::answers(&app.db)).await;
-    set_gone(app, !matches!(answers, Ok(Ok(()))));
+    let unreachable = app.db.probe().await.err();
+    set_gone(app, unreachable);
 }
 
-fn set_gone(app: &App, gone: bool) {
+fn set_gone(app: &App, unreachable: Option<Unreachable>) {
+    let was_gone = app.db.set_gone(unreachable.is_some());
+    app.gate.set_gone(unreachable.is_some());
     let seconds = app.gate.last_known().as_secs();
-    match (app.gate.set_gone(gone), gone, seconds) {
-        (false, true, 0) => tracing::error!("the database is gone: calls are refused until it is back"),
-        (false, true, _) => {
-            tracing::error!(seconds, "the database is gone: calls are decided by what was last known, for so long");
+    match (was_gone, unreachable) {
+        (false, Some(why)) if seconds == 0 => tracing::error!("the database {why}: calls are refused until it is back"),
+        (false, Some(why)) => {
+            tracing::error!(seconds, "the database {why}: calls are decided by what was last known, for so long");
         }
-        (true, false, _) => tracing::info!("the database is back"),
+        (true, None) => tracing::info!("the database is back"),
         _ => {}
     }
 }
 
 /// Makes a change of what the gate decides by last, and returns when no server decides without it.
 pub async fn commit(app: &App, tx: Tx) -> Result<(), Error> {
-    match (tx, &app.db) {
-        (Tx::Postgres(tx), Db::Postgres(pool)) => {
-            let committed = commit_postgres(pool, tx).await?;
-            app.metrics.changed(committed);
-            Ok(())
-        }
-        (tx, _) => {
+    let committed = match app.db.is_sqlite() {
+        true => {
             tx.commit().await?;
             let committed = Instant::now();
             // What was committed is done; where it cannot be followed, the index begins anew.
@@ -101,22 +100,23 @@ pub async fn commit(app: &App, tx: Tx) -> Result<(), Error> {
                 *app.gate.applied.lock().await = None;
                 app.gate.distrust();
             }
-            app.metrics.changed(committed);
-            Ok(())
+            committed
         }
-    }
+        false => commit_postgres(app, tx).await?,
+    };
+    app.metrics.changed(committed);
+    Ok(())
 }
 
-async fn follow_sqlite(app: &App) -> Result<(), Error> {
+async fn follow_sqlite(app: &App, db: &Db) -> Result<(), Error> {
     {
         let mut applied = app.gate.applied.lock().await;
-        let Db::Sqlite { readers, .. } = &app.db else { return Ok(()) };
-        let (last,): (i64,) = sqlx::query_as(LAST_CHANGE).fetch_one(readers).await?;
+        let (last,): (i64,) = on_db!(db, |c| sqlx::query_as(LAST_CHANGE).fetch_one(c).await)?;
         // What changes while it is read is applied again afterwards.
-        app.gate.replace(Index::load(&app.db).await?);
+        app.gate.replace(Index::load(db).await?);
         *applied = Some(last);
     }
-    set_gone(app, false);
+    set_gone(app, None);
     tracing::info!(keys = app.gate.index().len(), "the gate has every key in memory");
     loop {
         apply_changes(app, Some(Instant::now())).await?;
@@ -135,7 +135,9 @@ pub async fn catch_up(app: &App) -> Result<(), Error> {
 /// The same for a call that began then with a key that is not known: the command line may have made it just before. Such calls
 /// share what is looked up and wait for it a little: whoever makes up keys does not make the database work.
 pub async fn catch_up_for(app: &App, began: Instant) -> Result<(), Error> {
-    let Db::Sqlite { .. } = &app.db else { return Ok(()) };
+    if !app.db.is_sqlite() {
+        return Ok(());
+    }
     if let Some(age) = app.gate.age().filter(|age| *age < SOON) {
         sleep(SOON - age).await;
     }
@@ -153,9 +155,13 @@ async fn apply_changes(app: &App, trust_since: Option<Instant>) -> Result<(), Er
 }
 
 async fn apply_changes_to(app: &App, applied: &mut Option<i64>, trust_since: Option<Instant>) -> Result<(), Error> {
-    let Db::Sqlite { readers, .. } = &app.db else { return Ok(()) };
+    if !app.db.is_sqlite() {
+        return Ok(());
+    }
+    let db = app.db.of(Work::Gate);
     while let Some(before) = *applied {
-        let changes: Vec<(i64, String, String)> = sqlx::query_as(CHANGES).bind(before).fetch_all(readers).await?;
+        let changes: Vec<(i64, String, String)> =
+            on_db!(&db, |c| sqlx::query_as(CHANGES).bind(before).fetch_all(c).await)?;
         let Some((last, ..)) = changes.last() else {
             if let Some(since) = trust_since {
                 app.gate.trust(since, TRUST);
@@ -164,7 +170,7 @@ async fn apply_changes_to(app: &App, applied: &mut Option<i64>, trust_since: Opt
         };
         let last = *last;
         for (_, kind, what) in &changes {
-            apply(app, kind, what).await?;
+            apply(app, &db, kind, what).await?;
         }
         *applied = Some(last);
     }
@@ -173,17 +179,16 @@ async fn apply_changes_to(app: &App, applied: &mut Option<i64>, trust_since: Opt
 
 /// Forgets changes that were applied.
 pub async fn forget(app: &App) -> Result<(), Error> {
-    let (Db::Sqlite { .. }, Some(applied)) = (&app.db, *app.gate.applied.lock().await) else { return Ok(()) };
-    let mut tx = app.db.begin().await?;
-    if let Tx::Sqlite(tx) = &mut tx {
-        sqlx::query(FORGET_CHANGES).bind(applied).execute(&mut **tx).await?;
-    }
+    let applied = *app.gate.applied.lock().await;
+    let Some(applied) = applied.filter(|_| app.db.is_sqlite()) else { return Ok(()) };
+    let mut tx = app.db.of(Work::Background).begin().await?;
+    on_tx!(&mut tx, |c| sqlx::query(FORGET_CHANGES).bind(applied).execute(c).await.map(|_| ()))?;
     tx.commit().await
 }
 
-async fn apply(app: &App, kind: &str, what: &str) -> Result<(), Error> {
+async fn apply(app: &App, db: &Db, kind: &str, what: &str) -> Result<(), Error> {
     match Change::parse(kind, what) {
-        Some(change) => app.gate.index().apply(&app.db, &change).await,
+        Some(change) => app.gate.index().apply(db, &change).await,
         None => Err(Error::Internal),
     }
 }
@@ -191,22 +196,23 @@ async fn apply(app: &App, kind: &str, what: &str) -> Result<(), Error> {
 /// When each beat was sent that has not come back yet, by its number.
 type Beats = Mutex<HashMap<u64, Instant>>;
 
-async fn follow_postgres(app: &Arc<App>, pool: &PgPool) -> Result<(), Error> {
+async fn follow_postgres(app: &Arc<App>, db: &Db, pool: &PgPool) -> Result<(), Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     // A lost connection is told at once, not when there is another.
     listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
+    listener.listen_all([CHANNEL, ACKNOWLEDGEMENTS]).await?;
     // What changes from here on is heard of, and applied after this.
-    app.gate.replace(Index::load(&app.db).await?);
+    app.gate.replace(Index::load(db).await?);
     tracing::info!(keys = app.gate.index().len(), "the gate has every key in memory");
+    app.gate.followers.hear();
     let beats = Beats::default();
     tokio::select! {
-        lost = hear(app, pool, &beats, &mut listener) => lost,
-        never = beat(app, pool, &beats) => never,
+        lost = hear(app, db, &beats, &mut listener) => lost,
+        never = beat(app, db, &beats) => never,
     }
 }
 
-async fn beat(app: &App, pool: &PgPool, beats: &Beats) -> Result<(), Error> {
+async fn beat(app: &App, db: &Db, beats: &Beats) -> Result<(), Error> {
     let server = app.gate.server();
     for number in 0_u64.. {
         let sent = Instant::now();
@@ -216,14 +222,18 @@ async fn beat(app: &App, pool: &PgPool, beats: &Beats) -> Result<(), Error> {
             beats.retain(|_, sent| sent.elapsed() < LEASE);
             beats.insert(number, sent);
         }
-        let beat = sqlx::query(BEAT_NOW)
-            .bind(server)
-            .bind(LEASE.as_millis() as i32)
-            .bind(CHANNEL)
-            .bind(format!("beat {server} {number}"))
-            .execute(pool);
+        let beat = async {
+            on_db!(db, |c| sqlx::query(BEAT_NOW)
+                .bind(server)
+                .bind(LEASE.as_millis() as i32)
+                .bind(CHANNEL)
+                .bind(format!("beat {server} {number}"))
+                .execute(c)
+                .await
+                .map(|_| ()))
+        };
         match timeout(PROBE, beat).await {
-            Ok(Ok(_)) => set_gone(app, false),
+            Ok(Ok(_)) => set_gone(app, None),
             // Calls do not wait for a database that does not answer.
             _ => look_for_database(app).await,
         }
@@ -235,15 +245,22 @@ async fn beat(app: &App, pool: &PgPool, beats: &Beats) -> Result<(), Error> {
 /// Tells the others not to wait for this server any more.
 pub async fn leave(app: &App) {
     app.gate.distrust();
-    if let Db::Postgres(pool) = &app.db {
+    let db = app.db.of(Work::Gate);
+    if !db.is_sqlite() {
+        let left =
+            async { on_db!(db, |c| sqlx::query(FORGET_SERVERS).bind(app.gate.server()).execute(c).await.map(|_| ())) };
         // Where it cannot be told, they wait until the lease is over.
-        let _ = timeout(LEASE, sqlx::query(FORGET_SERVERS).bind(app.gate.server()).execute(pool)).await;
+        let _ = timeout(LEASE, left).await;
     }
 }
 
-async fn hear(app: &App, pool: &PgPool, beats: &Beats, listener: &mut PgListener) -> Result<(), Error> {
+async fn hear(app: &App, db: &Db, beats: &Beats, listener: &mut PgListener) -> Result<(), Error> {
     // None: the connection was lost, and what was sent meanwhile with it.
     while let Some(notification) = listener.try_recv().await? {
+        if notification.channel() == ACKNOWLEDGEMENTS {
+            app.gate.followers.follows(notification.payload());
+            continue;
+        }
         let mut words = notification.payload().split(' ');
         match (words.next(), words.next(), words.next()) {
             (Some("beat"), Some(id), Some(number)) if id == app.gate.server() => {
@@ -256,56 +273,76 @@ async fn hear(app: &App, pool: &PgPool, beats: &Beats, listener: &mut PgListener
             (Some("beat"), ..) => {}
             (Some("ticket"), Some(ticket), _) => {
                 let followed = format!("{ticket} {}", app.gate.server());
-                sqlx::query(NOTIFY).bind(ACKNOWLEDGEMENTS).bind(followed).execute(pool).await?;
+                on_db!(db, |c| sqlx::query(NOTIFY).bind(ACKNOWLEDGEMENTS).bind(followed).execute(c).await.map(|_| ()))?;
             }
-            (Some(kind), Some(what), _) => apply(app, kind, what).await?,
+            (Some(kind), Some(what), _) => apply(app, db, kind, what).await?,
             _ => return Err(Error::Internal),
         }
     }
     Err(Error::Unavailable)
 }
 
+/// Hears on PostgreSQL who follows this program's changes, where it is no server: for commands. Returns once it hears.
+pub async fn hear_followers(app: &Arc<App>) {
+    let db = app.db.of(Work::Gate);
+    let Some(pool) = db.postgres_pool() else { return };
+    let listener = async {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(ACKNOWLEDGEMENTS).await?;
+        Ok::<_, sqlx::Error>(listener)
+    };
+    // Without it the servers' leases are waited for.
+    let Ok(mut listener) = listener.await else { return };
+    app.gate.followers.hear();
+    let app = app.clone();
+    tokio::spawn(async move {
+        while let Ok(Some(notification)) = listener.try_recv().await {
+            app.gate.followers.follows(notification.payload());
+        }
+        app.gate.followers.lose();
+    });
+}
+
 /// When it was committed.
-async fn commit_postgres(pool: &PgPool, mut tx: sqlx::Transaction<'static, sqlx::Postgres>) -> Result<Instant, Error> {
+async fn commit_postgres(app: &App, mut tx: Tx) -> Result<Instant, Error> {
     let ticket = uuid::Uuid::new_v4().to_string();
-    // Where there is nobody, nobody is listened to. Without hearing that they follow, leases are waited for.
-    let alone = sqlx::query_as::<_, (String,)>(SERVERS).fetch_all(&mut *tx).await?.is_empty();
-    let mut followed = if alone { None } else { listening(pool).await };
-    sqlx::query(NOTIFY).bind(CHANNEL).bind(format!("ticket {ticket}")).execute(&mut *tx).await?;
-    tx.commit().await?;
+    let mut followed = app.gate.followers.expect(&ticket);
+    on_tx!(&mut tx, |c| sqlx::query(NOTIFY)
+        .bind(CHANNEL)
+        .bind(format!("ticket {ticket}"))
+        .execute(c)
+        .await
+        .map(|_| ()))?;
+    let connection = tx.commit_and_keep().await?;
     let committed = Instant::now();
     let over = tokio::time::Instant::from_std(committed + LEASE);
     // From here on it is done, whatever cannot be asked any more.
-    let Ok(Ok(servers)) = timeout_at(over, sqlx::query_as::<_, (String,)>(SERVERS).fetch_all(pool)).await else {
-        tokio::time::sleep_until(over).await;
-        return Ok(committed);
+    let Ok(servers) = timeout_at(over, servers(connection)).await else { return Ok(committed) };
+    let mut waiting: HashSet<String> = match servers {
+        Ok(servers) => servers.into_iter().map(|(id,)| id).collect(),
+        Err(_) => {
+            tokio::time::sleep_until(over).await;
+            return Ok(committed);
+        }
     };
-    let mut waiting: HashSet<String> = servers.into_iter().map(|(id,)| id).collect();
     while !waiting.is_empty() {
-        let heard = match &mut followed {
-            Some(listener) => timeout_at(over, listener.recv()).await,
-            None => {
+        match timeout_at(over, followed.next()).await {
+            Ok(Some(server)) => drop(waiting.remove(&server)),
+            // Nobody hears any more: leases are waited for.
+            Ok(None) => {
                 tokio::time::sleep_until(over).await;
                 break;
             }
-        };
-        match heard {
-            Ok(Ok(notification)) => {
-                if let Some((of, server)) = notification.payload().split_once(' ')
-                    && of == ticket
-                {
-                    waiting.remove(server);
-                }
-            }
-            Ok(Err(_)) => followed = None,
             Err(_) => break,
         }
     }
     Ok(committed)
 }
 
-async fn listening(pool: &PgPool) -> Option<PgListener> {
-    let mut listener = PgListener::connect_with(pool).await.ok()?;
-    listener.listen(ACKNOWLEDGEMENTS).await.ok()?;
-    Some(listener)
+/// The servers that have a lease, asked by the connection that has just committed.
+async fn servers(connection: TxConnection) -> Result<Vec<(String,)>, sqlx::Error> {
+    let TxConnection::Postgres(mut held) = connection else { return Ok(Vec::new()) };
+    let servers = sqlx::query_as(SERVERS).fetch_all(held.begin_statement()).await;
+    held.end_statement(&servers);
+    servers
 }

@@ -1,11 +1,12 @@
 //! Every live key in memory, looked up by hash, and whether it may be decided by. Readers take no lock.
 
+use super::followers::Followers;
 use super::known::{KnownKey, KnownWorkspace};
 use super::{Holder, store};
 use crate::api_keys::secret::HashedKey;
+use crate::db::Db;
 use crate::error::Error;
 use crate::id::WorkspaceId;
-use crate::server::db::Db;
 use arc_swap::ArcSwap;
 use papaya::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -156,6 +157,8 @@ pub struct Gate {
     /// The last change of SQLite that the index has, where it follows at all; held while changes are applied.
     pub(super) applied: tokio::sync::Mutex<Option<i64>>,
     server: String,
+    /// Who follows this program's changes.
+    pub(super) followers: Followers,
 }
 
 impl Default for Gate {
@@ -177,6 +180,7 @@ impl Gate {
             last_known,
             applied: tokio::sync::Mutex::default(),
             server: uuid::Uuid::new_v4().to_string(),
+            followers: Followers::default(),
         }
     }
 
@@ -253,9 +257,9 @@ impl Gate {
         self.trusted_until.store(0, Ordering::Release);
     }
 
-    /// Whether the database answers; what it was before.
-    pub(super) fn set_gone(&self, gone: bool) -> bool {
-        self.gone.swap(gone, Ordering::AcqRel)
+    /// Whether the database answers.
+    pub(super) fn set_gone(&self, gone: bool) {
+        self.gone.store(gone, Ordering::Release);
     }
 
     fn micros(&self, at: Instant) -> u64 {

@@ -5,9 +5,9 @@ use crate::agents::AgentName;
 use crate::api_keys::Permissions;
 use crate::api_keys::secret::HashedKey;
 use crate::configuration::{Configuration, Metrics};
+use crate::db::Db;
 use crate::error::Error;
 use crate::id::{AgentId, ApiKeyId, WorkspaceId};
-use crate::server::db::Db;
 use crate::time::Timestamp;
 use crate::workspaces::Workspace;
 use crate::{on_db, statements};
@@ -39,7 +39,6 @@ statements! {
     CHOSEN = "SELECT workspace_id, key_id, agent_id FROM api_key_agents";
     WORKSPACES = workspaces!();
     AGENTS = agents!();
-    ANSWERS = "SELECT 1";
     // The hash is the proof.
     KEY = concat!(keys!(), " WHERE hash = $1");
     CHOSEN_OF = "SELECT agent_id FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2";
@@ -106,12 +105,6 @@ impl AgentRow {
     }
 }
 
-/// Whether the database answers.
-pub async fn answers(db: &Db) -> Result<(), Error> {
-    let _: (i32,) = on_db!(db, |pool| sqlx::query_as(ANSWERS).fetch_one(pool).await)?;
-    Ok(())
-}
-
 /// The key with this hash.
 pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<KnownKey>, Error> {
     let row: Option<KeyRow> = on_db!(db, |pool| sqlx::query_as(KEY).bind(hash.as_bytes()).fetch_optional(pool).await)?;
@@ -160,7 +153,8 @@ pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, KnownKey)) -> Re
         while let Some((workspace, key, agent)) = rows.try_next().await? {
             chosen.entry((workspace, key)).or_default().push(agent);
         }
-    });
+        Ok::<_, sqlx::Error>(())
+    })?;
     on_db!(db, |pool| {
         let mut rows = sqlx::query_as::<_, KeyRow>(KEYS).fetch(pool);
         while let Some(row) = rows.try_next().await? {
@@ -171,7 +165,8 @@ pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, KnownKey)) -> Re
             let (hash, key) = row.read(agents)?;
             take(hash, key);
         }
-    });
+        Ok::<_, sqlx::Error>(())
+    })?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::store::{self, HandoffState, Key};
 use crate::api_keys::Permission;
+use crate::db::Work;
 use crate::gate::caller::Caller;
 use crate::server::state::App;
 use crate::wire::openapi::{AgentPath, Refusals};
@@ -55,7 +56,7 @@ pub async fn find(
 ) -> Result<Response, ApiError> {
     let pass = caller.admit(&app, Permission::Handoff, &account_id, &project_id).await?;
     let key = key(query.as_deref().unwrap_or_default())?;
-    let found = store::find(&app.db, &pass.workspace.id, &pass.agent.id, &key).await?;
+    let found = store::find(&app.db.of(Work::Api), &pass.workspace.id, &pass.agent.id, &key).await?;
     let HandoffState { conversation_id, shared_id, data } = found.ok_or_else(|| {
         let message = "No handoff state is stored under this id.";
         ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_NOT_FOUND", message)

@@ -1,8 +1,8 @@
 //! The SQL on handoff states.
 
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{AgentId, WorkspaceId};
-use crate::server::db::{Db, Tx};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 

@@ -6,6 +6,7 @@ use crate::conversations::document::{self, Document, Incoming, Turns};
 use crate::conversations::operations::{self, Appended};
 use crate::conversations::routes::no_such_conversation;
 use crate::conversations::store as conversations;
+use crate::db::Work;
 use crate::error::Error;
 use crate::external_events::event_id::is_event_id;
 use crate::external_events::store::ReceivedEvent;
@@ -220,7 +221,7 @@ pub async fn await_event(
     // The other one is not held: two that want each other's events would wait for each other.
     if let Some(other) = events::awaited_by(&mut tx, workspace, agent, &event_id).await?
         && other != id
-        && conversations::in_progress(&app.db, workspace, agent, &other).await? == Some(true)
+        && events::is_in_progress(&mut tx, workspace, agent, &other).await?
     {
         let message = "Another conversation in progress waits for this event_id.";
         return Err(ApiError::new(StatusCode::CONFLICT, "EXTERNAL_EVENT_ID_TAKEN", message));
@@ -271,7 +272,8 @@ pub async fn received_events(Call { app, place, id }: Call, RawQuery(query): Raw
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     let after = i64::from(given.number("after", 0, i32::MAX as u32)?.unwrap_or(0));
     let wait = given.number("wait", 0, MAX_WAIT)?.unwrap_or(0);
-    conversations::in_progress(&app.db, &place.workspace, &place.agent, &id).await?.ok_or_else(no_such_conversation)?;
+    let db = app.db.of(Work::Api);
+    conversations::in_progress(&db, &place.workspace, &place.agent, &id).await?.ok_or_else(no_such_conversation)?;
     let events = wait_for_events(&app, &place, &id, after, Duration::from_secs(wait.into())).await?;
     let shown = events.iter().map(|event| Event {
         position: event.position,
@@ -292,12 +294,13 @@ async fn wait_for_events(
     wait: Duration,
 ) -> Result<Vec<ReceivedEvent>, Error> {
     let (workspace, agent) = (&place.workspace, &place.agent);
+    let db = app.db.of(Work::Api);
     let until = Instant::now() + wait;
     let waiter = app.arrivals.waiter(arrivals::name(workspace, agent, conversation));
     loop {
         let mut woken = pin!(waiter.notify().notified());
         woken.as_mut().enable();
-        let events = events::after(&app.db, workspace, agent, conversation, after, MAX_EVENTS).await?;
+        let events = events::after(&db, workspace, agent, conversation, after, MAX_EVENTS).await?;
         let over = app.arrivals.is_closed() || Instant::now() >= until;
         if over || !events.is_empty() {
             return Ok(events);

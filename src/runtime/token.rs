@@ -3,6 +3,7 @@
 
 use super::store::{self, RuntimeToken};
 use crate::audit::{self, Action, Entry};
+use crate::db::Work;
 use crate::error::Error;
 use crate::id::{AgentId, RuntimeTokenId, WorkspaceId};
 use crate::server::state::{Actor, App};
@@ -60,12 +61,13 @@ pub struct Place {
 /// Decides on a call of the runtime side to an agent in a workspace, both given by id or slug.
 pub async fn admit(app: &App, headers: &HeaderMap, account_id: &str, project_id: &str) -> Result<Place, ApiError> {
     let token = presented(headers).ok_or_else(unauthorised)?;
-    let own = store::workspace_of(&app.db, &token.hash()).await?.ok_or_else(unauthorised)?;
-    let workspace = workspaces::store::find(&app.db, account_id).await?.filter(|w| w.id == own).ok_or_else(|| {
+    let db = app.db.of(Work::Api).in_turn().await?;
+    let own = store::workspace_of(&db, &token.hash()).await?.ok_or_else(unauthorised)?;
+    let workspace = workspaces::store::find(&db, account_id).await?.filter(|w| w.id == own).ok_or_else(|| {
         let message = "This token does not belong to this account_id.";
         ApiError::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message)
     })?;
-    let agent = agents::store::find(&app.db, &workspace.id, project_id)
+    let agent = agents::store::find(&db, &workspace.id, project_id)
         .await?
         .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."))?;
     Ok(Place { workspace: workspace.id, agent: agent.id })

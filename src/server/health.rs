@@ -1,7 +1,7 @@
 //! What operators ask a running server: alive, ready, and how it does.
 
 use super::state::{App, AppState};
-use crate::gate::{self, index::Basis};
+use crate::gate::index::Basis;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -10,11 +10,7 @@ use axum::{Extension, Router};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
 
-/// How long a database may take to answer before a server says that it is not ready.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// The text format of Prometheus.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -22,7 +18,10 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    database: &'static str,
+    /// `answers`, or why it does not.
+    database: String,
+    /// `possible`, or why nothing can be written.
+    writes: String,
     /// What calls are decided by: `index`, `database`, `last-known` or `nothing`.
     gate: &'static str,
     keys: usize,
@@ -46,16 +45,20 @@ pub fn metrics_routes() -> Router<AppState> {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let database = matches!(timeout(PATIENCE, gate::store::answers(&app.db)).await, Ok(Ok(())));
+    // The follower asks all the time; this asks for itself, so that the answer is of now.
+    let unreachable = app.db.probe().await.err();
+    let database = unreachable.is_none();
+    let write_failure = app.db.write_failure();
     let basis = app.gate.basis();
     let ready = match basis {
         Basis::Index | Basis::LastKnown => true,
         Basis::Database => database,
         Basis::Nothing => false,
-    };
+    } && write_failure.is_none();
     let answer = Readiness {
         ready,
-        database: if database { "answers" } else { "does not answer" },
+        database: unreachable.map_or("answers".to_owned(), |why| why.to_string()),
+        writes: write_failure.map_or("possible".to_owned(), |why| why.to_string()),
         gate: basis.id(),
         keys: app.gate.index().len(),
         index_age_ms: app.gate.age().map(|age| age.as_millis() as u64),

@@ -1,6 +1,5 @@
 //! Metrics for Prometheus. No label names a key, a person or a workspace.
 
-use super::db::Db;
 use super::state::App;
 use crate::gate::index::Basis;
 use crate::usage::{Api, Outcome};
@@ -23,6 +22,9 @@ pub struct Metrics {
     basis: GaugeVec,
     connections: GaugeVec,
     waiting: Gauge,
+    busy: GaugeVec,
+    no_turn: IntCounterVec,
+    writable: Gauge,
 }
 
 impl Metrics {
@@ -56,6 +58,19 @@ impl Metrics {
             &["pool", "state"],
         )?;
         let waiting = Gauge::new("request_log_waiting", "Rows of the request log that wait to be written.")?;
+        let busy = GaugeVec::new(Opts::new("database_work", "Work on the database under way, by kind."), &["work"])?;
+        let no_turn = IntCounterVec::new(
+            Opts::new(
+                "database_refused_total",
+                "Work on the database that had no turn in time, by kind: answered 503.",
+            ),
+            &["work"],
+        )?;
+        let writable =
+            Gauge::new("database_writable", "1 unless the last write failed because nothing can be written.")?;
+        registry.register(Box::new(busy.clone()))?;
+        registry.register(Box::new(no_turn.clone()))?;
+        registry.register(Box::new(writable.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(left_out.clone()))?;
         registry.register(Box::new(decisions.clone()))?;
@@ -67,7 +82,21 @@ impl Metrics {
         registry.register(Box::new(waiting.clone()))?;
         let of = |api: Api| Outcome::ALL.map(|outcome| requests.with_label_values(&[api.id(), outcome.id()]));
         let requests = Api::ALL.map(of);
-        Ok(Self { registry, requests, left_out, decisions, changes, keys, index_age, basis, connections, waiting })
+        Ok(Self {
+            registry,
+            requests,
+            left_out,
+            decisions,
+            changes,
+            keys,
+            index_age,
+            basis,
+            connections,
+            waiting,
+            busy,
+            no_turn,
+            writable,
+        })
     }
 
     /// Calls to an API, by what became of them.
@@ -104,13 +133,15 @@ impl Metrics {
             self.connections.with_label_values(&[name, "idle"]).set(idle as f64);
             self.connections.with_label_values(&[name, "busy"]).set(busy.max(0.0));
         };
-        match &app.db {
-            Db::Sqlite { readers, writer } => {
-                pool("readers", readers.size(), readers.num_idle());
-                pool("writer", writer.size(), writer.num_idle());
-            }
-            Db::Postgres(all) => pool("all", all.size(), all.num_idle()),
+        for places in app.db.places() {
+            let work = places.work();
+            let (open, idle) = app.db.connections(work);
+            pool(work.id(), open, idle);
+            self.busy.with_label_values(&[work.id()]).set(places.taken() as f64);
+            let refused = self.no_turn.with_label_values(&[work.id()]);
+            refused.inc_by(places.refused().saturating_sub(refused.get()));
         }
+        self.writable.set(f64::from(u8::from(app.db.write_failure().is_none())));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))

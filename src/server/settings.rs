@@ -1,11 +1,11 @@
 //! Flags, environment variables and the settings file, in that order of strength.
 
 use super::clock::Clock;
-use super::db::Db;
 use super::master_key::MasterKey;
 use super::metrics::Metrics;
 use super::randomness::Random;
 use super::state::App;
+use crate::db::Db;
 use crate::gate::index::Gate;
 use crate::usage::record::{Limits, Usage};
 use crate::users::password::Passwords;

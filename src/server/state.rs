@@ -1,10 +1,10 @@
 //! What every handler needs, made once at start.
 
 use super::clock::Clock;
-use super::db::Db;
 use super::master_key::MasterKey;
 use super::metrics::Metrics;
 use super::randomness::Random;
+use crate::db::Db;
 use crate::error::Error;
 use crate::external_events::arrivals::Arrivals;
 use crate::gate::index::Gate;

@@ -1,8 +1,8 @@
 //! Sessions in our own tables, found by the hash of the id in the cookie: who reads the table cannot sign in.
 
+use crate::db::Tx;
 use crate::error::Error;
 use crate::id::UserId;
-use crate::server::db::Tx;
 use crate::server::state::App;
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
@@ -99,7 +99,7 @@ pub async fn delete_of_user(tx: &mut Tx, user: &UserId) -> Result<(), Error> {
 
 /// Removes what has expired.
 pub async fn delete_expired(app: &App) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.of(crate::db::Work::Background).begin().await?;
     on_tx!(&mut tx, |c| sqlx::query(DELETE_EXPIRED).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
     tx.commit().await
 }

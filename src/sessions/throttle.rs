@@ -57,7 +57,7 @@ pub async fn forget(app: &App, email: &Email, address: Option<IpAddr>) -> Result
 
 /// Removes counts whose time is over.
 pub async fn forget_old(app: &App) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.of(crate::db::Work::Background).begin().await?;
     on_tx!(&mut tx, |c| sqlx::query(FORGET_OLD).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
     tx.commit().await
 }

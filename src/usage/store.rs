@@ -2,9 +2,9 @@
 
 use super::record::{Counted, Row};
 use super::{Api, Outcome};
+use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::id::{ApiKeyId, WorkspaceId};
-use crate::server::db::{Db, Tx};
 use crate::server::randomness::Random;
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
@@ -101,13 +101,12 @@ async fn run(tx: &mut Tx, statement: usize, rows: Vec<serde_json::Value>) -> Res
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = match tx {
-        Tx::Sqlite(_) => SQLITE_STATEMENTS[statement],
-        Tx::Postgres(_) => POSTGRES_STATEMENTS[statement],
-    };
     let rows = serde_json::Value::Array(rows).to_string();
-    on_tx!(tx, |c| sqlx::query(sql).bind(rows).execute(c).await.map(|_| ()))?;
-    Ok(())
+    Ok(on_tx!(
+        tx,
+        sqlite | c | sqlx::query(SQLITE_STATEMENTS[statement]).bind(rows).execute(c).await.map(|_| ()),
+        postgres | c | sqlx::query(POSTGRES_STATEMENTS[statement]).bind(rows).execute(c).await.map(|_| ())
+    )?)
 }
 
 /// Adds to what was counted before; the counts of keys that are gone are gone with them.

@@ -2,6 +2,7 @@
 
 use super::record::{Counted, Row, hour_of};
 use super::store;
+use crate::db::Work;
 use crate::error::Error;
 use crate::server::state::App;
 use crate::time::Timestamp;
@@ -62,7 +63,7 @@ pub async fn flush(app: &App) -> Result<(), Error> {
         if pending.counted.last_used.is_empty() && pending.rows.is_empty() {
             return Ok(());
         }
-        let mut tx = app.db.begin().await?;
+        let mut tx = app.db.of(Work::Background).begin().await?;
         store::add_counts(&mut tx, &pending.counted).await?;
         store::set_last_used(&mut tx, &pending.counted).await?;
         store::insert_rows(&mut tx, &app.random, &pending.rows).await?;
@@ -78,21 +79,19 @@ pub async fn flush(app: &App) -> Result<(), Error> {
 /// Deletes what is older, or more, than is kept.
 pub async fn forget(app: &App) -> Result<(), Error> {
     let (now, limits) = (app.clock.now(), app.usage.limits());
+    let db = app.db.of(Work::Background);
     while in_tx(app, async |tx| store::delete_counts(tx, hour_of(now) - HOURS, BATCH).await).await? == BATCH as u64 {}
-    for workspace in store::workspaces(&app.db).await? {
+    for workspace in store::workspaces(&db).await? {
         let oldest = now.plus_days(-i64::from(limits.days));
-        let surplus = store::nth_newest(&app.db, &workspace, limits.rows.into()).await?;
+        let surplus = store::nth_newest(&db, &workspace, limits.rows.into()).await?;
         let before = surplus.map_or(oldest, |at| Timestamp(at.0 + 1).max(oldest));
         while in_tx(app, async |tx| store::delete_rows(tx, &workspace, before, BATCH).await).await? == BATCH as u64 {}
     }
     Ok(())
 }
 
-async fn in_tx<T>(
-    app: &App,
-    work: impl AsyncFnOnce(&mut crate::server::db::Tx) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let mut tx = app.db.begin().await?;
+async fn in_tx<T>(app: &App, work: impl AsyncFnOnce(&mut crate::db::Tx) -> Result<T, Error>) -> Result<T, Error> {
+    let mut tx = app.db.of(Work::Background).begin().await?;
     let done = work(&mut tx).await?;
     tx.commit().await?;
     Ok(done)

@@ -4,9 +4,9 @@ use super::password::Password;
 use super::store::{self, Invitation};
 use super::{Email, Invited, Member, Role};
 use crate::audit::{self, Action, Entry};
+use crate::db::Tx;
 use crate::error::{Error, Problem};
 use crate::id::{InvitationId, UserId, WorkspaceId};
-use crate::server::db::Tx;
 use crate::server::state::{Actor, App};
 use crate::server::token::Token;
 use crate::{sessions, workspaces};
@@ -46,7 +46,7 @@ pub async fn set_up(
     let hash = app.passwords.hash(password, &app.random).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    if !store::claim_set_up(&mut tx, now).await? || store::any(&app.db).await? {
+    if !store::claim_set_up(&mut tx, now).await? || store::any_within(&mut tx).await? {
         return Err(Error::NotFound);
     }
     let workspace = workspaces::operations::create(&mut tx, app, actor, workspace_name, None).await?;
@@ -176,7 +176,7 @@ pub async fn set_role(
 ) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     store::lock_members(&mut tx, workspace).await?;
-    let before = store::find_member(&app.db, workspace, user).await?.ok_or(Error::NotFound)?;
+    let before = store::find_member(&mut tx, workspace, user).await?.ok_or(Error::NotFound)?;
     if !store::set_role(&mut tx, workspace, user, role).await? {
         return Err(Error::NotFound);
     }
@@ -190,7 +190,7 @@ pub async fn set_role(
 pub async fn remove(app: &App, workspace: &WorkspaceId, actor: &Actor, user: &UserId) -> Result<(), Error> {
     let mut tx = app.db.begin().await?;
     store::lock_members(&mut tx, workspace).await?;
-    let before = store::find_member(&app.db, workspace, user).await?.ok_or(Error::NotFound)?;
+    let before = store::find_member(&mut tx, workspace, user).await?.ok_or(Error::NotFound)?;
     if !store::delete_member(&mut tx, workspace, user).await? {
         return Err(Error::NotFound);
     }

@@ -1,9 +1,9 @@
 //! The SQL on users, memberships and invitations.
 
 use super::{Email, Invited, Member, Role};
+use crate::db::{Db, Tx, is_duplicate};
 use crate::error::Error;
 use crate::id::{InvitationId, UserId, WorkspaceId};
-use crate::server::db::{Db, Tx, is_duplicate};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 
@@ -70,6 +70,12 @@ pub struct Invitation {
 /// Whether there is any user at all.
 pub async fn any(db: &Db) -> Result<bool, Error> {
     let row: Option<(i32,)> = on_db!(db, |pool| sqlx::query_as(ANY).fetch_optional(pool).await)?;
+    Ok(row.is_some())
+}
+
+/// The same, within a transaction.
+pub async fn any_within(tx: &mut Tx) -> Result<bool, Error> {
+    let row: Option<(i32,)> = on_tx!(tx, |c| sqlx::query_as(ANY).fetch_optional(c).await)?;
     Ok(row.is_some())
 }
 
@@ -151,8 +157,8 @@ pub async fn members(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Member>, Er
 }
 
 /// One member.
-pub async fn find_member(db: &Db, workspace: &WorkspaceId, user: &UserId) -> Result<Option<Member>, Error> {
-    Ok(on_db!(db, |pool| sqlx::query_as(FIND_MEMBER).bind(workspace).bind(user).fetch_optional(pool).await)?)
+pub async fn find_member(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId) -> Result<Option<Member>, Error> {
+    Ok(on_tx!(tx, |c| sqlx::query_as(FIND_MEMBER).bind(workspace).bind(user).fetch_optional(c).await)?)
 }
 
 /// Whether a member has this e-mail.

@@ -3,10 +3,10 @@
 use super::retention::Days;
 use super::{Workspace, slug, store};
 use crate::audit::{self, Action, Entry};
+use crate::db::Tx;
 use crate::error::Error;
 use crate::gate;
 use crate::id::WorkspaceId;
-use crate::server::db::Tx;
 use crate::server::state::{Actor, App};
 use crate::ui::field::single_line;
 use serde_json::json;

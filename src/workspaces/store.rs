@@ -1,9 +1,9 @@
 //! The SQL on workspaces.
 
 use super::Workspace;
+use crate::db::{Db, Tx, is_duplicate};
 use crate::error::{Error, Problem};
 use crate::id::{UserId, WorkspaceId};
-use crate::server::db::{Db, Tx, is_duplicate};
 use crate::time::Timestamp;
 use crate::users::Role;
 use crate::{on_db, on_tx, statements};

@@ -6,11 +6,11 @@ use agent_studio::api_keys::operations::{self, NewKey};
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
 use agent_studio::configuration::Metrics;
+use agent_studio::db::Db;
 use agent_studio::gate::Denied;
 use agent_studio::gate::index::{Basis, Gate};
 use agent_studio::gate::{self, Need};
 use agent_studio::id::{AgentId, WorkspaceId};
-use agent_studio::server::db::Db;
 use agent_studio::server::randomness::Random;
 use agent_studio::server::state::{Actor, App};
 use agent_studio::usage::Outcome;
@@ -215,7 +215,7 @@ const BY_SQLITE: &str = plain_sql!("json_each($1)", "unhex(c.value ->> 1)");
 const BY_POSTGRES: &str = plain_sql!("json_array_elements(CAST($1 AS json))", "decode(c.value ->> 1, 'hex')");
 
 async fn by_plain_sql(app: &App, calls: &[serde_json::Value]) -> Vec<String> {
-    let sql = if matches!(app.db, Db::Sqlite { .. }) { BY_SQLITE } else { BY_POSTGRES };
+    let sql = if app.db.is_sqlite() { BY_SQLITE } else { BY_POSTGRES };
     let calls = serde_json::to_string(calls).unwrap();
     let rows: Vec<(String,)> =
         on_db!(&app.db, |pool| sqlx::query_as(sql).bind(calls).bind(app.clock.now()).fetch_all(pool).await).unwrap();
@@ -435,7 +435,7 @@ async fn no_server_lets_a_deleted_key_in() {
     let workspace = one.workspace("Acme").await;
     let agent = one.agent(&workspace, "Hotel").await;
     let _following = (follow(&one.app).await, follow(&other.app).await);
-    let Db::Postgres(pool) = &one.app.db else { unreachable!() };
+    let pool = one.app.db.postgres_pool().unwrap();
     let mut total = 0;
     for round in 0..12 {
         let made = one.key(&workspace, new_key("CRM")).await;
@@ -574,7 +574,7 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     assert_eq!((test.app.gate.basis(), ask().await), (Basis::LastKnown, 200));
     let ready = test.browser().get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["gate"]), (200, &json!("last-known")));
-    assert_eq!(ready.json()["database"], "does not answer");
+    assert_eq!(ready.json()["database"], "refuses connections");
     // Nothing can be changed meanwhile, and an expiry counts as ever.
     let deleted = operations::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await;
     assert!(deleted.is_err());

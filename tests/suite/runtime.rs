@@ -3,11 +3,11 @@
 use crate::support::{Answer, Headers, Setting, TestApp, conversation, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::Permissions;
 use agent_studio::configuration::Metrics;
+use agent_studio::db::Db;
 use agent_studio::error::Problem;
 use agent_studio::external_events::arrivals;
 use agent_studio::id::AgentId;
 use agent_studio::runtime::token;
-use agent_studio::server::db::Db;
 use agent_studio::server::state::Actor;
 use axum::body::Body;
 use axum::http::Request;

@@ -4,8 +4,8 @@ use crate::support::{NOW, PASSWORD, TestApp, conversation, new_key, on_both_engi
 use agent_studio::api_keys::list::{Query, Sort};
 use agent_studio::api_keys::{KeyName, operations, store};
 use agent_studio::conversations::query::ListQuery;
+use agent_studio::db::{Db, Reader};
 use agent_studio::error::Error;
-use agent_studio::server::db::Db;
 use agent_studio::server::state::Actor;
 use agent_studio::users::Email;
 use agent_studio::users::password::Password;
@@ -110,9 +110,9 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
     let words = "SELECT COUNT(*) FROM transcripts";
     let (left,): (i64,) = on_db!(&test.app.db, |pool| sqlx::query_as(words).fetch_one(pool).await).unwrap();
     assert_eq!(left, 48 + 48 + 240);
-    if let Db::Sqlite { readers, .. } = &test.app.db {
+    if test.app.db.is_sqlite() {
         let indexed = "SELECT COUNT(*) FROM transcript_words WHERE transcript_words MATCH 'room'";
-        let (left,): (i64,) = sqlx::query_as(indexed).fetch_one(readers).await.unwrap();
+        let (left,): (i64,) = on_db!(&test.app.db, |c| sqlx::query_as(indexed).fetch_one(c).await).unwrap();
         assert_eq!(left, 48 + 48 + 240);
     }
 }
@@ -135,13 +135,13 @@ type Schema = BTreeMap<(String, String), (String, bool)>;
 #[tokio::test]
 async fn both_schemas_are_the_same() {
     let sqlite = TestApp::on_sqlite().await;
-    let Db::Sqlite { readers, .. } = &sqlite.app.db else { unreachable!() };
+    let Ok(Reader::Sqlite(mut held)) = sqlite.app.db.read().await else { unreachable!() };
     let rows = sqlx::query(
         "SELECT m.name AS t, c.name AS c, c.type AS ty, c.\"notnull\" = 0 AS n FROM sqlite_master m, \
          pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'transcript%' AND m.name NOT LIKE 'gate%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'",
     );
     let in_sqlite: Schema = rows
-        .fetch_all(readers)
+        .fetch_all(held.begin_statement())
         .await
         .unwrap()
         .iter()

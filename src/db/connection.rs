@@ -1,0 +1,125 @@
+use super::{Db, work::Place};
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, Postgres, Sqlite};
+
+/// A connection while it is used. It goes back to its pool only after a statement that ended well: one that was left in the
+/// middle (a cancelled request, a timeout) or that failed is closed.
+#[derive(Debug)]
+pub struct Held<D: Database> {
+    connection: PoolConnection<D>,
+    /// Whether the last statement ended, and the connection can be used on.
+    is_intact: bool,
+    pub(super) db: Db,
+    /// Given back after the connection.
+    _place: Option<Place>,
+    _mark: Mark,
+}
+
+/// A connection for reading.
+#[derive(Debug)]
+pub enum Reader {
+    Sqlite(Held<Sqlite>),
+    Postgres(Held<Postgres>),
+}
+
+impl<D: Database> Held<D> {
+    pub(super) fn new(connection: PoolConnection<D>, place: Option<Place>, db: &Db) -> Self {
+        Self { connection, is_intact: true, db: db.clone(), _place: place, _mark: Mark::set() }
+    }
+
+    /// The connection, for one statement.
+    pub fn begin_statement(&mut self) -> &mut D::Connection {
+        self.is_intact = false;
+        &mut self.connection
+    }
+
+    /// Says what became of the statement.
+    pub fn end_statement<T>(&mut self, done: &Result<T, sqlx::Error>) {
+        self.is_intact = match done {
+            Ok(_) => true,
+            // The statement was refused for what it said; the connection has nothing to do with it.
+            Err(error) => error.as_database_error().is_some_and(|error| {
+                error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation()
+            }),
+        };
+        if let Err(error) = done {
+            self.db.note_write(Err(error));
+        }
+    }
+
+    pub(super) fn is_intact(&self) -> bool {
+        self.is_intact
+    }
+}
+
+impl<D: Database> Drop for Held<D> {
+    fn drop(&mut self) {
+        if !self.is_intact {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+/// Work that takes a connection while it holds one can wait for itself for ever. Debug builds, and so the tests, refuse it.
+#[cfg(debug_assertions)]
+mod holders {
+    use std::collections::HashMap;
+    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+    use tokio::task::{self, Id};
+
+    static HOLDERS: LazyLock<Mutex<HashMap<Id, usize>>> = LazyLock::new(Mutex::default);
+
+    fn holders() -> MutexGuard<'static, HashMap<Id, usize>> {
+        HOLDERS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A task holds a connection.
+    #[derive(Debug)]
+    pub struct Mark(Option<Id>);
+
+    impl Mark {
+        pub fn set() -> Self {
+            let id = task::try_id();
+            if let Some(id) = id {
+                *holders().entry(id).or_default() += 1;
+            }
+            Self(id)
+        }
+    }
+
+    impl Drop for Mark {
+        fn drop(&mut self) {
+            let Some(id) = self.0 else { return };
+            let mut holders = holders();
+            if let Some(count) = holders.get_mut(&id) {
+                *count -= 1;
+                if *count == 0 {
+                    holders.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// Panics where this task holds a connection already.
+    pub fn expect_none_held() {
+        let held = task::try_id().is_some_and(|id| holders().contains_key(&id));
+        assert!(!held, "a task takes a database connection while it holds one");
+    }
+}
+
+#[cfg(not(debug_assertions))]
+mod holders {
+    #[derive(Debug)]
+    pub struct Mark;
+
+    impl Mark {
+        pub fn set() -> Self {
+            Self
+        }
+    }
+
+    pub fn expect_none_held() {}
+}
+
+use holders::Mark;
+pub(super) use holders::expect_none_held;
