@@ -87,7 +87,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         return print_openapi();
     }
     let settings = cli.settings.with_file()?;
-    start_log(settings.log_format.unwrap_or_default());
+    let _log = start_log(settings.log_format.unwrap_or_default());
     let app = Arc::new(settings.open().await?);
     if !matches!(cli.command, Command::Serve { .. }) {
         gate::follow::hear_followers(&app).await;

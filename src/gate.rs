@@ -134,7 +134,7 @@ impl Holder {
         now: Timestamp,
     ) -> Result<(Arc<Workspace>, Option<KnownAgent>), Denied> {
         let own = self.workspace();
-        let named = need.account_id.is_none_or(|name| own.id.as_str() == name || own.slug == name);
+        let named = need.account_id.is_none_or(|name| own.is_named(name));
         let agent = match need.project_id.filter(|_| named) {
             Some(name) => self.agent(app, name).await?,
             None => None,

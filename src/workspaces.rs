@@ -34,6 +34,14 @@ pub struct Workspace {
     pub retention_days: Option<i32>,
 }
 
+impl Workspace {
+    /// Whether a call means this workspace: by its id, or by its slug, which may be no other's id.
+    #[cfg(feature = "ssr")]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.id.as_str() == name || (self.slug == name && !slug::has_form_of_an_id(name))
+    }
+}
+
 /// What a workspace's pages need to know of who looks at them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visit {

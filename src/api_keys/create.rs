@@ -95,11 +95,11 @@ pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewK
     let (app, workspace) = (admin.app(), admin.workspace());
     let id = crate::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
     let key = store::find(&app.db, &workspace.id, &id).await?.ok_or_else(guard::not_found)?;
-    let value = shown_once::take(&admin, id.as_str()).await?;
     let example_agent = match &key.agents {
         Some(agents) => agents.first().cloned(),
         None => crate::agents::store::names(&app.db, &workspace.id).await?.into_iter().next(),
     };
+    let value = shown_once::take(&admin, id.as_str()).await?;
     Ok(NewKeyView { key, workspace_id: workspace.id.clone(), value, example_agent, origin: guard::origin(app) })
 }
 

@@ -60,6 +60,9 @@ pub async fn set(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     let asset = unchanging || path.starts_with("/icons");
     let mut response = with_policy(next.run(request).await).await;
     let success = response.status().is_success();
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+    }
     let headers = response.headers_mut();
     let cache = match (success, unchanging, asset) {
         // The file names carry their content's hash or version.

@@ -2,13 +2,12 @@
 
 use super::state::{App, AppState};
 use crate::gate::index::Basis;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use serde::Serialize;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The text format of Prometheus.
@@ -31,15 +30,12 @@ struct Readiness {
     listener: &'static str,
 }
 
-/// Alive and ready, on any address; metrics for this machine.
+/// Alive and ready.
 pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(own_metrics))
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready))
 }
 
-/// Metrics for whoever reaches the address that was set for them.
+/// Metrics, for the address of their own.
 pub fn metrics_routes() -> Router<AppState> {
     Router::new().route("/metrics", get(metrics))
 }
@@ -66,21 +62,6 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(answer)).into_response()
-}
-
-/// For this machine alone: who came through a proxy is somebody else.
-async fn own_metrics(
-    State(app): State<Arc<App>>,
-    connection: Option<Extension<ConnectInfo<SocketAddr>>>,
-    headers: HeaderMap,
-) -> Response {
-    let proxied = ["forwarded", "x-forwarded-for", "x-real-ip"].iter().any(|name| headers.contains_key(*name));
-    match connection {
-        Some(Extension(ConnectInfo(address))) if address.ip().to_canonical().is_loopback() && !proxied => {
-            metrics(State(app)).await
-        }
-        _ => (StatusCode::NOT_FOUND, "Metrics are answered to this machine only (--metrics-listen).\n").into_response(),
-    }
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

@@ -14,8 +14,10 @@ use crate::external_events::routes as external_events;
 use crate::forward_auth::routes as forward_auth;
 use crate::handoff::routes as handoff;
 use crate::runtime::routes as runtime;
+use crate::sessions::shown_once;
 use crate::sessions::store::Sessions;
 use crate::ui::field::Draft;
+use crate::ui::load::PageStatus;
 use crate::usage::Api;
 use crate::usage::record::Observe;
 use crate::wire::{self, ApiError, openapi};
@@ -27,7 +29,9 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, render_app_async_with_context};
+use leptos_axum::{
+    AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list, render_app_async_with_context,
+};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -64,7 +68,7 @@ pub fn forward_auth(state: &AppState) -> Router {
     around(&state.app, Source::Proxy, forward_auth::routes(&state.app).with_state(state.clone()))
 }
 
-/// Metrics alone, for an address that other machines reach.
+/// Metrics alone, at an address of their own: behind a proxy nothing tells this machine's requests from others'.
 pub fn metrics(state: &AppState) -> Router {
     around(&state.app, Source::Connection, health::metrics_routes().with_state(state.clone()))
 }
@@ -73,6 +77,7 @@ pub fn metrics(state: &AppState) -> Router {
 fn around(app: &Arc<App>, source: Source, router: Router) -> Router {
     router
         .layer(from_fn_with_state(app.clone(), headers::set))
+        .layer(from_fn_with_state(app.clone(), shown_once::deliver))
         .layer(from_fn_with_state(source, client_address::determine))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
@@ -170,7 +175,7 @@ fn dashboard(state: AppState) -> Router {
             move || shell(options.clone())
         })
         .fallback(not_found)
-        .layer(from_fn(form_drafts::keep))
+        .layer(from_fn_with_state(app.clone(), form_drafts::keep))
         .layer(sessions(&app))
         .layer(from_fn_with_state(app, origin_check::check))
         .layer(from_fn(server_functions::status))
@@ -199,6 +204,11 @@ fn provide(app: &Arc<App>) {
     provide_context(app.clone());
     let draft = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Draft>().cloned());
     provide_context(draft.unwrap_or_default());
+    provide_context(PageStatus(|status| {
+        if let (Some(response), Ok(status)) = (use_context::<ResponseOptions>(), StatusCode::from_u16(status)) {
+            response.set_status(status);
+        }
+    }));
 }
 
 /// The session cookie: for this host alone and over HTTPS only, where the address is not plain HTTP on loopback.

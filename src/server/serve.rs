@@ -1,15 +1,17 @@
 //! Start, serve, stop.
 
-use super::router;
 use super::settings::{LogFormat, Settings};
 use super::state::{App, AppState};
+use super::{form_drafts, router};
+use crate::db::Work;
 use crate::external_events::arrivals;
 use crate::{api_keys, conversations, gate, sessions, usage, users};
 use axum::Router;
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
 use std::future::IntoFuture as _;
-use std::net::SocketAddr;
+use std::io::{IsTerminal as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +19,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tracing_appender::non_blocking::WorkerGuard;
 
 /// How often what has expired or is too old is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
+/// Where metrics are by default.
+const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
+/// How often it is tried whether anything can be written: a small write, also where nobody writes for hours.
+const CHECK_WRITES: Duration = Duration::from_secs(15);
+/// The same while nothing can be.
+const CHECK_FAILING_WRITES: Duration = Duration::from_secs(1);
 /// How long a stop waits for requests under way.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -36,17 +45,18 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     if let Some(address) = settings.authz_listen {
         served.push((listen(address, "--authz-listen").await?, router::forward_auth(&state)));
     }
-    if let Some(address) = settings.metrics_listen {
-        served.push((listen(address, "--metrics-listen").await?, router::metrics(&state)));
-    }
+    let metrics = listen_for_metrics(settings).await?;
+    let metrics_address = metrics.local_addr().map_err(|e| e.to_string())?;
+    served.push((metrics, router::metrics(&state)));
     served.push((listener, router::build(state)));
-    greet(&app, address).await?;
+    greet(&app, address, metrics_address).await?;
 
     let (stop_writing, writing_stopped) = oneshot::channel();
     let writing = tokio::spawn(usage::writer::run(app.clone(), writing_stopped));
     let background = [
         tokio::spawn(keep_house(app.clone())),
         tokio::spawn(index_missing(app.clone())),
+        tokio::spawn(check_writes(app.clone())),
         tokio::spawn(gate::follow::follow(app.clone())),
         tokio::spawn(arrivals::listen(app.clone())),
     ];
@@ -64,6 +74,18 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
 
 async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|e| format!("{address} ({setting}) cannot be listened on: {e}"))
+}
+
+/// Metrics have an address of their own. Where the default one is taken, by another server on this machine, any free port
+/// does.
+async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> {
+    if let Some(address) = settings.metrics_listen {
+        return listen(address, "--metrics-listen").await;
+    }
+    match TcpListener::bind(DEFAULT_METRICS_LISTEN).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--metrics-listen").await,
+    }
 }
 
 /// Serves every address until the program is asked to stop, and the requests that are under way then.
@@ -118,12 +140,14 @@ fn lock(settings: &Settings) -> Result<Option<File>, String> {
 }
 
 /// Says where the server is, and how to begin where it has no users.
-async fn greet(app: &App, address: SocketAddr) -> Result<(), String> {
+async fn greet(app: &App, address: SocketAddr, metrics: SocketAddr) -> Result<(), String> {
     let url = app.public_origin.clone().unwrap_or_else(|| format!("http://{address}"));
-    tracing::info!(%url, %address, "listening");
-    eprintln!("Agent Studio is at {url}");
+    tracing::info!(%url, %address, %metrics, "listening");
+    say(format_args!("Agent Studio is at {url}"));
+    say(format_args!("Metrics are at http://{metrics}/metrics"));
     if !users::store::any(&app.db).await.map_err(|e| e.to_string())? {
-        eprintln!("There are no users yet. Set up at {url}/set-up with the token {}", app.master_key.set_up_token());
+        let token = app.master_key.set_up_token();
+        say(format_args!("There are no users yet. Set up at {url}/set-up with the token {token}"));
     }
     let foreign = api_keys::store::foreign_seals(&app.db, app.master_key.id()).await.map_err(|e| e.to_string())?;
     if foreign > 0 {
@@ -160,11 +184,24 @@ async fn keep_house(app: Arc<App>) {
         // A failure is logged where it happens; the next round tries again.
         let _ = sessions::store::delete_expired(&app).await;
         let _ = sessions::throttle::forget_old(&app).await;
+        let _ = sessions::shown_once::delete_expired(&app).await;
+        let _ = form_drafts::delete_expired(&app).await;
         let _ = gate::follow::forget(&app).await;
         let _ = usage::writer::forget(&app).await;
         if let Ok(count @ 1..) = conversations::operations::erase_old(&app).await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }
+    }
+}
+
+/// Finds out that something can be written again, where the last write has failed, and now and then whether anything can be.
+async fn check_writes(app: Arc<App>) {
+    let db = app.db.of(Work::Background);
+    loop {
+        // What became of it is logged where that changes.
+        let _ = db.check_write().await;
+        let failing = db.write_failure().is_some();
+        tokio::time::sleep(if failing { CHECK_FAILING_WRITES } else { CHECK_WRITES }).await;
     }
 }
 
@@ -190,13 +227,23 @@ async fn asked_to_stop() {
     }
 }
 
-/// Begins to write the log, to standard error.
-pub fn start_log(format: LogFormat) {
+/// Begins to write the log, to standard error, until the guard is dropped. A log that cannot be written, because its disk is
+/// full or nobody reads it, holds nothing up: lines that do not fit into its queue are left out.
+#[must_use]
+pub fn start_log(format: LogFormat) -> WorkerGuard {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,agent_studio=info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
+    guard
+}
+
+/// Says something to whoever started the server. Not `eprintln!`, which panics where nobody can be told.
+pub fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -43,7 +43,7 @@ pub struct Settings {
     /// Address for forward auth alone (/authz), so that only the proxy reaches it [default: the same address]
     #[arg(long, env = "AGENT_STUDIO_AUTHZ_LISTEN", global = true, value_name = "ADDR")]
     pub authz_listen: Option<SocketAddr>,
-    /// Address of /metrics for other machines [default: this machine alone, at the same address]
+    /// Address of /metrics, which is answered nowhere else [default: 127.0.0.1:9464, or any free port where that is taken]
     #[arg(long, env = "AGENT_STUDIO_METRICS_LISTEN", global = true, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
     /// Where people reach this server, if not at the address it listens on: https://keys.example.com

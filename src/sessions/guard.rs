@@ -127,7 +127,8 @@ pub async fn member_of(app: Arc<App>, session: Session, address: Option<IpAddr>,
 
 async fn find_member(visitor: Visitor, slug: &str) -> Result<Member, Error> {
     let workspaces = workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
-    let here = workspaces.iter().find(|(workspace, _)| workspace.slug == slug || workspace.id.as_str() == slug);
+    let by_id = workspaces.iter().find(|(workspace, _)| workspace.id.as_str() == slug);
+    let here = by_id.or_else(|| workspaces.iter().find(|(workspace, _)| workspace.slug == slug));
     let (workspace, role) = here.cloned().ok_or(Error::NotFound)?;
     let visit = Visit {
         workspace,

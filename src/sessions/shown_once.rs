@@ -1,54 +1,216 @@
-//! The one time that a secret is shown. Between the form that makes it and the page that shows it, it waits in the
-//! session, sealed; an address could not carry it without spilling it into logs and histories.
+//! Values that are shown once. Between the form that makes one and the page that shows it, it waits sealed in a row of its
+//! own, which one request takes; an address could not carry it without spilling it into logs and histories.
 
-use super::guard::{Member, failed};
+use super::guard::Member;
+use crate::db::{Db, Tx, Work};
 use crate::error::Error;
+use crate::id::{UserId, WorkspaceId};
 use crate::revealed::Revealed;
 use crate::server::master_key::Sealed;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use crate::server::state::App;
+use crate::time::Timestamp;
+use crate::{on_tx, statements};
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use http_body::{Frame, SizeHint};
+use leptos::prelude::use_context;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
-/// The session's entry.
-const ENTRY: &str = "shown_once";
-/// How long a secret waits, in seconds.
-const WAITS: i64 = 600;
+/// How long a value waits, in seconds.
+const WAITS: i64 = 300;
 
-#[derive(Serialize, Deserialize)]
-struct Waiting {
-    /// What it is the secret of.
-    of: String,
-    sealed: String,
+statements! {
+    INSERT = "INSERT INTO shown_once (workspace_id, user_id, subject, sealed, master_key_id, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (workspace_id, user_id, subject) DO UPDATE SET sealed = excluded.sealed,
+            master_key_id = excluded.master_key_id, expires_at = excluded.expires_at";
+    TAKE = "DELETE FROM shown_once WHERE workspace_id = $1 AND user_id = $2 AND subject = $3 AND expires_at > $4
+        RETURNING workspace_id, user_id, subject, sealed, master_key_id, expires_at";
+    PUT_BACK = "INSERT INTO shown_once (workspace_id, user_id, subject, sealed, master_key_id, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, user_id, subject) DO NOTHING";
+    // Of every workspace: what the server does of itself.
+    DELETE_EXPIRED = "DELETE FROM shown_once WHERE expires_at <= $1";
+}
+
+/// A value that waits to be shown.
+#[derive(Clone, Debug, sqlx::FromRow)]
+struct WaitingValue {
+    workspace_id: WorkspaceId,
+    user_id: UserId,
+    subject: String,
+    sealed: Vec<u8>,
     master_key_id: String,
-    until: i64,
+    expires_at: Timestamp,
 }
 
-/// Puts the secret of something where the next page finds it, in place of one that waits already.
-pub async fn put(member: &Member, of: &str, secret: &str) -> Result<(), Error> {
+/// Puts the value of something where the next page finds it, in place of one that waits already.
+pub async fn put(member: &Member, subject: &str, value: &str) -> Result<(), Error> {
     let app = member.app();
-    let sealed = app.master_key.seal(secret, &place(member, of), &app.random)?;
-    let waiting = Waiting {
-        of: of.to_owned(),
-        sealed: STANDARD.encode(sealed.bytes),
+    let sealed = app.master_key.seal(value, &place(member, subject), &app.random)?;
+    let waiting = WaitingValue {
+        workspace_id: member.workspace().id.clone(),
+        user_id: member.visitor.user.clone(),
+        subject: subject.to_owned(),
+        sealed: sealed.bytes,
         master_key_id: sealed.master_key_id,
-        until: app.clock.now().seconds() + WAITS,
+        expires_at: app.clock.now().plus_seconds(WAITS),
     };
-    member.visitor.session.insert(ENTRY, waiting).await.map_err(failed)
+    write(&app.db, INSERT, &waiting).await
 }
 
-/// Takes the secret of something out; `None` where none waits.
-pub async fn take(member: &Member, of: &str) -> Result<Option<Revealed>, Error> {
+/// Takes the value of something out; `None` where none waits, or where the request will show it to nobody. To be called last,
+/// once the page can show it.
+pub async fn take(member: &Member, subject: &str) -> Result<Option<Revealed>, Error> {
     let app = member.app();
-    let waiting: Option<Waiting> = member.visitor.session.remove(ENTRY).await.map_err(failed)?;
-    let Some(waiting) = waiting.filter(|w| w.of == of && w.until > app.clock.now().seconds()) else {
+    let parts = use_context::<Parts>();
+    if parts.as_ref().is_some_and(shows_to_nobody) {
         return Ok(None);
-    };
-    let bytes = STANDARD.decode(waiting.sealed).map_err(|_| Error::Internal)?;
-    let sealed = Sealed { bytes, master_key_id: waiting.master_key_id };
-    let secret = app.master_key.open(&sealed, &place(member, of))?;
-    Ok(Some(Revealed::new(&secret)))
+    }
+    let (workspace, user, now) = (&member.workspace().id, &member.visitor.user, app.clock.now());
+    let mut tx = app.db.begin().await?;
+    let taken: Option<WaitingValue> = on_tx!(&mut tx, |c| sqlx::query_as(TAKE)
+        .bind(workspace)
+        .bind(user)
+        .bind(subject)
+        .bind(now)
+        .fetch_optional(c)
+        .await)?;
+    tx.commit().await?;
+    let Some(taken) = taken else { return Ok(None) };
+    let sealed = Sealed { bytes: taken.sealed.clone(), master_key_id: taken.master_key_id.clone() };
+    if let Some(answer) = parts.as_ref().and_then(|parts| parts.extensions.get::<Taken>()) {
+        answer.add(taken);
+    }
+    let value = app.master_key.open(&sealed, &place(member, subject))?;
+    Ok(Some(Revealed::new(&value)))
 }
 
-fn place(member: &Member, of: &str) -> String {
-    format!("{}/shown-once/{of}", member.workspace().id)
+/// Removes what was not taken in time.
+pub async fn delete_expired(app: &App) -> Result<(), Error> {
+    let mut tx = app.db.of(Work::Background).begin().await?;
+    on_tx!(&mut tx, |c| sqlx::query(DELETE_EXPIRED).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
+    tx.commit().await
+}
+
+async fn write(db: &Db, sql: &'static str, value: &WaitingValue) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    insert(&mut tx, sql, value).await?;
+    tx.commit().await
+}
+
+async fn insert(tx: &mut Tx, sql: &'static str, value: &WaitingValue) -> Result<(), Error> {
+    Ok(on_tx!(tx, |c| sqlx::query(sql)
+        .bind(&value.workspace_id)
+        .bind(&value.user_id)
+        .bind(&value.subject)
+        .bind(&value.sealed)
+        .bind(&value.master_key_id)
+        .bind(value.expires_at)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// A HEAD request, or a page that the browser fetches before anyone has asked for it (Fetch standard, `Sec-Purpose`).
+fn shows_to_nobody(parts: &Parts) -> bool {
+    parts.method == Method::HEAD || is_prefetch(&parts.headers)
+}
+
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    let names = ["sec-purpose", "purpose", "x-moz"];
+    names.iter().filter_map(|name| headers.get(*name)?.to_str().ok()).any(|value| value.contains("prefetch"))
+}
+
+fn place(member: &Member, subject: &str) -> String {
+    format!("{}/shown-once/{subject}", member.workspace().id)
+}
+
+/// What a request has taken and not delivered yet.
+#[derive(Clone, Debug, Default)]
+struct Taken(Arc<Mutex<Vec<WaitingValue>>>);
+
+impl Taken {
+    fn add(&self, value: WaitingValue) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+    }
+
+    fn remove_all(&self) -> Vec<WaitingValue> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Puts back what was taken, unless it was delivered.
+struct PutBack {
+    app: Arc<App>,
+    taken: Taken,
+}
+
+impl Drop for PutBack {
+    fn drop(&mut self) {
+        let values = self.taken.remove_all();
+        if values.is_empty() {
+            return;
+        }
+        let app = self.app.clone();
+        tokio::spawn(async move {
+            for value in values {
+                if let Err(error) = write(&app.db, PUT_BACK, &value).await {
+                    tracing::warn!(%error, "a value that was not delivered could not be kept for another try");
+                }
+            }
+        });
+    }
+}
+
+/// The layer around pages and server functions: a value whose answer breaks off, or never begins, waits on.
+pub async fn deliver(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let taken = Taken::default();
+    request.extensions_mut().insert(taken.clone());
+    let put_back = PutBack { app, taken };
+    let response = next.run(request).await;
+    let is_empty = put_back.taken.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+    if is_empty || !response.status().is_success() {
+        return response;
+    }
+    response.map(|body| Body::new(DeliveredBody { body, put_back: Some(put_back) }))
+}
+
+/// A body that shows what was taken.
+struct DeliveredBody {
+    body: Body,
+    put_back: Option<PutBack>,
+}
+
+impl http_body::Body for DeliveredBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        let is_over = frame.is_none() || self.body.is_end_stream();
+        if is_over
+            && !matches!(frame, Some(Err(_)))
+            && let Some(put_back) = self.put_back.take()
+        {
+            put_back.taken.remove_all();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

@@ -1,5 +1,6 @@
 //! How often somebody may try a password: a few times for one account from one address, more often from one address
-//! for any accounts. Nothing counts an account alone, so no stranger can lock somebody out from elsewhere.
+//! for any accounts. Nothing counts an account alone, so no stranger can lock somebody out from elsewhere. Who is refused
+//! leaves nothing more behind: what is counted first bounds how many rows what is counted next can make.
 
 use crate::error::Error;
 use crate::server::state::App;
@@ -13,6 +14,8 @@ use std::net::IpAddr;
 const WINDOW: i64 = 15 * 60;
 const PER_ACCOUNT_AND_ADDRESS: i64 = 10;
 const PER_ADDRESS: i64 = 100;
+/// For all IPv6 addresses of one site (a network of 48 bits), which has 65,536 networks to send from.
+const PER_SITE: i64 = 1_000;
 
 statements! {
     COUNT = "INSERT INTO sign_in_attempts (subject_hash, attempts, resets_at) VALUES ($1, 1, $3)
@@ -27,7 +30,10 @@ statements! {
 /// Counts an attempt before its password is looked at, and refuses it where there were too many.
 pub async fn count(app: &App, email: &Email, address: Option<IpAddr>) -> Result<(), Error> {
     let now = app.clock.now();
-    let limits = [(per_account(email, address), PER_ACCOUNT_AND_ADDRESS), (per_address(address), PER_ADDRESS)];
+    let mut limits = Vec::with_capacity(3);
+    limits.extend(per_site(address).map(|subject| (subject, PER_SITE)));
+    limits.push((per_address(address), PER_ADDRESS));
+    limits.push((per_account(email, address), PER_ACCOUNT_AND_ADDRESS));
     let mut tx = app.db.begin().await?;
     let mut wait = None;
     for (subject, limit) in limits {
@@ -38,7 +44,8 @@ pub async fn count(app: &App, email: &Email, address: Option<IpAddr>) -> Result<
             .fetch_one(c)
             .await)?;
         if attempts > limit {
-            wait = wait.max(Some(resets_at.seconds() - now.seconds() + 1));
+            wait = Some(resets_at.seconds() - now.seconds() + 1);
+            break;
         }
     }
     tx.commit().await?;
@@ -68,6 +75,12 @@ fn per_account(email: &Email, address: Option<IpAddr>) -> Vec<u8> {
 
 fn per_address(address: Option<IpAddr>) -> Vec<u8> {
     Sha256::digest(network(address)).to_vec()
+}
+
+fn per_site(address: Option<IpAddr>) -> Option<Vec<u8>> {
+    let IpAddr::V6(v6) = address?.to_canonical() else { return None };
+    let [a, b, c, ..] = v6.segments();
+    Some(Sha256::digest(format!("{a:x}:{b:x}:{c:x}::/48")).to_vec())
 }
 
 /// An IPv6 network of 64 bits is one household's or one machine's: its addresses count as one.

@@ -17,6 +17,10 @@ use std::sync::Arc;
 /// Before an error in a [`packed`] answer.
 const REFUSED: char = '!';
 
+/// Gives the page that is being rendered the status of an error that it shows instead of its data; the browser has none.
+#[derive(Clone, Copy)]
+pub struct PageStatus(pub fn(u16));
+
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Counts the forms that led on: what they changed is loaded anew. A form that stays on its page shows its own state.
@@ -125,6 +129,12 @@ where
         Ok(function) => function.run_body().await,
         Err(_) => Err(Error::BadRequest),
     };
+    if let Err(error) = &answered
+        && error.status() >= 500
+        && let Some(PageStatus(set)) = use_context()
+    {
+        set(error.status());
+    }
     packed(answered.map(|output| text(&output)))
 }
 

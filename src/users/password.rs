@@ -1,5 +1,6 @@
 //! Passwords: argon2id with OWASP's parameters, computed off the async threads, only a few at a time and after everything
-//! else that wants the processor, so that a rush of sign-ins cannot starve the calls that keys make.
+//! else that wants the processor, so that a rush of sign-ins cannot starve the calls that keys make. Where everything else
+//! leaves nothing over for a second, they take a small share.
 
 use crate::error::{Error, Problem};
 use crate::server::randomness::Random;
@@ -9,7 +10,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use zeroize::Zeroizing;
 
 /// Fewest and most characters of a password.
@@ -19,6 +20,8 @@ pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=256;
 const AT_ONCE: usize = 2;
 /// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one waits for processor time that nobody else wants.
+const GIVES_WAY: Duration = Duration::from_secs(1);
 
 /// A password as typed; wiped from memory when dropped.
 pub struct Password(Zeroizing<String>);
@@ -77,34 +80,71 @@ impl Passwords {
         self.in_turn(move || verify(&password, &stored)).await?.map(|right| right && exists)
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn in_turn<T: Send + 'static>(&self, work: impl Fn() -> T + Send + Sync + 'static) -> Result<T, Error> {
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| Error::Unavailable)?.map_err(|_| Error::Internal)?;
-        let (done, result) = oneshot::channel();
-        // A thread of its own: one that has given way cannot be made to go first again.
-        let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
-            // Held by the work itself: a client that goes away does not make room for one more.
-            let _turn = turn;
-            give_way();
-            let _ = done.send(work());
-        });
-        thread.map_err(|_| Error::Unavailable)?;
-        result.await.map_err(|_| Error::Internal)
+        // Held by the work itself: a client that goes away does not make room for one more.
+        let work = Arc::new((work, turn));
+        let (done, mut results) = mpsc::channel(2);
+        compute(Share::Leftover, &work, &done)?;
+        if let Ok(result) = tokio::time::timeout(GIVES_WAY, results.recv()).await {
+            return result.ok_or(Error::Internal);
+        }
+        // A thread that has given way cannot be made to go first again: another begins anew.
+        compute(Share::Small, &work, &done)?;
+        drop(done);
+        results.recv().await.ok_or(Error::Internal)
     }
 }
 
-/// Puts this thread behind all others: SCHED_IDLE is interrupted at once where a thread merely nice to others runs on until the
-/// next tick. Other systems have no such thing for a single thread.
-fn give_way() {
+/// How much of the processor a thread asks for.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    /// What no other thread wants.
+    Leftover,
+    /// About a tenth, where others want all of it.
+    Small,
+}
+
+/// Works in a thread of its own, and sends the result where it still is wanted.
+fn compute<T: Send + 'static, W: Fn() -> T + Send + Sync + 'static>(
+    share: Share,
+    work: &Arc<(W, OwnedSemaphorePermit)>,
+    done: &mpsc::Sender<T>,
+) -> Result<(), Error> {
+    let (work, done) = (work.clone(), done.clone());
+    let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
+        give_way(share);
+        if !done.is_closed() {
+            let _ = done.try_send((work.0)());
+        }
+    });
+    thread.map(drop).map_err(|_| Error::Unavailable)
+}
+
+/// Puts this thread behind others: SCHED_IDLE is interrupted at once where a thread merely nice to others runs on until the
+/// next tick, but may wait for ever. Other systems have no such thing for a single thread.
+fn give_way(share: Share) {
     #[cfg(target_os = "linux")]
     {
-        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, unix};
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue};
+        use thread_priority::{ThreadSchedulePolicy, unix};
+        let (policy, priority) = match share {
+            Share::Leftover => (NormalThreadSchedulePolicy::Idle, ThreadPriority::Min),
+            // A niceness of 9.
+            Share::Small => match ThreadPriorityValue::try_from(25) {
+                Ok(value) => (NormalThreadSchedulePolicy::Other, ThreadPriority::Crossplatform(value)),
+                Err(_) => return,
+            },
+        };
         // Where it is not allowed, the work is done all the same.
-        let _ = unix::set_thread_priority_and_policy(unix::thread_native_id(), ThreadPriority::Min, idle);
+        let policy = ThreadSchedulePolicy::Normal(policy);
+        let _ = unix::set_thread_priority_and_policy(unix::thread_native_id(), priority, policy);
         // Whoever waits already is not let in by that alone.
         thread::yield_now();
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = share;
 }
 
 fn hash(password: &Password, salt: &[u8; 16]) -> Result<String, Error> {

@@ -40,11 +40,16 @@ pub fn parse(text: &str) -> Result<String, Problem> {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !well_formed {
         Err(Problem::SlugInvalid)
-    } else if RESERVED.contains(&text) {
+    } else if RESERVED.contains(&text) || has_form_of_an_id(text) {
         Err(Problem::SlugTaken)
     } else {
         Ok(text.to_owned())
     }
+}
+
+/// Whether this could be a workspace's id: an address means one workspace.
+pub fn has_form_of_an_id(text: &str) -> bool {
+    text.strip_prefix("ws-").is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// A slug made from a name; `fallback` where the name has no letter to offer.
@@ -59,7 +64,7 @@ pub fn from_name(name: &str, fallback: &str) -> String {
     }
     slug.truncate(MAX_LEN - 6);
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() || RESERVED.contains(&slug) {
+    if slug.is_empty() || RESERVED.contains(&slug) || has_form_of_an_id(slug) {
         format!("{fallback}-{slug}").trim_end_matches('-').to_owned()
     } else {
         slug.to_owned()
@@ -84,6 +89,7 @@ mod tests {
             ("مفتاح", "agent"),
             ("v3", "agent-v3"),
             ("Sign in", "agent-sign-in"),
+            ("WS fd112d8f", "agent-ws-fd112d8f"),
         ] {
             assert_eq!(from_name(name, "agent"), slug);
             assert_eq!(parse(slug), Ok(slug.to_owned()));
@@ -97,5 +103,7 @@ mod tests {
             assert_eq!(parse(wrong), Err(Problem::SlugInvalid), "{wrong}");
         }
         assert_eq!(parse("sign-in"), Err(Problem::SlugTaken));
+        assert_eq!(parse("ws-fd112d8f"), Err(Problem::SlugTaken), "another workspace's id");
+        assert_eq!(parse("ws-fd112d8"), Ok("ws-fd112d8".to_owned()));
     }
 }

@@ -10,9 +10,10 @@ use crate::{on_db, on_tx, statements};
 
 statements! {
     INSERT = "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4)";
-    SLUG_TAKEN = "SELECT 1 FROM workspaces WHERE slug = $1";
+    SLUG_TAKEN = "SELECT 1 FROM workspaces WHERE slug = $1 OR id = $1";
     LIST = "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces ORDER BY name, id";
-    FIND = "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces WHERE id = $1 OR slug = $1";
+    FIND = "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces WHERE id = $1 OR slug = $1
+        ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
     OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, w.retention_days, m.role FROM memberships m
         JOIN workspaces w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.name, w.id";
     KEYS_COPYABLE = "SELECT keys_copyable FROM workspaces WHERE id = $1";

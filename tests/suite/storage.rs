@@ -12,12 +12,12 @@ use agent_studio::users::password::Password;
 use agent_studio::workspaces::retention::Days;
 use agent_studio::{
     agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_db, on_tx, runtime,
-    sessions, usage, users, workspaces,
+    server, sessions, usage, users, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 14] = [
+const STORES: [&[(&str, &str)]; 16] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
     audit::store::STATEMENTS,
@@ -28,6 +28,8 @@ const STORES: [&[(&str, &str)]; 14] = [
     handoff::store::STATEMENTS,
     runtime::store::STATEMENTS,
     sessions::store::STATEMENTS,
+    server::form_drafts::STATEMENTS,
+    sessions::shown_once::STATEMENTS,
     sessions::throttle::STATEMENTS,
     usage::store::STATEMENTS,
     users::store::STATEMENTS,
