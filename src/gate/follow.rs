@@ -16,6 +16,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::time::Instant;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
 /// Where PostgreSQL's servers hear of changes, tickets and beats.
@@ -205,14 +206,17 @@ async fn follow_postgres(app: &Arc<App>, db: &Db, pool: &PgPool) -> Result<(), E
     app.gate.replace(Index::load(db).await?);
     tracing::info!(keys = app.gate.index().len(), "the gate has every key in memory");
     app.gate.followers.hear();
-    let beats = Beats::default();
+    let beats = Arc::new(Beats::default());
+    // In a task of its own, which ends with this one: neither waits for the other's connection.
+    let mut beating = JoinSet::new();
+    beating.spawn(beat(app.clone(), db.clone(), beats.clone()));
     tokio::select! {
         lost = hear(app, db, &beats, &mut listener) => lost,
-        never = beat(app, db, &beats) => never,
+        _ = beating.join_next() => Err(Error::Internal),
     }
 }
 
-async fn beat(app: &App, db: &Db, beats: &Beats) -> Result<(), Error> {
+async fn beat(app: Arc<App>, db: Db, beats: Arc<Beats>) {
     let server = app.gate.server();
     for number in 0_u64.. {
         let sent = Instant::now();
@@ -223,7 +227,7 @@ async fn beat(app: &App, db: &Db, beats: &Beats) -> Result<(), Error> {
             beats.insert(number, sent);
         }
         let beat = async {
-            on_db!(db, |c| sqlx::query(BEAT_NOW)
+            on_db!(&db, |c| sqlx::query(BEAT_NOW)
                 .bind(server)
                 .bind(LEASE.as_millis() as i32)
                 .bind(CHANNEL)
@@ -233,13 +237,12 @@ async fn beat(app: &App, db: &Db, beats: &Beats) -> Result<(), Error> {
                 .map(|_| ()))
         };
         match timeout(PROBE, beat).await {
-            Ok(Ok(_)) => set_gone(app, None),
+            Ok(Ok(_)) => set_gone(&app, None),
             // Calls do not wait for a database that does not answer.
-            _ => look_for_database(app).await,
+            _ => look_for_database(&app).await,
         }
         sleep(BEAT).await;
     }
-    Ok(())
 }
 
 /// Tells the others not to wait for this server any more.

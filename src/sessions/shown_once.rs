@@ -19,7 +19,7 @@ use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use leptos::prelude::use_context;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 /// How long a value waits, in seconds.
@@ -68,27 +68,50 @@ pub async fn put(member: &Member, subject: &str, value: &str) -> Result<(), Erro
 /// once the page can show it.
 pub async fn take(member: &Member, subject: &str) -> Result<Option<Revealed>, Error> {
     let app = member.app();
-    let parts = use_context::<Parts>();
-    if parts.as_ref().is_some_and(shows_to_nobody) {
-        return Ok(None);
-    }
-    let (workspace, user, now) = (&member.workspace().id, &member.visitor.user, app.clock.now());
+    // Where the request is gone already, so is its context.
+    let parts = use_context::<Parts>().filter(|parts| !shows_to_nobody(parts));
+    let Some(answer) = parts.and_then(|parts| parts.extensions.get::<Taken>().cloned()) else { return Ok(None) };
+    // A task of its own: a request that is given up in the middle must not leave it open whether the value was taken.
+    let taking = take_for(member.visitor.app.clone(), answer, key(member, subject));
+    let Some(taken) = tokio::spawn(taking).await.map_err(|_| Error::Internal)?? else { return Ok(None) };
+    let sealed = Sealed { bytes: taken.sealed, master_key_id: taken.master_key_id };
+    let value = app.master_key.open(&sealed, &place(member, subject))?;
+    Ok(Some(Revealed::new(&value)))
+}
+
+type Key = (WorkspaceId, UserId, String);
+
+fn key(member: &Member, subject: &str) -> Key {
+    (member.workspace().id.clone(), member.visitor.user.clone(), subject.to_owned())
+}
+
+async fn take_for(
+    app: Arc<App>,
+    answer: Taken,
+    (workspace, user, subject): Key,
+) -> Result<Option<WaitingValue>, Error> {
     let mut tx = app.db.begin().await?;
     let taken: Option<WaitingValue> = on_tx!(&mut tx, |c| sqlx::query_as(TAKE)
         .bind(workspace)
         .bind(user)
         .bind(subject)
-        .bind(now)
+        .bind(app.clock.now())
         .fetch_optional(c)
         .await)?;
     tx.commit().await?;
-    let Some(taken) = taken else { return Ok(None) };
-    let sealed = Sealed { bytes: taken.sealed.clone(), master_key_id: taken.master_key_id.clone() };
-    if let Some(answer) = parts.as_ref().and_then(|parts| parts.extensions.get::<Taken>()) {
-        answer.add(taken);
+    if let Some(taken) = &taken
+        && !answer.add(taken.clone())
+    {
+        put_back(&app, taken).await;
+        return Ok(None);
     }
-    let value = app.master_key.open(&sealed, &place(member, subject))?;
-    Ok(Some(Revealed::new(&value)))
+    Ok(taken)
+}
+
+async fn put_back(app: &App, value: &WaitingValue) {
+    if let Err(error) = write(&app.db, PUT_BACK, value).await {
+        tracing::warn!(%error, "a value that was not delivered could not be kept for another try");
+    }
 }
 
 /// Removes what was not taken in time.
@@ -131,17 +154,33 @@ fn place(member: &Member, subject: &str) -> String {
     format!("{}/shown-once/{subject}", member.workspace().id)
 }
 
-/// What a request has taken and not delivered yet.
-#[derive(Clone, Debug, Default)]
-struct Taken(Arc<Mutex<Vec<WaitingValue>>>);
+/// What a request has taken and not delivered yet; `None` once it is over.
+#[derive(Clone, Debug)]
+struct Taken(Arc<Mutex<Option<Vec<WaitingValue>>>>);
 
 impl Taken {
-    fn add(&self, value: WaitingValue) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+    fn nothing() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
     }
 
-    fn remove_all(&self) -> Vec<WaitingValue> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn values(&self) -> MutexGuard<'_, Option<Vec<WaitingValue>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the request can still show it.
+    fn add(&self, value: WaitingValue) -> bool {
+        let mut values = self.values();
+        let Some(values) = values.as_mut() else { return false };
+        values.push(value);
+        true
+    }
+
+    fn is_empty(&self) -> bool {
+        self.values().as_ref().is_none_or(Vec::is_empty)
+    }
+
+    fn end(&self) -> Vec<WaitingValue> {
+        self.values().take().unwrap_or_default()
     }
 }
 
@@ -153,16 +192,14 @@ struct PutBack {
 
 impl Drop for PutBack {
     fn drop(&mut self) {
-        let values = self.taken.remove_all();
+        let values = self.taken.end();
         if values.is_empty() {
             return;
         }
         let app = self.app.clone();
         tokio::spawn(async move {
             for value in values {
-                if let Err(error) = write(&app.db, PUT_BACK, &value).await {
-                    tracing::warn!(%error, "a value that was not delivered could not be kept for another try");
-                }
+                put_back(&app, &value).await;
             }
         });
     }
@@ -170,12 +207,11 @@ impl Drop for PutBack {
 
 /// The layer around pages and server functions: a value whose answer breaks off, or never begins, waits on.
 pub async fn deliver(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let taken = Taken::default();
+    let taken = Taken::nothing();
     request.extensions_mut().insert(taken.clone());
     let put_back = PutBack { app, taken };
     let response = next.run(request).await;
-    let is_empty = put_back.taken.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-    if is_empty || !response.status().is_success() {
+    if put_back.taken.is_empty() || !response.status().is_success() {
         return response;
     }
     response.map(|body| Body::new(DeliveredBody { body, put_back: Some(put_back) }))
@@ -201,7 +237,7 @@ impl http_body::Body for DeliveredBody {
             && !matches!(frame, Some(Err(_)))
             && let Some(put_back) = self.put_back.take()
         {
-            put_back.taken.remove_all();
+            put_back.taken.end();
         }
         Poll::Ready(frame)
     }

@@ -19,7 +19,7 @@ pub async fn sign_in(email: String, password: String, #[server(default)] next: S
 
     let app = crate::server::state::app()?;
     let address = guard::address().await;
-    // What is no address has no account: counted and answered like a wrong password.
+    // What is no address has no account: answered like a wrong password, and no password is computed for it.
     let email = Email::parse(&email).map_err(|_| Error::WrongCredentials)?;
     throttle::count(&app, &email, address).await?;
     let account = users::store::credentials(&app.db, &email).await?;

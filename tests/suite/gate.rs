@@ -1,7 +1,7 @@
 //! The gate's index against the database it follows, on one server and on two.
 
 use crate::support::postgres::{self, Cluster};
-use crate::support::{NOW, TestApp, new_key, on_both_engines};
+use crate::support::{NOW, TestApp, follow, new_key, on_both_engines, trusted};
 use agent_studio::api_keys::operations::{self, NewKey};
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 on_both_engines! {
     a_million_cases_are_decided_as_plain_sql_decides_them,
@@ -32,30 +32,8 @@ on_both_engines! {
     a_change_holds_from_its_answer_on,
     what_other_programs_change_is_noticed,
     a_key_that_another_program_has_made_is_known_at_once,
-}
-
-/// A server that follows; it stops when this is dropped.
-struct Following(tokio::task::JoinHandle<()>);
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn follow(app: &Arc<App>) -> Following {
-    let following = Following(tokio::spawn(gate::follow::follow(app.clone())));
-    trusted(app).await;
-    following
-}
-
-async fn trusted(app: &App) {
-    let waited = timeout(Duration::from_secs(30), async {
-        while app.gate.basis() != Basis::Index {
-            sleep(Duration::from_millis(10)).await;
-        }
-    });
-    waited.await.unwrap();
+    every_column_that_the_index_holds_is_watched,
+    what_the_index_holds_follows_plain_sql,
 }
 
 fn headers(key: &PlainKey) -> HeaderMap {
@@ -586,4 +564,105 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     assert_eq!(ask().await, 200);
     test.app.clock.advance_seconds(31 * 86_400);
     assert_eq!(ask().await, 401);
+}
+
+/// The columns that the index holds. Whoever adds one to the gate's statements adds it here, to the triggers, and to
+/// [`what_the_index_holds_follows_plain_sql`].
+const HELD: [(&str, &[&str]); 5] = [
+    ("api_keys", &["workspace_id", "id", "name", "hash", "all_agents", "permissions", "expires_at"]),
+    ("api_key_agents", &["workspace_id", "key_id", "agent_id"]),
+    ("workspaces", &["id", "slug", "name", "keys_copyable", "retention_days"]),
+    ("agents", &["workspace_id", "id", "slug", "name"]),
+    ("configurations", &["workspace_id", "agent_id", "all_metrics", "metrics", "transcript"]),
+];
+
+/// The gate's statements name the columns above and no others, and the triggers watch each of them.
+async fn every_column_that_the_index_holds_is_watched(test: TestApp) {
+    let reads = |name: &str| {
+        let (_, sql) = gate::store::STATEMENTS.iter().find(|(n, _)| *n == name).unwrap();
+        let columns = sql.split_once("SELECT ").unwrap().1.split_once(" FROM ").unwrap().0.replace(['\n', ' '], "");
+        columns.split(',').map(|column| column.rsplit('.').next().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let held = |table: &str| -> BTreeSet<String> {
+        let (_, columns) = HELD.iter().find(|(t, _)| *t == table).unwrap();
+        columns.iter().map(|column| (*column).to_owned()).collect()
+    };
+    assert_eq!(reads("KEYS"), held("api_keys"));
+    assert_eq!(reads("CHOSEN"), held("api_key_agents"));
+    assert_eq!(reads("WORKSPACES"), held("workspaces"));
+    for (table, columns) in HELD {
+        let (watched,): (String,) = on_db!(
+            &test.app.db,
+            sqlite |c| sqlx::query_as("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = $1 AND sql LIKE '%AFTER UPDATE OF%'")
+                .bind(table)
+                .fetch_one(c)
+                .await,
+            postgres |c| sqlx::query_as("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = $1::regclass AND tgname LIKE 'gate%'")
+                .bind(table)
+                .fetch_one(c)
+                .await
+        )
+        .unwrap();
+        let watched = watched.split_once("UPDATE OF ").unwrap().1.split_once(" ON ").unwrap().0;
+        let watched: BTreeSet<_> = watched.split(", ").map(str::to_owned).collect();
+        assert_eq!(watched, held(table), "{table}: {columns:?}");
+    }
+}
+
+/// Each of them changed by SQL alone, as another program or server may: the index holds it within 100 ms.
+async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let hotel = test.agent(&workspace, "Hotel").await;
+    let spa = test.agent(&workspace, "Spa").await;
+    test.configure(&workspace, &hotel, Metrics::Only(["A".to_owned()].into()), false).await;
+    let chosen = NewKey { scope: AgentScope::Chosen(vec![hotel.clone()]), ..new_key("CRM") };
+    let key = test.key(&workspace, chosen).await;
+    let _following = follow(&test.app).await;
+    let hash = key.value.hashed();
+    let held = || format!("{:?}", test.app.gate.index().holder(&hash));
+    let chosen_spa = format!("agents: Some([AgentId({:?})])", spa.as_str());
+    let changes = [
+        ("UPDATE api_keys SET name = 'CRM two'", "CRM two"),
+        ("UPDATE api_keys SET permissions = 'agents'", "Agents"),
+        ("UPDATE api_keys SET expires_at = 4102444800000001", "4102444800000001"),
+        ("UPDATE api_key_agents SET agent_id = (SELECT id FROM agents WHERE slug = 'spa')", chosen_spa.as_str()),
+        ("UPDATE api_keys SET all_agents = TRUE", "agents: None"),
+        ("UPDATE workspaces SET slug = 'acme-two'", "acme-two"),
+        ("UPDATE workspaces SET name = 'Acme the second'", "Acme the second"),
+        ("UPDATE workspaces SET keys_copyable = FALSE", "keys_copyable: false"),
+        ("UPDATE workspaces SET retention_days = 4711", "4711"),
+        ("UPDATE agents SET slug = 'grand-hotel' WHERE slug = 'hotel'", "grand-hotel"),
+        ("UPDATE agents SET name = 'Grand Hotel' WHERE slug = 'grand-hotel'", "Grand Hotel"),
+        ("UPDATE configurations SET metrics = '[\"B_METRIC\"]'", "B_METRIC"),
+        ("UPDATE configurations SET transcript = TRUE", "transcript: true"),
+        ("UPDATE configurations SET all_metrics = TRUE", "metrics: All"),
+        ("UPDATE configurations SET agent_id = (SELECT id FROM agents WHERE slug = 'spa')", "\"B_METRIC"),
+    ];
+    for (sql, shows) in changes {
+        let last = sql.contains("SET agent_id") && sql.contains("configurations");
+        assert!(last || !held().contains(shows), "{sql}: it is there already");
+        let before = held();
+        let mut tx = test.app.db.begin().await.unwrap();
+        on_tx!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
+        tx.commit().await.unwrap();
+        let committed = Instant::now();
+        while if last { held() == before } else { !held().contains(shows) } {
+            assert!(
+                committed.elapsed() < Duration::from_millis(100),
+                "{sql}: not seen after {:?}",
+                committed.elapsed()
+            );
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+    // What it is found by.
+    let mut tx = test.app.db.begin().await.unwrap();
+    let sql = "UPDATE api_keys SET hash = $1";
+    on_tx!(&mut tx, |c| sqlx::query(sql).bind([7_u8; 32].as_slice()).execute(c).await.map(|_| ())).unwrap();
+    tx.commit().await.unwrap();
+    let committed = Instant::now();
+    while test.app.gate.index().holder(&hash).is_some() {
+        assert!(committed.elapsed() < Duration::from_millis(100), "{sql}");
+        sleep(Duration::from_millis(2)).await;
+    }
 }

@@ -7,10 +7,14 @@ mod support;
 mod api;
 /// The program, as operators and scripts see it.
 mod command_line;
+/// What breaks while something is written.
+mod failures;
 /// Forward auth, with the proxies themselves.
 mod forward_auth;
 /// What decides on calls, in memory and by the database.
 mod gate;
+/// Much work at once.
+mod load;
 /// The OpenAPI document and the published contract, held against what the server does.
 mod openapi;
 /// Pages and server functions, as browsers see them.
@@ -21,6 +25,8 @@ mod runtime;
 mod stopping;
 /// What keeps the two databases alike.
 mod storage;
+/// What somebody who is not signed in can leave behind.
+mod strangers;
 /// The walls between workspaces.
 mod two_workspaces;
 /// How keys are used, and what was done.

@@ -15,6 +15,8 @@ on_both_engines! {
     requests_from_elsewhere_are_refused,
     setting_up_needs_the_token,
     a_key_is_made_shown_once_and_ended_without_a_script,
+    what_is_shown_once_is_shown_to_one_of_many,
+    what_is_shown_once_outlives_requests_that_show_nothing,
     a_refused_form_keeps_what_was_typed,
     bad_input_is_answered_beside_its_field,
     viewers_change_nothing,
@@ -511,5 +513,70 @@ async fn pages_have_their_headers_and_status(test: TestApp) {
         ("/sign-in", 302),
     ] {
         assert_eq!(browser.get(path).await.status, status, "{path}");
+    }
+}
+
+/// The page after a form that makes something to be shown once, and what gives the value away.
+async fn make_shown_once(browser: &mut Browser, kind: &str) -> (String, &'static str) {
+    match kind {
+        "key" => {
+            let made = browser.submit("/acme/api-keys/new", "create_api_key", &NEW_KEY).await;
+            (made.location().to_owned(), "value=\"ask_")
+        }
+        _ => {
+            let fields = [("workspace", "acme"), ("email", "bob@example.com"), ("role", "viewer")];
+            let made = browser.submit("/acme/users/new", "invite_user", &fields).await;
+            (made.location().to_owned(), "/invitation/")
+        }
+    }
+}
+
+async fn what_is_shown_once_is_shown_to_one_of_many(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    for kind in ["key", "invitation"] {
+        for round in 0..3 {
+            let (place, sign) = make_shown_once(&mut browser, kind).await;
+            let takers = (0..50).map(|_| {
+                let (mut tab, place) = (browser.tab(), place.clone());
+                tokio::spawn(async move { tab.get(&place).await })
+            });
+            let pages = futures_util::future::join_all(takers).await;
+            let shown = pages.iter().filter(|page| page.as_ref().unwrap().body.contains(sign)).count();
+            assert_eq!(shown, 1, "{kind}, round {round}");
+        }
+    }
+}
+
+/// A HEAD, a prefetch, a request that is given up, one whose answer breaks off, and other tabs meanwhile.
+async fn what_is_shown_once_outlives_requests_that_show_nothing(test: TestApp) {
+    use axum::body::Body;
+    use axum::http::Request;
+
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    for kind in ["key", "invitation"] {
+        let (place, sign) = make_shown_once(&mut browser, kind).await;
+        let head = browser.send(Request::head(&place).header("accept", "text/html"), Body::empty()).await;
+        assert_eq!(head.body, "");
+        let prefetch = Request::get(&place).header("accept", "text/html").header("sec-purpose", "prefetch;prerender");
+        assert!(!browser.send(prefetch, Body::empty()).await.body.contains(sign));
+        for millis in [0, 1, 2, 5, 10, 20, 40, 80] {
+            let mut tab = browser.tab();
+            let given_up =
+                tokio::time::timeout(std::time::Duration::from_millis(millis), tab.get_without_reading(&place));
+            drop(given_up.await);
+            // What was taken is put back by a task of its own.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        // Meanwhile the session is used, which writes it.
+        test.app.clock.advance_seconds(6 * 60 - 299);
+        browser.get("/acme/api-keys").await;
+        assert!(browser.get(&place).await.body.contains(sign), "{kind}");
+        assert!(!browser.get(&place).await.body.contains(sign), "{kind}");
+
+        let (place, sign) = make_shown_once(&mut browser, kind).await;
+        test.app.clock.advance_seconds(301);
+        assert!(!browser.get(&place).await.body.contains(sign), "{kind}: after five minutes it is gone");
     }
 }

@@ -1,11 +1,13 @@
 //! A whole application on either database, with a clock that stands still and randomness that repeats.
 
 mod browser;
+mod following;
 pub mod postgres;
 pub mod program;
 mod setting;
 
 pub use browser::{Answer, Browser};
+pub use following::{follow, trusted};
 pub use setting::{Headers, Setting, setting};
 
 use agent_studio::agents::operations::create as create_agent;

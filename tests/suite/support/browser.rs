@@ -48,6 +48,20 @@ impl Browser {
         Self::new(self.router.clone())
     }
 
+    /// Another tab, with this one's cookie.
+    pub fn tab(&self) -> Self {
+        Self { router: self.router.clone(), cookie: self.cookie.clone() }
+    }
+
+    /// Opens a page and goes away before it is read.
+    pub async fn get_without_reading(&mut self, path: &str) {
+        let mut request = Request::get(path).header(header::ACCEPT, "text/html").header(header::HOST, HOST);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        drop(self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap());
+    }
+
     /// This window's cookie.
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()

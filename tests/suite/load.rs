@@ -1,0 +1,156 @@
+//! Much work at once: none starves another, and what has no turn is told so.
+
+use crate::support::{TestApp, conversation, follow, new_key, on_both_engines, setting};
+use agent_studio::api_keys::operations;
+use agent_studio::db::Work;
+use agent_studio::gate::index::Basis;
+use agent_studio::server::state::Actor;
+use futures_util::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+
+on_both_engines! {
+    readers_do_not_blind_the_gate,
+    writers_do_not_wait_for_each_other_for_ever,
+    work_without_a_turn_is_refused_and_counted,
+    a_client_that_goes_away_gives_its_place_back,
+    a_slow_reader_keeps_no_place,
+    a_task_that_holds_a_connection_takes_no_other,
+}
+
+async fn readers_do_not_blind_the_gate(test: TestApp) {
+    let setting = setting(&test).await;
+    let lines: String = (0..150).map(|n| conversation(&format!("CA{n}"), n)).collect();
+    test.import(&setting.workspace, &setting.agent, &lines).await;
+    let ended = test.key(&setting.workspace, new_key("Old")).await;
+    let _following = follow(&test.app).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let pages = Arc::new(AtomicUsize::new(0));
+    let path = format!("/v3/{}/{}/conversations?limit=1000&include_latency=true", setting.workspace.id, setting.agent);
+    let readers = (0..200).map(|_| {
+        let (mut browser, path, key) = (test.browser(), path.clone(), setting.key.clone());
+        let (stop, pages) = (stop.clone(), pages.clone());
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let status = browser.api(&path, &key).await.status;
+                assert!(status == 200 || status == 503, "{status}");
+                pages.fetch_add(usize::from(status == 200), Ordering::Relaxed);
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    let began = Instant::now();
+    let (mut asked, mut deleted) = (0, false);
+    while began.elapsed() < Duration::from_secs(5) {
+        let answer = test.browser().api("/authz/nginx?account_id=acme", &setting.key).await;
+        assert_eq!(answer.status, 200, "after {asked} calls: {}", answer.body);
+        assert_eq!(test.app.gate.basis(), Basis::Index, "after {asked} calls");
+        asked += 1;
+        if !deleted && began.elapsed() > Duration::from_secs(2) {
+            deleted = true;
+            let (workspace, actor) = (&setting.workspace.id, Actor::command_line());
+            operations::delete(&test.app, workspace, &actor, &ended.id).await.unwrap();
+            assert_eq!(test.browser().api("/authz/nginx?account_id=acme", ended.value.expose()).await.status, 401);
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    join_all(readers).await.into_iter().for_each(|reader| reader.unwrap());
+    assert!(asked > 100 && pages.load(Ordering::Relaxed) > 5, "{asked} calls beside {pages:?} pages are no load");
+    assert_eq!(setting.list(&test, "limit=1").await.status, 200, "afterwards all is as it was");
+}
+
+/// More changes of what the gate decides by than there are connections, each of which waits for the gate.
+async fn writers_do_not_wait_for_each_other_for_ever(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut keys = Vec::new();
+    for number in 0..40 {
+        keys.push(test.key(&workspace, new_key(&format!("key {number}"))).await.id);
+    }
+    let _following = follow(&test.app).await;
+    let deletions = keys.into_iter().map(|key| {
+        let (app, workspace) = (test.app.clone(), workspace.id.clone());
+        tokio::spawn(async move { operations::delete(&app, &workspace, &Actor::command_line(), &key).await })
+    });
+    let done = timeout(Duration::from_secs(10), join_all(deletions)).await.expect("they wait for each other");
+    done.into_iter().for_each(|deleted| drop(deleted.unwrap().unwrap()));
+}
+
+async fn work_without_a_turn_is_refused_and_counted(test: TestApp) {
+    let setting = setting(&test).await;
+    let _following = follow(&test.app).await;
+    let mut places = Vec::new();
+    for _ in 0..Work::Api.on_sqlite() {
+        places.push(test.app.db.of(Work::Api).in_turn().await.unwrap());
+    }
+    let began = Instant::now();
+    let refused = setting.list(&test, "limit=1").await;
+    let waited = began.elapsed();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.body);
+    assert_eq!(refused.json()["error_code"], "SERVICE_UNAVAILABLE");
+    assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(7), "{waited:?}");
+    let metrics = test.app.metrics.text(&test.app).unwrap();
+    assert!(metrics.contains("agent_studio_database_refused_total{work=\"api\"} 1"), "{metrics}");
+    // Nobody else has waited.
+    assert_eq!(test.browser().api("/authz/nginx?account_id=acme", &setting.key).await.status, 200);
+    assert_eq!(test.browser().get("/sign-in").await.status, 302, "no users yet: to the set-up page");
+    let put = setting.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await;
+    assert_eq!(put.status, 503, "a token is looked up by the same work");
+    places.clear();
+    assert_eq!(setting.list(&test, "limit=1").await.status, 200);
+}
+
+async fn a_client_that_goes_away_gives_its_place_back(test: TestApp) {
+    let setting = setting(&test).await;
+    let lines: String = (0..150).map(|n| conversation(&format!("CA{n}"), n)).collect();
+    test.import(&setting.workspace, &setting.agent, &lines).await;
+    for micros in [0, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000] {
+        let reads = (0..30).map(|_| timeout(Duration::from_micros(micros), setting.list(&test, "limit=1000")));
+        join_all(reads).await;
+    }
+    let free = timeout(Duration::from_millis(500), async {
+        while test.app.db.places().iter().any(|places| places.taken() > 0) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    free.await.expect("places are still taken");
+    assert_eq!(setting.list(&test, "limit=1000").await.status, 200);
+}
+
+async fn a_slow_reader_keeps_no_place(test: TestApp) {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    let setting = setting(&test).await;
+    let lines: String = (0..200).map(|n| conversation(&format!("CA{n}"), n)).collect();
+    test.import(&setting.workspace, &setting.agent, &lines).await;
+    let path = format!("/v3/{}/{}/conversations?limit=1000", setting.workspace.id, setting.agent);
+    let mut unread = Vec::new();
+    for _ in 0..2 * Work::Api.on_sqlite() {
+        let request = Request::get(&path).header("x-api-key", &setting.key).body(Body::empty()).unwrap();
+        let answer = timeout(Duration::from_secs(3), test.router.clone().oneshot(request)).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+        unread.push(answer);
+    }
+    for answer in unread {
+        let body = axum::body::to_bytes(answer.into_body(), 64 << 20).await.unwrap();
+        let page: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(page["conversations"].as_array().unwrap().len(), 200, "whoever reads late reads all");
+    }
+}
+
+async fn a_task_that_holds_a_connection_takes_no_other(test: TestApp) {
+    let db = test.app.db.clone();
+    let task = tokio::spawn(async move {
+        let _tx = db.begin().await.unwrap();
+        let _ = agent_studio::users::store::any(&db).await;
+    });
+    let panic = task.await.unwrap_err();
+    assert!(panic.is_panic(), "debug builds refuse it");
+    // What was held went back.
+    assert!(!agent_studio::users::store::any(&test.app.db).await.unwrap());
+    test.workspace("Acme").await;
+}

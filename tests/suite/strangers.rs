@@ -1,0 +1,132 @@
+//! What somebody who is not signed in can leave behind: nothing, but for counts that a throttle bounds.
+
+use crate::support::{TestApp, conversation, on_both_engines, setting};
+use agent_studio::on_db;
+use agent_studio::sessions::throttle;
+use agent_studio::users::{Email, Role};
+use axum::body::Body;
+use axum::http::{Request, header};
+
+on_both_engines! {
+    what_strangers_send_is_stored_nowhere,
+    a_strangers_draft_comes_back_from_a_cookie,
+    refused_sign_ins_are_bounded_by_network,
+}
+
+async fn rows(test: &TestApp, table: &str) -> i64 {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+    let (count,): (i64,) = on_db!(&test.app.db, |c| sqlx::query_as(sql).fetch_one(c).await).unwrap();
+    count
+}
+
+/// In bytes.
+async fn database_size(test: &TestApp) -> i64 {
+    let (size,): (i64,) = on_db!(
+        &test.app.db,
+        sqlite
+            | c
+            | sqlx::query_as("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+                .fetch_one(c)
+                .await,
+        postgres | c | sqlx::query_as("SELECT pg_database_size(current_database())").fetch_one(c).await
+    )
+    .unwrap();
+    size
+}
+
+const TABLES: [&str; 14] = [
+    "sessions",
+    "form_drafts",
+    "shown_once",
+    "users",
+    "invitations",
+    "audit_entries",
+    "workspaces",
+    "agents",
+    "api_keys",
+    "conversations",
+    "external_events",
+    "handoff_states",
+    "requests",
+    "key_usage",
+];
+
+/// Every kind of request that needs no secret, many times, from one address.
+async fn what_strangers_send_is_stored_nowhere(test: TestApp) {
+    let setting = setting(&test).await;
+    let ada = test.user(&setting.workspace, "ada@example.com", Role::Admin).await;
+    setting.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await;
+    let mut before = Vec::new();
+    for table in TABLES {
+        before.push(rows(&test, table).await);
+    }
+    let size = database_size(&test).await;
+    let long = "x".repeat(200_000);
+    for number in 0..150 {
+        let mut stranger = test.browser();
+        let email = format!("stranger-{number}@example.com");
+        for fields in [
+            [("email", "no address"), ("password", "x"), ("next", long.as_str())],
+            [("email", email.as_str()), ("password", "x"), ("next", long.as_str())],
+            [("email", ada.as_str()), ("password", "x"), ("next", "/")],
+        ] {
+            let refused = stranger.submit("/sign-in", "sign_in", &fields).await;
+            assert!(refused.location().contains("__err="), "{} {}", refused.status, refused.location());
+            let page = refused.location().trim_start_matches("http://127.0.0.1:3000").to_owned();
+            assert_eq!(stranger.get(&page).await.status, 200);
+        }
+        let set_up = [("token", "x"), ("workspace", long.as_str()), ("email", email.as_str()), ("password", "x")];
+        stranger.submit("/set-up", "set_up", &set_up).await;
+        let accept = [("token", "x"), ("password", long.as_str())];
+        stranger.submit("/invitation/x", "accept_invitation", &accept).await;
+        stranger.submit("/sign-in", "create_api_key", &[("workspace", "acme"), ("name", &long)]).await;
+        stranger.get(&format!("/acme/api-keys?search={number}")).await;
+        stranger.api("/v3/acme/hotel/conversations", "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3").await;
+        stranger.api("/authz/nginx", "nonsense").await;
+        let event = Request::post("/v1/external-events/webhook?account_id=acme&project_id=hotel");
+        let event = event.header("x-api-key", "nonsense").header(header::CONTENT_TYPE, "application/json");
+        stranger.send(event, Body::from(format!("{{\"id\":\"{long}\"}}"))).await;
+        let put = Request::put(format!("/runtime/v1/acme/hotel/conversations/CB{number}"));
+        stranger.send(put.header("authorization", "Bearer ast_x"), Body::from(conversation("CB1", 1))).await;
+    }
+    for (table, before) in TABLES.into_iter().zip(before) {
+        assert_eq!(rows(&test, table).await, before, "{table}");
+    }
+    // One count for the address, and one for each account that was tried before the address had had its 100 attempts.
+    let counts = rows(&test, "sign_in_attempts").await;
+    assert!((2..=101).contains(&counts), "{counts}");
+    let grown = database_size(&test).await - size;
+    assert!(grown <= 256 * 1024, "{grown} bytes for 1,500 requests with 90 MB of forms");
+}
+
+async fn a_strangers_draft_comes_back_from_a_cookie(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    test.user(&workspace, "ada@example.com", Role::Admin).await;
+    let mut stranger = test.browser();
+    let fields = [("email", "ada@example.com"), ("password", "not the right one"), ("next", "/acme/users")];
+    let refused = stranger.submit("/sign-in", "sign_in", &fields).await;
+    assert!(stranger.cookie().unwrap().starts_with("draft="), "{:?}", stranger.cookie());
+    let page = refused.location().trim_start_matches("http://127.0.0.1:3000").to_owned();
+    let page = stranger.get(&page).await;
+    assert!(page.body.contains("value=\"ada@example.com\""), "{}", page.body);
+    assert!(!page.body.contains("not the right one"));
+    assert!(page.header("set-cookie").contains("Max-Age=0"), "{}", page.header("set-cookie"));
+    assert_eq!(rows(&test, "form_drafts").await + rows(&test, "sessions").await, 0);
+}
+
+async fn refused_sign_ins_are_bounded_by_network(test: TestApp) {
+    let count = async |address: &str, number: i32| {
+        let email = Email::parse(&format!("stranger-{number}@example.com")).unwrap();
+        throttle::count(&test.app, &email, Some(address.parse().unwrap())).await.is_ok()
+    };
+    for number in 0..130 {
+        assert_eq!(count("192.0.2.9", number).await, number < 100, "{number}");
+    }
+    assert_eq!(rows(&test, "sign_in_attempts").await, 1 + 100, "the address, and its first hundred accounts");
+    // Each from a network of its own, all within one site.
+    for number in 0..1_020 {
+        assert_eq!(count(&format!("2001:db8:7:{number:x}::1"), number).await, number < 1_000, "{number}");
+    }
+    assert_eq!(rows(&test, "sign_in_attempts").await, 101 + 1 + 2 * 1_000);
+    assert!(count("2001:db8:8::1", 0).await, "another site is not held up");
+}
