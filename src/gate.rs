@@ -14,6 +14,8 @@ pub mod followers;
 pub mod index;
 /// What the gate knows of keys, workspaces and agents.
 pub mod known;
+/// The key in a request.
+pub mod presented;
 /// The SQL.
 pub mod store;
 
@@ -92,7 +94,7 @@ pub async fn decide(app: &App, headers: &HeaderMap, need: Need<'_>) -> Result<Pa
 
 /// The key that a request presents which began then, where it is one of ours.
 pub async fn identify(app: &App, headers: &HeaderMap, began: Instant) -> Result<Holder, Denied> {
-    let hash = presented(headers)?;
+    let hash = presented::presented(headers)?;
     let index = match app.gate.view(began)? {
         View::Index(index) => index,
         View::Database => return stored(app, &hash).await,
@@ -167,14 +169,6 @@ impl Holder {
             Own::Stored(_) => store::agent(&app.db.of(Work::Decisions), &self.key.workspace, name).await,
         }
     }
-}
-
-/// What the presented key is looked up by: one header, well-formed.
-fn presented(headers: &HeaderMap) -> Result<HashedKey, Refusal> {
-    let mut values = headers.get_all(API_KEY).iter();
-    let value = values.next().ok_or(Refusal::NoKey)?;
-    let text = value.to_str().ok().filter(|_| values.next().is_none());
-    text.and_then(HashedKey::of_presented).ok_or(Refusal::Malformed)
 }
 
 impl From<Refusal> for Denied {

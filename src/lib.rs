@@ -6,6 +6,8 @@
 
 /// The document shell and every page's route.
 pub mod app;
+/// What everything else stands on.
+pub mod base;
 /// The one error type of pages and server functions.
 pub mod error;
 /// Newtypes for every kind of id.
@@ -60,6 +62,9 @@ pub mod gate;
 /// The Handoff API: the state stored when a call was passed on.
 #[cfg(feature = "ssr")]
 pub mod handoff;
+/// What every HTTP door shares: connections, limits, JSON.
+#[cfg(feature = "ssr")]
+pub mod http;
 /// The runtime side: the platform that runs the agents feeds conversations in and picks events up.
 #[cfg(feature = "ssr")]
 pub mod runtime;

@@ -19,6 +19,8 @@ pub mod master_key;
 pub mod metrics;
 /// One Origin check for every unsafe method.
 pub mod origin_check;
+/// What holds for pages alone.
+pub mod pages_only;
 /// Randomness, passed in so that tests know every id.
 pub mod randomness;
 /// Every route on one page.

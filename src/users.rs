@@ -15,6 +15,7 @@ pub mod password;
 #[cfg(feature = "ssr")]
 pub mod store;
 
+use crate::base::text::is_invisible;
 use crate::error::Problem;
 use crate::id::{InvitationId, UserId};
 use crate::time::Timestamp;
@@ -86,7 +87,7 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let text = text.trim().to_lowercase();
         let plausible = text.len() <= Self::MAX_LEN
-            && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+            && !text.chars().any(is_invisible)
             && text
                 .split_once('@')
                 .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));

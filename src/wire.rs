@@ -9,6 +9,7 @@ pub mod openapi;
 pub mod parameters;
 
 use crate::error::Error;
+use crate::http::{request_limits, strict_json};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -20,6 +21,9 @@ use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::sync::Arc;
 use utoipa::ToSchema;
+
+/// What the framework says beside a status: which methods and which encodings a path takes.
+const KEPT_HEADERS: [HeaderName; 2] = [header::ALLOW, header::ACCEPT_ENCODING];
 
 /// The header of the correlation id.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-polyai-correlation-id");
@@ -126,19 +130,25 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
 
 /// The layer around all APIs: the correlation id goes in and out, and every error gets the envelope, those of the
 /// framework too.
-pub async fn envelope(mut request: Request, next: Next) -> Response {
+pub async fn envelope(request: Request, next: Next) -> Response {
+    let refused = request_limits::check(request.uri(), request.headers()).err();
+    let (mut request, stalled) = request_limits::end_stalled_body(request);
     let sent = request.headers().get(CORRELATION_ID).and_then(|v| v.to_str().ok()).filter(|id| is_sane(id));
     let id: Arc<str> = sent.map_or_else(|| uuid::Uuid::new_v4().to_string().into(), Arc::from);
     request.extensions_mut().insert(CorrelationId(id.clone()));
-    let mut response = next.run(request).await;
+    let mut response = match refused {
+        Some(refused) => ApiError::new(refused.status(), refused.code(), refused.message()).into_response(),
+        None => next.run(request).await,
+    };
+    if stalled.is_set() && response.status().is_client_error() {
+        response = StatusCode::REQUEST_TIMEOUT.into_response();
+    }
     let status = response.status();
     let refusal = response.extensions_mut().remove::<ApiError>();
     if let Some(error) = refusal.or_else(|| from_framework(status)) {
-        let allow = response.headers_mut().remove(header::ALLOW);
+        let kept = KEPT_HEADERS.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
         response = (status, axum::Json(error.body(&id))).into_response();
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
+        response.headers_mut().extend(kept.into_iter().flatten());
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(CORRELATION_ID, value);
@@ -178,12 +188,17 @@ pub fn json_body(body: Body) -> Response {
 /// Reads a body that is a JSON object: 415 where it says that it is something else, 400 where it is not what is wanted.
 pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, ApiError> {
     expect_json(headers)?;
+    strict_json::check(body).map_err(|error| refused_body(&error))?;
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| error.to_string());
-    read.and_then(|Object(read)| reader.end().map(|()| read).map_err(|error| error.to_string())).map_err(|error| {
-        let message = format!("The body is refused: {error}.");
-        ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", message)
-    })
+    read.and_then(|Object(read)| reader.end().map(|()| read).map_err(|error| error.to_string()))
+        .map_err(|error| refused_body(&error))
+}
+
+/// 400: what is wrong with a body, and where.
+pub fn refused_body(reason: &str) -> ApiError {
+    let message = format!("The body is refused: {reason}.");
+    ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", message)
 }
 
 /// 415 where a body says that it is something else than JSON.
@@ -202,8 +217,12 @@ fn from_framework(status: StatusCode) -> Option<ApiError> {
         StatusCode::NOT_FOUND => return Some(ApiError::unknown_path()),
         StatusCode::METHOD_NOT_ALLOWED => return Some(ApiError::wrong_method()),
         StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "The body is too large."),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("UNSUPPORTED_MEDIA_TYPE", "This content type is not accepted here."),
-        StatusCode::REQUEST_TIMEOUT => ("REQUEST_TIMEOUT", "The request took too long. Ask for less at once."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("UNSUPPORTED_MEDIA_TYPE", "This type or encoding of a body is not accepted here.")
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            ("REQUEST_TIMEOUT", "The request took too long. Send it faster, or ask for less at once.")
+        }
         s if s.is_server_error() => return Some(ApiError::internal()),
         s if s.is_client_error() => ("BAD_REQUEST", "The request is not well-formed."),
         _ => return None,

@@ -11,7 +11,7 @@ use crate::gate::known::KnownKey;
 use crate::id::AgentId;
 use crate::server::state::{Actor, App};
 use crate::sessions::guard::ClientAddress;
-use crate::wire::object::{object, objects, optional_object};
+use crate::wire::object::{json_object, object, objects, optional_object};
 use crate::wire::openapi::{BodyRefusals, Refusals};
 use crate::wire::{ApiError, Envelope, json, read_json};
 use axum::Extension;
@@ -20,7 +20,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -140,7 +140,9 @@ pub struct ExperimentalConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Experiment {
     id: String,
-    features: Map<String, Value>,
+    #[serde(deserialize_with = "json_object")]
+    #[schema(value_type = Object)]
+    features: Box<RawValue>,
     created_at: String,
     created_by: String,
     updated_at: String,
@@ -216,9 +218,6 @@ pub async fn create(
         experimental_config: &new.experimental_config,
     };
     let settings = serde_json::to_string(&kept).map_err(|_| ApiError::internal())?;
-    if settings.contains("\\u0000") {
-        return Err(ApiError::parameter("body", "", "texts without NUL characters"));
-    }
     let name = agent_name(&new.name)?;
     let id = agent_id(&app, new.agent_id.as_deref())?;
     let actor = actor(caller.key(), client);

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 const PREFIX: &str = "ask_";
 const RANDOM_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 6;
-const KEY_LEN: usize = PREFIX.len() + RANDOM_LEN + CHECKSUM_LEN;
+/// Length of a key, in characters.
+pub const KEY_LEN: usize = PREFIX.len() + RANDOM_LEN + CHECKSUM_LEN;
 
 /// The value that its holder sends.
 pub struct PlainKey(Zeroizing<String>);

@@ -2,16 +2,16 @@
 //! Configuration decides. What is stored is JSON text, so that a page of a thousand is copied, not rebuilt.
 
 use super::cursor::is_id;
-use super::schema::{NewMetricValue, NewTurn};
+use super::schema::{MetricValue, NewMetricValue, NewTurn};
 use super::words::Words;
 use crate::configuration::{Configuration, Metrics};
 use crate::error::Error;
+use crate::http::strict_json;
 use crate::id::{AgentId, WorkspaceId};
 use crate::time::Timestamp;
-use crate::wire::object::{Object, objects};
+use crate::wire::object::{Object, json_object, json_objects, objects};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use time::OffsetDateTime;
@@ -75,9 +75,10 @@ pub struct Incoming {
     num_ood: Option<u32>,
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, NewMetricValue>, example = json!({ "CALL_COMPLETED": "true" }))]
-    metrics: Map<String, Value>,
-    #[serde(default)]
-    state: Map<String, Value>,
+    metrics: BTreeMap<String, Box<RawValue>>,
+    #[serde(default = "empty_object", deserialize_with = "json_object")]
+    #[schema(value_type = Object)]
+    state: Box<RawValue>,
     #[serde(default, deserialize_with = "objects")]
     #[schema(value_type = Vec<NewTurn>)]
     turns: Vec<Turn>,
@@ -109,8 +110,9 @@ pub struct Turn {
     english_agent_response: String,
     #[serde(default)]
     intents: Vec<String>,
-    #[serde(default)]
-    entities: Vec<Map<String, Value>>,
+    #[serde(default, deserialize_with = "json_objects")]
+    #[schema(value_type = Vec<Object>)]
+    entities: Vec<Box<RawValue>>,
     #[serde(default)]
     is_ood: bool,
     #[serde(default)]
@@ -136,7 +138,8 @@ pub struct Always<'a> {
     handoff: bool,
     num_silences: u32,
     num_ood: u32,
-    state: &'a Map<String, Value>,
+    #[schema(value_type = Object)]
+    state: &'a RawValue,
 }
 
 /// A conversation's row, ready to be written.
@@ -218,14 +221,16 @@ pub struct Held {
 impl Held {
     /// Appends turns and counts them.
     pub fn append(&mut self, more: &Turns) -> Result<(), serde_json::Error> {
-        let mut document: Map<String, Value> = serde_json::from_str(&self.document)?;
-        let mut count = |name: &str, by: usize| {
-            let before = document.get(name).and_then(Value::as_u64).unwrap_or_default();
-            document.insert(name.to_owned(), (before + by as u64).into());
+        // Whatever is not counted stays as it is, to the letter.
+        let mut document: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&self.document)?;
+        let mut count = |name: &str, by: usize| -> Result<(), serde_json::Error> {
+            let before: u64 = document.get(name).and_then(|raw| raw.get().parse().ok()).unwrap_or_default();
+            document.insert(name.to_owned(), RawValue::from_string((before + by as u64).to_string())?);
+            Ok(())
         };
-        count("num_turns", more.turns.len());
-        count("num_silences", more.turns.iter().filter(|t| t.is_silence).count());
-        count("num_ood", more.turns.iter().filter(|t| t.is_ood).count());
+        count("num_turns", more.turns.len())?;
+        count("num_silences", more.turns.iter().filter(|t| t.is_silence).count())?;
+        count("num_ood", more.turns.iter().filter(|t| t.is_ood).count())?;
         self.document = serde_json::to_string(&document)?;
         join(&mut self.turns, &serde_json::to_string(&more.turns)?);
         let latencies: Vec<_> = more.turns.iter().map(|t| t.latency).collect();
@@ -257,11 +262,8 @@ fn join(array: &mut String, more: &str) {
 
 /// Reads turns to be appended: `{"turns": […]}`. The error is one sentence for whoever wrote them.
 pub fn parse_turns(json: &[u8]) -> Result<Turns, String> {
-    let Object(turns): Object<Turns> = serde_json::from_slice(json).map_err(|e| e.to_string())?;
-    match self::json(&turns.turns)?.contains("\\u0000") {
-        true => Err("the turns contain a NUL character, which cannot be stored".to_owned()),
-        false => Ok(turns),
-    }
+    strict_json::check(json)?;
+    serde_json::from_slice(json).map(|Object(turns)| turns).map_err(|e| e.to_string())
 }
 
 impl Document {
@@ -286,6 +288,7 @@ impl Document {
         if json.len() > MAX_BYTES {
             return Err(format!("the conversation is larger than {} MiB", MAX_BYTES / 1024 / 1024));
         }
+        strict_json::check(json)?;
         serde_json::from_slice(json).map(|Object(incoming)| incoming).map_err(|e| e.to_string())
     }
 
@@ -317,7 +320,7 @@ impl Document {
             num_ood: incoming.num_ood.unwrap_or_else(|| count(|t| t.is_ood)),
             state: &incoming.state,
         };
-        let document = Self {
+        Ok(Self {
             always: json(&always)?,
             handoff_reason: json(&incoming.handoff_reason)?,
             handoff_destination: json(&incoming.handoff_destination)?,
@@ -334,44 +337,40 @@ impl Document {
             channel: incoming.channel,
             variant_id: incoming.variant_id,
             variant_name: incoming.variant_name,
-        };
-        // PostgreSQL's text cannot hold it; refused on both engines alike.
-        if [&document.always, &document.metrics, &document.turns].iter().any(|text| text.contains("\\u0000")) {
-            return Err("the conversation contains a NUL character, which cannot be stored".to_owned());
-        }
-        Ok(document)
+        })
     }
 }
 
 /// Metric values are texts, or lists of at least two where a name was written more than once.
-fn metrics(incoming: Map<String, Value>) -> Result<BTreeMap<String, Value>, String> {
+fn metrics(incoming: BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, MetricValue>, String> {
     let mut metrics = BTreeMap::new();
     for (name, value) in incoming {
-        let value = match value {
-            Value::Null => continue,
-            Value::Array(values) => {
+        let value = match value.get().as_bytes().first() {
+            Some(b'n') => continue,
+            Some(b'[') => {
+                let values: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|e| e.to_string())?;
                 let mut texts = values.into_iter().map(|v| metric_text(&name, v)).collect::<Result<Vec<_>, _>>()?;
                 match (texts.len(), texts.pop()) {
                     (_, None) => continue,
-                    (1, Some(only)) => only,
+                    (1, Some(only)) => MetricValue::One(only),
                     (_, Some(last)) => {
                         texts.push(last);
-                        Value::Array(texts)
+                        MetricValue::Several(texts)
                     }
                 }
             }
-            other => metric_text(&name, other)?,
+            _ => MetricValue::One(metric_text(&name, &value)?),
         };
         metrics.insert(name, value);
     }
     Ok(metrics)
 }
 
-fn metric_text(name: &str, value: Value) -> Result<Value, String> {
-    match value {
-        Value::String(_) => Ok(value),
-        Value::Number(n) => Ok(Value::String(n.to_string())),
-        Value::Bool(b) => Ok(Value::String(b.to_string())),
+/// A text as it is; a number with the digits that it has; a flag as `true` or `false`.
+fn metric_text(name: &str, value: &RawValue) -> Result<String, String> {
+    match value.get().as_bytes().first() {
+        Some(b'"') => serde_json::from_str(value.get()).map_err(|e| e.to_string()),
+        Some(b'-' | b'0'..=b'9' | b't' | b'f') => Ok(value.get().to_owned()),
         _ => Err(format!("the metric `{name}` is neither a text nor a list of texts")),
     }
 }
@@ -437,14 +436,19 @@ fn write_turns(out: &mut String, turns: &str, latencies: &str) -> Result<(), ser
         out.push_str(turns);
         return Ok(());
     }
-    let mut turns: Vec<Map<String, Value>> = serde_json::from_str(turns)?;
-    let latencies: Vec<Option<f64>> = serde_json::from_str(latencies)?;
-    for (turn, latency) in turns.iter_mut().zip(latencies) {
-        if let Some(latency) = latency {
-            turn.insert("latency".to_owned(), latency.into());
+    let turns: Vec<&RawValue> = serde_json::from_str(turns)?;
+    let latencies: Vec<&RawValue> = serde_json::from_str(latencies)?;
+    for (at, turn) in turns.iter().enumerate() {
+        out.push(if at == 0 { '[' } else { ',' });
+        match latencies.get(at).map(|latency| latency.get()).filter(|latency| *latency != "null") {
+            // A turn is an object, and never empty.
+            Some(latency) => {
+                let _ = write!(out, "{},\"latency\":{latency}}}", turn.get().strip_suffix('}').unwrap_or_default());
+            }
+            None => out.push_str(turn.get()),
         }
     }
-    out.push_str(&serde_json::to_string(&turns)?);
+    out.push_str(if turns.is_empty() { "[]" } else { "]" });
     Ok(())
 }
 
@@ -456,6 +460,10 @@ pub fn parse_instant(text: &str) -> Option<Timestamp> {
 /// Writes an instant in UTC with a `Z`.
 pub fn format_instant(at: Timestamp) -> String {
     at.utc().format(&Rfc3339).unwrap_or_else(|_| at.iso())
+}
+
+fn empty_object() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).unwrap_or_default()
 }
 
 /// Every latency is.
@@ -486,6 +494,7 @@ fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     const FULL: &str = r#"{"id":"CA1","started_at":"2026-05-01T12:00:00+02:00","channel":"VOICE-SIP","in_progress":false,
         "variant_id":null,"handoff":true,"handoff_reason":"billing","handoff_destination":"desk",

@@ -15,7 +15,11 @@ const BATCH: usize = 100;
 /// What became of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Imported {
+    /// Conversations that were new.
     pub imported: u64,
+    /// Conversations that were written in place of one with the same id, from this file or from before.
+    pub replaced: u64,
+    /// Lines that hold no conversation.
     pub rejected: u64,
 }
 
@@ -26,12 +30,20 @@ pub struct Importer<'a> {
     agent: &'a AgentId,
     noted: HashSet<String>,
     batch: Vec<Document>,
+    done: Imported,
 }
 
 impl<'a> Importer<'a> {
     /// Ready to bring conversations to this agent.
     pub fn new(app: &'a App, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Self {
-        Self { app, workspace, agent, noted: HashSet::new(), batch: Vec::with_capacity(BATCH) }
+        Self {
+            app,
+            workspace,
+            agent,
+            noted: HashSet::new(),
+            batch: Vec::with_capacity(BATCH),
+            done: Imported::default(),
+        }
     }
 
     /// Takes one conversation, and writes a batch where it is full.
@@ -44,7 +56,9 @@ impl<'a> Importer<'a> {
     pub async fn flush(&mut self) -> Result<(), Error> {
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
+        let mut replaced = 0;
         for document in &self.batch {
+            replaced += u64::from(store::exists(&mut tx, self.workspace, self.agent, &document.id).await?);
             store::upsert(&mut tx, self.workspace, self.agent, document, now).await?;
             for name in &document.metric_names {
                 if self.noted.insert(name.clone()) {
@@ -53,6 +67,8 @@ impl<'a> Importer<'a> {
             }
         }
         tx.commit().await?;
+        self.done.imported += self.batch.len() as u64 - replaced;
+        self.done.replaced += replaced;
         self.batch.clear();
         Ok(())
     }
@@ -69,7 +85,6 @@ pub async fn import(
     mut rejected: impl FnMut(u64, &str),
 ) -> Result<Imported, ImportError> {
     let mut importer = Importer::new(app, workspace, agent);
-    let mut done = Imported::default();
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -84,16 +99,15 @@ pub async fn import(
         match Document::parse(&line) {
             Ok(document) => {
                 importer.push(document).await?;
-                done.imported += 1;
             }
             Err(reason) => {
                 rejected(number, &reason);
-                done.rejected += 1;
+                importer.done.rejected += 1;
             }
         }
     }
     importer.flush().await?;
-    Ok(done)
+    Ok(importer.done)
 }
 
 /// Why an import stopped; what was imported before stays.

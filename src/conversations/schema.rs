@@ -2,6 +2,7 @@
 //! these types; tests hold real answers against them.
 
 use super::document::{Always, Turn};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,7 +29,7 @@ pub struct Conversation {
 }
 
 /// A metric's value; a list where it was written more than once.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum MetricValue {
     One(String),

@@ -344,6 +344,13 @@ pub async fn in_progress(db: &Db, workspace: &WorkspaceId, agent: &AgentId, id: 
     Ok(row.map(|(in_progress,)| in_progress))
 }
 
+/// Whether there is a conversation of this id.
+pub async fn exists(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<bool, Error> {
+    let row: Option<(bool,)> =
+        on_tx!(tx, |c| sqlx::query_as(IN_PROGRESS).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?;
+    Ok(row.is_some())
+}
+
 /// Holds a conversation as it is until the transaction ends; `None` where there is none.
 pub async fn hold(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<Held>, Error> {
     Ok(on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)

@@ -1,11 +1,14 @@
 //! Finding the event id in a request: in its headers, its query string or its body, where the provider was told to put
 //! it. Bodies are JSON, forms, XML or text.
 
+use crate::http::strict_json;
 use crate::wire::ApiError;
 use axum::http::{HeaderMap, StatusCode, header};
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
 /// Longest event id, in bytes.
@@ -75,8 +78,9 @@ pub fn is_event_id(id: &str) -> bool {
 }
 
 /// The value of the header of this name.
-pub fn in_headers(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(|value| value.trim().to_owned())
+pub fn in_headers(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
+    let values = headers.get_all(name).iter();
+    only(values.filter_map(|value| value.to_str().ok()).map(str::trim), name)
 }
 
 /// Reads the body, and the event id in it where there is one at this path.
@@ -85,7 +89,7 @@ pub fn in_body(kind: Kind, body: &str, path: &str) -> Result<Option<String>, Api
         Kind::Json => in_json(body, path),
         Kind::Form => in_form(body, path),
         Kind::Xml => in_xml(body, path),
-        Kind::Text => Ok(in_text(body, path)),
+        Kind::Text => in_text(body, path),
     }
 }
 
@@ -93,17 +97,24 @@ fn unreadable(what: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "EXTERNAL_EVENT_NOT_READABLE", format!("The body is not {what}."))
 }
 
+fn ambiguous(why: &str) -> ApiError {
+    let message = format!("The request does not say clearly which event it is: {why}.");
+    ApiError::new(StatusCode::BAD_REQUEST, "EXTERNAL_EVENT_NOT_READABLE", message)
+}
+
 /// A dotted path; in an array, positions count from 0.
 fn in_json(body: &str, path: &str) -> Result<Option<String>, ApiError> {
-    let document: Value = serde_json::from_str(body).map_err(|_| unreadable("valid JSON"))?;
-    let found = path.split('.').try_fold(&document, |value, step| match value {
-        Value::Object(fields) => fields.get(step),
-        Value::Array(items) => step.parse::<usize>().ok().and_then(|at| items.get(at)),
+    strict_json::check(body.as_bytes()).map_err(|error| unreadable(&format!("valid JSON: {error}")))?;
+    let document: &RawValue = serde_json::from_str(body).map_err(|_| unreadable("valid JSON"))?;
+    let found = path.split('.').try_fold(document, |value, step| match value.get().as_bytes().first()? {
+        b'{' => serde_json::from_str::<HashMap<Cow<'_, str>, &RawValue>>(value.get()).ok()?.get(step).copied(),
+        b'[' => serde_json::from_str::<Vec<&RawValue>>(value.get()).ok()?.get(step.parse::<usize>().ok()?).copied(),
         _ => None,
     });
-    Ok(found.and_then(|value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+    Ok(found.map(RawValue::get).and_then(|value| match value.as_bytes().first()? {
+        b'"' => serde_json::from_str(value).ok(),
+        // With the digits that it has.
+        b'-' | b'0'..=b'9' => Some(value.to_owned()),
         _ => None,
     }))
 }
@@ -111,16 +122,24 @@ fn in_json(body: &str, path: &str) -> Result<Option<String>, ApiError> {
 fn in_form(body: &str, name: &str) -> Result<Option<String>, ApiError> {
     let fields: Vec<(String, String)> =
         serde_html_form::from_str(body).map_err(|_| unreadable("a well-formed form"))?;
-    Ok(fields.into_iter().find(|(n, _)| n == name).map(|(_, value)| value))
+    only(fields.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()), name)
+}
+
+/// The one value that a name has. Two readers of a name that stands there twice could take two values for it.
+fn only<'a>(mut values: impl Iterator<Item = &'a str>, name: &str) -> Result<Option<String>, ApiError> {
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value.map(str::to_owned)),
+        _ => Err(ambiguous(&format!("`{name}` stands there twice"))),
+    }
 }
 
 /// `key=value` pairs, joined by `&` or line breaks.
-fn in_text(body: &str, name: &str) -> Option<String> {
+fn in_text(body: &str, name: &str) -> Result<Option<String>, ApiError> {
     let pairs = body.split(['&', '\n', '\r']).filter_map(|pair| pair.split_once('='));
-    pairs.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == name).map(|(_, v)| v.to_owned())
+    only(pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()), name)
 }
 
-/// A path of element names below the root; the first element at it counts. Document type declarations, and with them
+/// A path of element names below the root, at which one element stands. Document type declarations, and with them
 /// entities of their own, are refused.
 fn in_xml(body: &str, path: &str) -> Result<Option<String>, ApiError> {
     let wrong = || unreadable("well-formed XML without a document type declaration");
@@ -146,8 +165,8 @@ fn in_xml(body: &str, path: &str) -> Result<Option<String>, ApiError> {
             Event::GeneralRef(reference) => text.push(character(&reference).ok_or_else(wrong)?),
             Event::End(_) => {
                 let here = open.get(1..).is_some_and(|below| below.iter().eq(path.iter()));
-                if here && found.is_none() {
-                    found = Some(text.trim().to_owned());
+                if here && found.replace(text.trim().to_owned()).is_some() {
+                    return Err(ambiguous("two elements have that path"));
                 }
                 text.clear();
                 open.pop();
@@ -209,12 +228,37 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_there_twice_is_refused() {
+        for (kind, body) in [
+            (Kind::Json, r#"{"cid":"a","cid":"b"}"#),
+            (Kind::Json, r#"{"cid":"a","other":{"x":1,"x":2}}"#),
+            (Kind::Form, "cid=a&cid=b"),
+            (Kind::Text, "cid=a\ncid=b"),
+            (Kind::Xml, "<r><cid>a</cid><cid>b</cid></r>"),
+        ] {
+            assert_eq!(in_body(kind, body, "cid").unwrap_err().status, 400, "{body}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.append("x-event", "a".parse().unwrap());
+        assert_eq!(in_headers(&headers, "x-event").unwrap().as_deref(), Some("a"));
+        headers.append("x-event", "b".parse().unwrap());
+        assert_eq!(in_headers(&headers, "x-event").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits() {
+        let body = r#"{"id":12345678901234567890123}"#;
+        assert_eq!(found(Kind::Json, body, "id").as_deref(), Some("12345678901234567890123"));
+    }
+
+    #[test]
     fn xml_below_the_root() {
-        let body = "<?xml version=\"1.0\"?><r><cid>evt&#95;1</cid><a><b/><b>2</b><c><![CDATA[x<y]]></c></a></r>";
+        let body = "<?xml version=\"1.0\"?><r><cid>evt&#95;1</cid><a><b/><d/><d>2</d><c><![CDATA[x<y]]></c></a></r>";
         assert_eq!(found(Kind::Xml, body, "cid").as_deref(), Some("evt_1"));
-        assert_eq!(found(Kind::Xml, body, "a.b").as_deref(), Some(""), "the first of its name");
+        assert_eq!(found(Kind::Xml, body, "a.b").as_deref(), Some(""));
+        assert!(in_body(Kind::Xml, body, "a.d").unwrap_err().message.contains("two elements"));
         assert_eq!(found(Kind::Xml, body, "a.c").as_deref(), Some("x<y"));
-        for path in ["r", "r.cid", "a.d", "b", ""] {
+        for path in ["r", "r.cid", "a.e", "b", ""] {
             assert_eq!(found(Kind::Xml, body, path), None, "{path}");
         }
         assert_eq!(found(Kind::Xml, "<s:r xmlns:s=\"u\"><s:cid>1</s:cid></s:r>", "cid").as_deref(), Some("1"));
@@ -257,7 +301,7 @@ mod tests {
         #[test]
         fn an_id_is_found_where_it_was_put(steps in proptest::collection::vec("[a-z_][a-z0-9_]{0,8}", 1..6), id in "[^\\p{C}]{1,40}") {
             let path = steps.join(".");
-            let json = steps.iter().rev().fold(Value::String(id.clone()), |inner, step| serde_json::json!({ step: inner }));
+            let json = steps.iter().rev().fold(serde_json::Value::String(id.clone()), |inner, step| serde_json::json!({ step: inner }));
             prop_assert_eq!(found(Kind::Json, &json.to_string(), &path), Some(id.clone()));
 
             let form = serde_html_form::to_string([("0", "1"), (path.as_str(), id.as_str())]).unwrap_or_default();

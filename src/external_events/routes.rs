@@ -70,7 +70,7 @@ pub async fn webhook(
     // Read in any case: what cannot be read is refused wherever its id is.
     let in_body = if body.is_empty() { None } else { in_body(kind, body, &path)? };
     let id = match location {
-        Location::Headers => in_headers(&headers, &path),
+        Location::Headers => in_headers(&headers, &path)?,
         Location::QueryString => given.one(&path)?.map(str::to_owned),
         Location::Payload => in_body,
     };

@@ -2,7 +2,7 @@
 //! answers on.
 
 use super::location::Location;
-use crate::gate::caller::deny;
+use crate::gate::caller::{deny, deny_stranger};
 use crate::gate::{Denied, identify};
 use crate::server::state::{App, AppState};
 use crate::usage::Api;
@@ -89,6 +89,7 @@ async fn decide(
     location: Result<Location, String>,
 ) -> Result<Response, ApiError> {
     let call = Call::current()?;
+    let original = asked_for.as_ref().map(|(_, uri)| uri.clone()).unwrap_or_default();
     call.asked_for(asked_for);
     let location = location.map_err(|reason| {
         // Envoy puts the client's own path behind a prefix that is too short.
@@ -99,7 +100,8 @@ async fn decide(
         call.denied(Denied::Failed);
         forbidden()
     })?;
-    let holder = identify(app, headers, call.began()).await.map_err(|denied| deny(&call, denied))?;
+    let holder = identify(app, headers, call.began()).await;
+    let holder = holder.map_err(|denied| deny_stranger(&call, denied, headers, &original))?;
     call.made_with(&holder.key);
     let decided = holder.decide(app, location.need(), call.at()).await;
     let (workspace, _) = decided.map_err(|denied| deny(&call, denied))?;

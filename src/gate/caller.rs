@@ -2,6 +2,7 @@
 
 use super::decision::Refusal;
 use super::known::{KnownAgent, KnownKey};
+use super::presented::explain;
 use super::{Denied, Holder, Need, Pass, identify};
 use crate::api_keys::{Permission, Status};
 use crate::server::state::App;
@@ -10,6 +11,7 @@ use crate::wire::ApiError;
 use crate::workspaces::Workspace;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use std::sync::Arc;
 
 /// A caller with a valid key. A handler that takes one is called by no other.
@@ -30,7 +32,7 @@ where
         let app = Arc::<App>::from_ref(state);
         let call = Call::current()?;
         let identified = identify(&app, &parts.headers, call.began()).await;
-        let holder = identified.map_err(|denied| deny(&call, denied))?;
+        let holder = identified.map_err(|denied| deny_stranger(&call, denied, &parts.headers, &parts.uri))?;
         call.made_with(&holder.key);
         match Status::of(holder.key.expires_at, call.at()) {
             Status::Expired => Err(deny(&call, Refusal::Expired.into())),
@@ -99,4 +101,13 @@ impl Caller {
 pub fn deny(call: &Call, denied: Denied) -> ApiError {
     call.denied(denied);
     denied.into()
+}
+
+/// The same of a call without a key of ours: says what is wrong with the form in which one was sent.
+pub fn deny_stranger(call: &Call, denied: Denied, headers: &HeaderMap, uri: &Uri) -> ApiError {
+    let mut error = deny(call, denied);
+    if matches!(denied, Denied::Refused(Refusal::NoKey | Refusal::Malformed)) {
+        explain(headers, uri).clone_into(&mut error.message);
+    }
+    error
 }

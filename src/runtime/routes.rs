@@ -15,7 +15,7 @@ use crate::handoff;
 use crate::server::state::{App, AppState};
 use crate::wire::openapi::{AgentPath, BodyRefusals, Refusals};
 use crate::wire::parameters::Parameters;
-use crate::wire::{ApiError, Envelope, expect_json, json, read_json};
+use crate::wire::{ApiError, Envelope, expect_json, json, read_json, refused_body};
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, RawQuery};
 use axum::http::request::Parts;
@@ -160,11 +160,11 @@ pub async fn put_handoff(
 ) -> Result<StatusCode, ApiError> {
     let NewHandoff { shared_id, data } = read_json(&headers, &body)?;
     let data = data.get();
-    if !data.starts_with('{') || data.contains("\\u0000") {
-        return Err(invalid("`data` is not an object without NUL characters".to_owned()));
+    if !data.starts_with('{') {
+        return Err(invalid("`data` is not an object".to_owned()));
     }
     let shared_id = shared_id.as_deref().filter(|id| !id.is_empty());
-    if shared_id.is_some_and(|id| id.len() > MAX_SHARED_ID || id.contains('\0')) {
+    if shared_id.is_some_and(|id| id.len() > MAX_SHARED_ID) {
         return Err(invalid(format!("`shared_id` is longer than {MAX_SHARED_ID} bytes")));
     }
     let (workspace, agent) = (&place.workspace, &place.agent);
@@ -315,5 +315,5 @@ fn ended() -> ApiError {
 }
 
 fn invalid(reason: String) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", format!("The body is refused: {reason}."))
+    refused_body(&reason)
 }

@@ -4,7 +4,7 @@ use super::client_address::Source;
 use super::form_drafts::{self, MAX_FORM};
 use super::shell::shell;
 use super::state::{App, AppState};
-use super::{api_docs, client_address, headers, health, origin_check, server_functions};
+use super::{api_docs, client_address, headers, health, origin_check, pages_only, server_functions};
 use crate::agents::routes as agents;
 use crate::audit::export;
 use crate::conversations::document::MAX_BYTES;
@@ -34,7 +34,9 @@ use leptos_axum::{
 };
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 use tower_http::timeout::TimeoutLayer;
@@ -148,6 +150,8 @@ fn version(routes: Router<AppState>, max_body: usize) -> Router<AppState> {
         // axum's own limit would be lower.
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(max_body))
+        // Outside the limit, which counts what a body is decoded to.
+        .layer(RequestDecompressionLayer::new())
         .layer(CatchPanicLayer::new())
         .layer(from_fn(wire::envelope))
 }
@@ -175,17 +179,23 @@ fn dashboard(state: AppState) -> Router {
             move || shell(options.clone())
         })
         .fallback(not_found)
+        .layer(from_fn(pages_only::redirect))
         .layer(from_fn_with_state(app.clone(), form_drafts::keep))
         .layer(sessions(&app))
         .layer(from_fn_with_state(app, origin_check::check))
         .layer(from_fn(server_functions::status))
         .layer(RequestBodyLimitLayer::new(MAX_FORM))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(pages_only::limit_head))
         .with_state(state)
 }
 
-/// The page for every other address.
+/// The page for every other address; for who does not ask for a page, the APIs' answer.
 async fn not_found(State(state): State<AppState>, request: Request) -> Response {
+    if !pages_only::is_for_a_browser(&request) {
+        let unknown = Router::new().fallback(|| async { ApiError::unknown_path() }).layer(from_fn(wire::envelope));
+        return unknown.oneshot(request).await.into_response();
+    }
     let render = {
         let (app, options) = (state.app, state.leptos);
         render_app_async_with_context(move || provide(&app), move || shell(options.clone()))

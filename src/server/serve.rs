@@ -5,11 +5,11 @@ use super::state::{App, AppState};
 use super::{form_drafts, router};
 use crate::db::Work;
 use crate::external_events::arrivals;
+use crate::http::listener::{self, PerAddress};
 use crate::{api_keys, conversations, gate, sessions, usage, users};
 use axum::Router;
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
-use std::future::IntoFuture as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -43,12 +43,13 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     }
     let mut served = Vec::new();
     if let Some(address) = settings.authz_listen {
-        served.push((listen(address, "--authz-listen").await?, router::forward_auth(&state)));
+        let listener = listen(address, "--authz-listen").await?;
+        served.push((listener, router::forward_auth(&state), PerAddress::Unlimited));
     }
     let metrics = listen_for_metrics(settings).await?;
     let metrics_address = metrics.local_addr().map_err(|e| e.to_string())?;
-    served.push((metrics, router::metrics(&state)));
-    served.push((listener, router::build(state)));
+    served.push((metrics, router::metrics(&state), PerAddress::Unlimited));
+    served.push((listener, router::build(state), settings.connections_per_address()));
     greet(&app, address, metrics_address).await?;
 
     let (stop_writing, writing_stopped) = oneshot::channel();
@@ -89,19 +90,13 @@ async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> 
 }
 
 /// Serves every address until the program is asked to stop, and the requests that are under way then.
-async fn run(app: &App, served: Vec<(TcpListener, Router)>) -> Result<(), String> {
+async fn run(app: &App, served: Vec<(TcpListener, Router, PerAddress)>) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
-    for (listener, router) in served {
-        let mut stopped = stopped.clone();
-        let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
-        let server = server.with_graceful_shutdown(async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        });
-        servers.spawn(server.into_future());
+    for (listener, router, limits) in served {
+        servers.spawn(listener::serve(listener, router, limits, stopped.clone()));
     }
-    let failed = |done: Option<Result<std::io::Result<()>, JoinError>>| match done {
-        Some(Ok(Err(error))) => Err(format!("the server failed: {error}")),
+    let failed = |done: Option<Result<(), JoinError>>| match done {
         Some(Err(error)) => Err(format!("the server failed: {error}")),
         _ => Ok(()),
     };

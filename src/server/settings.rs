@@ -7,6 +7,7 @@ use super::randomness::Random;
 use super::state::App;
 use crate::db::Db;
 use crate::gate::index::Gate;
+use crate::http::listener::PerAddress;
 use crate::usage::record::{Limits, Usage};
 use crate::users::password::Passwords;
 use clap::{Args, ValueEnum};
@@ -52,6 +53,10 @@ pub struct Settings {
     /// Take clients' addresses from the last entry of X-Forwarded-For, which a proxy in front must set
     #[arg(long, env = "AGENT_STUDIO_BEHIND_PROXY", global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub behind_proxy: Option<bool>,
+    /// Connections that one address may have open, or one IPv6 network of 64 bits; behind a proxy, which speaks for all, there is
+    /// no limit [default: 1024, and no limit for this machine]
+    #[arg(long, env = "AGENT_STUDIO_CONNECTIONS_PER_ADDRESS", global = true, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections_per_address: Option<u32>,
     /// Folder of the pages' scripts and styles [default: `site` beside the program, as built]
     #[arg(long, env = "AGENT_STUDIO_SITE_DIR", global = true, value_name = "DIR")]
     pub site_dir: Option<PathBuf>,
@@ -102,6 +107,7 @@ impl Settings {
             metrics_listen: self.metrics_listen.or(file.metrics_listen),
             public_url: self.public_url.or(file.public_url),
             behind_proxy: self.behind_proxy.or(file.behind_proxy),
+            connections_per_address: self.connections_per_address.or(file.connections_per_address),
             site_dir: self.site_dir.or(file.site_dir),
             request_log_rate: self.request_log_rate.or(file.request_log_rate),
             request_log_days: self.request_log_days.or(file.request_log_days),
@@ -119,6 +125,15 @@ impl Settings {
     /// The address to listen on.
     pub fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000))
+    }
+
+    /// How many connections one address may have.
+    pub fn connections_per_address(&self) -> PerAddress {
+        match (self.connections_per_address, self.behind_proxy.unwrap_or(false)) {
+            (Some(limit), _) => PerAddress::AtMost(limit as usize),
+            (None, true) => PerAddress::Unlimited,
+            (None, false) => PerAddress::AtMostFromElsewhere(1_024),
+        }
     }
 
     /// Whether this server keeps its data in SQLite.

@@ -1,5 +1,6 @@
 //! Labels, hints and errors of form fields, and what was typed before a refusal.
 
+use crate::base::text::{is_bidi_control, is_invisible};
 use crate::error::{Error, Problem};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -28,13 +29,17 @@ impl Draft {
     }
 }
 
-/// Takes a name of one line as it was typed: line breaks become spaces, other control characters go.
+/// Takes a name of one line as it was typed: line breaks become spaces; other control characters go, and with them those
+/// that make a name read otherwise than it is. Something of it must be seen.
 pub fn single_line(text: &str, max_chars: usize) -> Result<String, Problem> {
-    let spaced: String =
-        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let spaced: String = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !c.is_control() && !is_bidi_control(*c))
+        .collect();
     let name = spaced.trim();
     match name.chars().count() {
-        0 => Err(Problem::NameMissing),
+        _ if name.chars().all(is_invisible) => Err(Problem::NameMissing),
         n if n > max_chars => Err(Problem::NameTooLong),
         _ => Ok(name.to_owned()),
     }

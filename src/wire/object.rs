@@ -3,6 +3,7 @@
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -42,4 +43,22 @@ pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deseriali
 /// For a field: an array of objects.
 pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::<Object<T>>::deserialize(deserializer)?.into_iter().map(|Object(value)| value).collect())
+}
+
+/// For a field: any object, kept to the letter.
+pub fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    match raw.get().starts_with('{') {
+        true => Ok(raw),
+        false => Err(serde::de::Error::custom("an object is expected")),
+    }
+}
+
+/// For a field: an array of any objects, kept to the letter.
+pub fn json_objects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<RawValue>>, D::Error> {
+    let all = Vec::<Box<RawValue>>::deserialize(deserializer)?;
+    match all.iter().all(|raw| raw.get().starts_with('{')) {
+        true => Ok(all),
+        false => Err(serde::de::Error::custom("an array of objects is expected")),
+    }
 }
