@@ -58,6 +58,7 @@ bench: $(BUILT) ## The measurements of docs/benchmarks.md
 	cargo bench --features ssr --bench conversations
 	cargo bench --features ssr --bench waiters
 	cargo bench --features ssr --bench gate
+	cargo bench --features ssr --bench load
 	@scripts/peers.sh
 	cargo bench --features ssr --bench peers
 	@scripts/page-weight.sh

@@ -153,7 +153,7 @@ fn a_bad_line_is_reported_and_does_not_stop_the_rest() {
     std::fs::write(&file, lines).unwrap();
     let args = ["import", "--workspace", "acme", "--agent", "hotel", "--json", file.to_str().unwrap()];
     let output = place.run(&args);
-    assert_eq!(text(&output.stdout).trim(), r#"{"imported":2,"rejected":2}"#);
+    assert_eq!(text(&output.stdout).trim(), r#"{"imported":2,"rejected":2,"replaced":0}"#);
     let said = text(&output.stderr);
     assert!(said.contains("line 2: ") && said.contains("line 4: missing field `started_at`"), "{said}");
     assert!(!output.status.success());

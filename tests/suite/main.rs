@@ -13,6 +13,8 @@ mod failures;
 mod forward_auth;
 /// What decides on calls, in memory and by the database.
 mod gate;
+/// How requests and connections are treated, whatever they are for.
+mod http;
 /// Much work at once.
 mod load;
 /// The OpenAPI document and the published contract, held against what the server does.
@@ -27,6 +29,8 @@ mod stopping;
 mod storage;
 /// What somebody who is not signed in can leave behind.
 mod strangers;
+/// What goes in comes out, or is refused.
+mod text;
 /// The walls between workspaces.
 mod two_workspaces;
 /// How keys are used, and what was done.

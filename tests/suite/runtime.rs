@@ -222,7 +222,7 @@ async fn bad_events_are_refused(test: TestApp) {
         (payload, &json[..], &b"{}"[..], 400, "External event id not found in request"),
         (payload, &json[..], b"{\"cid\":\"unknown\"}", 400, "External event id not valid"),
         (payload, &json[..], b"{\"cid\":\"a\\nb\"}", 400, "External event id not valid"),
-        (payload, &json[..], b"{", 400, "The body is not valid JSON."),
+        (payload, &json[..], b"{", 400, "The body is not valid JSON: EOF"),
         (payload, &json[..], b"\xff\xfe", 400, "The body is not UTF-8 text."),
         (payload, &xml[..], bomb, 400, "The body is not well-formed XML"),
         (payload, &[("content-type", "image/png")], b"x", 415, "Send the event as"),

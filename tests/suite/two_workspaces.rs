@@ -136,7 +136,8 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
     // A session opens no API, and a key no page.
     let path = format!("/v3/{}/{our_agent}/conversations", ours.id);
     assert_eq!(we.get(&path).await.status, 401);
-    assert_eq!(we.fresh().api("/ours/api-keys", our_key.value.expose()).await.status, 200, "the sign-in page's");
+    let page = we.fresh().api("/ours/api-keys", our_key.value.expose()).await;
+    assert_eq!((page.status, page.location()), (302, "/sign-in?next=%2Fours%2Fapi-keys"));
     assert!(!we.fresh().api("/ours/api-keys", our_key.value.expose()).await.body.contains("CRM"));
 
     // And nothing has changed over there.

@@ -53,12 +53,14 @@ impl Place {
     }
 
     pub fn serve(&self) -> Server {
-        let mut child = self
-            .command(&["serve", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Server::start(&mut self.command(&["serve", "--listen", "127.0.0.1:0"]))
+    }
+}
+
+impl Server {
+    /// Starts it, and waits until it says where it is.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         stderr.read_line(&mut line).unwrap();
@@ -71,7 +73,7 @@ impl Place {
 pub struct Server {
     pub child: Child,
     pub address: String,
-    /// Kept open: a program whose standard error is gone stops at the next word it says.
+    /// Kept open, as a terminal is.
     _stderr: BufReader<ChildStderr>,
 }
 

@@ -1,0 +1,240 @@
+//! How requests and connections are treated, whatever they are for.
+
+use crate::support::program::{Place, Server};
+use crate::support::{TestApp, conversation, on_both_engines, setting};
+use axum::body::Body;
+use axum::http::{Request, header};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+on_both_engines! {
+    every_refusal_under_an_api_has_its_envelope,
+    who_does_not_ask_for_a_page_gets_none,
+    a_page_that_leads_on_redirects_every_client,
+    encoded_bodies_are_decoded_within_the_limit,
+    metrics_are_not_at_the_servers_address,
+}
+
+async fn every_refusal_under_an_api_has_its_envelope(test: TestApp) {
+    let setting = setting(&test).await;
+    let list = format!("/v3/{}/{}/conversations", setting.workspace.id, setting.agent);
+    let long = "x".repeat(50_000);
+    for (status, code, request) in [
+        (404, "PATH_NOT_FOUND", Request::get("/v3/nothing")),
+        (404, "PATH_NOT_FOUND", Request::get("/runtime/v1")),
+        (405, "METHOD_NOT_ALLOWED", Request::delete(&list)),
+        (405, "METHOD_NOT_ALLOWED", Request::builder().method("TRACE").uri(&list)),
+        (414, "URI_TOO_LONG", Request::get(format!("{list}?variant_id={long}"))),
+        (431, "HEADERS_TOO_LARGE", Request::get(&list).header("x-a", &long).header("x-b", &long)),
+        (400, "BAD_REQUEST", Request::get(format!("{list}?variant_id=%ff"))),
+    ] {
+        let answer = test.browser().send(request.header("x-api-key", &setting.key), Body::empty()).await;
+        assert_eq!(answer.status, status, "{code}: {}", answer.body);
+        let json = answer.json();
+        assert_eq!((&json["error_code"], &json["success"]), (&code.into(), &false.into()), "{}", answer.body);
+        assert_eq!(json["error_id"], answer.header("x-polyai-correlation-id"));
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(answer.headers.contains_key(header::ALLOW), status == 405);
+    }
+}
+
+async fn who_does_not_ask_for_a_page_gets_none(test: TestApp) {
+    for path in ["//v3//acme/hotel/conversations", "/V3/acme/hotel/conversations", "/v9/x/y/z", "/nothing/at/all/here"]
+    {
+        for accept in [None, Some("*/*"), Some("application/json")] {
+            let mut request = Request::get(path);
+            if let Some(accept) = accept {
+                request = request.header(header::ACCEPT, accept);
+            }
+            let answer = test.browser().send(request, Body::empty()).await;
+            assert_eq!((answer.status, answer.json()["error_code"].as_str()), (404, Some("PATH_NOT_FOUND")), "{path}");
+        }
+    }
+    assert!(test.browser().get("/nothing/at/all/here").await.body.contains("<!DOCTYPE html>"));
+    let misspelt = test.browser().get("/V3/acme/hotel/conversations").await;
+    assert_eq!(
+        (misspelt.status, misspelt.json()["success"].as_bool()),
+        (404, Some(false)),
+        "an API's, for a browser too"
+    );
+}
+
+async fn a_page_that_leads_on_redirects_every_client(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    test.user(&workspace, "ada@example.com", agent_studio::users::Role::Admin).await;
+    for path in ["/", "/acme/api-keys", "/set-up"] {
+        for accept in [None, Some("*/*"), Some("text/html")] {
+            for method in ["GET", "HEAD"] {
+                let mut request = Request::builder().method(method).uri(path);
+                if let Some(accept) = accept {
+                    request = request.header(header::ACCEPT, accept);
+                }
+                let answer = test.browser().send(request, Body::empty()).await;
+                assert_eq!(answer.status, 302, "{method} {path} {accept:?}");
+                assert!(answer.location().starts_with("/sign-in"), "{}", answer.location());
+                assert!(!answer.headers.contains_key("serverfnredirect"));
+                assert!(method == "GET" || answer.body.is_empty());
+            }
+        }
+    }
+    // The page's own script is told in a header, as ever.
+    let told = test.browser().call("go_home", &[("workspace", "")]).await;
+    assert!(told.headers.contains_key("serverfnredirect") && told.location().starts_with("/sign-in"));
+    let head = test.browser().send(Request::head("/sign-in").header("accept", "text/html"), Body::empty()).await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+}
+
+async fn encoded_bodies_are_decoded_within_the_limit(test: TestApp) {
+    let setting = setting(&test).await;
+    let path = format!("/runtime/v1/{}/{}/conversations/CA1", setting.workspace.slug, setting.agent);
+    let put = async |encoding: &str, body: Vec<u8>| {
+        let request = Request::put(&path)
+            .header("authorization", format!("Bearer {}", setting.token))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_ENCODING, encoding);
+        test.browser().send(request, Body::from(body)).await
+    };
+    assert_eq!(put("gzip", gzip(conversation("CA1", 1).as_bytes())).await.status, 204);
+    let read = setting.get(&test, &format!("/v3/{}/{}/conversations/CA1", setting.workspace.id, setting.agent)).await;
+    assert_eq!(read.json()["id"], "CA1");
+    let broken = put("gzip", b"no gzip".to_vec()).await;
+    assert_eq!((broken.status, broken.json()["success"].as_bool()), (400, Some(false)), "{}", broken.body);
+    // What is small when it arrives and large when it is read.
+    let bomb = put("gzip", gzip(&vec![b' '; 20 * 1024 * 1024])).await;
+    assert_eq!((bomb.status, bomb.json()["error_code"].as_str()), (413, Some("BODY_TOO_LARGE")), "{}", bomb.body);
+    let unknown = put("br", b"x".to_vec()).await;
+    assert_eq!((unknown.status, unknown.json()["error_code"].as_str()), (415, Some("UNSUPPORTED_MEDIA_TYPE")));
+    assert!(unknown.header("accept-encoding").contains("gzip"), "{:?}", unknown.headers);
+}
+
+/// A gzip stream (RFC 1952), by the program that everyone has.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new("gzip").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let bytes = bytes.to_vec();
+    let writing = std::thread::spawn(move || input.write_all(&bytes));
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap().unwrap();
+    output.stdout
+}
+
+async fn metrics_are_not_at_the_servers_address(test: TestApp) {
+    for headers in [None, Some(("host", "127.0.0.1")), Some(("x-forwarded-for", "127.0.0.1"))] {
+        let mut request = Request::get("/metrics");
+        if let Some((name, value)) = headers {
+            request = request.header(name, value);
+        }
+        let answer = test.browser().send(request, Body::empty()).await;
+        assert_eq!(answer.status, 404);
+        assert!(!answer.body.contains("agent_studio_"));
+    }
+}
+
+fn open(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    stream
+}
+
+/// Whether the other end has closed the connection.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0; 1024]) {
+        Ok(0) => true,
+        Ok(_) => false,
+        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+    }
+}
+
+/// Heads a byte a second, connections that say nothing, bodies that stall: all end, and nobody else waits meanwhile.
+#[test]
+fn slow_peers_end() {
+    let place = Place::on_sqlite();
+    let server = place.serve();
+    let mut slow: Vec<_> = (0..50).map(|_| open(&server)).collect();
+    let mut idle: Vec<_> = (0..200).map(|_| open(&server)).collect();
+    let mut stalled: Vec<_> = (0..20).map(|_| open(&server)).collect();
+    for stream in &mut stalled {
+        write!(stream, "POST /runtime/v1/a/b/conversations/c/turns HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ast_0123\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"tu").unwrap();
+    }
+    let mut kept = open(&server);
+    write!(kept, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let began = Instant::now();
+    let head =
+        b"GET /healthz HTTP/1.1\r\nx-slow: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    for second in 0.. {
+        for stream in &mut slow {
+            let _ = stream.write_all(&head[second..=second]);
+        }
+        assert_eq!(server.status("/healthz", "x"), 200, "others are answered");
+        if began.elapsed() > Duration::from_secs(36) {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert!(slow.iter_mut().all(is_closed), "heads that come a byte a second");
+    assert!(idle.iter_mut().all(is_closed), "connections that say nothing");
+    for stream in &mut stalled {
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+        assert!(is_closed(stream), "bodies that stall");
+    }
+    let mut answer = [0; 4_096];
+    let read = kept.read(&mut answer).unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+    assert!(is_closed(&mut kept), "connections that are kept for nothing");
+}
+
+/// More connections from one address than it may have are closed at once; the others go on.
+#[test]
+fn an_address_has_a_bounded_number_of_connections() {
+    let place = Place::on_sqlite();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0", "--connections-per-address", "20"]);
+    let server = Server::start(&mut command);
+    let mut open: Vec<_> = (0..60).map(|_| open(&server)).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let closed = open.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count();
+    assert_eq!(closed, 40);
+    drop(open);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.status("/healthz", "x"), 200);
+}
+
+/// A client that reads nothing of a long answer is let go of; meanwhile it holds nothing that others wait for.
+#[test]
+fn a_reader_that_never_reads_ends() {
+    let place = Place::on_sqlite();
+    place.json(&["workspace", "create", "--name", "Acme", "--json"]);
+    place.json(&["agent", "create", "--workspace", "acme", "--name", "Hotel", "--slug", "hotel", "--json"]);
+    let create = ["key", "create", "--workspace", "acme", "--name", "CRM", "--agents", "all"];
+    let rest = ["--permissions", "conversations", "--expires-in", "90d", "--json"];
+    let key = place.json(&[create.as_slice(), rest.as_slice()].concat());
+    let key = key["key"].as_str().unwrap();
+    let file = place.dir.path().join("conversations.jsonl");
+    let state = "y".repeat(20_000);
+    let lines: String = (0..1_000)
+        .map(|n| conversation(&format!("CA{n}"), n).replacen('{', &format!("{{\"state\":{{\"x\":\"{state}\"}},"), 1))
+        .collect();
+    std::fs::write(&file, lines).unwrap();
+    place.json(&["import", "--workspace", "acme", "--agent", "hotel", "--json", file.to_str().unwrap()]);
+    let server = place.serve();
+    let path = "/v3/acme/hotel/conversations?limit=1000&start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
+    let mut unread: Vec<_> = (0..12).map(|_| open(&server)).collect();
+    for stream in &mut unread {
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n\r\n").unwrap();
+    }
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(34) {
+        assert_eq!(server.status(&path.replace("1000", "1"), key), 200);
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    for stream in &mut unread {
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut answer = Vec::new();
+        // What was in the buffers on the way is there, the end is not.
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.len() < 20_000_000, "{} bytes", answer.len());
+    }
+}
