@@ -5,8 +5,10 @@ use super::query::{ListQuery, Mode, include_latency};
 use super::schema::{Conversation, ConversationPage, Filters, Paging};
 use super::{document, store};
 use crate::api_keys::Permission;
+use crate::base::bulk;
 use crate::configuration::Configuration;
 use crate::db::{Db, Work};
+use crate::error::Error;
 use crate::gate::Pass;
 use crate::gate::caller::Caller;
 use crate::server::state::App;
@@ -54,24 +56,40 @@ pub async fn list(
 ) -> Result<Response, ApiError> {
     let pass = caller.admit(&app, Permission::Conversations, &account_id, &project_id).await?;
     let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
-    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let allowed = pass.configuration.clone();
     if matches!(query.mode, Mode::Transcript(_)) {
         caller.may_search(&pass)?;
     }
-    let db = app.db.of(Work::Api).in_turn().await?;
-    let mut places = store::places(&db, workspace, agent, &query).await?;
+    let (chunks, mut written) = mpsc::channel(1);
+    let writing = bulk::begin(write_page(app.db.of(Work::Bulk), pass, query, chunks));
+    // An error before anything was sent has its own status; one after that breaks the answer off.
+    let first = written.recv().await.ok_or_else(ApiError::internal)??;
+    let rest = stream::unfold((written, writing), |(mut written, writing)| async {
+        Some((written.recv().await?, (written, writing)))
+    });
+    let all = stream::once(async { Ok(first) }).chain(rest).map_err(|error| std::io::Error::other(error.message));
+    Ok(json_body(Body::from_stream(all)))
+}
+
+/// Finds out what is on a page, and writes it.
+async fn write_page(db: Db, pass: Pass, query: ListQuery, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
+    let found = async {
+        let db = db.in_turn().await?;
+        let places = store::places(&db, &pass.workspace.id, &pass.agent.id, &query).await?;
+        Ok::<_, Error>((db, places))
+    };
+    let (db, mut places) = match found.await {
+        Ok(found) => found,
+        Err(error) => {
+            let _ = chunks.send(Err(error.into())).await;
+            return;
+        }
+    };
     let more = places.len() > query.limit as usize;
     places.truncate(query.limit as usize);
     let end = page_end(&query, &places, more);
+    let allowed = pass.configuration.clone();
     let page = Page { pass, allowed, places, with_latency: query.include_latency, end };
-    let (chunks, mut written) = mpsc::channel(1);
-    tokio::spawn(page.write(db, chunks));
-    // An error before anything was sent has its own status; one after that breaks the answer off.
-    let first = written.recv().await.ok_or_else(ApiError::internal)??;
-    let rest = stream::unfold(written, |mut written| async { Some((written.recv().await?, written)) });
-    let all = stream::once(async { Ok(first) }).chain(rest).map_err(|error| std::io::Error::other(error.message));
-    Ok(json_body(Body::from_stream(all)))
+    page.write(db, chunks).await;
 }
 
 /// What comes after the conversations: where the next page begins.
@@ -98,7 +116,7 @@ struct Page {
 impl Page {
     /// `db` has its turn, which is given up while the reader is slow.
     async fn write(self, db: Db, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
-        let waiting = db.of(Work::Api);
+        let waiting = db.of(Work::Bulk);
         let mut turn = Some(db);
         let mut separator = "{\"conversations\":[";
         let mut rest = &self.places[..];

@@ -7,8 +7,9 @@ use super::routes::{no_such_conversation, unreadable};
 use super::schema::{Filters, MetricValue};
 use super::store;
 use crate::api_keys::Permission;
+use crate::base::bulk;
 use crate::configuration::Configuration;
-use crate::db::Work;
+use crate::db::{Db, Work};
 use crate::gate::Pass;
 use crate::gate::caller::Caller;
 use crate::server::state::App;
@@ -143,9 +144,13 @@ pub async fn list(
     let pass = caller.admit_to_agent(&app, Permission::Conversations, &agent_id).await?;
     // Filters only: a search would have to be allowed first, and this call has none.
     let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
+    bulk::run(page(app.db.of(Work::Bulk), pass, query)).await.ok_or_else(ApiError::internal)?
+}
+
+async fn page(db: Db, pass: Pass, query: ListQuery) -> Result<Response, ApiError> {
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
-    let db = app.db.of(Work::Api).in_turn().await?;
+    let db = db.in_turn().await?;
     let count = store::count(&db, workspace, agent, &query).await?;
     let mut places = store::places(&db, workspace, agent, &query).await?;
     places.truncate(query.limit as usize);

@@ -11,8 +11,10 @@ pub enum Work {
     Gate,
     /// Calls that the gate decides by the database, while its index is not to be trusted.
     Decisions,
-    /// What the APIs read.
+    /// What the APIs read, but for lists of conversations.
     Api,
+    /// Lists of conversations, of up to 1,000.
+    Bulk,
     /// What pages and commands read.
     Pages,
     /// Every write but the background's.
@@ -23,7 +25,8 @@ pub enum Work {
 
 impl Work {
     /// Each of them.
-    pub const ALL: [Self; 6] = [Self::Gate, Self::Decisions, Self::Api, Self::Pages, Self::Writes, Self::Background];
+    pub const ALL: [Self; 7] =
+        [Self::Gate, Self::Decisions, Self::Api, Self::Bulk, Self::Pages, Self::Writes, Self::Background];
 
     /// As metrics name it.
     pub fn id(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Work {
             Self::Gate => "gate",
             Self::Decisions => "decisions",
             Self::Api => "api",
+            Self::Bulk => "bulk",
             Self::Pages => "pages",
             Self::Writes => "writes",
             Self::Background => "background",
@@ -41,17 +45,16 @@ impl Work {
     pub fn on_sqlite(self) -> u32 {
         match self {
             Self::Gate | Self::Background => 2,
-            Self::Decisions => 4,
-            Self::Api | Self::Pages => 6,
+            Self::Decisions | Self::Api | Self::Bulk | Self::Pages => 4,
             Self::Writes => 1,
         }
     }
 
-    /// Most connections to PostgreSQL, 29 together; a server of its own default takes 100.
+    /// Most connections to PostgreSQL, 29 together; it takes 100 by default, for all its clients.
     pub fn on_postgres(self) -> u32 {
         match self {
-            Self::Gate | Self::Decisions => 4,
-            Self::Api | Self::Pages | Self::Writes => 6,
+            Self::Gate | Self::Decisions | Self::Api | Self::Bulk => 4,
+            Self::Pages | Self::Writes => 5,
             Self::Background => 3,
         }
     }

@@ -32,7 +32,12 @@ struct Readiness {
 
 /// Alive and ready.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready))
+    let elsewhere = || async { (StatusCode::NOT_FOUND, "Metrics have an address of their own (--metrics-listen).\n") };
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        // Nor is it a workspace of this name.
+        .route("/metrics", get(elsewhere))
 }
 
 /// Metrics, for the address of their own.

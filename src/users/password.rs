@@ -1,7 +1,8 @@
 //! Passwords: argon2id with OWASP's parameters, computed off the async threads, only a few at a time and after everything
 //! else that wants the processor, so that a rush of sign-ins cannot starve the calls that keys make. Where everything else
-//! leaves nothing over for a second, they take a small share.
+//! leaves nothing over for a second, they take a share.
 
+use crate::base::thread_share::{Share, limit_this_thread};
 use crate::error::{Error, Problem};
 use crate::server::randomness::Random;
 use argon2::Argon2;
@@ -91,19 +92,10 @@ impl Passwords {
             return result.ok_or(Error::Internal);
         }
         // A thread that has given way cannot be made to go first again: another begins anew.
-        compute(Share::Small, &work, &done)?;
+        compute(Share::Third, &work, &done)?;
         drop(done);
         results.recv().await.ok_or(Error::Internal)
     }
-}
-
-/// How much of the processor a thread asks for.
-#[derive(Clone, Copy, Debug)]
-enum Share {
-    /// What no other thread wants.
-    Leftover,
-    /// About a tenth, where others want all of it.
-    Small,
 }
 
 /// Works in a thread of its own, and sends the result where it still is wanted.
@@ -114,37 +106,12 @@ fn compute<T: Send + 'static, W: Fn() -> T + Send + Sync + 'static>(
 ) -> Result<(), Error> {
     let (work, done) = (work.clone(), done.clone());
     let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
-        give_way(share);
+        limit_this_thread(share);
         if !done.is_closed() {
             let _ = done.try_send((work.0)());
         }
     });
     thread.map(drop).map_err(|_| Error::Unavailable)
-}
-
-/// Puts this thread behind others: SCHED_IDLE is interrupted at once where a thread merely nice to others runs on until the
-/// next tick, but may wait for ever. Other systems have no such thing for a single thread.
-fn give_way(share: Share) {
-    #[cfg(target_os = "linux")]
-    {
-        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue};
-        use thread_priority::{ThreadSchedulePolicy, unix};
-        let (policy, priority) = match share {
-            Share::Leftover => (NormalThreadSchedulePolicy::Idle, ThreadPriority::Min),
-            // A niceness of 9.
-            Share::Small => match ThreadPriorityValue::try_from(25) {
-                Ok(value) => (NormalThreadSchedulePolicy::Other, ThreadPriority::Crossplatform(value)),
-                Err(_) => return,
-            },
-        };
-        // Where it is not allowed, the work is done all the same.
-        let policy = ThreadSchedulePolicy::Normal(policy);
-        let _ = unix::set_thread_priority_and_policy(unix::thread_native_id(), priority, policy);
-        // Whoever waits already is not let in by that alone.
-        thread::yield_now();
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = share;
 }
 
 fn hash(password: &Password, salt: &[u8; 16]) -> Result<String, Error> {

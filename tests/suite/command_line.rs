@@ -212,3 +212,21 @@ fn secrets_and_data_are_the_owners_alone() {
     assert_eq!(mode(&place.dir.path().join("master.key")), 0o600);
     assert_eq!(mode(&place.dir.path().join("agent-studio.db")) & 0o077, 0, "the database");
 }
+
+/// What is wrong with the database, and what to do.
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_has_a_reason() {
+    let place = Place::on_postgres().await;
+    let url = place.command(&[]).get_envs().find(|(name, _)| *name == "DATABASE_URL").unwrap().1.unwrap().to_owned();
+    let url = url.into_string().unwrap();
+    let server = url.rsplit_once('/').unwrap().0;
+    for (url, says) in [
+        ("postgres://postgres@127.0.0.1:1/x".to_owned(), "it refuses connections. Start it, or correct host and port."),
+        (format!("{server}/nothing"), "it has no database of this name. Create it with `createdb`"),
+        (server.replace("postgres@", "nobody@") + "/postgres", "it does not accept this user and password."),
+        ("postgres://postgres@no-such-host.invalid/x".to_owned(), "it cannot be found under this host name."),
+    ] {
+        let said = place.refusal(&["workspace", "list", "--database-url", &url]);
+        assert!(said.contains(says) && !said.contains("postgres@"), "{url}: {said}");
+    }
+}

@@ -3,6 +3,7 @@
 use crate::support::program::Place;
 use crate::support::{TestApp, conversation, on_both_engines, setting};
 use agent_studio::db::{Reader, Work, WriteFailure};
+use agent_studio::users::Role;
 use agent_studio::{on_db, on_tx};
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -40,6 +41,28 @@ async fn a_write_that_is_cancelled_leaves_nothing_behind(test: TestApp) {
             let other = conversation("CA9", 9);
             let after = timeout(Duration::from_secs(4), setting.runtime(&test, "PUT", "CA9", &other));
             assert_eq!(after.await.unwrap().status, 204, "after {method} {path} was cancelled at {micros} µs");
+        }
+    }
+    // What admins write.
+    let mut admin = test.signed_in(&setting.workspace, "ada@example.com", Role::Admin).await;
+    let key = [
+        ("workspace", "acme"),
+        ("name", "Cancelled"),
+        ("all_agents", "true"),
+        ("permissions[]", "handoff"),
+        ("expiry", "30"),
+    ];
+    let agent = [("workspace", "acme"), ("name", "Cancelled")];
+    let invitation = [("workspace", "acme"), ("email", "bob@example.com"), ("role", "viewer")];
+    let sign_in = [("email", "ada@example.com"), ("password", "wrong")];
+    let forms: [(&str, &[(&str, &str)]); 4] =
+        [("create_api_key", &key), ("create_agent", &agent), ("invite_user", &invitation), ("sign_in", &sign_in)];
+    for (function, fields) in forms {
+        for micros in [0, 100, 400, 800, 1_600, 3_200, 6_400, 12_800] {
+            let _ = timeout(Duration::from_micros(micros), admin.tab().call(function, fields)).await;
+            let after =
+                timeout(Duration::from_secs(4), admin.call("create_agent", &[("workspace", "acme"), ("name", "Next")]));
+            assert_eq!(after.await.unwrap().status, 200, "after {function} was cancelled at {micros} µs");
         }
     }
     let list = setting.list(&test, "limit=100").await.json();
@@ -81,10 +104,10 @@ async fn a_connection_whose_transaction_failed_is_not_used_again(test: TestApp) 
     drop(tx);
     assert!(!is_marked().await, "after a failed statement the connection is another");
     let left = test.app.db.read().await.unwrap();
-    drop(match left {
+    match left {
         Reader::Sqlite(mut held) => drop(held.begin_statement()),
         Reader::Postgres(mut held) => drop(held.begin_statement()),
-    });
+    }
     let fine = on_db!(&test.app.db, |c| sqlx::query_as::<_, (i32,)>("SELECT 1").fetch_one(c).await);
     assert_eq!(fine.unwrap(), (1,), "one that was left in the middle of a statement is closed");
 }

@@ -553,6 +553,15 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     let ready = test.browser().get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["gate"]), (200, &json!("last-known")));
     assert_eq!(ready.json()["database"], "refuses connections");
+    // Pages say so, with a status that says so, at once; so does what the APIs read.
+    let asked = Instant::now();
+    let page = test.browser().get("/sign-in").await;
+    assert_eq!((page.status, page.header("retry-after")), (503, "1"));
+    assert!(page.body.contains("The database is not available just now"), "{}", page.body);
+    let path = format!("/v3/{}/{agent}/conversations", workspace.slug);
+    let list = test.browser().api(&path, made.value.expose()).await;
+    assert_eq!((list.status, list.json()["error_code"].as_str()), (503, Some("SERVICE_UNAVAILABLE")));
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     // Nothing can be changed meanwhile, and an expiry counts as ever.
     let deleted = operations::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await;
     assert!(deleted.is_err());
