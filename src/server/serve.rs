@@ -224,7 +224,6 @@ async fn asked_to_stop() {
 
 /// Begins to write the log, to standard error, until the guard is dropped. A log that cannot be written, because its disk is
 /// full or nobody reads it, holds nothing up: lines that do not fit into its queue are left out.
-#[must_use]
 pub fn start_log(format: LogFormat) -> WorkerGuard {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,agent_studio=info"));

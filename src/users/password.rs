@@ -8,16 +8,17 @@ use crate::server::randomness::Random;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 /// Fewest and most characters of a password.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=256;
 
-/// How many are computed at once: each takes 19 MiB and a core for some 20 ms.
+/// How many are computed at once with each share: each takes 19 MiB and a core for some 20 ms.
 const AT_ONCE: usize = 2;
 /// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +31,8 @@ pub struct Password(Zeroizing<String>);
 /// Hashes and verifies, a few at a time.
 #[derive(Debug)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
+    leftover: Computations,
+    shares: Computations,
     /// What a sign-in without an account is verified against, so that it takes the same time.
     nobodys: String,
 }
@@ -65,7 +67,7 @@ impl Passwords {
     /// Ready to work.
     pub fn new(random: &Random) -> Result<Self, Error> {
         let nobodys = hash(&Password(Zeroizing::new(String::new())), &random.bytes())?;
-        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), nobodys })
+        Ok(Self { leftover: Computations::new(), shares: Computations::new(), nobodys })
     }
 
     /// The hash to store, as a PHC string.
@@ -81,37 +83,71 @@ impl Passwords {
         self.in_turn(move || verify(&password, &stored)).await?.map(|right| right && exists)
     }
 
+    /// Computes with what is left over of the processor; where nothing is for a second, with a share of it.
     async fn in_turn<T: Send + 'static>(&self, work: impl Fn() -> T + Send + Sync + 'static) -> Result<T, Error> {
-        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| Error::Unavailable)?.map_err(|_| Error::Internal)?;
-        // Held by the work itself: a client that goes away does not make room for one more.
-        let work = Arc::new((work, turn));
+        let (work, began) = (Arc::new(work), Instant::now());
         let (done, mut results) = mpsc::channel(2);
-        compute(Share::Leftover, &work, &done)?;
-        if let Ok(result) = tokio::time::timeout(GIVES_WAY, results.recv()).await {
-            return result.ok_or(Error::Internal);
+        // As long as others get on, it has its turn soon.
+        let place = loop {
+            match timeout(GIVES_WAY, self.leftover.places.clone().acquire_owned()).await {
+                Ok(place) => break Some(place.map_err(|_| Error::Internal)?),
+                Err(_) if began.elapsed() > PATIENCE => return Err(Error::Unavailable),
+                Err(_) if self.leftover.gets_on() => {}
+                Err(_) => break None,
+            }
+        };
+        if let Some(place) = place {
+            self.leftover.begin(Share::Leftover, place, work.clone(), done.clone())?;
+            if let Ok(result) = timeout(GIVES_WAY, results.recv()).await {
+                return result.ok_or(Error::Internal);
+            }
         }
         // A thread that has given way cannot be made to go first again: another begins anew.
-        compute(Share::Third, &work, &done)?;
-        drop(done);
+        let place = timeout(PATIENCE, self.shares.places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| Error::Unavailable)?.map_err(|_| Error::Internal)?;
+        self.shares.begin(Share::Third, place, work, done)?;
         results.recv().await.ok_or(Error::Internal)
     }
 }
 
-/// Works in a thread of its own, and sends the result where it still is wanted.
-fn compute<T: Send + 'static, W: Fn() -> T + Send + Sync + 'static>(
-    share: Share,
-    work: &Arc<(W, OwnedSemaphorePermit)>,
-    done: &mpsc::Sender<T>,
-) -> Result<(), Error> {
-    let (work, done) = (work.clone(), done.clone());
-    let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
-        limit_this_thread(share);
-        if !done.is_closed() {
-            let _ = done.try_send((work.0)());
-        }
-    });
-    thread.map(drop).map_err(|_| Error::Unavailable)
+/// Computations with one share of the processor, a few at a time.
+#[derive(Debug)]
+struct Computations {
+    places: Arc<Semaphore>,
+    last_done: Arc<Mutex<Instant>>,
+}
+
+impl Computations {
+    fn new() -> Self {
+        Self { places: Arc::new(Semaphore::new(AT_ONCE)), last_done: Arc::new(Mutex::new(Instant::now())) }
+    }
+
+    /// Whether one of them was done a moment ago.
+    fn gets_on(&self) -> bool {
+        self.last_done.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < GIVES_WAY
+    }
+
+    /// Works in a thread of its own, and sends the result where it is still wanted.
+    fn begin<T: Send + 'static>(
+        &self,
+        share: Share,
+        place: OwnedSemaphorePermit,
+        work: Arc<impl Fn() -> T + Send + Sync + 'static>,
+        done: mpsc::Sender<T>,
+    ) -> Result<(), Error> {
+        let last_done = self.last_done.clone();
+        let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
+            // Held by the work itself: a client that goes away does not make room for one more.
+            let _place = place;
+            limit_this_thread(share);
+            if done.is_closed() {
+                return;
+            }
+            let _ = done.try_send(work());
+            *last_done.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        });
+        thread.map(drop).map_err(|_| Error::Unavailable)
+    }
 }
 
 fn hash(password: &Password, salt: &[u8; 16]) -> Result<String, Error> {

@@ -194,8 +194,8 @@ async fn bytes_that_are_no_utf8_are_refused(test: TestApp) {
         format!("/v3/{workspace}/{agent}/conversations?%C0%AF=x"),
         format!("/v3/{workspace}/%ff/conversations"),
         format!("/v1/{workspace}/{agent}/handoff_state?id=%E2%82"),
-        format!("/authz/nginx?account_id=%ff"),
-        format!("/authz/%ff"),
+        "/authz/nginx?account_id=%ff".to_owned(),
+        "/authz/%ff".to_owned(),
     ] {
         let refused = setting.get(&test, &path).await;
         let expected = if path.starts_with("/authz/nginx") { [400, 403] } else { [400, 400] };
