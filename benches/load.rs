@@ -1,6 +1,6 @@
 //! Many readers beside the gate: the program itself, on both databases, with so many clients that read pages of 1,000
 //! conversations as fast as they get them, and one that asks forward auth 200 times a second. And an import beside writers.
-//! `BENCH_PROGRAM` measures another build, `BENCH_SECONDS` sets the time of each round.
+//! With `import`, that alone. `BENCH_PROGRAM` measures another build, `BENCH_SECONDS` sets the time of each round.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -29,7 +29,9 @@ fn main() -> Outcome<()> {
     let cluster = Postgres::start()?;
     for (name, url) in [("SQLite", None), ("PostgreSQL", Some(cluster.url.as_str()))] {
         let program = Program::prepare(url)?;
-        runtime.block_on(measure(name, &program, Duration::from_secs(seconds)))?;
+        if !std::env::args().any(|argument| argument == "import") {
+            runtime.block_on(measure(name, &program, Duration::from_secs(seconds)))?;
+        }
         runtime.block_on(beside_an_import(name, &program))?;
     }
     Ok(())

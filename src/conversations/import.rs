@@ -9,8 +9,9 @@ use crate::server::state::App;
 use std::collections::HashSet;
 use std::io::BufRead;
 
-/// Lines that are written in one transaction: few, for others to write in between.
-const BATCH: usize = 100;
+/// Lines that are written in one transaction. In SQLite, which has one writer at a time, few, for others to write in between.
+const BATCH_SQLITE: usize = 100;
+const BATCH_POSTGRES: usize = 500;
 
 /// What became of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -28,6 +29,7 @@ pub struct Importer<'a> {
     app: &'a App,
     workspace: &'a WorkspaceId,
     agent: &'a AgentId,
+    size: usize,
     noted: HashSet<String>,
     batch: Vec<Document>,
     done: Imported,
@@ -36,29 +38,24 @@ pub struct Importer<'a> {
 impl<'a> Importer<'a> {
     /// Ready to bring conversations to this agent.
     pub fn new(app: &'a App, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Self {
-        Self {
-            app,
-            workspace,
-            agent,
-            noted: HashSet::new(),
-            batch: Vec::with_capacity(BATCH),
-            done: Imported::default(),
-        }
+        let size = if app.db.is_sqlite() { BATCH_SQLITE } else { BATCH_POSTGRES };
+        let batch = Vec::with_capacity(size);
+        Self { app, workspace, agent, size, noted: HashSet::new(), batch, done: Imported::default() }
     }
 
     /// Takes one conversation, and writes a batch where it is full.
     pub async fn push(&mut self, document: Document) -> Result<(), Error> {
         self.batch.push(document);
-        if self.batch.len() == BATCH { self.flush().await } else { Ok(()) }
+        if self.batch.len() == self.size { self.flush().await } else { Ok(()) }
     }
 
     /// Writes what has been taken, in one transaction.
     pub async fn flush(&mut self) -> Result<(), Error> {
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        let mut replaced = 0;
+        let ids: HashSet<&str> = self.batch.iter().map(|document| document.id.as_str()).collect();
+        let new = ids.len() as u64 - store::count_existing(&mut tx, self.workspace, self.agent, &ids).await?;
         for document in &self.batch {
-            replaced += u64::from(store::exists(&mut tx, self.workspace, self.agent, &document.id).await?);
             store::upsert(&mut tx, self.workspace, self.agent, document, now).await?;
             for name in &document.metric_names {
                 if self.noted.insert(name.clone()) {
@@ -67,8 +64,8 @@ impl<'a> Importer<'a> {
             }
         }
         tx.commit().await?;
-        self.done.imported += self.batch.len() as u64 - replaced;
-        self.done.replaced += replaced;
+        self.done.imported += new;
+        self.done.replaced += self.batch.len() as u64 - new;
         self.batch.clear();
         Ok(())
     }

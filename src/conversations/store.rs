@@ -10,6 +10,7 @@ use crate::id::{AgentId, WorkspaceId};
 use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 use sqlx::SqliteConnection;
+use std::collections::HashSet;
 
 macro_rules! columns {
     ($transcript:literal, $latency:literal) => {
@@ -140,6 +141,10 @@ macro_rules! search_postgres {
         )
     };
 }
+const COUNT_EXISTING_SQLITE: &str = "SELECT COUNT(*) FROM conversations
+    WHERE workspace_id = $1 AND agent_id = $2 AND id IN (SELECT value FROM json_each($3))";
+const COUNT_EXISTING_POSTGRES: &str = "SELECT COUNT(*) FROM conversations
+    WHERE workspace_id = $1 AND agent_id = $2 AND id IN (SELECT json_array_elements_text(CAST($3 AS json)))";
 const NUMBER_SQLITE: &str = "SELECT number FROM transcripts
     WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3";
 const NEW_NUMBER_SQLITE: &str =
@@ -344,11 +349,20 @@ pub async fn in_progress(db: &Db, workspace: &WorkspaceId, agent: &AgentId, id: 
     Ok(row.map(|(in_progress,)| in_progress))
 }
 
-/// Whether there is a conversation of this id.
-pub async fn exists(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<bool, Error> {
-    let row: Option<(bool,)> =
-        on_tx!(tx, |c| sqlx::query_as(IN_PROGRESS).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?;
-    Ok(row.is_some())
+/// How many of these ids are conversations' already.
+pub async fn count_existing(
+    tx: &mut Tx,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    ids: &HashSet<&str>,
+) -> Result<u64, Error> {
+    let ids = serde_json::to_string(ids).map_err(|_| Error::Internal)?;
+    let (count,): (i64,) = on_tx!(
+        tx,
+        sqlite | c | sqlx::query_as(COUNT_EXISTING_SQLITE).bind(workspace).bind(agent).bind(ids).fetch_one(c).await,
+        postgres | c | sqlx::query_as(COUNT_EXISTING_POSTGRES).bind(workspace).bind(agent).bind(ids).fetch_one(c).await
+    )?;
+    Ok(count as u64)
 }
 
 /// Holds a conversation as it is until the transaction ends; `None` where there is none.
