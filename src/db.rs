@@ -14,8 +14,8 @@ mod transaction;
 /// Kinds of work, and how much of each there may be at once.
 mod work;
 
-pub use connection::{Held, Reader};
-pub use failure::{OpenError, Unreachable, WriteFailure, is_away_or_busy};
+pub use connection::{ActiveConnection, Reader};
+pub use failure::{OpenError, Unreachable, WriteFailure};
 pub use transaction::{Tx, TxConnection};
 pub use work::{Places, Work};
 
@@ -243,8 +243,12 @@ impl Db {
         };
         let at = self.work as usize;
         Ok(match &self.shared.engine {
-            Engine::Sqlite { pools, .. } => Reader::Sqlite(Held::new(pools[at].acquire().await?, place, self)),
-            Engine::Postgres { pools, .. } => Reader::Postgres(Held::new(pools[at].acquire().await?, place, self)),
+            Engine::Sqlite { pools, .. } => {
+                Reader::Sqlite(ActiveConnection::new(pools[at].acquire().await?, place, self))
+            }
+            Engine::Postgres { pools, .. } => {
+                Reader::Postgres(ActiveConnection::new(pools[at].acquire().await?, place, self))
+            }
         })
     }
 
@@ -260,11 +264,12 @@ impl Db {
         let begun = match &self.shared.engine {
             Engine::Sqlite { pools, queue } => {
                 let turn = queue.enter().await?;
-                let held = Held::new(pools[work as usize].acquire().await?, Some(place), self);
+                let held = ActiveConnection::new(pools[work as usize].acquire().await?, Some(place), self);
                 Tx::begin_sqlite(held, turn).await
             }
             Engine::Postgres { pools, .. } => {
-                Tx::begin_postgres(Held::new(pools[work as usize].acquire().await?, Some(place), self)).await
+                Tx::begin_postgres(ActiveConnection::new(pools[work as usize].acquire().await?, Some(place), self))
+                    .await
             }
         };
         Ok(begun.inspect_err(|error| self.note_write(Err(error)))?)

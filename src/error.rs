@@ -188,21 +188,6 @@ fn minutes(seconds: u32) -> String {
 }
 
 #[cfg(feature = "ssr")]
-impl From<sqlx::Error> for Error {
-    /// The database's own words go to the log, never to a client.
-    fn from(error: sqlx::Error) -> Self {
-        // Work that had no turn is counted by its kind, and may be very much.
-        if !matches!(error, sqlx::Error::PoolTimedOut) {
-            tracing::error!(%error, "database call failed");
-        }
-        match crate::db::is_away_or_busy(&error) || crate::db::WriteFailure::of(&error).is_some() {
-            true => Self::Unavailable,
-            false => Self::Internal,
-        }
-    }
-}
-
-#[cfg(feature = "ssr")]
 impl axum::response::IntoResponse for Error {
     fn into_response(self) -> axum::response::Response {
         let status = axum::http::StatusCode::from_u16(self.status()).unwrap_or_default();

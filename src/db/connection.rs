@@ -5,7 +5,7 @@ use sqlx::{Database, Postgres, Sqlite};
 /// A connection while it is used. It goes back to its pool only after a statement that ended well: one that was left in the
 /// middle (a cancelled request, a timeout) or that failed is closed.
 #[derive(Debug)]
-pub struct Held<D: Database> {
+pub struct ActiveConnection<D: Database> {
     connection: PoolConnection<D>,
     /// Whether the last statement ended, and the connection can be used on.
     is_intact: bool,
@@ -18,11 +18,11 @@ pub struct Held<D: Database> {
 /// A connection for reading.
 #[derive(Debug)]
 pub enum Reader {
-    Sqlite(Held<Sqlite>),
-    Postgres(Held<Postgres>),
+    Sqlite(ActiveConnection<Sqlite>),
+    Postgres(ActiveConnection<Postgres>),
 }
 
-impl<D: Database> Held<D> {
+impl<D: Database> ActiveConnection<D> {
     pub(super) fn new(connection: PoolConnection<D>, place: Option<Place>, db: &Db) -> Self {
         Self { connection, is_intact: true, db: db.clone(), _place: place, _mark: Mark::set() }
     }
@@ -52,7 +52,7 @@ impl<D: Database> Held<D> {
     }
 }
 
-impl<D: Database> Drop for Held<D> {
+impl<D: Database> Drop for ActiveConnection<D> {
     fn drop(&mut self) {
         if !self.is_intact {
             self.connection.close_on_drop();

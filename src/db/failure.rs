@@ -1,3 +1,4 @@
+use crate::error::Error;
 use sqlx::migrate::MigrateError;
 use std::io::ErrorKind;
 
@@ -121,8 +122,22 @@ impl WriteFailure {
     }
 }
 
+impl From<sqlx::Error> for Error {
+    /// The database's own words go to the log, never to a client.
+    fn from(error: sqlx::Error) -> Self {
+        // Work that had no turn is counted by its kind, and may be very much.
+        if !matches!(error, sqlx::Error::PoolTimedOut) {
+            tracing::error!(%error, "database call failed");
+        }
+        match is_away_or_busy(&error) || WriteFailure::of(&error).is_some() {
+            true => Self::Unavailable,
+            false => Self::Internal,
+        }
+    }
+}
+
 /// Whether a database's error says that it is not there just now, or that another transaction is in the way.
-pub fn is_away_or_busy(error: &sqlx::Error) -> bool {
+fn is_away_or_busy(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.len() {

@@ -1,4 +1,4 @@
-use super::connection::Held;
+use super::connection::ActiveConnection;
 use super::file_queue::Turn;
 use crate::error::Error;
 use sqlx::{Executor as _, Postgres, Sqlite};
@@ -22,19 +22,19 @@ pub struct Tx {
 #[derive(Debug)]
 pub enum TxConnection {
     /// Begun with `BEGIN IMMEDIATE`.
-    Sqlite(Held<Sqlite>),
+    Sqlite(ActiveConnection<Sqlite>),
     /// Read committed, as PostgreSQL begins them.
-    Postgres(Held<Postgres>),
+    Postgres(ActiveConnection<Postgres>),
 }
 
 impl Tx {
-    pub(super) async fn begin_sqlite(held: Held<Sqlite>, turn: Option<Turn>) -> Result<Self, sqlx::Error> {
+    pub(super) async fn begin_sqlite(held: ActiveConnection<Sqlite>, turn: Option<Turn>) -> Result<Self, sqlx::Error> {
         let mut connection = TxConnection::Sqlite(held);
         connection.execute("BEGIN IMMEDIATE").await?;
         Ok(Self { open: Some(connection), turn })
     }
 
-    pub(super) async fn begin_postgres(held: Held<Postgres>) -> Result<Self, sqlx::Error> {
+    pub(super) async fn begin_postgres(held: ActiveConnection<Postgres>) -> Result<Self, sqlx::Error> {
         let mut connection = TxConnection::Postgres(held);
         connection.execute("BEGIN").await?;
         Ok(Self { open: Some(connection), turn: None })

@@ -7,6 +7,9 @@ mod support;
 mod api;
 /// The program, as operators and scripts see it.
 mod command_line;
+/// Disks that are full or fail.
+#[cfg(target_os = "linux")]
+mod disks;
 /// What breaks while something is written.
 mod failures;
 /// Forward auth, with the proxies themselves.
