@@ -103,7 +103,11 @@ pub async fn listen(app: Arc<App>) {
     let Some(pool) = db.postgres_pool() else { return };
     loop {
         if let Err(error) = listen_once(&app, pool).await {
-            tracing::warn!(%error, "the listener for events lost its connection; it connects again");
+            // A pool says no more than that it waited in vain.
+            match app.db.unreachable() {
+                Some(why) => tracing::warn!("the listener for events connects again: the database {why}"),
+                None => tracing::warn!(%error, "the listener for events lost its connection; it connects again"),
+            }
         }
         app.arrivals.wake_all();
         tokio::time::sleep(AGAIN).await;
