@@ -179,7 +179,11 @@ impl Db {
                 .max_connections(work.on_postgres())
                 .acquire_timeout(if work == Work::Gate { PROBE } else { PATIENCE })
                 .after_connect(|connection, _| {
-                    Box::pin(async move { connection.execute(WATCH_CLIENT).await.map(|_| ()) })
+                    Box::pin(async move {
+                        // Some systems cannot; there a query of a client that is gone ends by itself.
+                        let _ = connection.execute(WATCH_CLIENT).await;
+                        Ok(())
+                    })
                 })
                 .connect_lazy_with(options.clone())
         };
@@ -319,7 +323,19 @@ impl Db {
         self.shared.write_failure.store(failure.map(Arc::new));
     }
 
-    /// Asks the database for a sign of life; whether it gave one, and why not.
+    /// Whether the database answers, asked by this work's own connections; why not, as far as the last [`Db::probe`] found out.
+    pub async fn answers(&self) -> Result<(), Unreachable> {
+        if let Some(why) = self.unreachable() {
+            return Err(why);
+        }
+        let asked = async { on_db!(self, |c| sqlx::query_as::<_, (i32,)>(ANSWERS).fetch_one(c).await).map(|_| ()) };
+        match timeout(PROBE, asked).await {
+            Ok(answered) => answered.map_err(|error| Unreachable::of(&error)),
+            Err(_) => Err(Unreachable::Slow),
+        }
+    }
+
+    /// Asks the database for a sign of life by the gate's own connections; whether it gave one, and why not. For who follows it.
     pub async fn probe(&self) -> Result<(), Unreachable> {
         let gate = self.of(Work::Gate);
         let asked = timeout(PROBE, async {
@@ -356,6 +372,9 @@ impl Db {
 
     /// Refuses work at once, but for the gate's, until it is said to be back; whether it was gone before.
     pub fn set_gone(&self, gone: bool) -> bool {
+        if !gone {
+            self.shared.unreachable.store(None);
+        }
         self.shared.is_gone.swap(gone, Ordering::AcqRel)
     }
 

@@ -46,8 +46,8 @@ pub fn metrics_routes() -> Router<AppState> {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    // The follower asks all the time; this asks for itself, so that the answer is of now.
-    let unreachable = app.db.probe().await.err();
+    // Anyone may ask this: never by the gate's connections.
+    let unreachable = app.db.answers().await.err();
     let database = unreachable.is_none();
     let write_failure = app.db.write_failure();
     let basis = app.gate.basis();
