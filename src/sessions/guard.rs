@@ -105,7 +105,7 @@ async fn visitor_of(app: Arc<App>, session: Session, address: Option<IpAddr>) ->
     let email = users::store::email(&app.db, &user).await?.ok_or(Error::SignedOut)?;
     let now = app.clock.now();
     let seen: Option<i64> = session.get(SEEN_AT).await.map_err(failed)?;
-    if seen.is_none_or(|at| now.0 - at > SEEN_EVERY * 1_000_000) {
+    if seen.is_none_or(|at| (now.0 - at).abs() > SEEN_EVERY * 1_000_000) {
         session.insert(SEEN_AT, now.0).await.map_err(failed)?;
     }
     Ok(Visitor { app, session, user, email, address })

@@ -18,10 +18,13 @@ const PER_ADDRESS: i64 = 100;
 const PER_SITE: i64 = 1_000;
 
 statements! {
+    // A count that ends later than one begun now is from a clock that was ahead: it begins again.
     COUNT = "INSERT INTO sign_in_attempts (subject_hash, attempts, resets_at) VALUES ($1, 1, $3)
         ON CONFLICT (subject_hash) DO UPDATE SET
-            attempts = CASE WHEN sign_in_attempts.resets_at <= $2 THEN 1 ELSE sign_in_attempts.attempts + 1 END,
-            resets_at = CASE WHEN sign_in_attempts.resets_at <= $2 THEN $3 ELSE sign_in_attempts.resets_at END
+            attempts = CASE WHEN sign_in_attempts.resets_at NOT BETWEEN $2 + 1 AND $3
+                THEN 1 ELSE sign_in_attempts.attempts + 1 END,
+            resets_at = CASE WHEN sign_in_attempts.resets_at NOT BETWEEN $2 + 1 AND $3
+                THEN $3 ELSE sign_in_attempts.resets_at END
         RETURNING attempts, resets_at";
     FORGET = "DELETE FROM sign_in_attempts WHERE subject_hash = $1";
     FORGET_OLD = "DELETE FROM sign_in_attempts WHERE resets_at <= $1";

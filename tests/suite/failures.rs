@@ -1,7 +1,11 @@
 //! What breaks while something is written: nothing that was answered is lost, and nothing stays broken.
 
-use crate::support::{TestApp, conversation, on_both_engines, setting};
+use crate::support::postgres::Cluster;
+use crate::support::program::Place;
+use crate::support::{NOW, PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
+use agent_studio::api_keys::operations::NewKey;
 use agent_studio::db::{Reader, Work, WriteFailure};
+use agent_studio::gate::index::Basis;
 use agent_studio::users::Role;
 use agent_studio::{on_db, on_tx};
 use serde_json::json;
@@ -12,6 +16,7 @@ on_both_engines! {
     a_write_that_is_cancelled_leaves_nothing_behind,
     a_connection_whose_transaction_failed_is_not_used_again,
     writes_go_on_once_the_database_is_no_longer_read_only,
+    a_clock_that_jumps_an_hour_either_way,
 }
 
 /// Each kind of write, given up after ever longer times: what follows is as if it had never been, or done.
@@ -144,4 +149,75 @@ async fn writes_go_on_once_the_database_is_no_longer_read_only(test: TestApp) {
         sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(test.app.db.write_failure(), None);
+}
+
+/// The gate trusts its index by a clock that cannot jump; what ends at a time ends by the clock as it is.
+async fn a_clock_that_jumps_an_hour_either_way(test: TestApp) {
+    const HOUR: i64 = 3_600;
+    let setting = setting(&test).await;
+    let half_an_hour = NewKey { expires_at: NOW.plus_seconds(HOUR / 2), ..new_key("Short") };
+    let short = test.key(&setting.workspace, half_an_hour).await;
+    let mut ada = test.signed_in(&setting.workspace, "ada@example.com", Role::Admin).await;
+    let _following = follow(&test.app).await;
+    let forward_auth = async |key: &str| test.browser().api("/authz/nginx?account_id=acme", key).await.status;
+    let wrong = [("email", "ada@example.com"), ("password", "not the right one")];
+    let right = [("email", "ada@example.com"), ("password", PASSWORD)];
+    for (jump, open) in [(HOUR, 401), (-2 * HOUR, 200), (HOUR, 200)] {
+        test.app.clock.advance_seconds(jump);
+        assert_eq!(test.app.gate.basis(), Basis::Index, "the gate follows, whatever the clock shows");
+        assert_eq!(forward_auth(&setting.key).await, 200);
+        assert_eq!(forward_auth(short.value.expose()).await, open);
+        assert_eq!(ada.get("/acme/api-keys").await.status, 200, "a session goes on");
+        assert_eq!(setting.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await.status, 204);
+        let made = test.key(&setting.workspace, new_key("Made")).await;
+        assert_eq!(forward_auth(made.value.expose()).await, 200);
+        // Too many attempts, which the next jump must not make last for hours.
+        let mut last = 0;
+        for _ in 0..11 {
+            last = test.browser().call("sign_in", &wrong).await.status;
+        }
+        assert_eq!(last, 429);
+    }
+    for jump in [HOUR, -HOUR] {
+        test.app.clock.advance_seconds(jump);
+        let signed_in = test.browser().call("sign_in", &right).await;
+        assert_eq!(signed_in.status, 200, "after a jump of {jump} seconds: {}", signed_in.body);
+    }
+}
+
+/// Others have taken every connection that PostgreSQL has: calls are decided on, the rest is refused until there are some.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_out_of_connections_is_waited_for() {
+    use sqlx::{Connection as _, PgConnection};
+
+    let cluster = Cluster::with_options("-c fsync=off -c max_connections=40 -c superuser_reserved_connections=0");
+    let place = Place::on(&cluster.url);
+    place.json(&["workspace", "create", "--name", "Acme", "--json"]);
+    let create =
+        "key create --workspace acme --name CRM --agents all --permissions conversations --expires-in 90d --json";
+    let key = place.json(&create.split(' ').collect::<Vec<_>>());
+    let key = key["key"].as_str().unwrap();
+    let server = place.serve();
+    let forward_auth = "/authz/nginx?account_id=acme";
+    assert_eq!(server.status(forward_auth, key), 200);
+    let mut others = Vec::new();
+    while let Ok(other) = PgConnection::connect(&cluster.url).await {
+        others.push(other);
+        assert!(others.len() < 100);
+    }
+    for _ in 0..20 {
+        assert_eq!(server.status(forward_auth, key), 200, "the gate has connections of its own");
+    }
+    let refused = place.refusal(&["workspace", "list"]);
+    assert!(refused.contains("too many clients"), "{refused}");
+    let statuses: Vec<u16> = (0..3).map(|_| server.status("/v3/acme/hotel/conversations", key)).collect();
+    assert!(statuses.iter().all(|status| [404, 503].contains(status)), "{statuses:?}");
+    drop(others);
+    let waited = Instant::now();
+    while server.status("/readyz", "") != 200 {
+        assert!(waited.elapsed() < Duration::from_secs(5));
+        sleep(Duration::from_millis(100)).await;
+    }
+    place.json(&["agent", "create", "--workspace", "acme", "--name", "Hotel", "--slug", "hotel", "--json"]);
+    assert_eq!(server.status("/v3/acme/hotel/conversations", key), 200);
 }

@@ -151,9 +151,10 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 #[test]
 fn slow_peers_end() {
     let place = Place::on_sqlite();
-    let server = place.serve();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0", "--connections-per-address", "2000"]);
+    let server = Server::start(&mut command);
     let mut slow: Vec<_> = (0..50).map(|_| open(&server)).collect();
-    let mut idle: Vec<_> = (0..200).map(|_| open(&server)).collect();
+    let mut idle: Vec<_> = (0..1_000).map(|_| open(&server)).collect();
     let mut stalled: Vec<_> = (0..20).map(|_| open(&server)).collect();
     for stream in &mut stalled {
         write!(stream, "POST /runtime/v1/a/b/conversations/c/turns HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ast_0123\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"tu").unwrap();

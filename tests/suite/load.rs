@@ -19,6 +19,7 @@ on_both_engines! {
     a_client_that_goes_away_gives_its_place_back,
     a_slow_reader_keeps_no_place,
     a_task_that_holds_a_connection_takes_no_other,
+    a_flood_of_health_checks_does_not_blind_the_gate,
 }
 
 async fn readers_do_not_blind_the_gate(test: TestApp) {
@@ -142,6 +143,39 @@ async fn a_slow_reader_keeps_no_place(test: TestApp) {
         let page: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(page["conversations"].as_array().unwrap().len(), 200, "whoever reads late reads all");
     }
+}
+
+/// Anyone may ask whether the server is ready, as often as they like.
+async fn a_flood_of_health_checks_does_not_blind_the_gate(test: TestApp) {
+    let setting = setting(&test).await;
+    let _following = follow(&test.app).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let flood: Vec<_> = (0..300)
+        .map(|_| {
+            let (mut browser, stop, asked) = (test.browser(), stop.clone(), asked.clone());
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let status = browser.get("/readyz").await.status;
+                    assert_eq!(status, 200);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let began = Instant::now();
+    let mut decided = 0;
+    while began.elapsed() < Duration::from_secs(3) {
+        let answer = test.browser().api("/authz/nginx?account_id=acme", &setting.key).await;
+        assert_eq!((answer.status, test.app.gate.basis()), (200, Basis::Index), "after {decided} calls");
+        decided += 1;
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(setting.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await.status, 204);
+    stop.store(true, Ordering::Relaxed);
+    join_all(flood).await.into_iter().for_each(|asking| asking.unwrap());
+    let asked = asked.load(Ordering::Relaxed);
+    assert!(decided > 50 && asked > 1_000, "{decided} calls beside {asked} health checks are no flood");
 }
 
 async fn a_task_that_holds_a_connection_takes_no_other(test: TestApp) {

@@ -20,6 +20,186 @@ async fn nothing_is_lost_on_postgres() {
     nothing_is_lost(Place::on_postgres().await);
 }
 
+#[tokio::test]
+async fn a_kill_leaves_each_write_whole_or_undone_on_sqlite() {
+    a_kill_leaves_each_write_whole_or_undone(Place::on_sqlite()).await;
+}
+
+#[tokio::test]
+async fn a_kill_leaves_each_write_whole_or_undone_on_postgres() {
+    a_kill_leaves_each_write_whole_or_undone(Place::on_postgres().await).await;
+}
+
+/// Kills a server and a command (SIGKILL) at moments that differ from round to round, while every kind of write is under way.
+/// What was answered is there; what was not is there as a whole or not at all.
+async fn a_kill_leaves_each_write_whole_or_undone(place: Place) {
+    const ROUNDS: u64 = 8;
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let make = |line: &str| place.json(&words(line).iter().map(String::as_str).collect::<Vec<_>>());
+    make("workspace create --name Acme --json");
+    make("agent create --workspace acme --name Hotel --json");
+    let key = make(
+        "key create --workspace acme --name CRM --agents all --permissions conversations,handoff,external-events --json",
+    );
+    let token = make("runtime-token create --workspace acme --name platform --json");
+    let key_header = format!("x-api-key: {}", key["key"].as_str().unwrap());
+    let token_header = format!("authorization: Bearer {}", token["token"].as_str().unwrap());
+    let with_transcripts =
+        "INSERT INTO configurations (workspace_id, agent_id, all_metrics, metrics, transcript, updated_at)
+        SELECT workspace_id, id, TRUE, '[]', TRUE, 0 FROM agents";
+    place.execute(with_transcripts).await;
+    let imported = place.dir.path().join("import.jsonl");
+    let mut expected: Vec<Conversation> = Vec::new();
+    let mut made_keys = BTreeSet::new();
+    for round in 0..ROUNDS {
+        let lines: String = (0..3_000).map(|n| crate::support::conversation(&format!("IM{round}-{n}"), n)).collect();
+        std::fs::write(&imported, lines).unwrap();
+        let mut server = place.serve();
+        let (written, keys) = thread::scope(|threads| {
+            let writers: Vec<_> = (0..3)
+                .map(|writer| {
+                    let (connection, token, key) = (Connection::open(&server.address), &token_header, &key_header);
+                    threads.spawn(move || write_on(connection, &format!("CA{round}-{writer}"), token, key))
+                })
+                .collect();
+            let commands = threads.spawn(|| {
+                let mut keys = BTreeSet::new();
+                let mut importing =
+                    place.command(&["import", "--workspace", "acme", "--agent", "hotel", imported.to_str().unwrap()]);
+                let mut importing = importing.stderr(std::process::Stdio::null()).spawn().unwrap();
+                let create = words("key create --workspace acme --name Made --agents all --permissions handoff --json");
+                for attempt in 0..4 {
+                    let mut creating = place.command(&create.iter().map(String::as_str).collect::<Vec<_>>());
+                    let mut creating = creating.stdout(std::process::Stdio::piped()).spawn().unwrap();
+                    // The last one is left to end.
+                    if attempt < 3 {
+                        thread::sleep(Duration::from_millis(20 + 35 * round));
+                        let _ = creating.kill();
+                    }
+                    let mut printed = String::new();
+                    creating.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+                    creating.wait().unwrap();
+                    if let Ok(printed) = serde_json::from_str::<Value>(&printed) {
+                        keys.insert(printed["key"].as_str().unwrap().to_owned());
+                    }
+                }
+                let _ = importing.kill();
+                importing.wait().unwrap();
+                keys
+            });
+            thread::sleep(Duration::from_millis(250 + 73 * round));
+            server.child.kill().unwrap();
+            let written: Vec<_> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+            (written, commands.join().unwrap())
+        });
+        server.child.wait().unwrap();
+        assert!(!written.is_empty(), "round {round} wrote nothing");
+        expected.extend(written);
+        made_keys.extend(keys);
+    }
+    let server = place.serve();
+    let mut connection = Connection::open(&server.address);
+    for conversation in &expected {
+        conversation.check(&mut connection, &token_header, &key_header);
+    }
+    for key in &made_keys {
+        assert_eq!(server.status("/authz/nginx?account_id=acme&permission=handoff", key), 200, "a key that was printed opens");
+    }
+    assert!(made_keys.len() as u64 >= ROUNDS, "commands that were left to end did");
+    drop(server);
+    if place.is_sqlite() {
+        assert_eq!(place.execute("PRAGMA integrity_check").await.as_deref(), Some("ok"));
+    }
+}
+
+/// What was answered about a conversation before the server was killed.
+#[derive(Default)]
+struct Conversation {
+    id: String,
+    turns: usize,
+    handoff: bool,
+    events: usize,
+    deleted: bool,
+}
+
+/// Writes conversations with all that belongs to them until the server is gone.
+fn write_on(mut connection: Connection, prefix: &str, token: &str, key: &str) -> Vec<Conversation> {
+    let mut written = Vec::new();
+    for number in 0.. {
+        let id = format!("{prefix}-{number}");
+        let path = format!("/runtime/v1/acme/hotel/conversations/{id}");
+        let mut ask = |method: &str, path: &str, credential: &str, body: &str| -> Option<()> {
+            let (status, answer) = connection.ask(method, path, credential, body)?;
+            assert!(status < 300, "{method} {path}: {status} {answer}");
+            Some(())
+        };
+        let started =
+            r#"{"started_at":"2026-01-15T08:00:00Z","in_progress":true,"environment":"live","channel":"CHAT"}"#;
+        if ask("PUT", &path, token, started).is_none() {
+            return written;
+        }
+        written.push(Conversation { id: id.clone(), ..Conversation::default() });
+        let done = written.last_mut().unwrap();
+        let event = format!(
+            "/v1/external-events/webhook?account_id=acme&project_id=hotel&event_id_location=querystring\
+             &event_id_path=id&id={id}"
+        );
+        let mut all = || {
+            for turn in 1..=3 {
+                ask(
+                    "POST",
+                    &format!("{path}/turns"),
+                    token,
+                    r#"{"turns":[{"user_input":"one"},{"user_input":"two"}]}"#,
+                )?;
+                done.turns = 2 * turn;
+            }
+            ask("PUT", &format!("{path}/handoff"), token, r#"{"data":{"a":1}}"#)?;
+            done.handoff = true;
+            ask("POST", &format!("{path}/external-events"), token, &format!(r#"{{"event_id":"{id}"}}"#))?;
+            for event_number in 1..=2 {
+                ask("POST", &event, key, &format!(r#"{{"number":{event_number}}}"#))?;
+                done.events = event_number;
+            }
+            if number % 3 == 0 {
+                ask("DELETE", &path, token, "")?;
+                done.deleted = true;
+            }
+            Some(())
+        };
+        if all().is_none() {
+            return written;
+        }
+    }
+    written
+}
+
+impl Conversation {
+    fn check(&self, connection: &mut Connection, token: &str, key: &str) {
+        let Self { id, .. } = self;
+        let (status, read) = connection.ask("GET", &format!("/v3/acme/hotel/conversations/{id}"), key, "").unwrap();
+        // A deletion whose answer was lost may have been done.
+        if self.deleted || (status == 404 && self.events == 2) {
+            assert_eq!(status, 404, "{id} was deleted: {read}");
+            return;
+        }
+        assert_eq!(status, 200, "{id}: {read}");
+        let page = format!("/runtime/v1/acme/hotel/conversations/{id}/external-events?after=0");
+        let (status, events) = connection.ask("GET", &page, token, "").unwrap();
+        assert_eq!(status, 200, "{events}");
+        let events: Value = serde_json::from_str(&events).unwrap();
+        assert!(events["events"].as_array().unwrap().len() >= self.events, "{id}: {events}");
+        if self.handoff {
+            let state = format!("/v1/acme/hotel/handoff_state?id={id}");
+            let (status, state) = connection.ask("GET", &state, key, "").unwrap();
+            assert_eq!(status, 200, "{id}: {state}");
+        }
+        let read: Value = serde_json::from_str(&read).unwrap();
+        let turns = read["turns"].as_array().map_or(0, Vec::len);
+        assert!(turns >= self.turns && turns.is_multiple_of(2), "{id}: {turns} turns, {} answered", self.turns);
+    }
+}
+
 const CONVERSATION: &str = "/runtime/v1/acme/hotel/conversations/CA1";
 const EVENTS: &str = "/v1/external-events/webhook?account_id=acme&project_id=hotel&event_id_location=querystring\
                       &event_id_path=id&id=mine";

@@ -1,6 +1,6 @@
 //! What somebody who is not signed in can leave behind: nothing, but for counts that a throttle bounds.
 
-use crate::support::{TestApp, conversation, on_both_engines, setting};
+use crate::support::{PASSWORD, TestApp, conversation, on_both_engines, setting};
 use agent_studio::on_db;
 use agent_studio::sessions::throttle;
 use agent_studio::users::{Email, Role};
@@ -11,6 +11,7 @@ on_both_engines! {
     what_strangers_send_is_stored_nowhere,
     a_strangers_draft_comes_back_from_a_cookie,
     refused_sign_ins_are_bounded_by_network,
+    ten_thousand_refused_sign_ins_lock_nobody_out,
 }
 
 async fn rows(test: &TestApp, table: &str) -> i64 {
@@ -129,4 +130,37 @@ async fn refused_sign_ins_are_bounded_by_network(test: TestApp) {
     }
     assert_eq!(rows(&test, "sign_in_attempts").await, 101 + 1 + 2 * 1_000);
     assert!(count("2001:db8:8::1", 0).await, "another site is not held up");
+}
+
+/// From one address, then from as many addresses: what is kept is bounded, is gone when its time is over, and a person
+/// elsewhere still signs in.
+async fn ten_thousand_refused_sign_ins_lock_nobody_out(test: TestApp) {
+    const ATTEMPTS: u32 = 10_000;
+    let workspace = test.workspace("Acme").await;
+    let ada = test.user(&workspace, "ada@example.com", Role::Admin).await;
+    let count = async |address: String, email: String| {
+        let email = Email::parse(&email).unwrap();
+        throttle::count(&test.app, &email, Some(address.parse().unwrap())).await.is_ok()
+    };
+    let size = database_size(&test).await;
+    let mut let_through = 0;
+    for number in 0..ATTEMPTS {
+        let_through += u32::from(count("192.0.2.9".to_owned(), format!("stranger-{number}@example.com")).await);
+    }
+    assert_eq!(let_through, 100);
+    assert_eq!(rows(&test, "sign_in_attempts").await, 101);
+    let grown = database_size(&test).await - size;
+    assert!(grown <= 256 * 1024, "{grown} bytes after attempts from one address");
+    for number in 0..ATTEMPTS {
+        let address = format!("10.0.{}.{}", number / 256, number % 256);
+        assert!(count(address, ada.as_str().to_owned()).await, "each address has attempts of its own");
+    }
+    assert_eq!(rows(&test, "sign_in_attempts").await, 101 + 2 * i64::from(ATTEMPTS));
+    let grown = database_size(&test).await - size;
+    assert!(grown <= 512 * i64::from(ATTEMPTS), "{grown} bytes after attempts from {ATTEMPTS} addresses");
+    let signed_in = test.browser().call("sign_in", &[("email", ada.as_str()), ("password", PASSWORD)]).await;
+    assert_eq!(signed_in.status, 200, "{}", signed_in.body);
+    test.app.clock.advance_seconds(15 * 60 + 1);
+    throttle::forget_old(&test.app).await.unwrap();
+    assert_eq!(rows(&test, "sign_in_attempts").await, 0);
 }

@@ -17,9 +17,14 @@ pub struct Cluster {
 impl Cluster {
     /// A new one.
     pub fn start_new() -> Self {
+        Self::with_options("-c fsync=off")
+    }
+
+    /// A new one with these options for `postgres`.
+    pub fn with_options(options: &str) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/temporary-postgres.sh");
         let mut keeper = Command::new(script)
-            .env("POSTGRES_OPTIONS", "-c fsync=off")
+            .env("POSTGRES_OPTIONS", options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -2,6 +2,8 @@
 
 use super::{MASTER_KEY, postgres};
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -20,7 +22,27 @@ impl Place {
     }
 
     pub async fn on_postgres() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), database_url: Some(postgres::new_database().await) }
+        Self::on(&postgres::new_database().await)
+    }
+
+    /// With the database at this URL.
+    pub fn on(database_url: &str) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), database_url: Some(database_url.to_owned()) }
+    }
+
+    /// Runs a statement past the program; the first column of its first row, where there is one.
+    pub async fn execute(&self, sql: &'static str) -> Option<String> {
+        if let Some(url) = &self.database_url {
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            return sqlx::query_scalar(sql).fetch_optional(&mut connection).await.unwrap();
+        }
+        let options = SqliteConnectOptions::new().filename(self.dir.path().join("agent-studio.db"));
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query_scalar(sql).fetch_optional(&mut connection).await.unwrap()
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        self.database_url.is_none()
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
