@@ -5,13 +5,14 @@
 mod support;
 
 use agent_studio::agents;
-use agent_studio::api_keys::operations::create;
+use agent_studio::api_keys::service::create;
+use agent_studio::base::actor::Actor;
 use agent_studio::configuration::{self, Configuration, Metrics};
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
 use agent_studio::on_db;
-use agent_studio::server::state::{Actor, App};
+use agent_studio::server::state::App;
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::StreamExt as _;
@@ -47,9 +48,9 @@ async fn main() -> Outcome<()> {
 async fn measure(engine: &str, db: Db) -> Outcome<()> {
     let (app, router) = server(db)?;
     let workspace = workspace(&app, "Acme").await?;
-    let agent = agents::operations::create(&app, &workspace.id, &Actor::command_line(), "Agent", None).await?.0.id;
+    let agent = agents::service::create(&app, &workspace.id, &Actor::command_line(), "Agent", None).await?.0.id;
     let all = Configuration { metrics: Metrics::All, transcript: true };
-    configuration::operations::set(&app, &workspace.id, &Actor::command_line(), agent.as_str(), &all).await?;
+    configuration::service::set(&app, &workspace.id, &Actor::command_line(), agent.as_str(), &all).await?;
     let mut words = Words(1);
     let lines: Vec<String> = (0..CONVERSATIONS).map(|n| conversation(n, &app, &mut words)).collect();
     let began = Instant::now();
@@ -124,9 +125,9 @@ async fn import_large(place: &str) -> Outcome<()> {
     let (app, _) = server(db)?;
     let workspace = workspace(&app, "Talkative").await?;
     let actor = Actor::command_line();
-    let agent = agents::operations::create(&app, &workspace.id, &actor, "Talker", Some(TALKER)).await?.0.id;
+    let agent = agents::service::create(&app, &workspace.id, &actor, "Talker", Some(TALKER)).await?.0.id;
     let all = Configuration { metrics: Metrics::All, transcript: true };
-    configuration::operations::set(&app, &workspace.id, &actor, agent.as_str(), &all).await?;
+    configuration::service::set(&app, &workspace.id, &actor, agent.as_str(), &all).await?;
     let said = "word ".repeat(100);
     let turns: Vec<Value> = (0..50).map(|_| json!({ "user_input": said, "agent_response": said })).collect();
     let mut importer = Importer::new(&app, &workspace.id, &agent);

@@ -7,18 +7,19 @@
 mod support;
 
 use agent_studio::agents;
-use agent_studio::api_keys::operations::{NewKey, create, delete};
 use agent_studio::api_keys::secret::PlainKey;
+use agent_studio::api_keys::service::{NewKey, create, delete};
 use agent_studio::api_keys::{AgentScope, Permission, Permissions};
+use agent_studio::base::actor::Actor;
+use agent_studio::base::randomness::Random;
 use agent_studio::db::Db;
 use agent_studio::gate::caller::Caller;
 use agent_studio::gate::index::Basis;
-use agent_studio::gate::{self, Need, follow};
-use agent_studio::server::randomness::Random;
-use agent_studio::server::state::{Actor, App};
+use agent_studio::gate::{self, Need, follower};
+use agent_studio::http::envelope::ApiError;
+use agent_studio::server::state::App;
 use agent_studio::usage::record::Observe;
 use agent_studio::usage::{Api, writer};
-use agent_studio::wire::ApiError;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -94,13 +95,13 @@ async fn measure(keys: usize) -> Outcome<()> {
     let (app, full) = server(Db::sqlite(&dir.path().join("bench.db")).await?)?;
     let workspace = workspace(&app, "Acme").await?;
     let actor = Actor::command_line();
-    let agent = agents::operations::create(&app, &workspace.id, &actor, "Agent", None).await?.0.id;
-    let other = agents::operations::create(&app, &workspace.id, &actor, "Other", None).await?.0.id;
+    let agent = agents::service::create(&app, &workspace.id, &actor, "Agent", None).await?.0.id;
+    let other = agents::service::create(&app, &workspace.id, &actor, "Other", None).await?.0.id;
     let key = create(&app, &workspace.id, &actor, &new_key(&app)?).await?;
     add_keys(&app, &workspace, keys.saturating_sub(1)).await?;
 
     let (before, began) = (memory()?, Instant::now());
-    tokio::spawn(follow::follow(app.clone()));
+    tokio::spawn(follower::follow(app.clone()));
     while app.gate.basis() != Basis::Index {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -268,7 +269,7 @@ async fn revoke() -> Outcome<()> {
     let mut apps = Vec::new();
     for _ in 0..2 {
         let (app, _) = server(Db::postgres(&cluster.url).await?)?;
-        tokio::spawn(follow::follow(app.clone()));
+        tokio::spawn(follower::follow(app.clone()));
         apps.push(app);
     }
     let (one, other) = (&apps[0], &apps[1]);
@@ -277,7 +278,7 @@ async fn revoke() -> Outcome<()> {
     }
     let workspace = workspace(one, "Acme").await?;
     let actor = Actor::command_line();
-    let agent = agents::operations::create(one, &workspace.id, &actor, "Agent", None).await?.0.id;
+    let agent = agents::service::create(one, &workspace.id, &actor, "Agent", None).await?.0.id;
     let (mut answered, mut refused) = (Vec::new(), Vec::new());
     for _ in 0..REVOCATIONS {
         let key = create(one, &workspace.id, &actor, &new_key(one)?).await?;

@@ -6,14 +6,15 @@ mod support;
 
 use agent_studio::agents;
 use agent_studio::api_keys::KeyName;
-use agent_studio::api_keys::operations::create;
 use agent_studio::api_keys::secret::PlainKey;
-use agent_studio::api_keys::store::{self, NewRow};
+use agent_studio::api_keys::service::create;
+use agent_studio::api_keys::store::{self, NewKeyRow};
+use agent_studio::base::actor::Actor;
+use agent_studio::base::id::ApiKeyId;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
-use agent_studio::id::ApiKeyId;
-use agent_studio::server::state::{Actor, App};
+use agent_studio::server::state::App;
 use agent_studio::users::password::Password;
 use agent_studio::users::{self, Email, Role};
 use agent_studio::workspaces::Workspace;
@@ -61,7 +62,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
         report(engine, &format!("API Keys page ({name}), {KEYS} keys : 10 keys"), &mut with_many, &mut with_few);
     }
 
-    let agent = agents::operations::create(&app, &many.id, &Actor::command_line(), "Agent", None).await?.0.id;
+    let agent = agents::service::create(&app, &many.id, &Actor::command_line(), "Agent", None).await?.0.id;
     let began = Instant::now();
     let mut importer = Importer::new(&app, &many.id, &agent);
     for n in 0..CONVERSATIONS {
@@ -97,7 +98,7 @@ async fn fill_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()
     let mut tx = app.db.begin().await?;
     for n in 0..count {
         let value = PlainKey::generate(&app.random);
-        let row = NewRow {
+        let row = NewKeyRow {
             id: &ApiKeyId::generate(&app.random),
             name: &KeyName::parse(&format!("key {n}")).map_err(|p| p.message())?,
             masked: &value.masked(),
@@ -124,7 +125,7 @@ fn conversation(n: usize, app: &App) -> String {
 async fn sign_in(app: &App, router: &Router, workspace: &Workspace) -> Outcome<String> {
     let email = Email::parse(&format!("{}@example.com", workspace.slug)).map_err(|p| p.message())?;
     let password = Password::parse(PASSWORD.to_owned()).map_err(|p| p.message())?;
-    users::operations::create(app, &workspace.id, &Actor::command_line(), &email, Role::Admin, password).await?;
+    users::service::create(app, &workspace.id, &Actor::command_line(), &email, Role::Admin, password).await?;
     let request = Request::post("/api/sign_in")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::HOST, "localhost")

@@ -5,9 +5,9 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::api_keys::operations::create;
+use agent_studio::api_keys::service::create;
+use agent_studio::base::actor::Actor;
 use agent_studio::db::Db;
-use agent_studio::server::state::Actor;
 use agent_studio::users::password::Password;
 use agent_studio::users::{Email, Role};
 use std::fs;
@@ -219,7 +219,7 @@ async fn ours() -> Outcome<Server> {
     add_keys(&app, &workspace, KEYS - 1).await?;
     let email = Email::parse("ada@example.com").map_err(|problem| problem.message())?;
     let password = Password::parse(PASSWORD.to_owned()).map_err(|problem| problem.message())?;
-    agent_studio::users::operations::create(&app, &workspace.id, &actor, &email, Role::Admin, password).await?;
+    agent_studio::users::service::create(&app, &workspace.id, &actor, &email, Role::Admin, password).await?;
     app.db.close().await;
     let address = free_address()?;
     let mut serve = on_core(program);

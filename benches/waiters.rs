@@ -6,13 +6,14 @@ mod support;
 
 use agent_studio::agents;
 use agent_studio::api_keys::Permissions;
-use agent_studio::api_keys::operations::{NewKey, create};
+use agent_studio::api_keys::service::{NewKey, create};
+use agent_studio::base::actor::Actor;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
 use agent_studio::external_events::{arrivals, store as events};
-use agent_studio::runtime::token;
-use agent_studio::server::state::{Actor, App};
+use agent_studio::runtime_tokens::service as token;
+use agent_studio::server::state::App;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -49,7 +50,7 @@ async fn measure(engine: &str, dbs: Vec<Db>) -> Outcome<()> {
     let (app, router) = &servers[0];
     let workspace = workspace(app, "Acme").await?;
     let actor = Actor::command_line();
-    let agent = agents::operations::create(app, &workspace.id, &actor, "Agent", None).await?.0.id;
+    let agent = agents::service::create(app, &workspace.id, &actor, "Agent", None).await?.0.id;
     let permissions = Permissions::parse(["external-events"]).map_err(|p| p.message())?;
     let key = create(app, &workspace.id, &actor, &NewKey { permissions, ..new_key(app)? }).await?;
     let (_, token) = token::create(app, &workspace.id, &actor, "platform").await?;

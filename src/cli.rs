@@ -5,6 +5,8 @@
 mod admin;
 /// `import` and `demo`.
 mod data;
+/// A believable workspace to look around in.
+pub mod demo;
 /// `key`.
 mod key;
 /// What commands print.
@@ -90,7 +92,7 @@ async fn run(cli: Cli) -> Result<(), String> {
     let _log = start_log(settings.log_format.unwrap_or_default());
     let app = Arc::new(settings.open().await?);
     if !matches!(cli.command, Command::Serve { .. }) {
-        gate::follow::hear_followers(&app).await;
+        gate::follower::hear_followers(&app).await;
     }
     match cli.command {
         Command::Serve { demo_if_empty } => {

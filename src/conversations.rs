@@ -1,4 +1,4 @@
-//! The Conversations API (`docs/api.md`) and the conversations behind it.
+//! Conversations as they are kept, read and searched.
 
 /// The opaque place where the next page begins.
 pub mod cursor;
@@ -6,17 +6,13 @@ pub mod cursor;
 pub mod document;
 /// Bringing conversations in from JSON Lines.
 pub mod import;
-/// What the runtime side does to conversations.
-pub mod operations;
 /// What a list can be asked for.
 pub mod query;
-/// The handlers.
-pub mod routes;
 /// Conversations as the OpenAPI document describes them.
 pub mod schema;
+/// What the runtime side does to conversations.
+pub mod service;
 /// The SQL.
 pub mod store;
-/// The calls that name the same conversations in camelCase.
-pub mod v1;
 /// The words of transcripts and of searches.
 pub mod words;

@@ -19,7 +19,7 @@ pub use failure::{OpenError, Unreachable, WriteFailure};
 pub use transaction::{Tx, TxConnection};
 pub use work::{Places, Work};
 
-use crate::error::Error;
+use crate::base::error::Error;
 use arc_swap::ArcSwapOption;
 use file_queue::FileQueue;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};

@@ -7,7 +7,7 @@ pub mod caller;
 /// The decision itself, without database and HTTP.
 pub mod decision;
 /// Keeping the index in step with the database.
-pub mod follow;
+pub mod follower;
 /// Which servers follow a change.
 pub mod followers;
 /// Every live key in memory.
@@ -22,12 +22,12 @@ pub mod store;
 use crate::agents::AgentName;
 use crate::api_keys::Permission;
 use crate::api_keys::secret::HashedKey;
+use crate::base::error::Error;
+use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
 use crate::db::Work;
-use crate::error::Error;
+use crate::http::envelope::ApiError;
 use crate::server::state::App;
-use crate::time::Timestamp;
-use crate::wire::ApiError;
 use crate::workspaces::Workspace;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use decision::{Asked, AskedAgent, Known, Refusal};
@@ -104,7 +104,7 @@ pub async fn identify(app: &App, headers: &HeaderMap, began: Instant) -> Result<
     }
     drop(index);
     // It may have been made by the command line just now.
-    follow::catch_up_for(app, began).await?;
+    follower::catch_up_for(app, began).await?;
     app.gate.index().holder(&hash).ok_or(Denied::Refused(Refusal::Unknown))
 }
 

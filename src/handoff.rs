@@ -1,6 +1,4 @@
-//! The Handoff API (`docs/api.md`): the state that an agent stored when it passed a call on.
+//! The state that an agent stores when it passes a call on.
 
-/// The handler.
-pub mod routes;
 /// The SQL.
 pub mod store;

@@ -1,13 +1,14 @@
 //! What both benchmarks need: a server without its socket on either database, and a stopwatch.
 
-use agent_studio::api_keys::operations::NewKey;
+use agent_studio::api_keys::service::NewKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
+use agent_studio::base::actor::Actor;
+use agent_studio::base::clock::Clock;
+use agent_studio::base::randomness::Random;
+use agent_studio::base::sealing::MasterKey;
 use agent_studio::db::Db;
 use agent_studio::on_tx;
-use agent_studio::server::clock::Clock;
-use agent_studio::server::master_key::MasterKey;
-use agent_studio::server::randomness::Random;
-use agent_studio::server::state::{Actor, App, AppState};
+use agent_studio::server::state::{App, AppState};
 use agent_studio::users::password::Passwords;
 use agent_studio::workspaces::{self, Workspace};
 use axum::Router;
@@ -66,7 +67,7 @@ pub fn server(db: Db) -> Outcome<(Arc<App>, Router)> {
 
 pub async fn workspace(app: &App, name: &str) -> Outcome<Workspace> {
     let mut tx = app.db.begin().await?;
-    let made = workspaces::operations::create(&mut tx, app, &Actor::command_line(), name, None).await?;
+    let made = workspaces::service::create(&mut tx, app, &Actor::command_line(), name, None).await?;
     tx.commit().await?;
     Ok(made)
 }

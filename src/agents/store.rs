@@ -1,11 +1,10 @@
 //! The SQL on agents.
 
-use super::delete::Belongings;
-use super::{Agent, AgentName};
+use crate::agents::{Agent, AgentName, Belongings};
+use crate::base::error::{Error, Problem};
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx, is_duplicate};
-use crate::error::{Error, Problem};
-use crate::id::{AgentId, ApiKeyId, WorkspaceId};
-use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 
 statements! {

@@ -4,10 +4,10 @@
 //! Format: `ask_`, 32 random base62 characters, and a checksum of 6: CRC-32 over the 36 characters before it, in
 //! base62, digits first, then upper, then lower case, most significant first, padded with `0`.
 
-use crate::error::Error;
-use crate::id::{ApiKeyId, WorkspaceId};
-use crate::server::master_key::{MasterKey, Sealed};
-use crate::server::randomness::{BASE62, Random};
+use crate::base::error::Error;
+use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::randomness::{BASE62, Random};
+use crate::base::sealing::{MasterKey, Sealed};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;

@@ -1,13 +1,13 @@
 //! The SQL on keys.
 
-use super::secret::HashedKey;
-use super::{AgentScope, ApiKey, KeyName, Permissions};
 use crate::agents::AgentName;
+use crate::api_keys::secret::HashedKey;
+use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions};
+use crate::base::error::Error;
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
+use crate::base::sealing::Sealed;
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::{AgentId, ApiKeyId, WorkspaceId};
-use crate::server::master_key::Sealed;
-use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 use std::collections::HashMap;
 
@@ -93,7 +93,7 @@ struct Row {
 
 /// A new key's row.
 #[derive(Debug)]
-pub struct NewRow<'a> {
+pub struct NewKeyRow<'a> {
     pub id: &'a ApiKeyId,
     pub name: &'a KeyName,
     pub masked: &'a str,
@@ -108,7 +108,7 @@ pub struct NewRow<'a> {
 
 /// The order of a page, and the value of that order's column at which it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum PageStart {
     /// Newest first, before this creation.
     Newest(Timestamp),
     /// Oldest first, after this creation.
@@ -133,7 +133,7 @@ pub fn name_key(name: &str) -> String {
 }
 
 /// Writes a new key; `false` where one of the chosen agents is not this workspace's.
-pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, row: &NewRow<'_>) -> Result<bool, Error> {
+pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -> Result<bool, Error> {
     on_tx!(tx, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(row.id)
@@ -180,20 +180,20 @@ pub async fn page(
     db: &Db,
     workspace: &WorkspaceId,
     search: &str,
-    from: &From,
+    from: &PageStart,
     after_id: &str,
 ) -> Result<Vec<(ApiKey, String)>, Error> {
     let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
     let contains = contains(&name_key(search));
     let (sql, at) = match from {
-        From::Newest(at) => (NEWEST, Ok(*at)),
-        From::Oldest(at) => (OLDEST, Ok(*at)),
-        From::ExpiresFirst(at) => (EXPIRES_FIRST, Ok(*at)),
-        From::ExpiresLast(at) => (EXPIRES_LAST, Ok(*at)),
-        From::UsedLately(at) => (USED_LATELY, Ok(*at)),
-        From::UsedLatelyBackwards(at) => (USED_LATELY_BACKWARDS, Ok(*at)),
-        From::Name(name) => (BY_NAME, Err(name)),
-        From::NameBackwards(name) => (BY_NAME_BACKWARDS, Err(name)),
+        PageStart::Newest(at) => (NEWEST, Ok(*at)),
+        PageStart::Oldest(at) => (OLDEST, Ok(*at)),
+        PageStart::ExpiresFirst(at) => (EXPIRES_FIRST, Ok(*at)),
+        PageStart::ExpiresLast(at) => (EXPIRES_LAST, Ok(*at)),
+        PageStart::UsedLately(at) => (USED_LATELY, Ok(*at)),
+        PageStart::UsedLatelyBackwards(at) => (USED_LATELY_BACKWARDS, Ok(*at)),
+        PageStart::Name(name) => (BY_NAME, Err(name)),
+        PageStart::NameBackwards(name) => (BY_NAME_BACKWARDS, Err(name)),
     };
     let rows: Vec<Row> = on_db!(db, |pool| {
         let query = sqlx::query_as(sql).bind(workspace).bind(contains);
@@ -262,7 +262,7 @@ fn stored_permissions(ids: &str) -> Result<Permissions, Error> {
     })
 }
 
-/// Changes what may be changed, of a key that [`hold`] has found.
+/// Changes what may be changed, of a key that [`lock`] has found.
 pub async fn update(
     tx: &mut Tx,
     workspace: &WorkspaceId,
@@ -286,17 +286,18 @@ pub async fn update(
 
 /// What an edit needs to know of a key.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockedKey {
     pub name: KeyName,
     pub permissions: Permissions,
     pub all_agents: bool,
 }
 
 /// A key, which stays as it is until the transaction ends; `None` where it is gone.
-pub async fn hold(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<Held>, Error> {
+pub async fn lock(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<LockedKey>, Error> {
     let row: Option<(KeyName, String, bool)> =
         on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(id).fetch_optional(c).await)?;
-    row.map(|(name, ids, all_agents)| Ok(Held { name, permissions: stored_permissions(&ids)?, all_agents })).transpose()
+    row.map(|(name, ids, all_agents)| Ok(LockedKey { name, permissions: stored_permissions(&ids)?, all_agents }))
+        .transpose()
 }
 
 /// Deletes a key; `false` where it is gone already.

@@ -1,12 +1,13 @@
 //! The SQL on audit entries. An entry is written in the transaction of the change that it tells of, so that neither is
 //! ever without the other.
 
-use super::Action;
+use crate::audit::Action;
+use crate::base::actor::Actor;
+use crate::base::error::Error;
+use crate::base::id::{UserId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::{UserId, WorkspaceId};
-use crate::server::state::{Actor, App};
-use crate::time::Timestamp;
+use crate::server::state::App;
 use crate::{on_db, on_tx, statements};
 
 statements! {

@@ -1,7 +1,7 @@
 //! Bulk work: large answers are made by threads of their own that give way to short calls, which would otherwise wait for a
 //! worker that is in the middle of one.
 
-use super::thread_share::{Share, limit_this_thread};
+use crate::base::thread_share::{Share, limit_this_thread};
 use std::future::Future;
 use std::sync::LazyLock;
 use tokio::runtime::{Builder, Handle, Runtime};

@@ -1,10 +1,11 @@
 //! `workspace`, `agent`, `user`: the things around keys.
 
-use super::{output, workspace};
-use crate::server::state::{Actor, App};
+use crate::base::actor::Actor;
+use crate::cli::{output, workspace};
+use crate::server::state::App;
 use crate::users::password::Password;
 use crate::users::{self, Email, Role};
-use crate::workspaces::retention::Days;
+use crate::workspaces::RetentionDays;
 use crate::{agents, workspaces};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ impl WorkspaceCommand {
             Self::Create { name, slug, json } => {
                 let mut tx = app.db.begin().await.map_err(|e| e.to_string())?;
                 let actor = Actor::command_line();
-                let made = workspaces::operations::create(&mut tx, app, &actor, &name, slug.as_deref()).await;
+                let made = workspaces::service::create(&mut tx, app, &actor, &name, slug.as_deref()).await;
                 let made = made.map_err(|e| e.to_string())?;
                 tx.commit().await.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": made.id, "slug": made.slug, "name": made.name }));
@@ -66,12 +67,12 @@ impl WorkspaceCommand {
             }
             Self::SetRetention { workspace: of, days, forever: _ } => {
                 let of = workspace(app, &of).await?;
-                let days = Days::parse(&days.map(|days| days.to_string()).unwrap_or_default())
+                let days = RetentionDays::parse(&days.map(|days| days.to_string()).unwrap_or_default())
                     .map_err(|p| p.message().to_owned())?;
                 let actor = Actor::command_line();
-                let set = workspaces::operations::set_retention(app, &of.id, &actor, days).await;
+                let set = workspaces::service::set_retention(app, &of.id, &actor, days).await;
                 set.map_err(|e| e.to_string())?;
-                eprintln!("{}", workspaces::retention::in_words(days.map(Days::get)));
+                eprintln!("{}", workspaces::retention_in_words(days.map(RetentionDays::get)));
             }
         }
         Ok(())
@@ -114,7 +115,7 @@ impl AgentCommand {
             Self::Create { workspace: of, name, slug, json } => {
                 let of = workspace(app, &of).await?;
                 let actor = Actor::command_line();
-                let made = agents::operations::create(app, &of.id, &actor, &name, slug.as_deref()).await;
+                let made = agents::service::create(app, &of.id, &actor, &name, slug.as_deref()).await;
                 let (agent, slug) = made.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": agent.id, "slug": slug, "name": agent.name }));
             }
@@ -201,8 +202,7 @@ impl UserCommand {
                 let role =
                     Role::parse(&role).ok_or_else(|| format!("`{role}` is not a role; there are admin and viewer"))?;
                 let made =
-                    users::operations::create(app, &of.id, &Actor::command_line(), &email, role, password.read()?)
-                        .await;
+                    users::service::create(app, &of.id, &Actor::command_line(), &email, role, password.read()?).await;
                 let id = made.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": id, "email": email, "role": role }));
             }
@@ -225,7 +225,7 @@ impl UserCommand {
                 let found = users::store::credentials(&app.db, &email).await.map_err(|e| e.to_string())?;
                 let user = found.ok_or_else(|| format!("there is no user `{}`", email.as_str()))?;
                 let actor = Actor::command_line();
-                let set = users::operations::set_password(app, &actor, &user.id, password.read()?).await;
+                let set = users::service::set_password(app, &actor, &user.id, password.read()?).await;
                 set.map_err(|e| e.to_string())?;
                 eprintln!("Password set; {} is signed out everywhere.", email.as_str());
             }

@@ -1,8 +1,8 @@
 //! `import` and `demo`.
 
-use super::{agent, output, workspace};
+use crate::cli::demo;
+use crate::cli::{agent, output, workspace};
 use crate::conversations::import::import;
-use crate::demo;
 use crate::server::state::App;
 use crate::users;
 use clap::Args;

@@ -1,13 +1,14 @@
 //! `key …`
 
-use super::{agent, output, workspace};
-use crate::api_keys::list::{Query, Sort};
-use crate::api_keys::operations::{self, NewKey};
+use crate::api_keys::service::{self, NewKey};
 use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, Status, store};
-use crate::id::ApiKeyId;
-use crate::server::state::{Actor, App};
-use crate::time::Timestamp;
-use crate::usage::summary::{self, Totals};
+use crate::api_keys::{KeyListQuery, KeyOrder};
+use crate::base::actor::Actor;
+use crate::base::id::ApiKeyId;
+use crate::base::time::Timestamp;
+use crate::cli::{agent, output, workspace};
+use crate::server::state::App;
+use crate::web::usage::summary::{self, Totals};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -93,7 +94,7 @@ impl KeyCommand {
                     })?,
                     expires_at: app.clock.now().plus_seconds(expires_in),
                 };
-                let made = operations::create(app, &of.id, &Actor::command_line(), &new).await;
+                let made = service::create(app, &of.id, &Actor::command_line(), &new).await;
                 let made = made.map_err(|e| e.to_string())?;
                 let key = find(app, &of.id, &made.id).await?;
                 let mut printed = describe(&key, app.clock.now());
@@ -103,9 +104,9 @@ impl KeyCommand {
             Self::List { workspace: of, json } => {
                 let of = workspace(app, &of).await?;
                 let mut rows = Vec::new();
-                let mut query = Query { sort: Sort::Newest, ..Query::default() };
+                let mut query = KeyListQuery { sort: KeyOrder::Newest, ..KeyListQuery::default() };
                 loop {
-                    let page = operations::page(app, &of.id, &query).await.map_err(|e| e.to_string())?;
+                    let page = service::page(app, &of.id, &query).await.map_err(|e| e.to_string())?;
                     rows.extend(page.keys.iter().map(|key| describe(key, page.now)));
                     match page.next {
                         Some(next) => query.after = Some(next),
@@ -130,7 +131,7 @@ impl KeyCommand {
                 let of = workspace(app, &of).await?;
                 let id = parse_id(&id)?;
                 find(app, &of.id, &id).await?;
-                let deleted = operations::delete(app, &of.id, &Actor::command_line(), &id).await;
+                let deleted = service::delete(app, &of.id, &Actor::command_line(), &id).await;
                 let key = deleted.map_err(|e| e.to_string())?;
                 eprintln!("Deleted {} ({}).", key.name.as_str(), key.id);
             }
@@ -143,7 +144,7 @@ fn parse_id(text: &str) -> Result<ApiKeyId, String> {
     ApiKeyId::parse(text).ok_or_else(|| format!("`{text}` is not a key's id; `key list` shows those there are"))
 }
 
-async fn find(app: &App, workspace: &crate::id::WorkspaceId, id: &ApiKeyId) -> Result<ApiKey, String> {
+async fn find(app: &App, workspace: &crate::base::id::WorkspaceId, id: &ApiKeyId) -> Result<ApiKey, String> {
     let found = store::find(&app.db, workspace, id).await.map_err(|e| e.to_string())?;
     found.ok_or_else(|| format!("there is no key `{id}` in this workspace; `key list` shows those there are"))
 }

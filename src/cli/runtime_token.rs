@@ -1,10 +1,11 @@
 //! `runtime-token`: what lets the platform that runs the agents feed conversations in.
 
-use super::{output, workspace};
-use crate::error::Error;
-use crate::id::RuntimeTokenId;
-use crate::runtime::{store, token};
-use crate::server::state::{Actor, App};
+use crate::base::actor::Actor;
+use crate::base::error::Error;
+use crate::base::id::RuntimeTokenId;
+use crate::cli::{output, workspace};
+use crate::runtime_tokens::{service as token, store};
+use crate::server::state::App;
 use clap::Subcommand;
 use serde_json::json;
 

@@ -1,11 +1,11 @@
 //! The SQL on configurations.
 
-use super::{Configuration, Metrics};
 use crate::agents::AgentName;
+use crate::base::error::Error;
+use crate::base::id::{AgentId, WorkspaceId};
+use crate::base::time::Timestamp;
+use crate::configuration::{Configuration, Metrics};
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::{AgentId, WorkspaceId};
-use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 
 statements! {

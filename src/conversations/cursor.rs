@@ -1,7 +1,7 @@
 //! The opaque place where the next page begins: the last conversation's start and id. It stays correct while
 //! conversations are being written, and costs the same at any depth.
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 

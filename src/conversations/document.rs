@@ -1,15 +1,15 @@
 //! A conversation on its way in, checked and brought into the contract's form once, and on its way out, where
 //! Configuration decides. What is stored is JSON text, so that a page of a thousand is copied, not rebuilt.
 
-use super::cursor::is_id;
-use super::schema::{MetricValue, NewMetricValue, NewTurn};
-use super::words::Words;
+use crate::base::error::Error;
+use crate::base::id::{AgentId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::configuration::{Configuration, Metrics};
-use crate::error::Error;
+use crate::conversations::cursor::is_id;
+use crate::conversations::schema::{MetricValue, NewMetricValue, NewTurn};
+use crate::conversations::words::Words;
+use crate::http::object::{Object, json_object, json_objects, objects};
 use crate::http::strict_json;
-use crate::id::{AgentId, WorkspaceId};
-use crate::time::Timestamp;
-use crate::wire::object::{Object, json_object, json_objects, objects};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

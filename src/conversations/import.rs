@@ -1,10 +1,10 @@
 //! Bringing conversations in from JSON Lines. Each line is one conversation; a bad one is reported and passed over.
 //! Importing a file again, or the rest of one after an interruption, doubles nothing.
 
-use super::document::Document;
-use super::store;
-use crate::error::Error;
-use crate::id::{AgentId, WorkspaceId};
+use crate::base::error::Error;
+use crate::base::id::{AgentId, WorkspaceId};
+use crate::conversations::document::Document;
+use crate::conversations::store;
 use crate::server::state::App;
 use std::collections::HashSet;
 use std::io::BufRead;

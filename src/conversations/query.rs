@@ -1,12 +1,12 @@
 //! What a list of conversations can be asked for: the contract's parameters, parsed. What does not parse, is out of
 //! range or contradicts another is refused by name.
 
-use super::cursor::Cursor;
-use super::document::family;
-use super::words::{Search, Speaker};
-use crate::time::Timestamp;
-use crate::wire::ApiError;
-use crate::wire::parameters::{MAX_TEXT, Parameters};
+use crate::base::time::Timestamp;
+use crate::conversations::cursor::Cursor;
+use crate::conversations::document::family;
+use crate::conversations::words::{Search, Speaker};
+use crate::http::envelope::ApiError;
+use crate::http::parameters::{MAX_TEXT, Parameters};
 use axum::http::StatusCode;
 
 /// Most channels that one call filters by.

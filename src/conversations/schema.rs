@@ -1,7 +1,7 @@
 //! Conversations as the OpenAPI document describes them. What is answered is copied from stored JSON and never made from
 //! these types; tests hold real answers against them.
 
-use super::document::{Always, Turn};
+use crate::conversations::document::{Always, Turn};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};

@@ -1,13 +1,13 @@
 //! The SQL on conversations.
 
-use super::cursor::Cursor;
-use super::document::{Document, Held, Stored, Transcript};
-use super::query::{ListQuery, MAX_CHANNELS, Mode, channel_forms};
-use super::words::Speaker;
+use crate::base::error::Error;
+use crate::base::id::{AgentId, WorkspaceId};
+use crate::base::time::Timestamp;
+use crate::conversations::cursor::Cursor;
+use crate::conversations::document::{Document, Held, Stored, Transcript};
+use crate::conversations::query::{ListQuery, MAX_CHANNELS, Mode, channel_forms};
+use crate::conversations::words::Speaker;
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::{AgentId, WorkspaceId};
-use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 use sqlx::SqliteConnection;
 use std::collections::HashSet;

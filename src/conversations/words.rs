@@ -1,7 +1,7 @@
 //! The words of a transcript, and of a search for them. Texts are taken apart here, not by the databases: both then find
 //! the same, and nothing that a caller types is ever read as a query language.
 
-use crate::wire::ApiError;
+use crate::http::envelope::ApiError;
 
 /// Most words of one side of a conversation that can be found; PostgreSQL counts no further than 16,383.
 const MAX_WORDS: usize = 10_000;

@@ -1,4 +1,5 @@
-use super::{Db, work::Place};
+use crate::db::Db;
+use crate::db::work::Place;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Postgres, Sqlite};
 

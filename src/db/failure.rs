@@ -1,4 +1,4 @@
-use crate::error::Error;
+use crate::base::error::Error;
 use sqlx::migrate::MigrateError;
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-use super::PATIENCE;
+use crate::db::PATIENCE;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
-use super::connection::ActiveConnection;
-use super::file_queue::Turn;
-use crate::error::Error;
+use crate::base::error::Error;
+use crate::db::connection::ActiveConnection;
+use crate::db::file_queue::Turn;
 use sqlx::{Executor as _, Postgres, Sqlite};
 use std::time::Duration;
 use tokio::time::timeout;

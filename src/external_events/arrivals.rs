@@ -1,8 +1,8 @@
 //! Who waits for events, woken when one arrives: here by a map in memory, from another server of the same PostgreSQL by
 //! NOTIFY. A waiter costs an entry in the map, no thread and no database connection.
 
+use crate::base::id::{AgentId, WorkspaceId};
 use crate::db::Work;
-use crate::id::{AgentId, WorkspaceId};
 use crate::server::state::App;
 use sqlx::postgres::{PgListener, PgPool};
 use std::collections::HashMap;

@@ -1,10 +1,10 @@
 //! The SQL on external events. Events are numbered within their conversation, whose row is held meanwhile: nobody who
 //! has read up to a number can miss one below it.
 
+use crate::base::error::Error;
+use crate::base::id::{AgentId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::{AgentId, WorkspaceId};
-use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 
 statements! {

@@ -2,7 +2,7 @@
 
 use crate::api_keys::Permission;
 use crate::gate::Need;
-use crate::wire::parameters::Parameters;
+use crate::http::parameters::Parameters;
 
 /// In a path, where nothing is asked for.
 const ANY: &str = "-";

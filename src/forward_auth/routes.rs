@@ -1,14 +1,15 @@
 //! The handlers. Each proxy has one of its own, since each tells of the client's request in its own way, and passes other
 //! answers on.
 
-use super::location::Location;
+use crate::forward_auth::location::Location;
 use crate::gate::caller::{deny, deny_stranger};
 use crate::gate::{Denied, identify};
+use crate::http::envelope as wire;
+use crate::http::envelope::ApiError;
 use crate::server::state::{App, AppState};
 use crate::usage::Api;
 use crate::usage::record::{Call, Observe};
 use crate::usage::store::without_secrets;
-use crate::wire::{self, ApiError};
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};

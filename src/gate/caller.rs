@@ -1,13 +1,13 @@
 //! Who makes a call, as handlers see it. What the gate decides is remembered beside the call, for the log.
 
-use super::decision::Refusal;
-use super::known::{KnownAgent, KnownKey};
-use super::presented::explain;
-use super::{Denied, Holder, Need, Pass, identify};
 use crate::api_keys::{Permission, Status};
+use crate::gate::decision::Refusal;
+use crate::gate::known::{KnownAgent, KnownKey};
+use crate::gate::presented::explain;
+use crate::gate::{Denied, Holder, Need, Pass, identify};
+use crate::http::envelope::ApiError;
 use crate::server::state::App;
 use crate::usage::record::Call;
-use crate::wire::ApiError;
 use crate::workspaces::Workspace;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;

@@ -1,8 +1,8 @@
 //! The decision itself, without database and HTTP: what is known of a key, what is asked, yes or why not.
 
 use crate::api_keys::{Permission, Permissions, Status};
-use crate::id::{AgentId, WorkspaceId};
-use crate::time::Timestamp;
+use crate::base::id::{AgentId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::usage::Outcome;
 
 /// What is known of the key that was presented.

@@ -1,12 +1,12 @@
 //! Every live key in memory, looked up by hash, and whether it may be decided by. Readers take no lock.
 
-use super::followers::Followers;
-use super::known::{KnownKey, KnownWorkspace};
-use super::{Holder, store};
 use crate::api_keys::secret::HashedKey;
+use crate::base::error::Error;
+use crate::base::id::WorkspaceId;
 use crate::db::Db;
-use crate::error::Error;
-use crate::id::WorkspaceId;
+use crate::gate::followers::Followers;
+use crate::gate::known::{KnownKey, KnownWorkspace};
+use crate::gate::{Holder, store};
 use arc_swap::ArcSwap;
 use papaya::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -2,9 +2,9 @@
 
 use crate::agents::AgentName;
 use crate::api_keys::Permissions;
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
-use crate::id::{AgentId, ApiKeyId, WorkspaceId};
-use crate::time::Timestamp;
 use crate::usage::record::Counts;
 use crate::workspaces::Workspace;
 use std::collections::HashMap;

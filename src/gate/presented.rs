@@ -1,9 +1,9 @@
 //! The key in a request, and what is wrong with the form in which it was sent. That tells a stranger nothing about keys: it is
 //! seen without looking one up.
 
-use super::API_KEY;
-use super::decision::Refusal;
 use crate::api_keys::secret::{HashedKey, KEY_LEN};
+use crate::gate::API_KEY;
+use crate::gate::decision::Refusal;
 use axum::http::{HeaderMap, Uri, header};
 
 /// What every refusal says that is not about the form.

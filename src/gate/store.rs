@@ -1,14 +1,14 @@
 //! The SQL that the gate decides by: read anew for each call, or kept in step with by the index.
 
-use super::known::{KnownAgent, KnownKey, KnownWorkspace};
 use crate::agents::AgentName;
 use crate::api_keys::Permissions;
 use crate::api_keys::secret::HashedKey;
+use crate::base::error::Error;
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::configuration::{Configuration, Metrics};
 use crate::db::Db;
-use crate::error::Error;
-use crate::id::{AgentId, ApiKeyId, WorkspaceId};
-use crate::time::Timestamp;
+use crate::gate::known::{KnownAgent, KnownKey, KnownWorkspace};
 use crate::workspaces::Workspace;
 use crate::{on_db, statements};
 use futures_util::TryStreamExt as _;

@@ -1,9 +1,9 @@
 //! The SQL on handoff states.
 
+use crate::base::error::Error;
+use crate::base::id::{AgentId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::{AgentId, WorkspaceId};
-use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 
 statements! {

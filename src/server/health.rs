@@ -1,7 +1,7 @@
 //! What operators ask a running server: alive, ready, and how it does.
 
-use super::state::{App, AppState};
 use crate::gate::index::Basis;
+use crate::server::state::{App, AppState};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};

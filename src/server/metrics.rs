@@ -1,7 +1,7 @@
 //! Metrics for Prometheus. No label names a key, a person or a workspace.
 
-use super::state::App;
 use crate::gate::index::Basis;
+use crate::server::state::App;
 use crate::usage::{Api, Outcome};
 use prometheus::{
     Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,

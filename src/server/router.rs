@@ -1,26 +1,31 @@
 //! Every route on one page: the APIs behind the keys, and the dashboard with its server functions.
 
-use super::client_address::Source;
-use super::form_drafts::{self, MAX_FORM};
-use super::shell::shell;
-use super::state::{App, AppState};
-use super::{api_docs, client_address, headers, health, origin_check, pages_only, server_functions};
-use crate::agents::routes as agents;
-use crate::audit::export;
+use crate::api::agents;
+use crate::api::conversations_v1 as v1;
+use crate::api::conversations_v3 as conversations;
+use crate::api::docs as api_docs;
+use crate::api::external_events;
+use crate::api::handoff;
+use crate::api::openapi;
+use crate::api::runtime;
 use crate::conversations::document::MAX_BYTES;
-use crate::conversations::routes as conversations;
-use crate::conversations::v1;
-use crate::external_events::routes as external_events;
 use crate::forward_auth::routes as forward_auth;
-use crate::handoff::routes as handoff;
-use crate::runtime::routes as runtime;
-use crate::sessions::shown_once;
+use crate::http::client_address::Source;
+use crate::http::envelope as wire;
+use crate::http::envelope::ApiError;
+use crate::http::{client_address, headers, origin_check};
+use crate::server::health;
+use crate::server::state::{App, AppState};
 use crate::sessions::store::Sessions;
-use crate::ui::field::Draft;
-use crate::ui::load::PageStatus;
 use crate::usage::Api;
 use crate::usage::record::Observe;
-use crate::wire::{self, ApiError, openapi};
+use crate::web::activity::export;
+use crate::web::components::field::Draft;
+use crate::web::form_drafts::{self, MAX_FORM};
+use crate::web::shell::shell;
+use crate::web::shown_once;
+use crate::web::transport::load::PageStatus;
+use crate::web::{pages_only, server_functions};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
@@ -53,7 +58,7 @@ const MAX_API_BODY: usize = 1024 * 1024;
 
 /// Every page's route. Found once, before anything is served: while Leptos looks for them, no page of the whole process
 /// loads its data, and one that is being rendered waits for ever (leptos-rs/leptos#4773).
-static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(crate::app::App));
+static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(crate::web::app::App));
 
 /// The whole server.
 pub fn build(state: AppState) -> Router {

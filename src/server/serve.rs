@@ -1,11 +1,12 @@
 //! Start, serve, stop.
 
-use super::settings::{LogFormat, Settings};
-use super::state::{App, AppState};
-use super::{form_drafts, router};
 use crate::db::Work;
 use crate::external_events::arrivals;
 use crate::http::listener::{self, PerAddress};
+use crate::server::router;
+use crate::server::settings::{LogFormat, Settings};
+use crate::server::state::{App, AppState};
+use crate::web::form_drafts;
 use crate::{api_keys, conversations, gate, sessions, usage, users};
 use axum::Router;
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
@@ -58,7 +59,7 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
         tokio::spawn(keep_house(app.clone())),
         tokio::spawn(index_missing(app.clone())),
         tokio::spawn(check_writes(app.clone())),
-        tokio::spawn(gate::follow::follow(app.clone())),
+        tokio::spawn(gate::follower::follow(app.clone())),
         tokio::spawn(arrivals::listen(app.clone())),
     ];
     let done = run(&app, served).await;
@@ -68,7 +69,7 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
         tracing::error!("the last second's usage of keys could not be written in time");
     }
     background.iter().for_each(JoinHandle::abort);
-    gate::follow::leave(&app).await;
+    gate::follower::leave(&app).await;
     app.db.close().await;
     done
 }
@@ -179,11 +180,11 @@ async fn keep_house(app: Arc<App>) {
         // A failure is logged where it happens; the next round tries again.
         let _ = sessions::store::delete_expired(&app).await;
         let _ = sessions::throttle::forget_old(&app).await;
-        let _ = sessions::shown_once::delete_expired(&app).await;
+        let _ = crate::web::shown_once::delete_expired(&app).await;
         let _ = form_drafts::delete_expired(&app).await;
-        let _ = gate::follow::forget(&app).await;
+        let _ = gate::follower::forget(&app).await;
         let _ = usage::writer::forget(&app).await;
-        if let Ok(count @ 1..) = conversations::operations::erase_old(&app).await {
+        if let Ok(count @ 1..) = conversations::service::erase_old(&app).await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }
     }
@@ -202,7 +203,7 @@ async fn check_writes(app: Arc<App>) {
 
 /// Makes what an earlier version stored findable, beside everything else; what fails now is tried at the next start.
 async fn index_missing(app: Arc<App>) {
-    match conversations::operations::index_missing(&app).await {
+    match conversations::service::index_missing(&app).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "transcripts of an earlier version can be searched now"),
         Err(error) => tracing::error!(%error, "transcripts of an earlier version could not all be indexed"),

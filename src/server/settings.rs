@@ -1,13 +1,13 @@
 //! Flags, environment variables and the settings file, in that order of strength.
 
-use super::clock::Clock;
-use super::master_key::MasterKey;
-use super::metrics::Metrics;
-use super::randomness::Random;
-use super::state::App;
+use crate::base::clock::Clock;
+use crate::base::randomness::Random;
+use crate::base::sealing::MasterKey;
 use crate::db::Db;
 use crate::gate::index::Gate;
 use crate::http::listener::PerAddress;
+use crate::server::metrics::Metrics;
+use crate::server::state::App;
 use crate::usage::record::{Limits, Usage};
 use crate::users::password::Passwords;
 use clap::{Args, ValueEnum};

@@ -1,18 +1,17 @@
 //! What every handler needs, made once at start.
 
-use super::clock::Clock;
-use super::master_key::MasterKey;
-use super::metrics::Metrics;
-use super::randomness::Random;
+use crate::base::clock::Clock;
+use crate::base::error::Error;
+use crate::base::randomness::Random;
+use crate::base::sealing::MasterKey;
 use crate::db::Db;
-use crate::error::Error;
 use crate::external_events::arrivals::Arrivals;
 use crate::gate::index::Gate;
+use crate::server::metrics::Metrics;
 use crate::usage::record::Usage;
 use crate::users::password::Passwords;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The application without its web server: what the command line uses too.
@@ -70,22 +69,4 @@ impl FromRef<AppState> for Arc<App> {
 /// The application, inside a server function.
 pub fn app() -> Result<Arc<App>, Error> {
     leptos::prelude::use_context().ok_or(Error::Internal)
-}
-
-/// Who is behind an action, for the audit entries.
-#[derive(Clone, Debug)]
-pub struct Actor {
-    /// The user's id; `None` for the command line.
-    pub id: Option<crate::id::UserId>,
-    /// The user's e-mail, or `command line`.
-    pub name: String,
-    /// The client's address; `None` for the command line.
-    pub address: Option<IpAddr>,
-}
-
-impl Actor {
-    /// Somebody with a shell on the server.
-    pub fn command_line() -> Self {
-        Self { id: None, name: "command line".to_owned(), address: None }
-    }
 }

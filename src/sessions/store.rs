@@ -1,10 +1,10 @@
 //! Sessions in our own tables, found by the hash of the id in the cookie: who reads the table cannot sign in.
 
+use crate::base::error::Error;
+use crate::base::id::UserId;
+use crate::base::time::Timestamp;
 use crate::db::Tx;
-use crate::error::Error;
-use crate::id::UserId;
 use crate::server::state::App;
-use crate::time::Timestamp;
 use crate::{on_db, on_tx, statements};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};

@@ -2,9 +2,9 @@
 //! for any accounts. Nothing counts an account alone, so no stranger can lock somebody out from elsewhere. Who is refused
 //! leaves nothing more behind: what is counted first bounds how many rows what is counted next can make.
 
-use crate::error::Error;
+use crate::base::error::Error;
+use crate::base::time::Timestamp;
 use crate::server::state::App;
-use crate::time::Timestamp;
 use crate::users::Email;
 use crate::{on_tx, statements};
 use sha2::{Digest, Sha256};

@@ -1,13 +1,13 @@
 //! What a call touches: counts of its key, and the queue of the log. No lock that anyone waits for, no database.
 
-use super::{Api, Outcome};
+use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::gate::Denied;
 use crate::gate::known::KnownKey;
-use crate::id::{ApiKeyId, WorkspaceId};
+use crate::http::envelope::{ApiError, CorrelationId};
 use crate::server::state::App;
-use crate::sessions::guard::ClientAddress;
-use crate::time::Timestamp;
-use crate::wire::{ApiError, CorrelationId};
+use crate::usage::{Api, Outcome};
+use crate::web::guard::ClientAddress;
 use axum::extract::{OriginalUri, Request};
 use axum::http::{Method, Uri};
 use axum::response::Response;
@@ -115,7 +115,7 @@ pub struct Usage {
     accepted: AtomicU64,
     /// Of this second's accepted calls, how many may still be logged.
     budget: AtomicI64,
-    pub(super) pending: tokio::sync::Mutex<super::writer::Pending>,
+    pub(super) pending: tokio::sync::Mutex<crate::usage::writer::Pending>,
 }
 
 impl Default for Usage {

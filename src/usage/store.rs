@@ -1,12 +1,12 @@
 //! The SQL on usage. What is written comes in batches, each one statement: a JSON array of arrays.
 
-use super::record::{Counted, Row};
-use super::{Api, Outcome};
+use crate::base::error::Error;
+use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::randomness::Random;
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx};
-use crate::error::Error;
-use crate::id::{ApiKeyId, WorkspaceId};
-use crate::server::randomness::Random;
-use crate::time::Timestamp;
+use crate::usage::record::{Counted, Row};
+use crate::usage::{Api, Outcome};
 use crate::{on_db, on_tx, statements};
 use serde_json::json;
 

@@ -1,11 +1,11 @@
 //! The worker that writes down what was counted and logged, twice a second, and forgets what is old.
 
-use super::record::{Counted, Row, hour_of};
-use super::store;
+use crate::base::error::Error;
+use crate::base::time::Timestamp;
 use crate::db::Work;
-use crate::error::Error;
 use crate::server::state::App;
-use crate::time::Timestamp;
+use crate::usage::record::{Counted, Row, hour_of};
+use crate::usage::store;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;

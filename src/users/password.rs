@@ -2,9 +2,9 @@
 //! else that wants the processor, so that a rush of sign-ins cannot starve the calls that keys make. Where everything else
 //! leaves nothing over for a second, they take a share.
 
+use crate::base::error::{Error, Problem};
+use crate::base::randomness::Random;
 use crate::base::thread_share::{Share, limit_this_thread};
-use crate::error::{Error, Problem};
-use crate::server::randomness::Random;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};

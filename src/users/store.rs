@@ -1,10 +1,10 @@
 //! The SQL on users, memberships and invitations.
 
-use super::{Email, Invited, Member, Role};
+use crate::base::error::Error;
+use crate::base::id::{InvitationId, UserId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx, is_duplicate};
-use crate::error::Error;
-use crate::id::{InvitationId, UserId, WorkspaceId};
-use crate::time::Timestamp;
+use crate::users::{Email, Invited, Member, Role};
 use crate::{on_db, on_tx, statements};
 
 statements! {

@@ -1,7 +1,7 @@
 //! Short names for addresses: `acme-uk`.
 
-use crate::error::Problem;
-use crate::server::randomness::Random;
+use crate::base::error::Problem;
+use crate::base::randomness::Random;
 
 const MAX_LEN: usize = 40;
 

@@ -1,11 +1,11 @@
 //! The SQL on workspaces.
 
-use super::Workspace;
+use crate::base::error::{Error, Problem};
+use crate::base::id::{UserId, WorkspaceId};
+use crate::base::time::Timestamp;
 use crate::db::{Db, Tx, is_duplicate};
-use crate::error::{Error, Problem};
-use crate::id::{UserId, WorkspaceId};
-use crate::time::Timestamp;
 use crate::users::Role;
+use crate::workspaces::Workspace;
 use crate::{on_db, on_tx, statements};
 
 statements! {

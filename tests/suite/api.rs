@@ -1,10 +1,10 @@
 //! The Conversations API, as integrators see it: the contract of the v3 list and its twin.
 
 use crate::support::{Answer, NOW, TestApp, conversation, new_key, on_both_engines};
-use agent_studio::api_keys::operations;
+use agent_studio::api_keys::service;
 use agent_studio::api_keys::{AgentScope, Permissions};
+use agent_studio::base::actor::Actor;
 use agent_studio::configuration::Metrics;
-use agent_studio::server::state::Actor;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn a_stranger_learns_nothing(test: TestApp) {
     let agent = test.agent(&workspace, "Hotel").await;
     let expired = test.key(&workspace, new_key("Old")).await;
     let deleted = test.key(&workspace, new_key("Gone")).await;
-    operations::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
+    service::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
     test.app.clock.advance_seconds(31 * 86_400);
 
     let path = format!("/v3/{}/{agent}/conversations", workspace.id);
@@ -96,7 +96,7 @@ async fn a_deleted_key_is_refused_at_once(test: TestApp) {
     let path = format!("/v3/{}/{agent}/conversations", workspace.id);
     let mut browser = test.browser();
     assert_eq!(browser.api(&path, key.value.expose()).await.status, 200);
-    operations::delete(&test.app, &workspace.id, &Actor::command_line(), &key.id).await.unwrap();
+    service::delete(&test.app, &workspace.id, &Actor::command_line(), &key.id).await.unwrap();
     assert_eq!(browser.api(&path, key.value.expose()).await.status, 401);
 }
 
@@ -334,7 +334,7 @@ async fn importing_again_doubles_nothing(test: TestApp) {
     assert_eq!((done.imported, done.replaced), (1, 1), "one id on two lines");
     let agents = agent_studio::agents::store::list(&test.app.db, &workspace.id).await.unwrap();
     assert_eq!(agents[0].conversations, 601);
-    let offered = agent_studio::configuration::operations::list(&test.app, &workspace.id).await.unwrap();
+    let offered = agent_studio::configuration::service::list(&test.app, &workspace.id).await.unwrap();
     let expected = ["CALL_IN_PROGRESS", "CALL_COMPLETED", "HANDOFF_REASON", "HANDOFF_TO", "NIGHTS"];
     assert_eq!(offered[0].offered, expected);
 }

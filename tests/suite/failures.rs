@@ -3,7 +3,7 @@
 use crate::support::postgres::Cluster;
 use crate::support::program::Place;
 use crate::support::{NOW, PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
-use agent_studio::api_keys::operations::NewKey;
+use agent_studio::api_keys::service::NewKey;
 use agent_studio::db::{Reader, Work, WriteFailure};
 use agent_studio::gate::index::Basis;
 use agent_studio::users::Role;

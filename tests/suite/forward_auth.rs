@@ -2,9 +2,10 @@
 //! front of a small API.
 
 use crate::support::{NOW, TestApp, new_key, on_both_engines};
-use agent_studio::api_keys::{AgentScope, Permissions, operations};
+use agent_studio::api_keys::{AgentScope, Permissions, service};
+use agent_studio::base::actor::Actor;
 use agent_studio::server::router;
-use agent_studio::server::state::{Actor, AppState};
+use agent_studio::server::state::AppState;
 use agent_studio::usage::store::{self, Filter};
 use agent_studio::usage::writer;
 use axum::Router;
@@ -199,16 +200,16 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     let agent = test.agent(&workspace, "Hotel").await;
     let other = test.workspace("Other").await;
     let permitted = |ids: &[&str]| Permissions::parse(ids.iter().copied()).unwrap();
-    let reader = operations::NewKey { permissions: permitted(&["conversations"]), ..new_key("Zoë, CRM 100%") };
+    let reader = service::NewKey { permissions: permitted(&["conversations"]), ..new_key("Zoë, CRM 100%") };
     let reader = test.key(&workspace, reader).await;
-    let sender = operations::NewKey {
+    let sender = service::NewKey {
         permissions: permitted(&["external-events"]),
         scope: AgentScope::Chosen(vec![agent.clone()]),
         ..new_key("Events")
     };
     let sender = test.key(&workspace, sender).await;
     let foreign = test.key(&other, new_key("Foreign")).await;
-    let brief = test.key(&workspace, operations::NewKey { expires_at: NOW.plus_seconds(10), ..new_key("Brief") }).await;
+    let brief = test.key(&workspace, service::NewKey { expires_at: NOW.plus_seconds(10), ..new_key("Brief") }).await;
     let deleted = test.key(&workspace, new_key("Deleted")).await;
 
     let told = |arrived: &Arrived| -> BTreeMap<String, Vec<String>> {
@@ -233,7 +234,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
         ("X-Forwarded-For", "203.0.113.9"),
     ];
     let with = |key: &'static str| [("X-Api-Key", key)];
-    fn leaked(key: &agent_studio::api_keys::operations::Created) -> &'static str {
+    fn leaked(key: &agent_studio::api_keys::service::Created) -> &'static str {
         key.value.expose().to_owned().leak()
     }
     let (reading, sending) = (leaked(&reader), leaked(&sender));
@@ -256,7 +257,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
 
     // Refused, and nothing arrives.
     test.app.clock.advance_seconds(10);
-    operations::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
+    service::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
     let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
     let refused: [(&str, Vec<_>, u16); 10] = [
         ("/reports/1", vec![], 401),
@@ -395,7 +396,7 @@ async fn envoy_lets_through_what_keys_open(test: TestApp) {
 async fn the_answers_to_each_proxy(test: TestApp) {
     let workspace = test.workspace("Acme UK").await;
     let agent = test.agent(&workspace, "Hotel").await;
-    let chosen = operations::NewKey { scope: AgentScope::Chosen(vec![agent.clone()]), ..new_key("CRM") };
+    let chosen = service::NewKey { scope: AgentScope::Chosen(vec![agent.clone()]), ..new_key("CRM") };
     let key = test.key(&workspace, chosen).await;
     let all = test.key(&workspace, new_key("All")).await;
     let mut browser = test.browser();
@@ -428,7 +429,7 @@ async fn the_answers_to_each_proxy(test: TestApp) {
     }
     // A key whose only agent is gone says so; Envoy is asked with any method.
     let found = agent_studio::agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap().unwrap();
-    agent_studio::agents::operations::delete(&test.app, &workspace.id, &Actor::command_line(), &found).await.unwrap();
+    agent_studio::agents::service::delete(&test.app, &workspace.id, &Actor::command_line(), &found).await.unwrap();
     let request = Request::delete("/authz/envoy/acme-uk/-/-/x").header("x-api-key", chosen);
     let answer = test.browser().send(request, Body::empty()).await;
     assert_eq!((answer.status, answer.header("x-agents"), answer.body.as_str()), (200, "none", ""));

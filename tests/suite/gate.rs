@@ -2,19 +2,20 @@
 
 use crate::support::postgres::{self, Cluster};
 use crate::support::{NOW, TestApp, follow, new_key, on_both_engines, trusted};
-use agent_studio::api_keys::operations::{self, NewKey};
 use agent_studio::api_keys::secret::PlainKey;
+use agent_studio::api_keys::service::{self, NewKey};
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
+use agent_studio::base::actor::Actor;
+use agent_studio::base::id::{AgentId, WorkspaceId};
+use agent_studio::base::randomness::Random;
 use agent_studio::configuration::Metrics;
 use agent_studio::db::Db;
-use agent_studio::gate::Denied;
+use agent_studio::gate::Need;
 use agent_studio::gate::index::{Basis, Gate};
-use agent_studio::gate::{self, Need};
-use agent_studio::id::{AgentId, WorkspaceId};
-use agent_studio::server::randomness::Random;
-use agent_studio::server::state::{Actor, App};
+use agent_studio::gate::{self, Denied};
+use agent_studio::http::envelope::ApiError;
+use agent_studio::server::state::App;
 use agent_studio::usage::Outcome;
-use agent_studio::wire::ApiError;
 use agent_studio::workspaces::Workspace;
 use agent_studio::{agents, on_db, on_tx};
 use axum::http::HeaderMap;
@@ -67,7 +68,7 @@ struct World {
     workspaces: Vec<(Workspace, Vec<AgentId>)>,
     /// Those that were deleted; they are still asked for.
     gone: BTreeSet<AgentId>,
-    keys: Vec<(WorkspaceId, agent_studio::id::ApiKeyId, PlainKey)>,
+    keys: Vec<(WorkspaceId, agent_studio::base::id::ApiKeyId, PlainKey)>,
     dice: Dice,
 }
 
@@ -121,11 +122,11 @@ impl World {
                 let permission = *self.dice.one_of(&["conversations", "handoff", "external-events"]);
                 let permissions = Permissions::parse([permission]).unwrap();
                 let name = KeyName::parse("edited").unwrap();
-                let _ = operations::edit(&test.app, workspace, &actor, id, &name, &permissions).await;
+                let _ = service::edit(&test.app, workspace, &actor, id, &name, &permissions).await;
             }
             2 => {
                 let (workspace, id, _) = &self.keys[at];
-                let _ = operations::delete(&test.app, workspace, &actor, id).await;
+                let _ = service::delete(&test.app, workspace, &actor, id).await;
             }
             3 => {
                 let (workspace, agents) = self.dice.one_of(&self.workspaces);
@@ -140,7 +141,7 @@ impl World {
                 let (workspace, agents) = &mut self.workspaces[at];
                 let agent = self.dice.one_of(agents);
                 if let Some(agent) = agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap() {
-                    agents::operations::delete(&test.app, &workspace.id, &actor, &agent).await.unwrap();
+                    agents::service::delete(&test.app, &workspace.id, &actor, &agent).await.unwrap();
                     self.gone.insert(agent.id);
                     agents.push(test.agent(workspace, &agent.name).await);
                 }
@@ -364,7 +365,7 @@ async fn a_change_holds_from_its_answer_on(test: TestApp) {
         let made = test.key(&workspace, new_key("CRM")).await;
         let load = Load::on(&[&test.app], &made.value, &workspace.slug, agent.as_str());
         load.begun().await;
-        operations::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
+        service::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
         let (let_in, late) = load.over(Duration::from_millis(50)).await;
         assert!(let_in > 0 && late == 0, "{round}: {late} of {let_in} after the answer");
     }
@@ -425,7 +426,7 @@ async fn no_server_lets_a_deleted_key_in() {
                 AND query LIKE '%LISTEN%' AND pid <> pg_backend_pid()";
             sqlx::query(cut).execute(pool).await.unwrap();
         }
-        operations::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
+        service::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
         let (let_in, late) = load.over(Duration::from_millis(100)).await;
         assert!(let_in > 0, "{round}");
         assert_eq!(late, 0, "{round}: {late} of {let_in} let in after the answer");
@@ -460,7 +461,7 @@ async fn without_its_database_a_server_refuses() {
     assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 200));
 
     reachable(false).await;
-    let delete = async || operations::delete(&test.app, &workspace.id, &Actor::command_line(), &ended.id).await;
+    let delete = async || service::delete(&test.app, &workspace.id, &Actor::command_line(), &ended.id).await;
     assert!(delete().await.is_err(), "nothing can be done without the database");
     sleep(Duration::from_secs(2)).await;
     assert!(test.app.gate.basis() != Basis::Index);
@@ -493,7 +494,7 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
         let made = one.key(&workspace, new_key("CRM")).await;
         let load = Load::on(&[&one.app, &other.app], &made.value, &workspace.slug, agent.as_str());
         load.begun().await;
-        let delete = async || operations::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await;
+        let delete = async || service::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await;
         let (deleted, ()) = tokio::join!(delete(), async {
             // Before, while and after the deletion is on its way.
             sleep(Duration::from_millis([0, 2, 5, 500][round])).await;
@@ -563,7 +564,7 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     assert_eq!((list.status, list.json()["error_code"].as_str()), (503, Some("SERVICE_UNAVAILABLE")));
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     // Nothing can be changed meanwhile, and an expiry counts as ever.
-    let deleted = operations::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await;
+    let deleted = service::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await;
     assert!(deleted.is_err());
     sleep(Duration::from_millis(5_200).saturating_sub(stopped.elapsed())).await;
     assert_eq!((test.app.gate.basis(), ask().await), (Basis::Nothing, 503));

@@ -1,10 +1,10 @@
 //! Much work at once: none starves another, and what has no turn is told so.
 
 use crate::support::{PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
-use agent_studio::api_keys::operations;
+use agent_studio::api_keys::service;
+use agent_studio::base::actor::Actor;
 use agent_studio::db::Work;
 use agent_studio::gate::index::Basis;
-use agent_studio::server::state::Actor;
 use agent_studio::users::Role;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn readers_do_not_blind_the_gate(test: TestApp) {
         if !deleted && began.elapsed() > Duration::from_secs(2) {
             deleted = true;
             let (workspace, actor) = (&setting.workspace.id, Actor::command_line());
-            operations::delete(&test.app, workspace, &actor, &ended.id).await.unwrap();
+            service::delete(&test.app, workspace, &actor, &ended.id).await.unwrap();
             assert_eq!(test.browser().api("/authz/nginx?account_id=acme", ended.value.expose()).await.status, 401);
         }
         sleep(Duration::from_millis(5)).await;
@@ -74,7 +74,7 @@ async fn writers_do_not_wait_for_each_other_for_ever(test: TestApp) {
     let _following = follow(&test.app).await;
     let deletions = keys.into_iter().map(|key| {
         let (app, workspace) = (test.app.clone(), workspace.id.clone());
-        tokio::spawn(async move { operations::delete(&app, &workspace, &Actor::command_line(), &key).await })
+        tokio::spawn(async move { service::delete(&app, &workspace, &Actor::command_line(), &key).await })
     });
     let done = timeout(Duration::from_secs(10), join_all(deletions)).await.unwrap();
     done.into_iter().for_each(|deleted| drop(deleted.unwrap().unwrap()));

@@ -169,7 +169,7 @@ async fn call(test: &TestApp, setting: &Setting, method: &str, address: &str, bo
 async fn busy_setting(test: &TestApp) -> Setting {
     let mut setting = setting(test).await;
     let permissions = ["conversations", "handoff", "external-events", "agents"];
-    let key = agent_studio::api_keys::operations::NewKey {
+    let key = agent_studio::api_keys::service::NewKey {
         permissions: Permissions::parse(permissions).unwrap(),
         ..new_key("Everything")
     };
@@ -254,7 +254,7 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
     let mut weak = Vec::new();
     for permission in ["handoff", "external-events"] {
         let permissions = Permissions::parse([permission]).unwrap();
-        let key = agent_studio::api_keys::operations::NewKey { permissions, ..new_key(permission) };
+        let key = agent_studio::api_keys::service::NewKey { permissions, ..new_key(permission) };
         weak.push(test.key(&setting.workspace, key).await.value.expose().to_owned());
     }
     let mut seen = BTreeSet::new();

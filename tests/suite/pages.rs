@@ -2,7 +2,7 @@
 
 use crate::support::{Browser, PASSWORD, TestApp, conversation, new_key, on_both_engines};
 use agent_studio::api_keys::AgentScope;
-use agent_studio::error::{Error, Problem};
+use agent_studio::base::error::{Error, Problem};
 use agent_studio::users::Role;
 use axum::body::Body;
 use axum::http::Request;

@@ -2,13 +2,13 @@
 
 use crate::support::{Answer, Headers, Setting, TestApp, conversation, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::Permissions;
+use agent_studio::base::actor::Actor;
+use agent_studio::base::error::Problem;
+use agent_studio::base::id::AgentId;
 use agent_studio::configuration::Metrics;
 use agent_studio::db::Db;
-use agent_studio::error::Problem;
 use agent_studio::external_events::arrivals;
-use agent_studio::id::AgentId;
-use agent_studio::runtime::token;
-use agent_studio::server::state::Actor;
+use agent_studio::runtime_tokens::service as token;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ async fn tokens_and_keys_do_not_stand_in_for_each_other(test: TestApp) {
     let list = format!("/v3/{}/{}/conversations", setting.workspace.id, setting.agent);
     assert_eq!(test.browser().api(&list, &setting.token).await.status, 401);
 
-    let all = agent_studio::runtime::store::list(&test.app.db, &setting.workspace.id).await.unwrap();
+    let all = agent_studio::runtime_tokens::store::list(&test.app.db, &setting.workspace.id).await.unwrap();
     token::revoke(&test.app, &setting.workspace.id, &Actor::command_line(), &all[0].id).await.unwrap();
     assert_eq!(put(Some(format!("Bearer {}", setting.token))).await, 401, "revoked");
     assert!(token::revoke(&test.app, &other.id, &Actor::command_line(), &all[0].id).await.is_err());
@@ -513,7 +513,7 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
     both.permissions = Permissions::parse(["agents"]).unwrap();
     both.scope = agent_studio::api_keys::AgentScope::Chosen(vec![setting.agent.clone()]);
     let actor = Actor::command_line();
-    let made = agent_studio::api_keys::operations::create(&test.app, &setting.workspace.id, &actor, &both).await;
+    let made = agent_studio::api_keys::service::create(&test.app, &setting.workspace.id, &actor, &both).await;
     assert_eq!(made.unwrap_err(), Problem::PermissionNeedsAllAgents.into());
 }
 

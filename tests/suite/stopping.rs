@@ -103,7 +103,11 @@ async fn a_kill_leaves_each_write_whole_or_undone(place: Place) {
         conversation.check(&mut connection, &token_header, &key_header);
     }
     for key in &made_keys {
-        assert_eq!(server.status("/authz/nginx?account_id=acme&permission=handoff", key), 200, "a key that was printed opens");
+        assert_eq!(
+            server.status("/authz/nginx?account_id=acme&permission=handoff", key),
+            200,
+            "a key that was printed opens"
+        );
     }
     assert!(made_keys.len() as u64 >= ROUNDS, "commands that were left to end did");
     drop(server);

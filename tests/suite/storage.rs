@@ -1,18 +1,18 @@
 //! What keeps the two databases alike.
 
 use crate::support::{NOW, PASSWORD, TestApp, conversation, new_key, on_both_engines, postgres};
-use agent_studio::api_keys::list::{Query, Sort};
-use agent_studio::api_keys::{KeyName, operations, store};
+use agent_studio::api_keys::{KeyListQuery, KeyOrder};
+use agent_studio::api_keys::{KeyName, service, store};
+use agent_studio::base::actor::Actor;
+use agent_studio::base::error::Error;
 use agent_studio::conversations::query::ListQuery;
 use agent_studio::db::{Db, Reader};
-use agent_studio::error::Error;
-use agent_studio::server::state::Actor;
 use agent_studio::users::Email;
 use agent_studio::users::password::Password;
-use agent_studio::workspaces::retention::Days;
+use agent_studio::workspaces::RetentionDays;
 use agent_studio::{
-    agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_db, on_tx, runtime,
-    server, sessions, usage, users, workspaces,
+    agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_db, on_tx,
+    runtime_tokens as runtime, sessions, usage, users, web, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +28,8 @@ const STORES: [&[(&str, &str)]; 16] = [
     handoff::store::STATEMENTS,
     runtime::store::STATEMENTS,
     sessions::store::STATEMENTS,
-    server::form_drafts::STATEMENTS,
-    sessions::shown_once::STATEMENTS,
+    web::form_drafts::STATEMENTS,
+    web::shown_once::STATEMENTS,
     sessions::throttle::STATEMENTS,
     usage::store::STATEMENTS,
     users::store::STATEMENTS,
@@ -69,9 +69,9 @@ async fn conversations_from_before_the_index_are_found_too(test: TestApp) {
     let query = ListQuery::parse(&format!("query_type=transcript&query=room&{range}")).unwrap();
     let found = async || conversations::store::places(&test.app.db, &workspace.id, &agent, &query).await.unwrap().len();
     assert_eq!(found().await, 0);
-    assert_eq!(conversations::operations::index_missing(&test.app).await.unwrap(), 300);
+    assert_eq!(conversations::service::index_missing(&test.app).await.unwrap(), 300);
     assert_eq!(found().await, 300);
-    assert_eq!(conversations::operations::index_missing(&test.app).await.unwrap(), 0);
+    assert_eq!(conversations::service::index_missing(&test.app).await.unwrap(), 0);
 }
 
 async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
@@ -92,12 +92,12 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
         }
         counts
     };
-    let erase = async || conversations::operations::erase_old(&test.app).await.unwrap();
+    let erase = async || conversations::service::erase_old(&test.app).await.unwrap();
     assert_eq!((erase().await, left().await), (0, vec![240, 240, 240]), "off by default");
 
     let set = async |days: &str| {
-        let days = Days::parse(days).unwrap();
-        workspaces::operations::set_retention(&test.app, &short.id, &Actor::command_line(), days).await.unwrap();
+        let days = RetentionDays::parse(days).unwrap();
+        workspaces::service::set_retention(&test.app, &short.id, &Actor::command_line(), days).await.unwrap();
     };
     set("2").await;
     // What is exactly two days old stays.
@@ -122,7 +122,7 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
 async fn a_server_is_set_up_once(test: TestApp) {
     let set_up = async |email: &str| {
         let (email, password) = (Email::parse(email).unwrap(), Password::parse(PASSWORD.to_owned()).unwrap());
-        users::operations::set_up(&test.app, &Actor::command_line(), "Acme", &email, password).await
+        users::service::set_up(&test.app, &Actor::command_line(), "Acme", &email, password).await
     };
     let (ada, bob) = tokio::join!(set_up("ada@example.com"), set_up("bob@example.com"));
     assert_eq!([&ada, &bob].iter().filter(|done| done.is_ok()).count(), 1, "{ada:?} {bob:?}");
@@ -206,12 +206,12 @@ async fn a_key_lives_and_dies(test: TestApp) {
     );
 
     let actor = Actor::command_line();
-    let copied = operations::copy(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
+    let copied = service::copy(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
     assert_eq!(copied.expose(), made.value.expose());
 
-    operations::delete(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
+    service::delete(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
     assert!(gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap().is_none());
-    let again = operations::delete(&test.app, &workspace.id, &actor, &made.id).await;
+    let again = service::delete(&test.app, &workspace.id, &actor, &made.id).await;
     assert_eq!(again.unwrap_err(), Error::NotFound);
 }
 
@@ -233,16 +233,16 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
     on_tx!(&mut tx, |c| sqlx::query(used).bind(NOW.plus_days(1).plus_seconds(60)).execute(c).await.map(|_| ()))
         .unwrap();
     tx.commit().await.unwrap();
-    for sort in [Sort::Newest, Sort::Oldest, Sort::Name, Sort::Expiry, Sort::LastUsed] {
-        let mut query = Query { sort, ..Query::default() };
+    for sort in [KeyOrder::Newest, KeyOrder::Oldest, KeyOrder::Name, KeyOrder::Expiry, KeyOrder::LastUsed] {
+        let mut query = KeyListQuery { sort, ..KeyListQuery::default() };
         let mut pages = Vec::new();
         loop {
-            let page = operations::page(&test.app, &workspace.id, &query).await.unwrap();
+            let page = service::page(&test.app, &workspace.id, &query).await.unwrap();
             assert_eq!(page.previous.is_some(), !pages.is_empty());
             let next = page.next.clone();
             pages.push(page);
             match next {
-                Some(next) => query = Query { sort, after: Some(next), ..Query::default() },
+                Some(next) => query = KeyListQuery { sort, after: Some(next), ..KeyListQuery::default() },
                 None => break,
             }
         }
@@ -250,27 +250,23 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
         let keys: Vec<_> = pages.iter().flat_map(|p| &p.keys).collect();
         assert_eq!(keys.iter().map(|k| k.id.clone()).collect::<BTreeSet<_>>(), made, "{sort:?}");
         let in_order = keys.is_sorted_by(|a, b| match sort {
-            Sort::Newest => a.created_at >= b.created_at,
-            Sort::Oldest => a.created_at <= b.created_at,
-            Sort::Name => store::name_key(a.name.as_str()) <= store::name_key(b.name.as_str()),
-            Sort::Expiry => a.expires_at <= b.expires_at,
-            Sort::LastUsed => a.last_used_at >= b.last_used_at,
+            KeyOrder::Newest => a.created_at >= b.created_at,
+            KeyOrder::Oldest => a.created_at <= b.created_at,
+            KeyOrder::Name => store::name_key(a.name.as_str()) <= store::name_key(b.name.as_str()),
+            KeyOrder::Expiry => a.expires_at <= b.expires_at,
+            KeyOrder::LastUsed => a.last_used_at >= b.last_used_at,
         });
         assert!(in_order, "{sort:?}");
         // Back again, page by page.
-        let back = Query { sort, before: pages[2].previous.clone(), ..Query::default() };
-        assert_eq!(operations::page(&test.app, &workspace.id, &back).await.unwrap().keys, pages[1].keys, "{sort:?}");
-        let back = Query { sort, before: pages[1].previous.clone(), ..Query::default() };
-        let first = operations::page(&test.app, &workspace.id, &back).await.unwrap();
+        let back = KeyListQuery { sort, before: pages[2].previous.clone(), ..KeyListQuery::default() };
+        assert_eq!(service::page(&test.app, &workspace.id, &back).await.unwrap().keys, pages[1].keys, "{sort:?}");
+        let back = KeyListQuery { sort, before: pages[1].previous.clone(), ..KeyListQuery::default() };
+        let first = service::page(&test.app, &workspace.id, &back).await.unwrap();
         assert_eq!((first.keys, first.previous), (pages[0].keys.clone(), None), "{sort:?}");
     }
     for broken in ["", "x", "key-1~x", "~5", "key-1~\0"] {
-        let query = Query { after: Some(broken.to_owned()), ..Query::default() };
-        assert_eq!(
-            operations::page(&test.app, &workspace.id, &query).await.unwrap_err(),
-            Error::BadRequest,
-            "{broken}"
-        );
+        let query = KeyListQuery { after: Some(broken.to_owned()), ..KeyListQuery::default() };
+        assert_eq!(service::page(&test.app, &workspace.id, &query).await.unwrap_err(), Error::BadRequest, "{broken}");
     }
 }
 
@@ -288,8 +284,8 @@ async fn search_takes_text_literally(test: TestApp) {
         ("'", vec!["it's"]),
         ("nothing", vec![]),
     ] {
-        let query = Query { search: search.to_owned(), sort: Sort::Name, ..Query::default() };
-        let page = operations::page(&test.app, &workspace.id, &query).await.unwrap();
+        let query = KeyListQuery { search: search.to_owned(), sort: KeyOrder::Name, ..KeyListQuery::default() };
+        let page = service::page(&test.app, &workspace.id, &query).await.unwrap();
         let names: Vec<_> = page.keys.iter().map(|k| k.name.as_str()).collect();
         assert_eq!(names, found, "{search}");
     }
@@ -300,9 +296,9 @@ async fn what_was_rolled_back_left_nothing(test: TestApp) {
     let foreign = test.agent(&other, "Theirs").await;
     let mut new = new_key("CRM");
     new.scope = api_keys::AgentScope::Chosen(vec![foreign]);
-    let refused = operations::create(&test.app, &workspace.id, &Actor::command_line(), &new).await;
-    assert_eq!(refused.unwrap_err(), agent_studio::error::Problem::AgentsUnknown.into());
-    let page = operations::page(&test.app, &workspace.id, &Query::default()).await.unwrap();
+    let refused = service::create(&test.app, &workspace.id, &Actor::command_line(), &new).await;
+    assert_eq!(refused.unwrap_err(), agent_studio::base::error::Problem::AgentsUnknown.into());
+    let page = service::page(&test.app, &workspace.id, &KeyListQuery::default()).await.unwrap();
     assert_eq!(page.keys, []);
     assert_eq!(audit_actions(&test, workspace.id.as_str()).await, ["workspace-created"]);
 }
@@ -312,13 +308,13 @@ async fn an_audit_entry_goes_with_each_change(test: TestApp) {
     let made = test.key(&workspace, new_key("CRM")).await;
     let actor = Actor::command_line();
     let id = &workspace.id;
-    operations::copy(&test.app, id, &actor, &made.id).await.unwrap();
+    service::copy(&test.app, id, &actor, &made.id).await.unwrap();
     let name = KeyName::parse("CRM 2").unwrap();
-    operations::edit(&test.app, id, &actor, &made.id, &name, &new_key("x").permissions).await.unwrap();
-    operations::set_copyable(&test.app, id, &actor, false).await.unwrap();
-    let refused = operations::copy(&test.app, id, &actor, &made.id).await;
+    service::edit(&test.app, id, &actor, &made.id, &name, &new_key("x").permissions).await.unwrap();
+    service::set_copyable(&test.app, id, &actor, false).await.unwrap();
+    let refused = service::copy(&test.app, id, &actor, &made.id).await;
     assert_eq!(refused.unwrap_err(), Error::NotCopyable);
-    operations::delete(&test.app, id, &actor, &made.id).await.unwrap();
+    service::delete(&test.app, id, &actor, &made.id).await.unwrap();
     let expected = ["key-copied", "key-created", "key-deleted", "key-edited", "workspace-changed", "workspace-created"];
     assert_eq!(audit_actions(&test, id.as_str()).await, expected);
 }

@@ -10,18 +10,19 @@ pub use browser::{Answer, Browser};
 pub use following::{follow, trusted};
 pub use setting::{Headers, Setting, setting};
 
-use agent_studio::agents::operations::create as create_agent;
-use agent_studio::api_keys::operations::{Created, NewKey, create as create_key};
+use agent_studio::agents::service::create as create_agent;
+use agent_studio::api_keys::service::{Created, NewKey, create as create_key};
 use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
+use agent_studio::base::actor::Actor;
+use agent_studio::base::clock::Clock;
+use agent_studio::base::id::AgentId;
+use agent_studio::base::randomness::Random;
+use agent_studio::base::sealing::MasterKey;
+use agent_studio::base::time::Timestamp;
 use agent_studio::configuration::{self, Configuration, Metrics};
 use agent_studio::conversations::import::{Imported, import};
 use agent_studio::db::Db;
-use agent_studio::id::AgentId;
-use agent_studio::server::clock::Clock;
-use agent_studio::server::master_key::MasterKey;
-use agent_studio::server::randomness::Random;
-use agent_studio::server::state::{Actor, App, AppState};
-use agent_studio::time::Timestamp;
+use agent_studio::server::state::{App, AppState};
 use agent_studio::users::password::{Password, Passwords};
 use agent_studio::users::{self, Email, Role};
 use agent_studio::workspaces::{self, Workspace};
@@ -110,8 +111,7 @@ impl TestApp {
 
     pub async fn workspace(&self, name: &str) -> Workspace {
         let mut tx = self.app.db.begin().await.unwrap();
-        let made =
-            workspaces::operations::create(&mut tx, &self.app, &Actor::command_line(), name, None).await.unwrap();
+        let made = workspaces::service::create(&mut tx, &self.app, &Actor::command_line(), name, None).await.unwrap();
         tx.commit().await.unwrap();
         made
     }
@@ -123,9 +123,7 @@ impl TestApp {
     pub async fn user(&self, workspace: &Workspace, email: &str, role: Role) -> users::Email {
         let email = Email::parse(email).unwrap();
         let password = Password::parse(PASSWORD.to_owned()).unwrap();
-        users::operations::create(&self.app, &workspace.id, &Actor::command_line(), &email, role, password)
-            .await
-            .unwrap();
+        users::service::create(&self.app, &workspace.id, &Actor::command_line(), &email, role, password).await.unwrap();
         email
     }
 
@@ -145,7 +143,7 @@ impl TestApp {
     pub async fn configure(&self, workspace: &Workspace, agent: &AgentId, metrics: Metrics, transcript: bool) {
         let configuration = Configuration { metrics, transcript };
         let actor = Actor::command_line();
-        configuration::operations::set(&self.app, &workspace.id, &actor, agent.as_str(), &configuration).await.unwrap();
+        configuration::service::set(&self.app, &workspace.id, &actor, agent.as_str(), &configuration).await.unwrap();
     }
 
     pub async fn import(&self, workspace: &Workspace, agent: &AgentId, lines: &str) -> Imported {

@@ -3,8 +3,8 @@
 use crate::support::{NOW, Setting, TestApp, on_both_engines, setting};
 use agent_studio::agents;
 use agent_studio::api_keys::KeyName;
-use agent_studio::error::Problem;
-use agent_studio::server::state::Actor;
+use agent_studio::base::actor::Actor;
+use agent_studio::base::error::Problem;
 use agent_studio::users::Email;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -173,13 +173,15 @@ async fn names_can_be_seen_and_read_as_they_are(test: TestApp) {
     for invisible in ["\u{200b}", "\u{feff}\u{2060}", " \u{00ad} ", "\u{3164}", "\u{202e}", "\u{2800}", "\u{e0041}"] {
         assert_eq!(KeyName::parse(invisible).unwrap_err(), Problem::NameMissing, "{invisible:?}");
         let actor = Actor::command_line();
-        let agent = agents::operations::create(&test.app, &workspace.id, &actor, invisible, None).await;
+        let agent = agents::service::create(&test.app, &workspace.id, &actor, invisible, None).await;
         assert!(agent.is_err(), "{invisible:?}");
         let mut tx = test.app.db.begin().await.unwrap();
-        let made = agent_studio::workspaces::operations::create(&mut tx, &test.app, &actor, invisible, None).await;
+        let made = agent_studio::workspaces::service::create(&mut tx, &test.app, &actor, invisible, None).await;
         assert!(made.is_err(), "{invisible:?}");
         drop(tx);
-        assert!(agent_studio::runtime::token::create(&test.app, &workspace.id, &actor, invisible).await.is_err());
+        assert!(
+            agent_studio::runtime_tokens::service::create(&test.app, &workspace.id, &actor, invisible).await.is_err()
+        );
         assert!(Email::parse(&format!("a{invisible}b@example.com")).is_err(), "{invisible:?}");
     }
     assert_eq!(KeyName::parse("CRM\u{202e}gpj.exe").unwrap().as_str(), "CRMgpj.exe");

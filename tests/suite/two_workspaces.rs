@@ -2,9 +2,9 @@
 
 use crate::pages::changing_calls;
 use crate::support::{TestApp, conversation, new_key, on_both_engines};
-use agent_studio::api_keys::operations;
+use agent_studio::api_keys::service;
 use agent_studio::configuration::Metrics;
-use agent_studio::runtime::token;
+use agent_studio::runtime_tokens::service as token;
 use agent_studio::users::Role;
 use axum::body::Body;
 use axum::http::Request;
@@ -123,7 +123,7 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
     let event =
         Request::post(format!("/v1/external-events/webhook?{event}")).header("x-api-key", our_key.value.expose());
     assert_eq!(we.send(event, Body::empty()).await.status, 403);
-    let command_line = agent_studio::server::state::Actor::command_line();
+    let command_line = agent_studio::base::actor::Actor::command_line();
     let (_, token) = token::create(&test.app, &ours.id, &command_line, "platform").await.unwrap();
     for (method, path) in
         [("PUT", ""), ("DELETE", ""), ("POST", "/turns"), ("PUT", "/handoff"), ("GET", "/external-events")]
@@ -143,6 +143,6 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
     // And nothing has changed over there.
     let key = agent_studio::api_keys::store::find(&test.app.db, &theirs.id, &their_key.id).await.unwrap().unwrap();
     assert_eq!((key.name.as_str(), key.copyable), ("CRM", true));
-    let actor = agent_studio::server::state::Actor::command_line();
-    assert!(operations::copy(&test.app, &theirs.id, &actor, &their_key.id).await.is_ok());
+    let actor = agent_studio::base::actor::Actor::command_line();
+    assert!(service::copy(&test.app, &theirs.id, &actor, &their_key.id).await.is_ok());
 }

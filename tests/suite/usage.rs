@@ -1,12 +1,12 @@
 //! How keys are used: counts, the request log, its pages, and activity.
 
 use crate::support::{TestApp, conversation, new_key, on_both_engines, setting};
-use agent_studio::api_keys::list::{Query, Sort};
-use agent_studio::api_keys::operations;
+use agent_studio::api_keys::service;
+use agent_studio::api_keys::{KeyListQuery, KeyOrder};
+use agent_studio::base::actor::Actor;
 use agent_studio::configuration::Metrics;
 use agent_studio::gate;
 use agent_studio::on_db;
-use agent_studio::server::state::Actor;
 use agent_studio::usage::record::{Limits, Usage, hour_of};
 use agent_studio::usage::store::{self, Filter};
 use agent_studio::usage::{Outcome, writer};
@@ -101,7 +101,7 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
             .get()),
         [1, 1, 1]
     );
-    let keys = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys;
+    let keys = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys;
     assert_eq!(keys[0].last_used_at, Some(test.app.clock.now()));
     let rows = store::requests(&test.app.db, &set.workspace.id, &keys[0].id, &Filter::default(), 100).await.unwrap();
     assert_eq!(rows.len(), 11);
@@ -130,7 +130,7 @@ async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
     assert_eq!(counted(&test).await, expected);
     assert_eq!(test.app.metrics.left_out().get(), 190);
     let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
-    let key = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys[0].id.clone();
+    let key = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
     let page = admin.get(&format!("/acme/api-keys/{key}")).await;
     assert!(page.body.contains("190 requests of the last 30 days were counted but left out here"), "{}", page.body);
 }
@@ -140,7 +140,7 @@ async fn counts_are_exact_under_load(test: TestApp) {
     const TASKS: i64 = 8;
     const CALLS: i64 = 250;
     let set = setting(&test).await;
-    let following = tokio::spawn(gate::follow::follow(test.app.clone()));
+    let following = tokio::spawn(gate::follower::follow(test.app.clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let writing = tokio::spawn(writer::run(test.app.clone(), stopped));
     let calls = (0..TASKS).map(|task| {
@@ -154,11 +154,11 @@ async fn counts_are_exact_under_load(test: TestApp) {
         })
     });
     let calls: Vec<_> = calls.collect();
-    let id = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys[0].id.clone();
+    let id = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
     for n in 0..20 {
         let name = agent_studio::api_keys::KeyName::parse(&format!("CRM {n}")).unwrap();
         let permissions = new_key("x").permissions;
-        operations::edit(&test.app, &set.workspace.id, &Actor::command_line(), &id, &name, &permissions).await.unwrap();
+        service::edit(&test.app, &set.workspace.id, &Actor::command_line(), &id, &name, &permissions).await.unwrap();
         writer::flush(&test.app).await.unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -186,7 +186,7 @@ async fn an_hour_begins_on_the_hour(test: TestApp) {
         assert_eq!(set.get(&test, &path).await.status, 200);
     }
     writer::flush(&test.app).await.unwrap();
-    let key = operations::page(&test.app, &set.workspace.id, &Query::default()).await.unwrap().keys[0].id.clone();
+    let key = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
     let counts = store::counts(&test.app.db, &set.workspace.id, &key, 0).await.unwrap();
     assert_eq!(counts.iter().map(|c| (c.hour, c.requests)).collect::<Vec<_>>(), [(began, 1), (began + 1, 2)]);
 }
@@ -221,8 +221,8 @@ async fn a_key_has_a_page(test: TestApp) {
         set.get(&test, &path).await;
     }
     writer::flush(&test.app).await.unwrap();
-    let sorted = Query { sort: Sort::LastUsed, ..Query::default() };
-    let keys = operations::page(&test.app, &set.workspace.id, &sorted).await.unwrap().keys;
+    let sorted = KeyListQuery { sort: KeyOrder::LastUsed, ..KeyListQuery::default() };
+    let keys = service::page(&test.app, &set.workspace.id, &sorted).await.unwrap().keys;
     assert_eq!(keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["CRM", "Spare"]);
 
     let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;

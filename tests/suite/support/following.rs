@@ -17,7 +17,7 @@ impl Drop for Following {
 }
 
 pub async fn follow(app: &Arc<App>) -> Following {
-    let following = Following(tokio::spawn(gate::follow::follow(app.clone())));
+    let following = Following(tokio::spawn(gate::follower::follow(app.clone())));
     trusted(app).await;
     following
 }

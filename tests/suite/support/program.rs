@@ -1,6 +1,7 @@
 //! The program itself, in a process of its own.
 
-use super::{MASTER_KEY, postgres};
+use super::MASTER_KEY;
+use super::postgres;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};

@@ -1,10 +1,12 @@
 //! One workspace as most calls of the APIs need it.
 
-use super::{Answer, TestApp, new_key};
+use super::Answer;
+use super::TestApp;
+use super::new_key;
+use agent_studio::base::actor::Actor;
+use agent_studio::base::id::AgentId;
 use agent_studio::configuration::Metrics;
-use agent_studio::id::AgentId;
-use agent_studio::runtime::token;
-use agent_studio::server::state::Actor;
+use agent_studio::runtime_tokens::service as token;
 use agent_studio::workspaces::Workspace;
 use axum::body::Body;
 use axum::http::Request;

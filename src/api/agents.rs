@@ -1,0 +1,333 @@
+//! The Agents API's handlers.
+
+use crate::agents::service::{self, Created};
+use crate::agents::store;
+use crate::api::openapi::{BodyRefusals, Refusals};
+use crate::api_keys::Permission;
+use crate::base::actor::Actor;
+use crate::base::error::{Error, Problem};
+use crate::base::id::AgentId;
+use crate::conversations::document::format_instant;
+use crate::db::Work;
+use crate::gate::caller::Caller;
+use crate::gate::known::KnownKey;
+use crate::http::envelope::{ApiError, Envelope, json, read_json};
+use crate::http::object::{json_object, object, objects, optional_object};
+use crate::server::state::App;
+use crate::web::guard::ClientAddress;
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// An agent.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Agent)]
+pub struct Shown<'a> {
+    account_id: &'a str,
+    agent_id: &'a str,
+    agent_name: &'a str,
+    created_at: String,
+    updated_at: String,
+    /// Agents have no branches here.
+    branch_count: u32,
+}
+
+/// List agents
+///
+/// Those that the key covers, whatever its permissions.
+#[utoipa::path(
+    get,
+    path = "/accounts/{account_id}/agents",
+    operation_id = "list_agents",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("account_id" = String, Path, description = "The workspace's id or slug.")),
+    responses((status = 200, description = "The agents, oldest first.", body = Vec<Shown>), Refusals),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Path(account_id): Path<String>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    let workspace = caller.admit_to_workspace(&app, None, &account_id).await?;
+    let key = caller.key();
+    let agents = store::covered(&app.db.of(Work::Api), &workspace.id, &key.id, key.agents.is_none()).await?;
+    let listed = agents.iter().map(|agent| Shown {
+        account_id: workspace.id.as_str(),
+        agent_id: agent.id.as_str(),
+        agent_name: &agent.name,
+        created_at: format_instant(agent.created_at),
+        updated_at: format_instant(agent.updated_at),
+        branch_count: 0,
+    });
+    json(&listed.collect::<Vec<_>>())
+}
+
+/// An agent to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewAgent {
+    #[schema(max_length = 100, pattern = r"[^\s\x00-\x1f\x7f-\x9f]", example = "Concierge")]
+    name: String,
+    /// Made up where it is left out.
+    #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
+    agent_id: Option<String>,
+    #[serde(deserialize_with = "object")]
+    response_settings: ResponseSettings,
+    #[serde(default, deserialize_with = "optional_object")]
+    voice_settings: Option<VoiceSettings>,
+    #[serde(default, deserialize_with = "optional_object")]
+    llm_settings: Option<LlmSettings>,
+    #[serde(default, deserialize_with = "optional_object")]
+    experimental_config: Option<ExperimentalConfig>,
+}
+
+/// What is kept of a new agent beside its id and name.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings<'a> {
+    response_settings: &'a ResponseSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    voice_settings: &'a Option<VoiceSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    llm_settings: &'a Option<LlmSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experimental_config: &'a Option<ExperimentalConfig>,
+}
+
+/// How an agent speaks.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResponseSettings {
+    #[schema(value_type = String, min_length = 1, example = "Hello, how can I help?")]
+    greeting: Text,
+    #[serde(default)]
+    #[schema(value_type = String, min_length = 1, default = "en-GB")]
+    language_code: LanguageCode,
+}
+
+/// An agent's voice.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VoiceSettings {
+    #[schema(value_type = String, min_length = 1)]
+    voice_id: Text,
+}
+
+/// An agent's language model.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LlmSettings {
+    model_id: Option<String>,
+}
+
+/// What is being tried out with an agent.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExperimentalConfig {
+    #[serde(deserialize_with = "objects")]
+    configs: Vec<Experiment>,
+}
+
+/// One thing that is being tried out.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Experiment {
+    id: String,
+    #[serde(deserialize_with = "json_object")]
+    #[schema(value_type = Object)]
+    features: Box<RawValue>,
+    created_at: String,
+    created_by: String,
+    updated_at: String,
+    updated_by: String,
+    active: bool,
+}
+
+/// A text that is not empty.
+#[derive(Deserialize, Serialize)]
+#[serde(try_from = "String")]
+struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if text.is_empty() { Err("a text is empty") } else { Ok(Self(text)) }
+    }
+}
+
+/// A language; British English where none is said.
+#[derive(Deserialize, Serialize)]
+#[serde(transparent)]
+struct LanguageCode(Text);
+
+impl Default for LanguageCode {
+    fn default() -> Self {
+        Self(Text("en-GB".to_owned()))
+    }
+}
+
+/// What a duplicate is called.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Duplicate {
+    /// Made up where it is left out.
+    #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
+    new_agent_id: Option<String>,
+    #[schema(max_length = 100, pattern = r"[^\s\x00-\x1f\x7f-\x9f]", example = "Concierge, night shift")]
+    new_agent_name: String,
+}
+
+/// Create an agent
+#[utoipa::path(
+    post,
+    path = "/accounts/{account_id}/agents",
+    operation_id = "create_agent",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("account_id" = String, Path, description = "The workspace's id or slug.")),
+    request_body = NewAgent,
+    responses(
+        (status = 200, description = "Made.", body = Shown),
+        Refusals,
+        BodyRefusals,
+        (status = 409, description = "Another agent of the workspace has this id.", body = Envelope),
+    ),
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Path(account_id): Path<String>,
+    Extension(client): Extension<ClientAddress>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let workspace = caller.admit_to_workspace(&app, Some(Permission::Agents), &account_id).await?;
+    let new: NewAgent = read_json(&headers, &body)?;
+    let kept = Settings {
+        response_settings: &new.response_settings,
+        voice_settings: &new.voice_settings,
+        llm_settings: &new.llm_settings,
+        experimental_config: &new.experimental_config,
+    };
+    let settings = serde_json::to_string(&kept).map_err(|_| ApiError::internal())?;
+    let name = agent_name(&new.name)?;
+    let id = agent_id(&app, new.agent_id.as_deref())?;
+    let actor = actor(caller.key(), client);
+    let made = service::create_as(&app, &workspace.id, &actor, id, name, None, &settings).await;
+    answer(workspace.id.as_str(), &made.map_err(refused)?)
+}
+
+/// Delete an agent
+///
+/// Its conversations go with it; keys that cover it alone open nothing from then on.
+#[utoipa::path(
+    delete,
+    path = "/agents/{agent_id}",
+    operation_id = "delete_agent",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("agent_id" = String, Path, description = "The agent's id or slug.")),
+    responses((status = 204, description = "Deleted."), Refusals),
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Path(agent_id): Path<String>,
+    Extension(client): Extension<ClientAddress>,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    let pass = caller.admit_to_agent(&app, Permission::Agents, &agent_id).await?;
+    service::delete(&app, &pass.workspace.id, &actor(caller.key(), client), &pass.agent).await.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Duplicate an agent
+///
+/// Its settings are copied; what Configuration lets through is not, nor are conversations.
+#[utoipa::path(
+    post,
+    path = "/agents/{agent_id}/duplicate",
+    operation_id = "duplicate_agent",
+    tag = "Agents",
+    security(("key" = [])),
+    params(("agent_id" = String, Path, description = "The original's id or slug.")),
+    request_body = Duplicate,
+    responses(
+        (status = 200, description = "Made.", body = Shown),
+        Refusals,
+        BodyRefusals,
+        (status = 409, description = "Another agent of the workspace has this id.", body = Envelope),
+    ),
+)]
+pub async fn duplicate(
+    State(app): State<Arc<App>>,
+    Path(original): Path<String>,
+    Extension(client): Extension<ClientAddress>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let pass = caller.admit_to_agent(&app, Permission::Agents, &original).await?;
+    let new: Duplicate = read_json(&headers, &body)?;
+    let workspace = &pass.workspace.id;
+    let settings =
+        store::settings(&app.db.of(Work::Api), workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
+    let name = agent_name(&new.new_agent_name)?;
+    let id = agent_id(&app, new.new_agent_id.as_deref())?;
+    let actor = actor(caller.key(), client);
+    let made = service::create_as(&app, workspace, &actor, id, name, None, &settings).await;
+    answer(workspace.as_str(), &made.map_err(refused)?)
+}
+
+/// The id that was asked for, or a new one.
+fn agent_id(app: &App, wanted: Option<&str>) -> Result<AgentId, ApiError> {
+    let Some(wanted) = wanted else { return Ok(AgentId::generate(&app.random)) };
+    AgentId::parse(wanted)
+        .filter(|_| !wanted.contains('_'))
+        .ok_or_else(|| ApiError::parameter("agentId", wanted, "up to 64 letters, digits and hyphens"))
+}
+
+/// A name as the contract limits it, before spaces and control characters are taken out.
+fn agent_name(name: &str) -> Result<&str, ApiError> {
+    match name.chars().count() <= service::MAX_NAME_CHARS {
+        true => Ok(name),
+        false => Err(refused(Problem::NameTooLong.into())),
+    }
+}
+
+fn actor(key: &KnownKey, ClientAddress(address): ClientAddress) -> Actor {
+    Actor { id: None, name: format!("API key {}", key.id), address }
+}
+
+fn answer(account_id: &str, Created { agent, created_at, .. }: &Created) -> Result<Response, ApiError> {
+    let now = format_instant(*created_at);
+    json(&Shown {
+        account_id,
+        agent_id: agent.id.as_str(),
+        agent_name: &agent.name,
+        created_at: now.clone(),
+        updated_at: now,
+        branch_count: 0,
+    })
+}
+
+fn refused(error: Error) -> ApiError {
+    match error {
+        Error::Invalid(problems) if problems.contains(&Problem::SlugTaken) => {
+            ApiError::new(StatusCode::CONFLICT, "AGENT_ID_TAKEN", "An agent of this workspace has this agentId.")
+        }
+        Error::Invalid(_) => {
+            ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", error.to_string())
+        }
+        Error::NotFound => ApiError::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,60 @@
+//! Who did what, when, from where.
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    SignedIn,
+    WorkspaceCreated,
+    WorkspaceChanged,
+    AgentCreated,
+    AgentRenamed,
+    AgentDeleted,
+    KeyCreated,
+    KeyCopied,
+    KeyEdited,
+    KeyDeleted,
+    ConfigurationChanged,
+    UserInvited,
+    InvitationWithdrawn,
+    UserAdded,
+    UserChanged,
+    UserRemoved,
+    PasswordChanged,
+    RuntimeTokenCreated,
+    RuntimeTokenRevoked,
+}
+
+impl Action {
+    /// Each, as it is stored, and for people.
+    pub const ALL: [(Self, &'static str, &'static str); 19] = [
+        (Self::SignedIn, "signed-in", "Signed in"),
+        (Self::WorkspaceCreated, "workspace-created", "Workspace created"),
+        (Self::WorkspaceChanged, "workspace-changed", "Workspace settings changed"),
+        (Self::AgentCreated, "agent-created", "Agent created"),
+        (Self::AgentRenamed, "agent-renamed", "Agent renamed"),
+        (Self::AgentDeleted, "agent-deleted", "Agent deleted"),
+        (Self::KeyCreated, "key-created", "API key created"),
+        (Self::KeyCopied, "key-copied", "API key copied"),
+        (Self::KeyEdited, "key-edited", "API key edited"),
+        (Self::KeyDeleted, "key-deleted", "API key deleted"),
+        (Self::ConfigurationChanged, "configuration-changed", "Configuration changed"),
+        (Self::UserInvited, "user-invited", "User invited"),
+        (Self::InvitationWithdrawn, "invitation-withdrawn", "Invitation withdrawn"),
+        (Self::UserAdded, "user-added", "User added"),
+        (Self::UserChanged, "user-changed", "Role changed"),
+        (Self::UserRemoved, "user-removed", "User removed"),
+        (Self::PasswordChanged, "password-changed", "Password changed"),
+        (Self::RuntimeTokenCreated, "runtime-token-created", "Runtime token created"),
+        (Self::RuntimeTokenRevoked, "runtime-token-revoked", "Runtime token revoked"),
+    ];
+
+    /// As it is stored.
+    pub fn id(self) -> &'static str {
+        Self::ALL.iter().find(|(action, ..)| *action == self).map_or("", |(_, id, _)| id)
+    }
+
+    /// The one that is stored so.
+    pub fn parse(id: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known, _)| *known == id).map(|(action, ..)| *action)
+    }
+}

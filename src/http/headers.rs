@@ -1,0 +1,88 @@
+//! The security headers of every answer, and who may keep a copy of it.
+
+use crate::server::state::App;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use std::sync::Arc;
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// Largest page, in bytes.
+const MAX_PAGE: usize = 32 * 1024 * 1024;
+
+/// The policy for a page, whose scripts carry this nonce.
+fn page_policy(nonce: &str) -> String {
+    // Live reload talks to another port, in development only.
+    let also_connect_to = match std::env::var_os("LEPTOS_WATCH") {
+        Some(_) => " ws://127.0.0.1:3001 ws://localhost:3001",
+        None => "",
+    };
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; \
+         img-src 'self'; font-src 'self'; connect-src 'self'{also_connect_to}; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
+
+/// Gives a page its policy. The nonce is read from the page itself, whose rendering chose it: what the rendering says of
+/// its own answer's headers can reach another answer that is rendered at the same time.
+async fn with_policy(response: Response) -> Response {
+    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    if !content_type.is_some_and(|kind| kind.starts_with("text/html")) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(page) = to_bytes(body, MAX_PAGE).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    if let Some(policy) = nonce_of(&page).and_then(|nonce| HeaderValue::from_str(&page_policy(nonce)).ok()) {
+        parts.headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    Response::from_parts(parts, Body::from(page))
+}
+
+/// The nonce of a page's first script; what a visitor typed cannot come before it, since the head has none of it but the
+/// title, which is escaped.
+fn nonce_of(page: &[u8]) -> Option<&str> {
+    let page = std::str::from_utf8(page).ok()?;
+    let (_, rest) = page.split_once("<script")?.1.split_once("nonce=\"")?;
+    let (nonce, _) = rest.split_once('"')?;
+    nonce.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_+/=".contains(&b)).then_some(nonce)
+}
+
+/// Sets what every answer has.
+pub async fn set(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let unchanging = path.starts_with("/pkg/") || path.starts_with("/fonts/");
+    let asset = unchanging || path.starts_with("/icons");
+    let mut response = with_policy(next.run(request).await).await;
+    let success = response.status().is_success();
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+    }
+    let headers = response.headers_mut();
+    let cache = match (success, unchanging, asset) {
+        // The file names carry their content's hash or version.
+        (true, true, _) => "public, max-age=31536000, immutable",
+        (true, false, true) => "public, max-age=3600",
+        _ => "no-store",
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Not `no-referrer`: a form that is refused without JavaScript goes back to where it came from.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
+    set_default(headers, header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if app.secure_cookies {
+        set_default(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+    response
+}
+
+fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.entry(name).or_insert(HeaderValue::from_static(value));
+}

@@ -1,0 +1,63 @@
+//! One Origin check for every unsafe method on pages and server functions, which a cookie opens: browsers send
+//! `Origin` with each of them, and only our own passes. The APIs take no cookies, so other sites have nothing to ride on.
+
+use crate::base::error::Error;
+use crate::server::state::App;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// Refuses unsafe requests from elsewhere.
+pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || is_ours(app.public_origin.as_deref(), request.headers(), request.uri()) {
+        next.run(request).await
+    } else {
+        Error::WrongOrigin.into_response()
+    }
+}
+
+fn is_ours(public_origin: Option<&str>, headers: &HeaderMap, uri: &Uri) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok()) else { return false };
+    match public_origin {
+        Some(ours) => origin.eq_ignore_ascii_case(ours),
+        None => {
+            let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).or(uri.authority().map(|a| a.as_str()));
+            let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            authority.zip(host).is_some_and(|(authority, host)| authority.eq_ignore_ascii_case(host))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(public_origin: Option<&str>, origin: Option<&str>, host: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        is_ours(public_origin, &headers, &Uri::from_static("/api/x"))
+    }
+
+    #[test]
+    fn only_our_own_origin_passes() {
+        let ours = Some("https://keys.example.com");
+        assert!(passes(ours, ours, "internal:3000"));
+        assert!(passes(None, Some("http://127.0.0.1:3000"), "127.0.0.1:3000"));
+        for (public, origin, host) in [
+            (ours, Some("https://evil.example.com"), "keys.example.com"),
+            (ours, Some("http://keys.example.com"), "keys.example.com"),
+            (ours, None, "keys.example.com"),
+            (None, None, "127.0.0.1:3000"),
+            (None, Some("null"), "127.0.0.1:3000"),
+            (None, Some("http://127.0.0.1:3001"), "127.0.0.1:3000"),
+            (None, Some("http://127.0.0.1:3000.evil.example"), "127.0.0.1:3000"),
+        ] {
+            assert!(!passes(public, origin, host), "{public:?} {origin:?} {host}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What the server renders of the Activity page.
+
+/// Activity as a file.
+pub mod export;
+
+use crate::audit::Action;
+use crate::audit::store::{self, Filter, Recorded};
+use crate::base::error::Error;
+use crate::base::id::WorkspaceId;
+use crate::base::text::query_value;
+use crate::base::time::Timestamp;
+use crate::http::parameters::Parameters;
+use crate::server::state::App;
+use crate::web::components::filter_fields::{FilterSelect, FilterText};
+use crate::web::components::icon::Icon;
+use crate::web::components::page::Empty;
+use crate::web::components::table::{Cell, Table, TableView, render};
+use crate::web::guard::Member;
+use crate::web::transport::fragment::Html;
+use leptos::prelude::*;
+use serde_json::{Value, json};
+
+/// Entries on one page.
+const PAGE: usize = 50;
+
+/// A page of entries.
+struct Activity {
+    table: Table,
+    /// Everyone who has done something.
+    people: Vec<String>,
+    /// Where the next page begins.
+    next: Option<String>,
+}
+
+/// What an address asks for; what is not known does not narrow it.
+pub fn filter(person: &str, action: &str, key: &str) -> Filter {
+    let text = |text: &str| text.trim().replace('\0', "").chars().take(300).collect();
+    Filter { person: text(person), action: Action::parse(action), key: text(key) }
+}
+
+/// A page of entries after a place.
+async fn activity(app: &App, workspace: &WorkspaceId, filter: &Filter, after: &str) -> Result<Activity, Error> {
+    let after = (!after.is_empty()).then(|| place(after).ok_or(Error::BadRequest)).transpose()?;
+    let mut rows = store::list(&app.db, workspace, filter, after.as_ref(), PAGE as i64 + 1).await?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let next = rows.last().filter(|_| more).map(|row| format!("{}~{}", row.at.0, row.id));
+    let cells = rows.into_iter().map(|row| {
+        vec![
+            Cell::Time(row.at),
+            Cell::Text(row.actor.clone()),
+            Cell::Text(label(&row)),
+            Cell::Text(row.subject.clone()),
+            Cell::Text(details_in_words(&row.details)),
+            Cell::Address(row.address),
+        ]
+    });
+    let columns = ["Time", "Person", "Action", "What", "Details", "Address"].map(str::to_owned);
+    let table = Table { columns: columns.to_vec(), rows: cells.collect() };
+    Ok(Activity { table, people: store::people(&app.db, workspace).await?, next })
+}
+
+fn place(text: &str) -> Option<(Timestamp, String)> {
+    let (at, id) = text.split_once('~')?;
+    let plausible = id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    Some((Timestamp(at.parse().ok()?), id.to_owned())).filter(|_| plausible)
+}
+
+fn label(row: &Recorded) -> String {
+    let known = Action::ALL.iter().find(|(_, id, _)| *id == row.action);
+    known.map_or_else(|| row.action.clone(), |(.., label)| (*label).to_owned())
+}
+
+/// What changed, one thing after the other: `permissions: handoff → conversations, handoff`.
+fn details_in_words(details: &str) -> String {
+    let Ok(Value::Object(mut details)) = serde_json::from_str(details) else { return String::new() };
+    // The whole of a thing before and after is told field by field.
+    if let (Some(Value::Object(from)), Some(Value::Object(to))) = (details.get("from"), details.get("to")) {
+        let field = |(name, to): (&String, &Value)| (name.clone(), json!({ "from": from.get(name), "to": to }));
+        details = to.iter().map(field).collect();
+    }
+    let words = details.into_iter().filter_map(|(name, value)| {
+        let name = name.replace('_', " ");
+        match (value.get("from"), value.get("to")) {
+            (Some(from), Some(to)) if from == to => None,
+            (Some(from), Some(to)) => Some(format!("{name}: {} → {}", in_words(from), in_words(to))),
+            _ => Some(format!("{name}: {}", in_words(&value))),
+        }
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "none".to_owned(),
+        Value::Array(values) => values.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        // An enum's variant that holds something.
+        Value::Object(fields) if fields.len() == 1 => fields.values().map(in_words).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| format!("{name} {}", in_words(value))).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The Activity page.
+pub async fn page(member: &Member, asked: &Parameters) -> Result<Html, Error> {
+    let slug = &member.workspace().slug;
+    let [person, action, key] = ["person", "action", "key"].map(|name| asked.first(name).to_owned());
+    let filter = filter(&person, &action, &key);
+    let activity = activity(member.app(), &member.workspace().id, &filter, asked.first("after")).await?;
+    let here = format!("/{slug}/activity");
+    let shown = [("person", &person), ("action", &action), ("key", &key)]
+        .map(|(name, value)| format!("{name}={}", query_value(value)))
+        .join("&");
+    let export = |format: &str, label: &'static str| {
+        let address = format!("{here}/export?format={format}&{shown}");
+        view! { <a class="button" href=address rel="external" download="">{label}</a> }
+    };
+    let exports = [export("csv", "CSV"), export("jsonl", "JSON Lines")].collect_view();
+    let all = |words: &str| (String::new(), words.to_owned());
+    let people = [all("Everyone")].into_iter().chain(activity.people.into_iter().map(|name| (name.clone(), name)));
+    let actions =
+        [all("Everything")].into_iter().chain(Action::ALL.map(|(_, id, label)| (id.to_owned(), label.to_owned())));
+    let next = activity.next.map(|next| {
+        let address = format!("{here}?{shown}&after={}", query_value(&next));
+        view! { <nav class="pages" aria-label="Pages"><a class="button" href=address rel="next">"Earlier"<Icon name="arrow-right" /></a></nav> }
+    });
+    let all_entries = here.clone();
+    let entries = match activity.table.rows.is_empty() {
+        true => view! {
+            <Empty icon="search" heading="Nothing here">
+                <p>"Nothing that was done fits this filter."</p>
+                <a class="button" href=all_entries>"Show all activity"</a>
+            </Empty>
+        }
+        .into_any(),
+        false => {
+            view! { <section class="card section"><TableView table=activity.table caption="Activity" /></section> }
+                .into_any()
+        }
+    };
+    Ok(render(view! {
+        <div class="page-header">
+            <h1 tabindex="-1">"Activity"</h1>
+            <div class="button-row" role="group" aria-label="Export">{exports}</div>
+        </div>
+        <form method="get" action=here class="filters" role="search">
+            <FilterSelect name="person" label="Person" options=people.collect() chosen=person />
+            <FilterSelect name="action" label="Action" options=actions.collect() chosen=action />
+            <FilterText name="key" label="Key (name or id)" value=key />
+            <button class="button small" type="submit">"Filter"</button>
+        </form>
+        {entries}
+        {next}
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_told_in_words() {
+        for (details, words) in [
+            (
+                r#"{"permissions":{"from":["handoff"],"to":["conversations","handoff"]},"name":{"from":"a","to":"a"}}"#,
+                "permissions: handoff → conversations, handoff",
+            ),
+            (
+                r#"{"keys_copyable":{"from":true,"to":false},"values_destroyed":3}"#,
+                "keys copyable: yes → no; values destroyed: 3",
+            ),
+            (
+                r#"{"from":{"metrics":{"Only":["A"]},"transcript":false},"to":{"metrics":"All","transcript":false}}"#,
+                "metrics: A → All",
+            ),
+            ("{}", ""),
+            ("nonsense", ""),
+        ] {
+            assert_eq!(details_in_words(details), words);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Deleting an agent with everything that belongs to it, after its name was typed.
+
+use crate::agents::{AgentName, Belongings};
+use crate::base::error::Error;
+use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::typed_name::{Question, typed_name_form};
+use crate::web::frame::use_slug;
+use crate::web::transport::form::FormAction;
+use crate::web::transport::load::{Place, awaited, load};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+/// Deletes an agent whose name was typed as it is.
+#[server(endpoint = "delete_agent")]
+pub async fn delete_agent(workspace: String, agent: String, name: String) -> Result<(), Error> {
+    use crate::agents::{service, store};
+    let admin = crate::web::guard::admin(&workspace).await?;
+    let (app, workspace) = (admin.app(), admin.workspace());
+    let found = store::find(&app.db, &workspace.id, &agent).await?.ok_or(Error::NotFound)?;
+    if name.trim() != found.name {
+        return Err(crate::base::error::Problem::NameMismatch.into());
+    }
+    service::delete(app, &workspace.id, &admin.actor(), &found).await?;
+    leptos_axum::redirect(&format!("/{}/agents?notice=agent-deleted", workspace.slug));
+    Ok(())
+}
+
+/// An agent, and what goes with it.
+#[server(endpoint = "get_belongings", input = Json)]
+pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentName, Belongings), Error> {
+    use crate::agents::store;
+    use crate::web::guard;
+    let admin = guard::admin(&workspace).await?;
+    let (app, workspace) = (admin.app(), &admin.workspace().id);
+    let found = store::find(&app.db, workspace, &agent).await?.ok_or_else(guard::not_found)?;
+    let belongings = store::belongings(&app.db, workspace, &found.id).await?;
+    Ok((found, belongings))
+}
+
+/// The question.
+#[component]
+pub fn DeleteAgentDialog() -> impl IntoView {
+    let slug = use_slug().get_untracked();
+    let id = use_params_map().with_untracked(|p| p.get("agent")).unwrap_or_default();
+    let back = format!("/{slug}/agents");
+    let agent = load(move || GetBelongings { workspace: slug.clone(), agent: id.clone() });
+    let form = move || async move {
+        let (agent, belongings) = agent.await?;
+        Ok(delete_form(agent, belongings))
+    };
+    view! {
+        <Title text="Delete agent" />
+        <Dialog title="Delete agent?" close_href=back kind=Kind::Question>
+            {awaited(Place::Dialog, form)}
+        </Dialog>
+    }
+}
+
+fn delete_form(agent: AgentName, gone: Belongings) -> AnyView {
+    let slug = use_slug().get_untracked();
+    let question = Question {
+        explanation: view! { <p>{in_words(gone)}</p> }.into_any(),
+        name: agent.name,
+        kind: "agent",
+        back: format!("/{slug}/agents"),
+        hidden: vec![("workspace", slug), ("agent", agent.id.to_string())],
+    };
+    typed_name_form(FormAction::of::<DeleteAgent>(), question).into_any()
+}
+
+fn in_words(gone: Belongings) -> String {
+    let conversations = match gone.conversations {
+        0 => "It has no conversations.".to_owned(),
+        1 => "Its one conversation is erased with it.".to_owned(),
+        many => format!("Its {many} conversations are erased with it."),
+    };
+    let keys = match gone.keys {
+        0 => "",
+        1 => " One API key covers this agent alone and opens nothing from then on.",
+        many => &format!(" {many} API keys cover this agent alone and open nothing from then on."),
+    };
+    format!("{conversations}{keys} This cannot be undone.")
+}

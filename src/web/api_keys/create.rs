@@ -1,0 +1,377 @@
+//! Making a key, and the one time that its value is shown without asking.
+
+use crate::agents::AgentName;
+use crate::api_keys::{ApiKey, Expiry, Permission, Permissions};
+use crate::base::error::Error;
+use crate::base::id::WorkspaceId;
+use crate::base::secret::Revealed;
+use crate::base::time::Timestamp;
+use crate::web::agents::ListAgentNames;
+use crate::web::api_keys::list::{Addresses, Scope};
+use crate::web::components::copy_text::CopyText;
+use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::field::{Draft, FieldError, FormError, Refusal, TextField, focus_when_shown};
+use crate::web::components::icon::Icon;
+use crate::web::components::multi_select::{Choice, MultiSelect};
+use crate::web::components::time::Moment;
+use crate::web::components::use_hydrated;
+use crate::web::frame::use_slug;
+use crate::web::transport::form::{ActionForm, FormAction};
+use crate::web::transport::load::{Place, awaited, load};
+use leptos::ev;
+use leptos::html;
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use serde::{Deserialize, Serialize};
+
+/// Makes a key. Its value waits, sealed, in the session for the page that shows it once.
+#[server(endpoint = "create_api_key")]
+pub async fn create_api_key(
+    workspace: String,
+    name: String,
+    #[server(default)] all_agents: String,
+    #[server(default)] agents: Vec<String>,
+    #[server(default)] permissions: Vec<String>,
+    #[server(default)] expiry: String,
+    #[server(default)] expiry_date: String,
+    #[server(default)] list: String,
+) -> Result<(), Error> {
+    use crate::api_keys::service::{self, NewKey};
+    use crate::api_keys::{AgentScope, KeyName};
+    use crate::base::error::Problem;
+    use crate::base::id::AgentId;
+    use crate::web::{guard, shown_once};
+
+    let admin = guard::admin(&workspace).await?;
+    let app = admin.app();
+    let now = app.clock.now();
+    let scope = match all_agents.as_str() {
+        "true" => Ok(AgentScope::All),
+        _ if agents.is_empty() => Err(Problem::AgentsMissing),
+        _ => agents
+            .iter()
+            .map(|a| AgentId::parse(a))
+            .collect::<Option<Vec<_>>>()
+            .map(AgentScope::Chosen)
+            .ok_or(Problem::AgentsUnknown),
+    };
+    let name = KeyName::parse(&name);
+    let permissions = Permissions::parse(permissions.iter().map(String::as_str));
+    let expires_at = Expiry::parse(&expiry, &expiry_date).and_then(|e| e.from(now));
+    let new = match (name, scope, permissions, expires_at) {
+        (Ok(name), Ok(scope), Ok(permissions), Ok(expires_at)) => NewKey { name, scope, permissions, expires_at },
+        (name, scope, permissions, expires_at) => {
+            let problems = [name.err(), scope.err(), permissions.err(), expires_at.err()];
+            return Err(Error::Invalid(problems.into_iter().flatten().collect()));
+        }
+    };
+    let created = service::create(app, &admin.workspace().id, &admin.actor(), &new).await?;
+    shown_once::put(&admin, created.id.as_str(), created.value.expose()).await?;
+    let list = guard::local_query(&list);
+    leptos_axum::redirect(&format!("/{}/api-keys/{}/created{list}", admin.workspace().slug, created.id));
+    Ok(())
+}
+
+/// A key just made, with its value where this is the one time that it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewKeyView {
+    pub key: ApiKey,
+    pub workspace_id: WorkspaceId,
+    pub value: Option<Revealed>,
+    /// An agent that the key covers, for the example.
+    pub example_agent: Option<AgentName>,
+    /// Where this server is reached.
+    pub origin: String,
+}
+
+/// The key just made, its value once.
+#[server(endpoint = "take_created_api_key", input = Json)]
+pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewKeyView, Error> {
+    use crate::api_keys::store;
+    use crate::web::{guard, shown_once};
+    let admin = guard::admin(&workspace).await?;
+    let (app, workspace) = (admin.app(), admin.workspace());
+    let id = crate::base::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
+    let key = store::find(&app.db, &workspace.id, &id).await?.ok_or_else(guard::not_found)?;
+    let example_agent = match &key.agents {
+        Some(agents) => agents.first().cloned(),
+        None => crate::agents::store::names(&app.db, &workspace.id).await?.into_iter().next(),
+    };
+    let value = shown_once::take(&admin, id.as_str()).await?;
+    Ok(NewKeyView { key, workspace_id: workspace.id.clone(), value, example_agent, origin: guard::origin(app) })
+}
+
+/// The sheet for a new key.
+#[component]
+pub fn CreateDialog() -> impl IntoView {
+    let slug = use_slug().get_untracked();
+    let addresses = Addresses::current();
+    let agents = load(move || ListAgentNames { workspace: slug.clone() });
+    let form = move || async move {
+        let agents = agents.await?;
+        Ok(view! { <CreateForm agents addresses /> }.into_any())
+    };
+    view! {
+        <Title text="New API key" />
+        <Dialog title="New API key" close_href=addresses.list() kind=Kind::Sheet>
+            {awaited(Place::Dialog, form)}
+        </Dialog>
+    }
+}
+
+#[component]
+fn CreateForm(agents: Vec<AgentName>, addresses: Addresses) -> impl IntoView {
+    let action = FormAction::of::<CreateApiKey>();
+    let refusal = action.refusal();
+    let slug = use_slug().get_untracked();
+    let list = addresses.list();
+    let all = RwSignal::new(Draft::current().value("all_agents", "true") == "true");
+    view! {
+        <ActionForm action=action>
+            <div class="dialog-body">
+                <input type="hidden" name="workspace" value=slug />
+                <input type="hidden" name="list" value=addresses.query_string() />
+                <TextField name="name" label="Name" hint="What the key is for, such as “CRM sync”. At most 100 characters." autofocus=true refusal=refusal />
+                <AgentsField agents all refusal />
+                <PermissionsField chosen=None all_agents=all refusal />
+                <ExpiryField refusal />
+                <FormError refusal=refusal />
+            </div>
+            <footer class="dialog-footer">
+                <a class="button" href=list data-noscroll="true">"Cancel"</a>
+                <button class="button primary" type="submit" disabled=move || action.pending()>
+                    {move || if action.pending() { "Creating …" } else { "Create key" }}
+                </button>
+            </footer>
+        </ActionForm>
+    }
+}
+
+#[component]
+fn AgentsField(agents: Vec<AgentName>, all: RwSignal<bool>, refusal: Refusal) -> impl IntoView {
+    let draft = Draft::current();
+    let chosen = RwSignal::new(draft.values("agents[]").unwrap_or_default());
+    let hydrated = use_hydrated();
+    let choices: Vec<Choice> =
+        agents.into_iter().map(|agent| Choice { value: agent.id.to_string(), label: agent.name }).collect();
+    view! {
+        <fieldset class="field" aria-describedby="agents-hint agents-error">
+            <legend>"Agents"</legend>
+            <p class="hint" id="agents-hint">"This cannot be changed after creation."</p>
+            <label class="choice">
+                <input type="radio" name="all_agents" value="true" checked=all.get_untracked() on:change=move |_| all.set(true) />
+                <span><strong>"All agents"</strong><span class="hint">"Those created later too."</span></span>
+            </label>
+            <label class="choice">
+                <input type="radio" name="all_agents" value="false" checked=!all.get_untracked() on:change=move |_| all.set(false) />
+                <span><strong>"Chosen agents"</strong></span>
+            </label>
+            <div class="indented" hidden=move || hydrated.get() && all.get()>
+                <MultiSelect id="agents" name="agents[]" label="Chosen agents" placeholder="Type to find agents" choices=choices chosen=chosen />
+            </div>
+            <FieldError field="agents" refusal=refusal />
+        </fieldset>
+    }
+}
+
+/// The permissions to choose from; a fresh form has none chosen.
+#[component]
+pub fn PermissionsField(
+    chosen: Option<Permissions>,
+    /// Whether the key is on all agents: some permissions are offered only then.
+    all_agents: RwSignal<bool>,
+    refusal: Refusal,
+) -> impl IntoView {
+    let drafted = Draft::current().values("permissions[]");
+    let checked = move |permission: Permission| match &drafted {
+        Some(ids) => ids.iter().any(|id| id == permission.id()),
+        None => chosen.as_ref().is_some_and(|c| c.contain(permission)),
+    };
+    let choice = move |permission: Permission| {
+        // What is not offered is not sent either.
+        let withheld = move || permission.needs_all_agents() && !all_agents.get();
+        view! {
+            <label class="choice" hidden=withheld>
+                <input type="checkbox" name="permissions[]" value=permission.id() checked=checked(permission) disabled=withheld />
+                <span><strong>{permission.label()}</strong><span class="hint">{permission.grants()}</span></span>
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="field" aria-describedby="permissions-error">
+            <legend>"Permissions"</legend>
+            {Permission::ALL.into_iter().map(choice).collect_view()}
+            <FieldError field="permissions" refusal=refusal />
+        </fieldset>
+    }
+}
+
+#[component]
+fn ExpiryField(refusal: Refusal) -> impl IntoView {
+    let draft = Draft::current();
+    let hydrated = use_hydrated();
+    let choice = RwSignal::new(draft.value("expiry", Expiry::DEFAULT));
+    let date = RwSignal::new(draft.value("expiry_date", ""));
+    // Spelled out by the viewer's clock, once there is one.
+    let sentence = move || {
+        if !hydrated.get() {
+            return "The key is refused from the very second of its expiry.".to_owned();
+        }
+        let now = Timestamp((js_sys::Date::now() * 1000.0) as i64);
+        let at = Expiry::parse(&choice.read(), &date.read()).and_then(|e| e.from(now));
+        match at {
+            Ok(at) => format!("The key expires on {}.", at.long_utc()),
+            Err(_) if date.read().is_empty() => "Choose a date up to 100 years ahead.".to_owned(),
+            Err(problem) => problem.message().to_owned(),
+        }
+    };
+    let option = move |(value, label): (&'static str, &'static str)| {
+        let selected = choice.with_untracked(|c| c == value);
+        view! { <option value=value selected=selected>{label}</option> }
+    };
+    let options = Expiry::CHOICES.map(|(value, label, _)| (value, label)).into_iter().chain([("date", "On a date …")]);
+    view! {
+        <div class="field">
+            <label for="expiry">"Expiry"</label>
+            <div class="select">
+                <select id="expiry" name="expiry" aria-describedby="expiry-hint expiry-error" on:change=move |event| choice.set(event_target_value(&event))>
+                    {options.map(option).collect_view()}
+                </select>
+                <Icon name="chevron-down" />
+            </div>
+            <div class="indented" hidden=move || hydrated.get() && *choice.read() != "date">
+                <label for="expiry_date">"Date"</label>
+                <input id="expiry_date" type="date" name="expiry_date" value=date.get_untracked() on:input=move |event| date.set(event_target_value(&event)) />
+            </div>
+            <p class="hint" id="expiry-hint" aria-live="polite">{sentence}</p>
+            <FieldError field="expiry" refusal=refusal />
+        </div>
+    }
+}
+
+/// The sheet with a new key's value.
+#[component]
+pub fn CreatedDialog() -> impl IntoView {
+    let slug = use_slug().get_untracked();
+    let addresses = Addresses::current();
+    let params = use_params_map();
+    let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
+    let created = load(move || TakeCreatedApiKey { workspace: slug.clone(), key: id.clone() });
+    // Nothing to lose until a value is on the page.
+    let safe = RwSignal::new(true);
+    let asking = RwSignal::new(false);
+    let may_close = Callback::new(move |()| {
+        let may = safe.get_untracked() || asking.get_untracked();
+        asking.set(true);
+        may
+    });
+    warn_before_unload(safe);
+    let content = move || async move {
+        let created = created.await?;
+        Ok(view! { <Created created safe asking addresses /> }.into_any())
+    };
+    view! {
+        <Title text="API key created" />
+        <Dialog title="API key created" close_href=addresses.list() kind=Kind::Sheet may_close=may_close>
+            {awaited(Place::Dialog, content)}
+        </Dialog>
+    }
+}
+
+/// The browser's own question, for who closes the tab with the value uncopied.
+fn warn_before_unload(safe: RwSignal<bool>) {
+    Effect::new(move |_| {
+        let handle = window_event_listener(ev::beforeunload, move |event| {
+            if !safe.try_get_untracked().unwrap_or(true) {
+                event.prevent_default();
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+}
+
+#[component]
+fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, addresses: Addresses) -> impl IntoView {
+    let key = created.key;
+    let example = created.example_agent.filter(|_| key.permissions.contain(Permission::Conversations));
+    let curl = example.map(|agent| {
+        let shown = created.value.as_ref().map_or("YOUR_API_KEY", Revealed::expose);
+        format!(
+            "curl '{}/v3/{}/{}/conversations?limit=10' \\\n  -H 'x-api-key: {shown}'",
+            created.origin, created.workspace_id, agent.id
+        )
+    });
+    Effect::new({
+        let shown = created.value.is_some();
+        move |_| safe.set(!shown)
+    });
+    let value = match created.value {
+        Some(value) => view! { <Value value safe copyable=key.copyable /> }.into_any(),
+        None if key.copyable => view! { <p>"The key was shown once. Copy it from the list."</p> }.into_any(),
+        None => view! { <p>{Error::NotCopyable.to_string()}</p> }.into_any(),
+    };
+    let back = addresses.list();
+    let done = move |event: ev::MouseEvent| {
+        if !safe.get_untracked() {
+            event.prevent_default();
+            event.stop_propagation();
+            asking.set(true);
+        }
+    };
+    view! {
+        <div class="dialog-body">
+            {value}
+            <dl class="facts">
+                <dt>"Name"</dt><dd>{key.name.as_str().to_owned()}</dd>
+                <dt>"Agents"</dt><dd><Scope agents=key.agents /></dd>
+                <dt>"Permissions"</dt><dd>{key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ")}</dd>
+                <dt>"Expires"</dt><dd><Moment at=key.expires_at /></dd>
+            </dl>
+            {curl.map(|curl| view! {
+                <h3>"Try it"</h3>
+                <pre class="code" tabindex="0" role="region" aria-label="Example request"><code>{curl}</code></pre>
+            })}
+        </div>
+        <footer class="dialog-footer">
+            {move || {
+                let back = back.clone();
+                if asking.get() && !safe.get() {
+                    let harmless = NodeRef::<html::Button>::new();
+                    focus_when_shown(harmless);
+                    view! {
+                        <p class="question-text" role="alert">"You have not copied the key. Close all the same?"</p>
+                        <button node_ref=harmless type="button" class="button primary" on:click=move |_| asking.set(false)>"Stay"</button>
+                        <a class="button danger" href=back data-noscroll="true">"Close without copying"</a>
+                    }.into_any()
+                } else {
+                    view! { <a class="button primary" href=back data-noscroll="true" on:click=done>"Done"</a> }.into_any()
+                }
+            }}
+        </footer>
+    }
+}
+
+#[component]
+fn Value(value: Revealed, safe: RwSignal<bool>, copyable: bool) -> impl IntoView {
+    let warning = if copyable {
+        "Store it where secrets belong, such as a password manager. Who has this key can read what it grants."
+    } else {
+        "Store it now, where secrets belong, such as a password manager: this workspace shows keys once."
+    };
+    view! {
+        <p class="notice"><Icon name="warning" /><span>{warning}</span></p>
+        <div class="secret">
+            <input
+                class="secret-value"
+                readonly=true
+                value=value.expose().to_owned()
+                aria-label="API key"
+                // Copied by hand counts too.
+                on:copy=move |_| safe.set(true)
+            />
+            <CopyText text=value.expose().to_owned() copied=safe said="Key copied." autofocus=true />
+        </div>
+    }
+}

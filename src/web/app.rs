@@ -1,0 +1,137 @@
+//! Every page's route. All are rendered whole on the server before anything is sent (`SsrMode::Async`): a page then has
+//! its right status, and needs no JavaScript to be complete.
+
+use crate::base::error::Error;
+use crate::web::agents::delete::DeleteAgentDialog;
+use crate::web::agents::{AgentsPage, CreateAgentDialog, RenameAgentDialog};
+use crate::web::api_keys::copy::CopyDialog;
+use crate::web::api_keys::create::{CreateDialog, CreatedDialog};
+use crate::web::api_keys::delete::DeleteDialog;
+use crate::web::api_keys::edit::EditDialog;
+use crate::web::api_keys::list::ApiKeysPage;
+use crate::web::api_keys::settings::SettingsDialog;
+use crate::web::api_keys::use_key::UseDialog;
+use crate::web::components::page::Failed;
+use crate::web::components::toast::ToastRegion;
+use crate::web::configuration::ConfigurationPage;
+use crate::web::frame::{WorkspaceFrame, use_slug};
+use crate::web::reading::{ActivityPage, KeyPage};
+use crate::web::retention::RetentionDialog;
+use crate::web::sign_in::SignInPage;
+use crate::web::sign_in::account::AccountPage;
+use crate::web::sign_in::set_up::SetUpPage;
+use crate::web::transport::load::{Changes, Place, awaited, load};
+use crate::web::users::invitation::InvitationPage;
+use crate::web::users::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::SsrMode;
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::path;
+
+/// A page for a route, as one type for all of them: for each type of its own, the router would put another copy of itself
+/// into the browser's download.
+macro_rules! page {
+    ($page:ident) => {
+        (|| $page().into_any()) as fn() -> AnyView
+    };
+}
+
+/// The dashboard.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    Changes::provide();
+    view! {
+        <Title formatter=|page: String| if page.is_empty() { "Agent Studio".to_owned() } else { format!("{page} · Agent Studio") } />
+        <Router>
+            <ToastRegion>
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("") view=page!(HomePage) ssr=SsrMode::Async />
+                    <Route path=path!("sign-in") view=page!(SignInPage) ssr=SsrMode::Async />
+                    <Route path=path!("set-up") view=page!(SetUpPage) ssr=SsrMode::Async />
+                    <Route path=path!("account") view=page!(AccountPage) ssr=SsrMode::Async />
+                    <Route path=path!("invitation/:token") view=page!(InvitationPage) ssr=SsrMode::Async />
+                    <ParentRoute path=path!(":workspace") view=page!(WorkspaceFrame) ssr=SsrMode::Async>
+                        <Route path=path!("") view=page!(Home) ssr=SsrMode::Async />
+                        <ParentRoute path=path!("agents") view=page!(AgentsPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=page!(CreateAgentDialog) ssr=SsrMode::Async />
+                            <Route path=path!("retention") view=page!(RetentionDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":agent/rename") view=page!(RenameAgentDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":agent/delete") view=page!(DeleteAgentDialog) ssr=SsrMode::Async />
+                        </ParentRoute>
+                        <ParentRoute path=path!("users") view=page!(UsersPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=page!(InviteDialog) ssr=SsrMode::Async />
+                            <Route path=path!("invited") view=page!(InvitedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":user/role") view=page!(ChangeRoleDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":user/remove") view=page!(RemoveUserDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":invitation/withdraw") view=page!(WithdrawDialog) ssr=SsrMode::Async />
+                        </ParentRoute>
+                        <Route path=path!("api-keys/configuration") view=page!(ConfigurationPage) ssr=SsrMode::Async />
+                        <ParentRoute path=path!("api-keys") view=page!(ApiKeysPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />
+                            <Route path=path!("settings") view=page!(SettingsDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/created") view=page!(CreatedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/copy") view=page!(CopyDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/use") view=page!(UseDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/edit") view=page!(EditDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/delete") view=page!(DeleteDialog) ssr=SsrMode::Async />
+                        </ParentRoute>
+                        <Route path=path!("api-keys/:key") view=page!(KeyPage) ssr=SsrMode::Async />
+                        <Route path=path!("activity") view=page!(ActivityPage) ssr=SsrMode::Async />
+                    </ParentRoute>
+                </Routes>
+            </ToastRegion>
+        </Router>
+    }
+}
+
+/// What stands beside a page while none of its dialogs is open.
+#[component]
+fn Nothing() -> impl IntoView {}
+
+/// Sends the visitor to the API keys of a workspace: the one in the address, or the first.
+#[server(endpoint = "go_home", input = Json)]
+pub async fn go_home(#[server(default)] workspace: String) -> Result<(), Error> {
+    use crate::web::guard;
+    let visitor = guard::visitor().await?;
+    let workspaces = crate::workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
+    let mut slugs = workspaces.into_iter().map(|(w, _)| w.slug);
+    let slug = if workspace.is_empty() { slugs.next() } else { slugs.find(|slug| *slug == workspace) };
+    leptos_axum::redirect(&format!("/{}/api-keys", slug.ok_or_else(guard::not_found)?));
+    Ok(())
+}
+
+#[component]
+fn HomePage() -> impl IntoView {
+    view! {
+        <main class="door">
+            <Home />
+        </main>
+    }
+}
+
+/// Shows only what keeps the visitor from going on.
+#[component]
+fn Home() -> impl IntoView {
+    let workspace = use_slug();
+    let home = load(move || GoHome { workspace: workspace.get() });
+    awaited(Place::Page, move || async move {
+        home.await?;
+        Ok(().into_any())
+    })
+}
+
+#[component]
+fn NotFoundPage() -> impl IntoView {
+    view! {
+        <Title text="Not found" />
+        <main class="door">
+            <Failed error=Error::NotFound whole_page=true />
+        </main>
+    }
+}

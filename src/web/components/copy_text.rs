@@ -1,0 +1,41 @@
+//! A button that copies a text; not there where the page has no script.
+
+use crate::web::components::icon::Icon;
+use crate::web::components::toast::Toasts;
+use crate::web::components::{clipboard, use_hydrated};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+/// The button.
+#[component]
+pub fn CopyText(
+    text: String,
+    /// Set once the text was copied.
+    #[prop(optional)]
+    copied: RwSignal<bool>,
+    /// What is said then.
+    #[prop(default = "Copied.")]
+    said: &'static str,
+    #[prop(optional)] autofocus: bool,
+) -> impl IntoView {
+    let hydrated = use_hydrated();
+    let toasts = Toasts::current();
+    let done = RwSignal::new(false);
+    let text = StoredValue::new(text);
+    let copy = move |_| {
+        let text = text.get_value();
+        spawn_local(async move {
+            if clipboard::write(std::future::ready(Some(text))).await {
+                done.set(true);
+                copied.set(true);
+                toasts.say(said);
+            } else {
+                toasts.say("The browser did not allow copying. Select the text and copy it.");
+            }
+        });
+    };
+    move || {
+        let (icon, label) = if done.get() { ("check", "Copied") } else { ("copy", "Copy") };
+        hydrated.get().then(|| view! { <button type="button" class="button small" autofocus=autofocus on:click=copy><Icon name=icon />{label}</button> })
+    }
+}

@@ -1,0 +1,307 @@
+//! Choosing several of many, after the ARIA combobox pattern. Until the page is awake, and where it never wakes, it is a
+//! list of labelled checkboxes that folds.
+
+use crate::web::components::icon::Icon;
+use crate::web::components::{lower_case, use_hydrated};
+use leptos::html;
+use leptos::prelude::*;
+
+/// Most options that are shown at once: typing narrows them down.
+const SHOWN: usize = 100;
+
+/// One thing that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is shown.
+    pub label: String,
+}
+
+/// A combobox with chips. What is chosen is also sent with the form around it, as `name`.
+#[component]
+pub fn MultiSelect(
+    /// Unique on the page.
+    #[prop(into)]
+    id: String,
+    /// The form field's name; an array's, such as `agents[]`.
+    name: &'static str,
+    #[prop(into)] label: String,
+    #[prop(optional, into)] placeholder: String,
+    choices: Vec<Choice>,
+    chosen: RwSignal<Vec<String>>,
+    /// Told after somebody has chosen.
+    #[prop(optional, into)]
+    on_change: Option<Callback<()>>,
+    #[prop(optional)] disabled: bool,
+) -> impl IntoView {
+    let hydrated = use_hydrated();
+    let choices = StoredValue::new(choices);
+    let id = StoredValue::new(id);
+    let label = StoredValue::new(label);
+    let placeholder = StoredValue::new(placeholder);
+    move || {
+        if hydrated.get() {
+            view! { <Combobox id name label placeholder choices chosen on_change disabled /> }.into_any()
+        } else {
+            view! { <Checkboxes name label choices chosen disabled /> }.into_any()
+        }
+    }
+}
+
+#[component]
+fn Checkboxes(
+    name: &'static str,
+    label: StoredValue<String>,
+    choices: StoredValue<Vec<Choice>>,
+    chosen: RwSignal<Vec<String>>,
+    disabled: bool,
+) -> impl IntoView {
+    let summary = move || match chosen.read().len() {
+        0 => "None chosen".to_owned(),
+        n => format!("{n} chosen"),
+    };
+    let boxes = choices.get_value().into_iter().map(|choice| {
+        let checked = chosen.with_untracked(|c| c.contains(&choice.value));
+        let value = choice.value.clone();
+        view! {
+            <label class="choice">
+                <input
+                    type="checkbox"
+                    name=name
+                    value=choice.value
+                    checked=checked
+                    disabled=disabled
+                    on:change=move |event| toggle(chosen, &value, event_target_checked(&event))
+                />
+                <span>{choice.label}</span>
+            </label>
+        }
+    });
+    view! {
+        <details class="checkbox-list">
+            <summary>{label.get_value()} ": " {summary}</summary>
+            <div class="choices">{boxes.collect_view()}</div>
+        </details>
+    }
+}
+
+#[component]
+fn Combobox(
+    id: StoredValue<String>,
+    name: &'static str,
+    label: StoredValue<String>,
+    placeholder: StoredValue<String>,
+    choices: StoredValue<Vec<Choice>>,
+    chosen: RwSignal<Vec<String>>,
+    on_change: Option<Callback<()>>,
+    disabled: bool,
+) -> impl IntoView {
+    let open = RwSignal::new(false);
+    let typed = RwSignal::new(String::new());
+    let active = RwSignal::new(0_i32);
+    let input = NodeRef::<html::Input>::new();
+    let list_id = id.with_value(|id| format!("{id}-list"));
+    let option_id = move |at: i32| id.with_value(|id| format!("{id}-option-{at}"));
+
+    let matching = Memo::new(move |_| {
+        let wanted = lower_case(&typed.read());
+        choices.with_value(|all| {
+            let fits = all.iter().filter(|c| lower_case(&c.label).contains(&wanted));
+            fits.take(SHOWN).cloned().collect::<Vec<_>>()
+        })
+    });
+    let changed = move || {
+        if let Some(told) = on_change {
+            told.run(());
+        }
+    };
+    let choose = move |at: i32| {
+        let picked = matching.with_untracked(|m| usize::try_from(at).ok().and_then(|at| m.get(at).cloned()));
+        if let Some(choice) = picked {
+            let had = chosen.with_untracked(|c| c.contains(&choice.value));
+            toggle(chosen, &choice.value, !had);
+            typed.set(String::new());
+            changed();
+        }
+    };
+    let remove = move |value: &str| {
+        toggle(chosen, value, false);
+        changed();
+        focus(input);
+    };
+    let step = move |by: i32| {
+        let count = matching.with_untracked(|m| m.len() as i32);
+        let next = if open.get_untracked() { active.get_untracked() + by } else { 0 };
+        open.set(true);
+        active.set(next.clamp(0, (count - 1).max(0)));
+        scroll_to(&option_id(active.get_untracked()));
+    };
+    let on_key = move |event: leptos::ev::KeyboardEvent| match event.key().as_str() {
+        "ArrowDown" => {
+            event.prevent_default();
+            step(1);
+        }
+        "ArrowUp" => {
+            event.prevent_default();
+            step(-1);
+        }
+        "Home" if open.get_untracked() => {
+            event.prevent_default();
+            step(i32::MIN / 2);
+        }
+        "End" if open.get_untracked() => {
+            event.prevent_default();
+            step(i32::MAX / 2);
+        }
+        "Enter" => {
+            // Never sends the form around it.
+            event.prevent_default();
+            if open.get_untracked() {
+                choose(active.get_untracked());
+            } else {
+                open.set(true);
+            }
+        }
+        "Escape" if open.get_untracked() => {
+            // Closes the list, not the dialog around it.
+            event.prevent_default();
+            event.stop_propagation();
+            open.set(false);
+        }
+        "Backspace" if typed.with_untracked(String::is_empty) => {
+            let last = chosen.with_untracked(|c| c.last().cloned());
+            if let Some(last) = last {
+                remove(&last);
+            }
+        }
+        _ => {}
+    };
+    let label_of =
+        move |value: &str| choices.with_value(|all| all.iter().find(|c| c.value == value).map(|c| c.label.clone()));
+    let chip = move |value: String| {
+        let text = label_of(&value).unwrap_or_else(|| value.clone());
+        let remove_label = format!("Remove {text}");
+        let sent = value.clone();
+        view! {
+            <span class="chip">
+                {text}
+                <input type="hidden" name=name value=sent />
+                <button
+                    type="button"
+                    class="chip-remove"
+                    aria-label=remove_label
+                    disabled=disabled
+                    on:click=move |_| remove(&value)
+                >
+                    <Icon name="close" />
+                </button>
+            </span>
+        }
+    };
+    let option = move |(at, choice): (usize, Choice)| {
+        let at = at as i32;
+        let selected = chosen.with(|c| c.contains(&choice.value));
+        view! {
+            <li
+                id=option_id(at)
+                role="option"
+                class="option"
+                class:active=move || active.get() == at
+                aria-selected=selected.to_string()
+                // The press must not take focus from the input.
+                on:mousedown=move |event| event.prevent_default()
+                on:click=move |_| choose(at)
+            >
+                <span class="option-check">{selected.then(|| view! { <Icon name="check" /> })}</span>
+                {choice.label}
+            </li>
+        }
+    };
+    let options = move || {
+        let shown = matching.get();
+        if shown.is_empty() {
+            view! { <li class="option none" role="presentation">"Nothing matches"</li> }.into_any()
+        } else {
+            shown.into_iter().enumerate().map(option).collect_view().into_any()
+        }
+    };
+    let active_descendant = move || open.get().then(|| option_id(active.get()));
+    let hint = move || if chosen.read().is_empty() { placeholder.get_value() } else { String::new() };
+    view! {
+        <div class="combobox" class:disabled=disabled>
+            <div class="combobox-box" on:click=move |_| focus(input)>
+                {move || chosen.get().into_iter().map(chip).collect_view()}
+                <input
+                    node_ref=input
+                    id=id.get_value()
+                    type="text"
+                    role="combobox"
+                    autocomplete="off"
+                    disabled=disabled
+                    aria-label=label.get_value()
+                    aria-autocomplete="list"
+                    aria-expanded=move || open.get().to_string()
+                    aria-controls=list_id.clone()
+                    aria-activedescendant=active_descendant
+                    placeholder=hint
+                    prop:value=typed
+                    on:input=move |event| {
+                        typed.set(event_target_value(&event));
+                        active.set(0);
+                        open.set(true);
+                    }
+                    on:click=move |_| open.set(true)
+                    on:blur=move |_| {
+                        open.set(false);
+                        typed.set(String::new());
+                    }
+                    on:keydown=on_key
+                />
+                {move || {
+                    (!disabled && !chosen.read().is_empty()).then(|| view! {
+                        <button
+                            type="button"
+                            class="icon-button small"
+                            aria-label="Clear all"
+                            on:click=move |_| {
+                                chosen.set(Vec::new());
+                                changed();
+                                focus(input);
+                            }
+                        >
+                            <Icon name="close" />
+                        </button>
+                    })
+                }}
+                <span class="combobox-arrow"><Icon name="chevron-down" /></span>
+            </div>
+            <ul id=list_id.clone() class="listbox" role="listbox" aria-multiselectable="true" aria-label=label.get_value() hidden=move || !open.get()>
+                {options}
+            </ul>
+        </div>
+    }
+}
+
+fn toggle(chosen: RwSignal<Vec<String>>, value: &str, on: bool) {
+    chosen.update(|values| {
+        values.retain(|v| v != value);
+        if on {
+            values.push(value.to_owned());
+        }
+    });
+}
+
+fn focus(input: NodeRef<html::Input>) {
+    if let Some(input) = input.get_untracked() {
+        let _ = input.focus();
+    }
+}
+
+fn scroll_to(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        element.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}

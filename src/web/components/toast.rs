@@ -1,0 +1,96 @@
+//! What has just happened, said once. After a redirect the page's address says it (`?notice=key-deleted`, one of our
+//! own texts), so that it is said without JavaScript too; in the browser it goes after a while.
+
+use crate::web::components::icon::Icon;
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use std::time::Duration;
+
+/// How long a toast stays.
+const STAYS: Duration = Duration::from_secs(6);
+
+/// What an address may say.
+const NOTICES: [(&str, &str); 15] = [
+    ("agent-created", "Agent created."),
+    ("agent-deleted", "Agent deleted, and its conversations with it."),
+    ("agent-renamed", "Agent renamed."),
+    ("configuration-saved", "Configuration saved."),
+    ("invitation-withdrawn", "Invitation withdrawn."),
+    ("key-deleted", "Key deleted. It is refused from now on."),
+    ("key-saved", "Key saved."),
+    ("password-changed", "Password changed. You were signed out everywhere else."),
+    ("settings-saved", "Settings saved."),
+    ("signed-out", "You are signed out."),
+    ("signed-out-everywhere", "You are signed out everywhere."),
+    ("user-changed", "Role changed."),
+    ("user-removed", "User removed."),
+    ("welcome", "Welcome."),
+    ("set-up", "All set up. Create your first agent, then your first API key."),
+];
+
+/// Says things on the page that is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Toasts(RwSignal<Option<(u32, String)>>);
+
+impl Toasts {
+    /// The page's toasts.
+    pub fn current() -> Self {
+        use_context().unwrap_or_else(|| Self(RwSignal::new(None)))
+    }
+
+    /// Says something, in place of what was said before.
+    pub fn say(self, text: impl Into<String>) {
+        let number = self.0.with_untracked(|said| said.as_ref().map_or(0, |(n, _)| n.wrapping_add(1)));
+        self.0.set(Some((number, text.into())));
+        set_timeout(move || self.unsay(number), STAYS);
+    }
+
+    fn unsay(self, number: u32) {
+        let still_there = self.0.try_with_untracked(|said| said.as_ref().is_some_and(|(n, _)| *n == number));
+        if still_there == Some(true) {
+            self.0.set(None);
+        }
+    }
+}
+
+/// The place where toasts appear; around everything that may say something.
+#[component]
+pub fn ToastRegion(children: Children) -> impl IntoView {
+    let query = use_query_map();
+    let notice = move || query.with(|q| q.get("notice")).and_then(|id| text_of(&id));
+    let toasts = Toasts(RwSignal::new(notice_now(notice)));
+    provide_context(toasts);
+
+    let navigate = use_navigate();
+    let location = use_location();
+    Effect::new(move |_| {
+        if let Some(text) = notice() {
+            toasts.say(text);
+            let path = location.pathname.get_untracked();
+            let rest = query.with_untracked(|q| {
+                let mut q = q.clone();
+                q.remove("notice");
+                q.to_query_string()
+            });
+            let options = NavigateOptions { replace: true, scroll: false, ..Default::default() };
+            navigate(&format!("{path}{rest}"), options);
+        }
+    });
+    view! {
+        {children()}
+        <div class="toasts" role="status" aria-live="polite">
+            {move || {
+                toasts.0.get().map(|(_, text)| view! { <p class="toast"><Icon name="check" />{text}</p> })
+            }}
+        </div>
+    }
+}
+
+fn notice_now(notice: impl Fn() -> Option<&'static str>) -> Option<(u32, String)> {
+    untrack(notice).map(|text| (0, text.to_owned()))
+}
+
+fn text_of(id: &str) -> Option<&'static str> {
+    NOTICES.iter().find(|(known, _)| *known == id).map(|(_, text)| *text)
+}

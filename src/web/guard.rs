@@ -1,0 +1,235 @@
+//! Who is asking, and may they: the first line of every server function. The workspace named in an address counts
+//! only as far as the session's user is a member of it.
+
+use crate::base::actor::Actor;
+use crate::base::error::Error;
+use crate::base::id::UserId;
+use crate::base::text::query_value;
+use crate::server::state::{App, app};
+use crate::sessions::store::{SIGNED_IN_AT, USER};
+use crate::users::{self, Email};
+use crate::workspaces::{self, Visit, Workspace};
+use axum::Extension;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, Uri, header};
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tower_sessions::Session;
+
+/// The session's entry that says when it was last used.
+const SEEN_AT: &str = "seen_at";
+/// How often that is written down, in seconds.
+const SEEN_EVERY: i64 = 5 * 60;
+
+/// The client's address, put into each request by [`crate::http::client_address`].
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+/// Somebody signed in.
+#[derive(Debug)]
+pub struct Visitor {
+    pub app: Arc<App>,
+    pub session: Session,
+    pub user: UserId,
+    pub email: Email,
+    pub address: Option<IpAddr>,
+}
+
+/// A member of the workspace that the request is about.
+#[derive(Debug)]
+pub struct Member {
+    pub visitor: Visitor,
+    pub visit: Visit,
+}
+
+impl Visitor {
+    /// For the audit entries.
+    pub fn actor(&self) -> Actor {
+        Actor { id: Some(self.user.clone()), name: self.email.as_str().to_owned(), address: self.address }
+    }
+}
+
+impl Member {
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.visitor.app
+    }
+
+    /// The same, where they are an admin.
+    pub fn admin(&self) -> Result<&Self, Error> {
+        if self.visit.is_admin() { Ok(self) } else { Err(Error::AdminsOnly) }
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &Workspace {
+        &self.visit.workspace
+    }
+
+    /// For the audit entries.
+    pub fn actor(&self) -> Actor {
+        self.visitor.actor()
+    }
+}
+
+/// This request's session.
+pub async fn session() -> Result<Session, Error> {
+    leptos_axum::extract().await.map_err(|_| Error::Internal)
+}
+
+/// The client's address.
+pub async fn address() -> Option<IpAddr> {
+    leptos_axum::extract::<Extension<ClientAddress>>().await.ok().and_then(|Extension(ClientAddress(a))| a)
+}
+
+/// Who is signed in. Who is not is sent to sign in, and back here afterwards.
+pub async fn visitor() -> Result<Visitor, Error> {
+    let found = find_visitor().await;
+    if matches!(found, Err(Error::SignedOut)) {
+        leptos_axum::redirect(&format!("/sign-in?next={}", query_value(&here())));
+    }
+    found
+}
+
+/// Whether somebody is signed in.
+pub async fn is_signed_in() -> bool {
+    find_visitor().await.is_ok()
+}
+
+async fn find_visitor() -> Result<Visitor, Error> {
+    visitor_of(app()?, session().await?, address().await).await
+}
+
+async fn visitor_of(app: Arc<App>, session: Session, address: Option<IpAddr>) -> Result<Visitor, Error> {
+    let user: UserId = session.get(USER).await.map_err(failed)?.ok_or(Error::SignedOut)?;
+    let email = users::store::email(&app.db, &user).await?.ok_or(Error::SignedOut)?;
+    let now = app.clock.now();
+    let seen: Option<i64> = session.get(SEEN_AT).await.map_err(failed)?;
+    if seen.is_none_or(|at| (now.0 - at).abs() > SEEN_EVERY * 1_000_000) {
+        session.insert(SEEN_AT, now.0).await.map_err(failed)?;
+    }
+    Ok(Visitor { app, session, user, email, address })
+}
+
+/// The signed-in member of this workspace, admin or viewer. Who is no member is told that it does not exist.
+pub async fn member(slug: &str) -> Result<Member, Error> {
+    let found = find_member(visitor().await?, slug).await;
+    if matches!(found, Err(Error::NotFound)) {
+        return Err(not_found());
+    }
+    found
+}
+
+/// The same for a handler, which is no page and no server function.
+pub async fn member_of(app: Arc<App>, session: Session, address: Option<IpAddr>, slug: &str) -> Result<Member, Error> {
+    find_member(visitor_of(app, session, address).await?, slug).await
+}
+
+async fn find_member(visitor: Visitor, slug: &str) -> Result<Member, Error> {
+    let workspaces = workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
+    let by_id = workspaces.iter().find(|(workspace, _)| workspace.id.as_str() == slug);
+    let here = by_id.or_else(|| workspaces.iter().find(|(workspace, _)| workspace.slug == slug));
+    let (workspace, role) = here.cloned().ok_or(Error::NotFound)?;
+    let visit = Visit {
+        workspace,
+        role,
+        email: visitor.email.as_str().to_owned(),
+        workspaces: workspaces.into_iter().map(|(workspace, _)| workspace).collect(),
+    };
+    Ok(Member { visitor, visit })
+}
+
+/// The signed-in admin of this workspace.
+pub async fn admin(slug: &str) -> Result<Member, Error> {
+    let member = member(slug).await?;
+    member.admin()?;
+    Ok(member)
+}
+
+/// Says that something does not exist: with that status, where a page is being rendered. A form post's redirect is left
+/// alone.
+pub fn not_found() -> Error {
+    let rendering = use_context::<Parts>().is_some_and(|parts| parts.method == Method::GET);
+    if rendering && let Some(response) = use_context::<ResponseOptions>() {
+        response.set_status(StatusCode::NOT_FOUND);
+    }
+    Error::NotFound
+}
+
+/// Whether this request is a plain form post, which is answered with a redirect and cannot carry a value.
+pub fn is_plain_form() -> bool {
+    let accept = use_context::<Parts>().and_then(|parts| parts.headers.get(header::ACCEPT).cloned());
+    accept.as_ref().and_then(|v| v.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// An address to go on to, where it is one of ours; else the start page.
+pub fn local_path(path: &str) -> &str {
+    let ours = path.starts_with('/')
+        && !path.starts_with("//")
+        && path.len() <= 2_000
+        && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if ours { path } else { "/" }
+}
+
+/// The query string of an address of ours, as a form sent it back; else nothing.
+pub fn local_query(query: &str) -> &str {
+    if query.starts_with('?') && local_path(&format!("/{query}")).len() > 1 { query } else { "" }
+}
+
+/// The list of keys, at the part that a form sent back, saying something.
+pub fn list_address(member: &Member, list: &str, notice: &str) -> String {
+    let query = local_query(list);
+    let joint = if query.is_empty() { '?' } else { '&' };
+    format!("/{}/api-keys{query}{joint}notice={notice}", member.workspace().slug)
+}
+
+/// Where people reach this server, for links that they hand over.
+pub fn origin(app: &App) -> String {
+    if let Some(origin) = &app.public_origin {
+        return origin.clone();
+    }
+    let host = use_context::<Parts>().and_then(|parts| parts.headers.get(header::HOST).cloned());
+    let host = host.as_ref().and_then(|v| v.to_str().ok()).unwrap_or("localhost").to_owned();
+    format!("{}://{host}", if app.secure_cookies { "https" } else { "http" })
+}
+
+/// The page that the visitor is on: the one being rendered, or the one that called a server function.
+fn here() -> String {
+    let Some(parts) = use_context::<Parts>() else { return "/".to_owned() };
+    if parts.method == Method::GET {
+        return parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
+    }
+    let referer = parts.headers.get(header::REFERER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<Uri>().ok());
+    referer.and_then(|uri| uri.path_and_query().map(|p| p.as_str().to_owned())).unwrap_or_else(|| "/".to_owned())
+}
+
+/// Signs a user in: with a new session id, so that one planted before is worth nothing.
+pub async fn sign_in(app: &App, user: &UserId) -> Result<(), Error> {
+    let session = session().await?;
+    session.cycle_id().await.map_err(failed)?;
+    session.insert(USER, user).await.map_err(failed)?;
+    session.insert(SIGNED_IN_AT, app.clock.now().0).await.map_err(failed)?;
+    session.save().await.map_err(failed)
+}
+
+/// What tower-sessions reports, as ours.
+pub fn failed(error: tower_sessions::session::Error) -> Error {
+    tracing::error!(%error, "session failed");
+    Error::Unavailable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local_path;
+
+    #[test]
+    fn only_our_own_addresses_are_gone_on_to() {
+        assert_eq!(local_path("/acme/api-keys?sort=name"), "/acme/api-keys?sort=name");
+        for other in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a b", "/a\r\nX: y"]
+        {
+            assert_eq!(local_path(other), "/", "{other}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Signing in and out.
+
+/// The visitor's own page: password, sign out everywhere.
+pub mod account;
+/// The first page of a server without users.
+pub mod set_up;
+
+use crate::base::error::Error;
+use crate::web::components::field::{FormError, TextField};
+use crate::web::transport::form::{ActionForm, FormAction};
+use crate::web::transport::load::{Place, awaited, load};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+/// Signs in and goes on to `next`, an address of ours.
+#[server(endpoint = "sign_in")]
+pub async fn sign_in(email: String, password: String, #[server(default)] next: String) -> Result<(), Error> {
+    use crate::audit::{self, Action, Entry};
+    use crate::base::actor::Actor;
+    use crate::sessions::throttle;
+    use crate::users::password::Password;
+    use crate::users::{self, Email};
+    use crate::web::guard;
+
+    let app = crate::server::state::app()?;
+    let address = guard::address().await;
+    // What is no address has no account: answered like a wrong password, and no password is computed for it.
+    let email = Email::parse(&email).map_err(|_| Error::WrongCredentials)?;
+    throttle::count(&app, &email, address).await?;
+    let account = users::store::credentials(&app.db, &email).await?;
+    let stored = account.as_ref().map(|a| a.password_hash.clone());
+    let right = app.passwords.verify(Password::attempt(password), stored).await?;
+    let Some(account) = account.filter(|_| right) else {
+        // As many as the throttle lets through: nobody fills the log.
+        tracing::warn!(?address, "sign-in refused: wrong e-mail or password");
+        return Err(Error::WrongCredentials);
+    };
+    throttle::forget(&app, &email, address).await?;
+
+    let actor = Actor { id: Some(account.id.clone()), name: email.as_str().to_owned(), address };
+    let mut tx = app.db.begin().await?;
+    let entry = Entry {
+        action: Action::SignedIn,
+        subject_id: account.id.as_str(),
+        subject: email.as_str(),
+        details: serde_json::json!({}),
+    };
+    audit::record_for_member(&mut tx, &app, &account.id, &actor, entry).await?;
+    tx.commit().await?;
+    guard::sign_in(&app, &account.id).await?;
+    leptos_axum::redirect(guard::local_path(&next));
+    Ok(())
+}
+
+/// Signs out here.
+#[server(endpoint = "sign_out")]
+pub async fn sign_out() -> Result<(), Error> {
+    use crate::web::guard;
+    guard::session().await?.flush().await.map_err(guard::failed)?;
+    leptos_axum::redirect("/sign-in?notice=signed-out");
+    Ok(())
+}
+
+/// Whether this server has users, and whether somebody is signed in.
+#[server(endpoint = "get_welcome", input = Json)]
+pub async fn get_welcome() -> Result<(), Error> {
+    use crate::users;
+    use crate::web::guard;
+    let app = crate::server::state::app()?;
+    if !users::store::any(&app.db).await? {
+        leptos_axum::redirect("/set-up");
+    } else if guard::is_signed_in().await {
+        leptos_axum::redirect("/");
+    }
+    Ok(())
+}
+
+/// The sign-in page.
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    let action = FormAction::of::<SignIn>();
+    let refusal = action.refusal();
+    let query = use_query_map();
+    let next = move || query.with(|q| q.get("next")).unwrap_or_default();
+    let welcome = load(|| GetWelcome {});
+    let welcomed = move || async move {
+        welcome.await?;
+        Ok(().into_any())
+    };
+    view! {
+        <Title text="Sign in" />
+        <main class="door">
+            <div class="door-card">
+                <h1 tabindex="-1">"Sign in"</h1>
+                <p class="hint">"To the API keys of your workspaces."</p>
+                {awaited(Place::Aside, welcomed)}
+                <ActionForm action=action>
+                    <input type="hidden" name="next" value=next />
+                    <TextField name="email" label="E-mail" kind="email" autocomplete="username" autofocus=true refusal=refusal />
+                    <TextField name="password" label="Password" kind="password" autocomplete="current-password" refusal=refusal />
+                    <FormError refusal=refusal />
+                    <button class="button primary wide" type="submit" disabled=move || action.pending()>
+                        {move || if action.pending() { "Signing in …" } else { "Sign in" }}
+                    </button>
+                </ActionForm>
+            </div>
+        </main>
+    }
+}

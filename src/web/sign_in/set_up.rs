@@ -1,0 +1,78 @@
+//! The first page of a server without users: its first workspace and admin.
+
+use crate::base::error::Error;
+use crate::web::components::field::{FormError, TextField};
+use crate::web::transport::form::{ActionForm, FormAction};
+use crate::web::transport::load::{Place, awaited, load};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use leptos_meta::Title;
+
+/// Makes the first workspace and its admin, for who has the token that the server printed.
+#[server(endpoint = "set_up")]
+pub async fn set_up(token: String, workspace: String, email: String, password: String) -> Result<(), Error> {
+    use crate::base::actor::Actor;
+    use crate::base::error::Problem;
+    use crate::sessions::throttle;
+    use crate::users::password::Password;
+    use crate::users::{self, Email};
+    use crate::web::guard;
+    use subtle::ConstantTimeEq;
+
+    let app = crate::server::state::app()?;
+    if users::store::any(&app.db).await? {
+        return Err(Error::NotFound);
+    }
+    let address = guard::address().await;
+    let email = Email::parse(&email)?;
+    throttle::count(&app, &email, address).await?;
+    if !bool::from(token.trim().as_bytes().ct_eq(app.master_key.set_up_token().as_bytes())) {
+        return Err(Problem::TokenWrong.into());
+    }
+    let password = Password::parse(password)?;
+    let actor = Actor { id: None, name: "set-up page".to_owned(), address };
+    let (user, workspace) = users::service::set_up(&app, &actor, &workspace, &email, password).await?;
+    guard::sign_in(&app, &user).await?;
+    leptos_axum::redirect(&format!("/{}/agents?notice=set-up", workspace.slug));
+    Ok(())
+}
+
+/// Whether there is anything to set up.
+#[server(endpoint = "get_set_up", input = Json)]
+pub async fn get_set_up() -> Result<(), Error> {
+    let app = crate::server::state::app()?;
+    if crate::users::store::any(&app.db).await? {
+        leptos_axum::redirect("/sign-in");
+    }
+    Ok(())
+}
+
+/// The set-up page.
+#[component]
+pub fn SetUpPage() -> impl IntoView {
+    let action = FormAction::of::<SetUp>();
+    let refusal = action.refusal();
+    let needed = load(|| GetSetUp {});
+    let asked = move || async move {
+        needed.await?;
+        Ok(().into_any())
+    };
+    view! {
+        <Title text="Set up" />
+        <main class="door">
+            <div class="door-card">
+                <h1 tabindex="-1">"Set up Agent Studio"</h1>
+                <p class="hint">"Make the first workspace and become its admin. The server printed the set-up token when it started."</p>
+                {awaited(Place::Aside, asked)}
+                <ActionForm action=action>
+                    <TextField name="token" label="Set-up token" autocomplete="off" autofocus=true refusal=refusal />
+                    <TextField name="workspace" label="Workspace name" autocomplete="organization" refusal=refusal />
+                    <TextField name="email" label="Your e-mail" kind="email" autocomplete="username" refusal=refusal />
+                    <TextField name="password" label="Password" kind="password" autocomplete="new-password" hint="At least 12 characters." refusal=refusal />
+                    <FormError refusal=refusal />
+                    <button class="button primary wide" type="submit" disabled=move || action.pending()>"Set up"</button>
+                </ActionForm>
+            </div>
+        </main>
+    }
+}

@@ -1,0 +1,401 @@
+//! Numbers for the pages: totals, charts, tables.
+
+use crate::api_keys::{self, ApiKey};
+use crate::base::error::Error;
+use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::time::Timestamp;
+use crate::server::state::App;
+use crate::usage::record::{Limits, hour_of};
+use crate::usage::store::{self, Filter, HourCount, Logged};
+use crate::usage::{Api, Outcome};
+use crate::web::components::table::{Cell, Table};
+use crate::workspaces::Workspace;
+use std::fmt::Write as _;
+
+/// How a key is used.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    pub now: Timestamp,
+    pub key: ApiKey,
+    pub totals: Totals,
+    pub chart: Chart,
+}
+
+/// A key's requests, counted.
+#[derive(Clone, Debug)]
+pub struct Totals {
+    /// For each number of days of [`DAYS`], the present one (in UTC) among them: accepted requests, refused ones.
+    pub within: [(i64, u64, u64); DAYS.len()],
+    /// Why requests were refused within the longest of them.
+    pub refused: Vec<(Outcome, u64)>,
+}
+
+/// Today, a week, a month.
+pub const DAYS: [i64; 3] = [1, 7, 30];
+
+/// Bars over time.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// An `<svg>` element, made of numbers only.
+    pub svg: String,
+    /// What its highest bar may stand for.
+    pub top: u64,
+    /// The same as a table.
+    pub table: Table,
+}
+
+/// A page of a key's log.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    pub table: Table,
+    /// Where the next page begins.
+    pub next: Option<String>,
+    /// What the log does not have, in a sentence.
+    pub note: String,
+}
+
+/// A call, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What happened and what to do, in a few sentences.
+    pub text: String,
+    pub facts: Vec<(&'static str, Cell)>,
+}
+
+/// Requests on one page of the log.
+const PAGE: usize = 50;
+const HOURS_PER_DAY: i64 = 24;
+
+/// Accepted and refused requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    accepted: u64,
+    refused: u64,
+}
+
+impl Sum {
+    fn of<'a>(counts: impl Iterator<Item = &'a HourCount>) -> Self {
+        counts.fold(Self::default(), |mut sum, count| {
+            match count.outcome {
+                Some(Outcome::Accepted) => sum.accepted += count.requests,
+                Some(_) => sum.refused += count.requests,
+                None => {}
+            }
+            sum
+        })
+    }
+}
+
+/// How a key is used; `None` where there is no such key.
+pub async fn overview(
+    app: &App,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    range: &str,
+) -> Result<Option<Overview>, Error> {
+    let Some(key) = api_keys::store::find(&app.db, workspace, id).await? else { return Ok(None) };
+    let now = app.clock.now();
+    let counts = month(app, workspace, id, now).await?;
+    Ok(Some(Overview { now, key, totals: sum_up(&counts, now), chart: chart(&counts, now, range) }))
+}
+
+/// How many requests were made with a key.
+pub async fn totals(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Totals, Error> {
+    let now = app.clock.now();
+    Ok(sum_up(&month(app, workspace, id, now).await?, now))
+}
+
+async fn month(app: &App, workspace: &WorkspaceId, id: &ApiKeyId, now: Timestamp) -> Result<Vec<HourCount>, Error> {
+    store::counts(&app.db, workspace, id, first_hour(now, DAYS[DAYS.len() - 1])).await
+}
+
+/// The first hour of so many days, the present one among them.
+fn first_hour(now: Timestamp, days: i64) -> i64 {
+    (hour_of(now).div_euclid(HOURS_PER_DAY) - days + 1) * HOURS_PER_DAY
+}
+
+fn sum_up(counts: &[HourCount], now: Timestamp) -> Totals {
+    let within = DAYS.map(|days| {
+        let sum = Sum::of(counts.iter().filter(|count| count.hour >= first_hour(now, days)));
+        (days, sum.accepted, sum.refused)
+    });
+    let refused = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Accepted).filter_map(|outcome| {
+        let of_it = counts.iter().filter(|count| count.outcome == Some(outcome));
+        let requests: u64 = of_it.map(|count| count.requests).sum();
+        (requests > 0).then_some((outcome, requests))
+    });
+    Totals { within, refused: refused.collect() }
+}
+
+/// Why requests were refused, and what that means.
+pub fn reasons(totals: &Totals) -> Table {
+    let rows = totals.refused.iter().map(|(outcome, requests)| {
+        vec![
+            Cell::Text(outcome.label().to_owned()),
+            Cell::Text(requests.to_string()),
+            Cell::Text(explained(*outcome).to_owned()),
+        ]
+    });
+    table(["Reason", "Requests", "What it means"], rows.collect())
+}
+
+fn table<const N: usize>(columns: [&str; N], rows: Vec<Vec<Cell>>) -> Table {
+    Table { columns: columns.map(str::to_owned).to_vec(), rows }
+}
+
+/// One bar for each hour of the last 24, or for each of the last 7 or 30 days, in UTC.
+fn chart(counts: &[HourCount], now: Timestamp, range: &str) -> Chart {
+    let (bars, hours) = match range {
+        "7d" => (7, HOURS_PER_DAY),
+        "30d" => (30, HOURS_PER_DAY),
+        _ => (24, 1),
+    };
+    let last = hour_of(now).div_euclid(hours);
+    let sums: Vec<(Timestamp, Sum)> = (last - bars + 1..=last)
+        .map(|bar| {
+            let within = counts.iter().filter(|count| count.hour.div_euclid(hours) == bar);
+            (Timestamp::from_seconds(bar * hours * 3_600), Sum::of(within))
+        })
+        .collect();
+    let top = round_up(sums.iter().map(|(_, sum)| sum.accepted + sum.refused).max().unwrap_or(0));
+    let rows = sums.iter().rev().map(|(at, sum)| {
+        let time = if hours == 1 { Cell::Time(*at) } else { Cell::Text(at.date()) };
+        vec![time, Cell::Text(sum.accepted.to_string()), Cell::Text(sum.refused.to_string())]
+    });
+    let beginning = if hours == 1 { "Hour from" } else { "Day (UTC)" };
+    Chart { svg: svg(&sums, top), top, table: table([beginning, "Accepted", "Refused"], rows.collect()) }
+}
+
+/// The next of 1, 2, 5, 10, 20, 50, …: a bar's height is then easy to read.
+fn round_up(most: u64) -> u64 {
+    let mut power = 1;
+    while power * 10 < most {
+        power *= 10;
+    }
+    [1, 2, 5, 10].into_iter().map(|n| n * power).find(|top| *top >= most).unwrap_or(most)
+}
+
+/// Bars of accepted requests with refused ones on top, stretched to the width that there is. Numbers only: nothing that
+/// anyone typed is in it.
+fn svg(sums: &[(Timestamp, Sum)], top: u64) -> String {
+    const HEIGHT: f64 = 100.0;
+    let total = Sum {
+        accepted: sums.iter().map(|(_, sum)| sum.accepted).sum(),
+        refused: sums.iter().map(|(_, sum)| sum.refused).sum(),
+    };
+    let mut svg = format!(
+        r#"<svg viewBox="0 0 {} 100" preserveAspectRatio="none" role="img" aria-label="{} accepted and {} refused requests">"#,
+        sums.len() * 10,
+        total.accepted,
+        total.refused
+    );
+    let mut bar = |class: &str, at: usize, below: u64, height: u64| {
+        let scaled = |requests: u64| requests as f64 / top as f64 * HEIGHT;
+        // What there is can be seen, however little it is.
+        let visible = if height > 0 { scaled(height).max(1.0) } else { return };
+        let y = (HEIGHT - scaled(below) - visible).max(0.0);
+        let _ =
+            write!(svg, r#"<rect class="{class}" x="{}" y="{y:.2}" width="8" height="{visible:.2}"/>"#, at * 10 + 1);
+    };
+    for (at, (_, sum)) in sums.iter().enumerate() {
+        bar("accepted", at, 0, sum.accepted);
+        bar("refused", at, sum.accepted, sum.refused);
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// A page of a key's log.
+pub async fn requests(
+    app: &App,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    outcome: &str,
+    api: &str,
+    after: &str,
+) -> Result<Requests, Error> {
+    let filter = Filter {
+        refused: outcome == "refused",
+        outcome: Outcome::parse(outcome),
+        api: Api::parse(api),
+        after: (!after.is_empty()).then(|| place(after).ok_or(Error::BadRequest)).transpose()?,
+    };
+    if api_keys::store::find(&app.db, workspace, id).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    let mut rows = store::requests(&app.db, workspace, id, &filter, PAGE as i64 + 1).await?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let next = rows.last().filter(|_| more).map(|row| format!("{}~{}", row.at.0, row.id));
+    let cells = rows.into_iter().map(|row| {
+        vec![
+            Cell::Time(row.at),
+            Cell::Code(format!("{} {}", row.method, row.path)),
+            mark(&row.outcome),
+            Cell::Text(status_in_words(row.status)),
+            Cell::Text(milliseconds(row.duration)),
+            Cell::Address(row.address),
+            Cell::Code(row.correlation_id),
+        ]
+    });
+    let columns = ["Time", "Request", "Outcome", "Status", "Duration", "Address", "Correlation id"];
+    let note = note(app, workspace, id).await?;
+    Ok(Requests { table: table(columns, cells.collect()), next, note })
+}
+
+/// A place in the log as it stands in an address.
+fn place(text: &str) -> Option<(Timestamp, String)> {
+    let (at, id) = text.split_once('~')?;
+    let plausible = id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    Some((Timestamp(at.parse().ok()?), id.to_owned())).filter(|_| plausible)
+}
+
+/// What a log leaves out.
+async fn note(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<String, Error> {
+    let Limits { per_second, days, rows } = app.usage.limits();
+    let counts = month(app, workspace, id, app.clock.now()).await?;
+    let left_out: u64 = counts.iter().filter(|count| count.outcome.is_none()).map(|count| count.requests).sum();
+    let mut note = match left_out {
+        0 => "Nothing was left out in the last 30 days. ".to_owned(),
+        n => format!(
+            "{n} requests of the last 30 days were counted but left out here: above {per_second} a second, a sample \
+             of the accepted ones is kept, and every refusal that can be written in time. "
+        ),
+    };
+    let _ = write!(note, "Requests are kept for {days} days, the latest {rows} of a workspace.");
+    Ok(note)
+}
+
+fn mark(outcome: &str) -> Cell {
+    let known = Outcome::parse(outcome);
+    Cell::Mark(
+        known.map_or_else(|| outcome.to_owned(), |known| known.label().to_owned()),
+        known == Some(Outcome::Accepted),
+    )
+}
+
+fn status_in_words(status: i64) -> String {
+    if status == 499 { "Client gone".to_owned() } else { status.to_string() }
+}
+
+fn milliseconds(micros: i64) -> String {
+    format!("{:.2}\u{a0}ms", micros as f64 / 1_000.0)
+}
+
+/// What became of the calls with this correlation id.
+pub async fn explain(app: &App, workspace: &Workspace, id: &str) -> Result<Vec<Explanation>, Error> {
+    let id = id.trim();
+    if id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sane = id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
+    let found = if sane { store::by_correlation(&app.db, &workspace.id, id).await? } else { Vec::new() };
+    if found.is_empty() {
+        let Limits { days, rows, .. } = app.usage.limits();
+        let text = format!(
+            "No call of this workspace with this id is in the log. Calls without a key, with a key that was mistyped, or \
+             with one that was deleted, belong to no workspace and are counted only: check that the whole key was sent in \
+             x-api-key, and that it still stands in the list. Calls are kept for {days} days, the latest {rows} of a \
+             workspace, and of accepted ones only a sample while there are very many."
+        );
+        return Ok(vec![Explanation { text, facts: Vec::new() }]);
+    }
+    Ok(found.into_iter().map(|row| explanation(workspace, row)).collect())
+}
+
+fn explanation(workspace: &Workspace, row: Logged) -> Explanation {
+    let outcome = Outcome::parse(&row.outcome);
+    let text = match outcome {
+        Some(Outcome::Accepted) if row.status >= 400 => format!(
+            "The key was accepted; the call itself was answered with {}. The answer's error_message says why.",
+            row.status
+        ),
+        Some(outcome) => explained(outcome).to_owned(),
+        None => row.outcome.clone(),
+    };
+    let key = match row.key_name.is_empty() {
+        true => Cell::Text(format!("{} (deleted)", row.key_id)),
+        false => Cell::Link(row.key_name, format!("/{}/api-keys/{}", workspace.slug, row.key_id)),
+    };
+    let api = Api::parse(&row.api).map_or_else(|| row.api.clone(), |api| api.label().to_owned());
+    let facts = [
+        ("Time", Cell::Time(row.at)),
+        ("Key", key),
+        ("API", Cell::Text(api)),
+        ("Request", Cell::Code(format!("{} {}", row.method, row.path))),
+        ("Outcome", mark(&row.outcome)),
+        ("Status", Cell::Text(status_in_words(row.status))),
+        ("Duration", Cell::Text(milliseconds(row.duration))),
+        ("Address", Cell::Address(row.address)),
+    ];
+    Explanation { text, facts: facts.to_vec() }
+}
+
+/// What an outcome means and what to do, in a sentence or two.
+fn explained(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted => "It was not refused.",
+        Outcome::NoKey => "The header x-api-key was missing.",
+        Outcome::Malformed => "What was sent in x-api-key is no key: part of it is missing or mistyped.",
+        Outcome::Unknown => "The key is none of this server's, or was deleted.",
+        Outcome::Expired => "The key had expired. Make a new one and give it to the caller.",
+        Outcome::OtherWorkspace => {
+            "The call names another workspace than the key's. Put this workspace's id into the address as account_id."
+        }
+        Outcome::LacksPermission => "The key lacks the permission that the call needs. Edit the key to give it.",
+        Outcome::AgentNotCovered => {
+            "The call names an agent that the key does not cover. Agents of a key cannot be changed: make a new key."
+        }
+        Outcome::NoSuchAgent => "The call names an agent that this workspace does not have. Check project_id.",
+        Outcome::TranscriptOff => {
+            "The call searches transcripts, which Configuration keeps in for this agent. Turn them on there."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_has_round_numbers() {
+        for (most, top) in [(0, 1), (1, 1), (2, 2), (3, 5), (7, 10), (10, 10), (11, 20), (51, 100), (4_321, 5_000)] {
+            assert_eq!(round_up(most), top, "{most}");
+        }
+    }
+
+    #[test]
+    fn bars_stand_where_their_hours_are() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let count = |hours_ago, outcome, requests| HourCount { hour: hour_of(now) - hours_ago, outcome, requests };
+        let counts = [
+            count(0, Some(Outcome::Accepted), 3),
+            count(0, Some(Outcome::Expired), 1),
+            count(0, None, 2),
+            count(23, Some(Outcome::Accepted), 5),
+            count(24, Some(Outcome::Accepted), 100),
+        ];
+        let chart = chart(&counts, now, "24h");
+        assert_eq!((chart.top, chart.table.rows.len()), (5, 24));
+        let row = |n: usize| match &chart.table.rows[n][1..] {
+            [Cell::Text(accepted), Cell::Text(refused)] => (accepted.clone(), refused.clone()),
+            _ => panic!("{n}"),
+        };
+        assert_eq!(row(0), ("3".to_owned(), "1".to_owned()));
+        assert_eq!(row(23), ("5".to_owned(), "0".to_owned()));
+        assert!(chart.svg.contains(r#"aria-label="8 accepted and 1 refused requests""#), "{}", chart.svg);
+        assert!(
+            chart.svg.contains(r#"<rect class="refused" x="231" y="20.00" width="8" height="20.00"/>"#),
+            "{}",
+            chart.svg
+        );
+    }
+
+    #[test]
+    fn places_in_the_log() {
+        assert_eq!(place("5~abc"), Some((Timestamp(5), "abc".to_owned())));
+        for wrong in ["", "5", "x~abc", "5~a\0b", "5~a%b"] {
+            assert_eq!(place(wrong), None, "{wrong}");
+        }
+    }
+}
