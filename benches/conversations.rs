@@ -4,15 +4,13 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::agents;
-use agent_studio::api_keys::service::create;
 use agent_studio::base::actor::Actor;
-use agent_studio::configuration::{self, Configuration, Metrics};
+use agent_studio::configuration::{AllowedMetrics, Configuration};
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
 use agent_studio::on_db;
-use agent_studio::server::state::App;
+use agent_studio::server::state::Services;
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::StreamExt as _;
@@ -36,8 +34,8 @@ async fn main() -> Outcome<()> {
     }
     let cluster = Postgres::start()?;
     let dir = tempfile::tempdir()?;
-    let sqlite = Db::sqlite(&dir.path().join("bench.db")).await?;
-    let postgres = Db::postgres(&cluster.url).await?;
+    let sqlite = support::sqlite(&dir.path().join("bench.db")).await?;
+    let postgres = support::postgres(&cluster.url).await?;
     // First of all, while the process has no memory to use again: the conversations are imported by another.
     memory("SQLite", sqlite.clone(), &dir.path().join("bench.db").to_string_lossy()).await?;
     memory("PostgreSQL", postgres.clone(), &cluster.url).await?;
@@ -48,13 +46,13 @@ async fn main() -> Outcome<()> {
 async fn measure(engine: &str, db: Db) -> Outcome<()> {
     let (app, router) = server(db)?;
     let workspace = workspace(&app, "Acme").await?;
-    let agent = agents::service::create(&app, &workspace.id, &Actor::command_line(), "Agent", None).await?.0.id;
-    let all = Configuration { metrics: Metrics::All, transcript: true };
-    configuration::service::set(&app, &workspace.id, &Actor::command_line(), agent.as_str(), &all).await?;
+    let agent = app.agents.create(&workspace.id, &Actor::command_line(), "Agent", None).await?.0.id;
+    let all = Configuration { metrics: AllowedMetrics::All, transcript: true };
+    app.configurations.set(&workspace.id, &Actor::command_line(), agent.as_str(), &all).await?;
     let mut words = Words(1);
     let lines: Vec<String> = (0..CONVERSATIONS).map(|n| conversation(n, &app, &mut words)).collect();
     let began = Instant::now();
-    let mut importer = Importer::new(&app, &workspace.id, &agent);
+    let mut importer = Importer::new(&app.db, &workspace.id, &agent);
     for line in &lines {
         importer.push(Document::parse(line.as_bytes())?).await?;
     }
@@ -63,7 +61,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
     println!("{engine}: {:.0} conversations of {TURNS} turns imported per second", CONVERSATIONS as f64 / seconds);
     analyse(&app).await?;
 
-    let key = create(&app, &workspace.id, &Actor::command_line(), &new_key(&app)?).await?;
+    let key = app.api_keys.create(&workspace.id, &Actor::command_line(), &new_key(&app)?).await?;
     let list = |query: &str| {
         Request::get(format!("/v3/{}/{agent}/conversations?{query}", workspace.id))
             .header("x-api-key", key.value.expose())
@@ -120,17 +118,20 @@ const TALKER: &str = "talker";
 
 /// Imports 1,000 conversations of some 50 KB each, as a process of its own.
 async fn import_large(place: &str) -> Outcome<()> {
-    let db =
-        if place.starts_with("postgres") { Db::postgres(place).await? } else { Db::sqlite(place.as_ref()).await? };
+    let db = if place.starts_with("postgres") {
+        support::postgres(place).await?
+    } else {
+        support::sqlite(place.as_ref()).await?
+    };
     let (app, _) = server(db)?;
     let workspace = workspace(&app, "Talkative").await?;
     let actor = Actor::command_line();
-    let agent = agents::service::create(&app, &workspace.id, &actor, "Talker", Some(TALKER)).await?.0.id;
-    let all = Configuration { metrics: Metrics::All, transcript: true };
-    configuration::service::set(&app, &workspace.id, &actor, agent.as_str(), &all).await?;
+    let agent = app.agents.create(&workspace.id, &actor, "Talker", Some(TALKER)).await?.0.id;
+    let all = Configuration { metrics: AllowedMetrics::All, transcript: true };
+    app.configurations.set(&workspace.id, &actor, agent.as_str(), &all).await?;
     let said = "word ".repeat(100);
     let turns: Vec<Value> = (0..50).map(|_| json!({ "user_input": said, "agent_response": said })).collect();
-    let mut importer = Importer::new(&app, &workspace.id, &agent);
+    let mut importer = Importer::new(&app.db, &workspace.id, &agent);
     for n in 0..1_000 {
         let started_at = app.clock.now().plus_seconds(-n).iso();
         let line = json!({ "id": format!("CA{n}"), "started_at": started_at, "turns": turns }).to_string();
@@ -144,10 +145,10 @@ async fn memory(engine: &str, db: Db, place: &str) -> Outcome<()> {
     let imported = std::process::Command::new(std::env::current_exe()?).env(IMPORT_INTO, place).status()?;
     assert!(imported.success(), "the import failed");
     let (app, router) = server(db)?;
-    let app = &*app;
-    let workspace = agent_studio::workspaces::store::find(&app.db, "talkative").await?.ok_or("no workspace")?;
+    let app = &app;
+    let workspace = app.workspaces.find("talkative").await?.ok_or("no workspace")?;
     let agent = TALKER;
-    let key = create(app, &workspace.id, &Actor::command_line(), &new_key(app)?).await?;
+    let key = app.api_keys.create(&workspace.id, &Actor::command_line(), &new_key(app)?).await?;
     let mut peaks = Vec::new();
     for (limit, least) in [(10, 500_000), (1_000, 50_000_000)] {
         std::fs::write("/proc/self/clear_refs", "5")?;
@@ -175,7 +176,7 @@ async fn memory(engine: &str, db: Db, place: &str) -> Outcome<()> {
 }
 
 /// What a page is at the least: one query, and its rows as JSON.
-async fn select_and_serialise(app: &App, workspace: &str, agent: &str) -> Outcome<usize> {
+async fn select_and_serialise(app: &Services, workspace: &str, agent: &str) -> Outcome<usize> {
     let rows: Vec<(String, String, String)> = on_db!(&app.db, |pool| sqlx::query_as(
         "SELECT document, metrics, turns FROM conversations
             WHERE workspace_id = $1 AND agent_id = $2 AND environment = 'live'
@@ -214,7 +215,7 @@ impl Words {
     }
 }
 
-fn conversation(n: usize, app: &App, words: &mut Words) -> String {
+fn conversation(n: usize, app: &Services, words: &mut Words) -> String {
     let turns: Vec<Value> =
         (0..TURNS).map(|_| json!({ "user_input": words.say(12), "agent_response": words.say(20) })).collect();
     let started_at = app.clock.now().plus_seconds(-(n as i64)).iso();

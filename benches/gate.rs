@@ -6,28 +6,24 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::agents;
 use agent_studio::api_keys::secret::PlainKey;
-use agent_studio::api_keys::service::{NewKey, create, delete};
+use agent_studio::api_keys::service::NewKey;
 use agent_studio::api_keys::{AgentScope, Permission, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::randomness::Random;
-use agent_studio::db::Db;
 use agent_studio::gate::caller::Caller;
-use agent_studio::gate::index::Basis;
+use agent_studio::gate::index::DecisionSource;
 use agent_studio::gate::{self, Need, follower};
 use agent_studio::http::envelope::ApiError;
-use agent_studio::server::state::App;
 use agent_studio::usage::record::Observe;
 use agent_studio::usage::{Api, writer};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::load::{Ask, Found, Pace, answer_if_asked, ask};
 use support::{Outcome, Postgres, add_keys, new_key, server, workspace};
@@ -78,39 +74,38 @@ async fn serve(router: Router) -> Outcome<SocketAddr> {
 }
 
 async fn guarded(
-    State(app): State<Arc<App>>,
     Path((account_id, project_id)): Path<(String, String)>,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    caller.admit(&app, Permission::Conversations, &account_id, &project_id).await?;
+    caller.admit(Permission::Conversations, &account_id, &project_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn open(State(_): State<Arc<App>>, Path(_): Path<(String, String)>) -> StatusCode {
+async fn open(Path(_): Path<(String, String)>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
 async fn measure(keys: usize) -> Outcome<()> {
     let dir = tempfile::tempdir()?;
-    let (app, full) = server(Db::sqlite(&dir.path().join("bench.db")).await?)?;
+    let (app, full) = server(support::sqlite(&dir.path().join("bench.db")).await?)?;
     let workspace = workspace(&app, "Acme").await?;
     let actor = Actor::command_line();
-    let agent = agents::service::create(&app, &workspace.id, &actor, "Agent", None).await?.0.id;
-    let other = agents::service::create(&app, &workspace.id, &actor, "Other", None).await?.0.id;
-    let key = create(&app, &workspace.id, &actor, &new_key(&app)?).await?;
+    let agent = app.agents.create(&workspace.id, &actor, "Agent", None).await?.0.id;
+    let other = app.agents.create(&workspace.id, &actor, "Other", None).await?.0.id;
+    let key = app.api_keys.create(&workspace.id, &actor, &new_key(&app)?).await?;
     add_keys(&app, &workspace, keys.saturating_sub(1)).await?;
 
     let (before, began) = (memory()?, Instant::now());
-    tokio::spawn(follower::follow(app.clone()));
-    while app.gate.basis() != Basis::Index {
+    tokio::spawn(follower::follow(app.gate.clone()));
+    while app.gate.basis() != DecisionSource::Index {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (took, grown) = (began.elapsed(), memory()?.saturating_sub(before));
     let (_stop, stopped) = tokio::sync::oneshot::channel();
-    tokio::spawn(writer::run(app.clone(), stopped));
+    tokio::spawn(writer::run(app.usage.clone(), stopped));
     let path = format!("/{}/{agent}", workspace.id);
-    let with_gate = get(guarded).route_layer(Observe::new(app.clone(), Api::Conversations));
-    let route = |route| Router::new().route("/{account_id}/{project_id}", route).with_state(app.clone());
+    let with_gate = get(guarded).route_layer(Observe::new(app.usage.clone(), Api::Conversations));
+    let route = |route| Router::new().route("/{account_id}/{project_id}", route).with_state(app.gate.clone());
     let routers = [route(with_gate), route(get(open))];
     let (guarded, open) = (serve(routers[0].clone()).await?, serve(routers[1].clone()).await?);
     let asked =
@@ -126,7 +121,7 @@ async fn measure(keys: usize) -> Outcome<()> {
         grown as f64 * 1024.0 / keys as f64
     );
 
-    let headers = HeaderMap::from_iter([(gate::API_KEY, key.value.expose().parse()?)]);
+    let headers = HeaderMap::from_iter([(gate::presented::API_KEY, key.value.expose().parse()?)]);
     let need = Need {
         account_id: Some(workspace.id.as_str()),
         permission: Some(Permission::Conversations),
@@ -134,7 +129,7 @@ async fn measure(keys: usize) -> Outcome<()> {
     };
     let began = Instant::now();
     for _ in 0..DECISIONS {
-        gate::decide(&app, &headers, need).await.map_err(|denied| format!("{denied:?}"))?;
+        app.gate.decide(&headers, need).await.map_err(|denied| format!("{denied:?}"))?;
     }
     println!("{keys} keys: a decision in {:.0} ns", began.elapsed().as_nanos() as f64 / f64::from(DECISIONS));
 
@@ -142,7 +137,7 @@ async fn measure(keys: usize) -> Outcome<()> {
     for (router, nanoseconds) in routers.iter().zip(&mut nanoseconds) {
         let began = Instant::now();
         for _ in 0..DECISIONS {
-            let request = Request::get(&path).header(gate::API_KEY, key.value.expose());
+            let request = Request::get(&path).header(gate::presented::API_KEY, key.value.expose());
             let answer = router.clone().oneshot(request.body(Body::empty())?).await?;
             assert_eq!(answer.status(), StatusCode::NO_CONTENT);
         }
@@ -168,11 +163,12 @@ async fn measure(keys: usize) -> Outcome<()> {
 
     // What is refused, against what is let in.
     let scope = AgentScope::Chosen(vec![other]);
-    let out_of_scope = create(&app, &workspace.id, &actor, &NewKey { scope, ..new_key(&app)? }).await?;
+    let out_of_scope = app.api_keys.create(&workspace.id, &actor, &NewKey { scope, ..new_key(&app)? }).await?;
     let lacking = Permissions::parse(["handoff"]).map_err(|problem| problem.message())?;
-    let lacking = create(&app, &workspace.id, &actor, &NewKey { permissions: lacking, ..new_key(&app)? }).await?;
+    let lacking =
+        app.api_keys.create(&workspace.id, &actor, &NewKey { permissions: lacking, ..new_key(&app)? }).await?;
     let expires_at = app.clock.now().plus_seconds(1);
-    let expired = create(&app, &workspace.id, &actor, &NewKey { expires_at, ..new_key(&app)? }).await?;
+    let expired = app.api_keys.create(&workspace.id, &actor, &NewKey { expires_at, ..new_key(&app)? }).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let unknown = PlainKey::generate(&Random::System);
     let mut mixes = vec![("let in", asked(guarded, &key.value, 204))];
@@ -268,21 +264,21 @@ async fn revoke() -> Outcome<()> {
     let cluster = Postgres::start()?;
     let mut apps = Vec::new();
     for _ in 0..2 {
-        let (app, _) = server(Db::postgres(&cluster.url).await?)?;
-        tokio::spawn(follower::follow(app.clone()));
+        let (app, _) = server(support::postgres(&cluster.url).await?)?;
+        tokio::spawn(follower::follow(app.gate.clone()));
         apps.push(app);
     }
     let (one, other) = (&apps[0], &apps[1]);
-    while apps.iter().any(|app| app.gate.basis() != Basis::Index) {
+    while apps.iter().any(|app| app.gate.basis() != DecisionSource::Index) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let workspace = workspace(one, "Acme").await?;
     let actor = Actor::command_line();
-    let agent = agents::service::create(one, &workspace.id, &actor, "Agent", None).await?.0.id;
+    let agent = one.agents.create(&workspace.id, &actor, "Agent", None).await?.0.id;
     let (mut answered, mut refused) = (Vec::new(), Vec::new());
     for _ in 0..REVOCATIONS {
-        let key = create(one, &workspace.id, &actor, &new_key(one)?).await?;
-        let headers = HeaderMap::from_iter([(gate::API_KEY, key.value.expose().parse()?)]);
+        let key = one.api_keys.create(&workspace.id, &actor, &new_key(one)?).await?;
+        let headers = HeaderMap::from_iter([(gate::presented::API_KEY, key.value.expose().parse()?)]);
         let (app, place) = (other.clone(), (workspace.id.to_string(), agent.to_string()));
         fn need((account_id, project_id): &(String, String)) -> Need<'_> {
             let permission = Some(Permission::Conversations);
@@ -290,12 +286,12 @@ async fn revoke() -> Outcome<()> {
         }
         let began = Instant::now();
         let asking = tokio::spawn(async move {
-            while gate::decide(&app, &headers, need(&place)).await.is_ok() {
+            while app.gate.decide(&headers, need(&place)).await.is_ok() {
                 tokio::task::yield_now().await;
             }
             began.elapsed()
         });
-        delete(one, &workspace.id, &actor, &key.id).await?;
+        one.api_keys.delete(&workspace.id, &actor, &key.id).await?;
         answered.push(began.elapsed());
         refused.push(asking.await?);
     }

@@ -4,19 +4,17 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::agents;
 use agent_studio::api_keys::KeyName;
 use agent_studio::api_keys::secret::PlainKey;
-use agent_studio::api_keys::service::create;
 use agent_studio::api_keys::store::{self, NewKeyRow};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::ApiKeyId;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
-use agent_studio::server::state::App;
+use agent_studio::server::state::Services;
 use agent_studio::users::password::Password;
-use agent_studio::users::{self, Email, Role};
+use agent_studio::users::{Email, Role};
 use agent_studio::workspaces::Workspace;
 use axum::Router;
 use axum::body::Body;
@@ -34,8 +32,8 @@ const PASSWORD: &str = "correct horse battery staple";
 async fn main() -> Outcome<()> {
     let postgres = Postgres::start()?;
     let dir = tempfile::tempdir()?;
-    measure("SQLite", Db::sqlite(&dir.path().join("bench.db")).await?).await?;
-    measure("PostgreSQL", Db::postgres(&postgres.url).await?).await
+    measure("SQLite", support::sqlite(&dir.path().join("bench.db")).await?).await?;
+    measure("PostgreSQL", support::postgres(&postgres.url).await?).await
 }
 
 async fn measure(engine: &str, db: Db) -> Outcome<()> {
@@ -62,16 +60,16 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
         report(engine, &format!("API Keys page ({name}), {KEYS} keys : 10 keys"), &mut with_many, &mut with_few);
     }
 
-    let agent = agents::service::create(&app, &many.id, &Actor::command_line(), "Agent", None).await?.0.id;
+    let agent = app.agents.create(&many.id, &Actor::command_line(), "Agent", None).await?.0.id;
     let began = Instant::now();
-    let mut importer = Importer::new(&app, &many.id, &agent);
+    let mut importer = Importer::new(&app.db, &many.id, &agent);
     for n in 0..CONVERSATIONS {
         importer.push(Document::parse(conversation(n, &app).as_bytes())?).await?;
     }
     importer.flush().await?;
     println!("{engine}: {:.0} conversations imported per second", CONVERSATIONS as f64 / began.elapsed().as_secs_f64());
     analyse(&app).await?;
-    let key = create(&app, &many.id, &Actor::command_line(), &new_key(&app)?).await?;
+    let key = app.api_keys.create(&many.id, &Actor::command_line(), &new_key(&app)?).await?;
     let list = |cursor: &str| {
         Request::get(format!("/v3/{}/{agent}/conversations?limit=100{cursor}", many.id))
             .header("x-api-key", key.value.expose())
@@ -92,14 +90,14 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
     Ok(())
 }
 
-async fn fill_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()> {
+async fn fill_keys(app: &Services, workspace: &Workspace, count: usize) -> Outcome<()> {
     let new = new_key(app)?;
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut change = app.db.begin_unattended().await?;
     for n in 0..count {
-        let value = PlainKey::generate(&app.random);
+        let value = PlainKey::generate(app.db.random());
         let row = NewKeyRow {
-            id: &ApiKeyId::generate(&app.random),
+            id: &ApiKeyId::generate(app.db.random()),
             name: &KeyName::parse(&format!("key {n}")).map_err(|p| p.message())?,
             masked: &value.masked(),
             hash: &value.hashed(),
@@ -110,22 +108,22 @@ async fn fill_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()
             created_by: "bench",
             expires_at: now.plus_days(1 + n as i64 % 90),
         };
-        store::insert(&mut tx, &workspace.id, &row).await?;
+        store::insert(&mut change, &workspace.id, &row).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(change.commit().await?)
 }
 
-fn conversation(n: usize, app: &App) -> String {
+fn conversation(n: usize, app: &Services) -> String {
     format!(
         r#"{{"id":"CA{n:08}","started_at":"{}","channel":"VOICE-SIP","metrics":{{"CALL_COMPLETED":"true"}},"turns":[{{"user_input":"a room for two please","agent_response":"for which night?"}}]}}"#,
         app.clock.now().plus_seconds(-(n as i64)).iso()
     )
 }
 
-async fn sign_in(app: &App, router: &Router, workspace: &Workspace) -> Outcome<String> {
+async fn sign_in(app: &Services, router: &Router, workspace: &Workspace) -> Outcome<String> {
     let email = Email::parse(&format!("{}@example.com", workspace.slug)).map_err(|p| p.message())?;
     let password = Password::parse(PASSWORD.to_owned()).map_err(|p| p.message())?;
-    users::service::create(app, &workspace.id, &Actor::command_line(), &email, Role::Admin, password).await?;
+    app.users.create(&workspace.id, &Actor::command_line(), &email, Role::Admin, password).await?;
     let request = Request::post("/api/sign_in")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::HOST, "localhost")

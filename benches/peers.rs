@@ -5,9 +5,7 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::api_keys::service::create;
 use agent_studio::base::actor::Actor;
-use agent_studio::db::Db;
 use agent_studio::users::password::Password;
 use agent_studio::users::{Email, Role};
 use std::fs;
@@ -207,19 +205,19 @@ async fn ours() -> Outcome<Server> {
     // The first start makes the database and the master key, which the keys below are sealed under.
     let made = Command::new(program).args(["workspace", "list", "--data-dir"]).arg(dir.path()).output()?;
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let (app, _) = server(Db::sqlite(&dir.path().join("agent-studio.db")).await?)?;
+    let (app, _) = server(support::sqlite(&dir.path().join("agent-studio.db")).await?)?;
     let workspace = workspace(&app, "Acme").await?;
     let actor = Actor::command_line();
-    let key = create(&app, &workspace.id, &actor, &new_key(&app)?).await?;
+    let key = app.api_keys.create(&workspace.id, &actor, &new_key(&app)?).await?;
     let mut keys = Vec::new();
     for _ in 0..REVOCATIONS {
-        let key = create(&app, &workspace.id, &actor, &new_key(&app)?).await?;
+        let key = app.api_keys.create(&workspace.id, &actor, &new_key(&app)?).await?;
         keys.push((key.id.to_string(), key.value.expose().to_owned()));
     }
     add_keys(&app, &workspace, KEYS - 1).await?;
     let email = Email::parse("ada@example.com").map_err(|problem| problem.message())?;
     let password = Password::parse(PASSWORD.to_owned()).map_err(|problem| problem.message())?;
-    agent_studio::users::service::create(&app, &workspace.id, &actor, &email, Role::Admin, password).await?;
+    app.users.create(&workspace.id, &actor, &email, Role::Admin, password).await?;
     app.db.close().await;
     let address = free_address()?;
     let mut serve = on_core(program);

@@ -4,22 +4,19 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::agents;
 use agent_studio::api_keys::Permissions;
-use agent_studio::api_keys::service::{NewKey, create};
+use agent_studio::api_keys::service::NewKey;
 use agent_studio::base::actor::Actor;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
 use agent_studio::external_events::{arrivals, store as events};
-use agent_studio::runtime_tokens::service as token;
-use agent_studio::server::state::App;
+use agent_studio::server::state::Services;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{Outcome, Postgres, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -33,9 +30,9 @@ const EVENTS: usize = 1_000;
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> Outcome<()> {
     let dir = tempfile::tempdir()?;
-    measure("SQLite", vec![Db::sqlite(&dir.path().join("bench.db")).await?]).await?;
+    measure("SQLite", vec![support::sqlite(&dir.path().join("bench.db")).await?]).await?;
     let cluster = Postgres::start()?;
-    let (one, other) = (Db::postgres(&cluster.url).await?, Db::postgres(&cluster.url).await?);
+    let (one, other) = (support::postgres(&cluster.url).await?, support::postgres(&cluster.url).await?);
     measure("PostgreSQL", vec![one, other]).await
 }
 
@@ -44,28 +41,28 @@ async fn measure(engine: &str, dbs: Vec<Db>) -> Outcome<()> {
     let mut servers = Vec::new();
     for db in dbs {
         let (app, router) = server(db)?;
-        tokio::spawn(arrivals::listen(app.clone()));
+        tokio::spawn(arrivals::listen(app.arrivals.clone(), app.db.clone()));
         servers.push((app, router));
     }
     let (app, router) = &servers[0];
     let workspace = workspace(app, "Acme").await?;
     let actor = Actor::command_line();
-    let agent = agents::service::create(app, &workspace.id, &actor, "Agent", None).await?.0.id;
+    let agent = app.agents.create(&workspace.id, &actor, "Agent", None).await?.0.id;
     let permissions = Permissions::parse(["external-events"]).map_err(|p| p.message())?;
-    let key = create(app, &workspace.id, &actor, &NewKey { permissions, ..new_key(app)? }).await?;
-    let (_, token) = token::create(app, &workspace.id, &actor, "platform").await?;
-    let mut importer = Importer::new(app, &workspace.id, &agent);
+    let key = app.api_keys.create(&workspace.id, &actor, &NewKey { permissions, ..new_key(app)? }).await?;
+    let (_, token) = app.runtime_tokens.create(&workspace.id, &actor, "platform").await?;
+    let mut importer = Importer::new(&app.db, &workspace.id, &agent);
     for n in 0..WAITERS {
         let line = json!({ "id": format!("CA{n}"), "started_at": app.clock.now().iso(), "in_progress": true });
         importer.push(Document::parse(line.to_string().as_bytes())?).await?;
     }
     importer.flush().await?;
-    let mut tx = app.db.begin().await?;
+    let mut change = app.db.begin_unattended().await?;
     for n in 0..WAITERS {
         let (event, conversation) = (format!("event-{n}"), format!("CA{n}"));
-        events::set_awaited(&mut tx, &workspace.id, &agent, &event, &conversation, app.clock.now()).await?;
+        events::set_awaited(&mut change, &workspace.id, &agent, &event, &conversation, app.clock.now()).await?;
     }
-    tx.commit().await?;
+    change.commit().await?;
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -147,7 +144,7 @@ async fn deliver(router: &Router, workspace: &str, agent: &str, number: usize, k
 }
 
 /// How many of our connections ran anything during this time; PostgreSQL is the one that tells.
-async fn busy_connections(app: &Arc<App>, time: Duration) -> Outcome<String> {
+async fn busy_connections(app: &Services, time: Duration) -> Outcome<String> {
     let Some(pool) = app.db.postgres_pool() else { return Ok("not told by SQLite".to_owned()) };
     // The last callers are still on their way, and this query itself.
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -9,20 +9,18 @@ mod data;
 pub mod demo;
 /// `key`.
 mod key;
+/// Finding what a command names.
+mod lookup;
 /// What commands print.
 mod output;
 /// `runtime-token`.
 mod runtime_token;
 
-use crate::agents::AgentName;
 use crate::gate;
 use crate::server::serve::{serve, start_log};
 use crate::server::settings::Settings;
-use crate::server::state::App;
-use crate::workspaces::Workspace;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// API keys for the conversation data of voice agents.
 #[derive(Parser)]
@@ -43,7 +41,7 @@ enum Command {
         demo_if_empty: bool,
     },
     /// Load the demo workspace: 3 agents, 500 conversations, two keys
-    Demo(data::Demo),
+    DemoCommand(data::DemoCommand),
     /// Bring conversations in from JSON Lines
     Import(data::Import),
     /// Make and list workspaces
@@ -90,24 +88,24 @@ async fn run(cli: Cli) -> Result<(), String> {
     }
     let settings = cli.settings.with_file()?;
     let _log = start_log(settings.log_format.unwrap_or_default());
-    let app = Arc::new(settings.open().await?);
+    let services = settings.open().await?;
     if !matches!(cli.command, Command::Serve { .. }) {
-        gate::follower::hear_followers(&app).await;
+        gate::follower::hear_followers(&services.gate).await;
     }
     match cli.command {
         Command::Serve { demo_if_empty } => {
             if demo_if_empty {
-                data::demo_if_empty(&app).await?;
+                data::demo_if_empty(&services).await?;
             }
-            serve(&settings, app).await
+            serve(&settings, services).await
         }
-        Command::Demo(command) => command.run(&app).await,
-        Command::Import(command) => command.run(&app).await,
-        Command::Workspace(command) => command.run(&app).await,
-        Command::Agent(command) => command.run(&app).await,
-        Command::User(command) => command.run(&app).await,
-        Command::Key(command) => command.run(&app).await,
-        Command::RuntimeToken(command) => command.run(&app).await,
+        Command::DemoCommand(command) => command.run(&services).await,
+        Command::Import(command) => command.run(&services).await,
+        Command::Workspace(command) => command.run(&services).await,
+        Command::Agent(command) => command.run(&services).await,
+        Command::User(command) => command.run(&services).await,
+        Command::Key(command) => command.run(&services).await,
+        Command::RuntimeToken(command) => command.run(&services).await,
         Command::Openapi => print_openapi(),
     }
 }
@@ -116,18 +114,4 @@ async fn run(cli: Cli) -> Result<(), String> {
 fn print_openapi() -> Result<(), String> {
     println!("{}", crate::server::openapi().to_pretty_json().map_err(|e| e.to_string())?);
     Ok(())
-}
-
-/// The workspace with this id or slug.
-async fn workspace(app: &App, id_or_slug: &str) -> Result<Workspace, String> {
-    let found = crate::workspaces::store::find(&app.db, id_or_slug).await.map_err(|e| e.to_string())?;
-    found.ok_or_else(|| format!("there is no workspace `{id_or_slug}`; `workspace list` shows those there are"))
-}
-
-/// The agent with this id or slug.
-async fn agent(app: &App, workspace: &Workspace, id_or_slug: &str) -> Result<AgentName, String> {
-    let found = crate::agents::store::find(&app.db, &workspace.id, id_or_slug).await.map_err(|e| e.to_string())?;
-    found.ok_or_else(|| {
-        format!("there is no agent `{id_or_slug}` in {}; `agent list` shows those there are", workspace.slug)
-    })
 }

@@ -10,4 +10,4 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 
-pub use model::{AgentConfiguration, Configuration, DOCUMENTED_METRICS, Metrics};
+pub use model::{AgentConfiguration, AllowedMetrics, Configuration, DOCUMENTED_METRICS};

@@ -14,5 +14,7 @@ pub mod schema;
 pub mod service;
 /// The SQL.
 pub mod store;
+/// Metric values and turns on their way in.
+pub mod values;
 /// The words of transcripts and of searches.
 pub mod words;

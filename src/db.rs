@@ -1,39 +1,45 @@
 //! SQLite or PostgreSQL behind one type. Statements are written once, with `$1` placeholders, and run on either by
-//! [`on_db!`](crate::on_db) and [`on_tx!`](crate::on_tx); `docs/storage.md` says what keeps the two alike.
+//! [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change); `docs/storage.md` says what keeps the two alike.
 //!
 //! Each kind of [`Work`] has connections of its own, so that no kind can starve another.
 
+/// Write transactions, and what their commits wait for.
+mod change;
 /// Connections that are held, and who may hold one.
 mod connection;
 /// Why a database cannot be opened, reached or written.
 mod failure;
 /// Whose turn it is to write, among the processes that share a SQLite file.
 mod file_queue;
-/// Write transactions.
-mod transaction;
 /// Kinds of work, and how much of each there may be at once.
 mod work;
+/// Whether anything can be written.
+mod write_health;
 
+pub use change::{Change, ChangeConnection, CommitHook, Committed};
 pub use connection::{ActiveConnection, Reader};
 pub use failure::{OpenError, Unreachable, WriteFailure};
-pub use transaction::{Tx, TxConnection};
-pub use work::{Places, Work};
+pub use work::{PATIENCE, Places, Work};
 
+use crate::base::actor::Actor;
+use crate::base::clock::Clock;
 use crate::base::error::Error;
+use crate::base::randomness::Random;
+use crate::base::time::Timestamp;
 use arc_swap::ArcSwapOption;
+use change::Origin;
 use file_queue::FileQueue;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
 use std::path::Path;
 use std::str::FromStr as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::timeout;
+use write_health::WriteHealth;
 
-/// How long work waits for its turn, and then for a connection.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long work waits that has begun to answer and has had turns before.
 const PATIENCE_AMID_WORK: Duration = Duration::from_secs(50);
 /// How long a database may take to answer before it counts as gone.
@@ -51,18 +57,20 @@ pub struct Db {
     work: Work,
     shared: Arc<Shared>,
     /// The place that this handle's reads share; without it each read takes one.
-    turn: Option<Arc<work::Place>>,
+    turn: Option<Arc<work::WorkPermit>>,
 }
 
 #[derive(Debug)]
 struct Shared {
     engine: Engine,
     places: [Places; Work::ALL.len()],
-    /// Why nothing could be written when it was last tried.
-    write_failure: ArcSwapOption<WriteFailure>,
+    write_health: Arc<WriteHealth>,
     /// Why the database could not be reached when it was last tried.
     unreachable: ArcSwapOption<Unreachable>,
     is_gone: AtomicBool,
+    clock: Clock,
+    random: Random,
+    commit_hook: RwLock<Option<Arc<dyn CommitHook>>>,
 }
 
 #[derive(Debug)]
@@ -104,13 +112,13 @@ macro_rules! on_db {
 
 /// Runs the same sqlx call in either engine's transaction; or one call for each engine.
 #[macro_export]
-macro_rules! on_tx {
-    ($tx:expr, |$connection:ident| $call:expr) => {
-        $crate::on_tx!($tx, sqlite | $connection | $call, postgres | $connection | $call)
+macro_rules! on_change {
+    ($change:expr, |$connection:ident| $call:expr) => {
+        $crate::on_change!($change, sqlite | $connection | $call, postgres | $connection | $call)
     };
-    ($tx:expr, sqlite |$sqlite:ident| $on_sqlite:expr, postgres |$postgres:ident| $on_postgres:expr) => {
-        match ($tx).connection() {
-            $crate::db::TxConnection::Sqlite(held) => {
+    ($change:expr, sqlite |$sqlite:ident| $on_sqlite:expr, postgres |$postgres:ident| $on_postgres:expr) => {
+        match ($change).connection() {
+            $crate::db::ChangeConnection::Sqlite(held) => {
                 let done = {
                     let $sqlite = held.begin_statement();
                     $on_sqlite
@@ -118,7 +126,7 @@ macro_rules! on_tx {
                 held.end_statement(&done);
                 done
             }
-            $crate::db::TxConnection::Postgres(held) => {
+            $crate::db::ChangeConnection::Postgres(held) => {
                 let done = {
                     let $postgres = held.begin_statement();
                     $on_postgres
@@ -143,7 +151,7 @@ macro_rules! statements {
 
 impl Db {
     /// Opens the SQLite database at this path, making it where there is none, and brings it up to date.
-    pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
+    pub async fn sqlite(path: &Path, clock: Clock, random: Random) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -163,11 +171,11 @@ impl Db {
         let pools = Work::ALL.map(pool);
         sqlx::migrate!("migrations/sqlite").run(&pools[Work::Writes as usize]).await?;
         let queue = FileQueue::beside(path);
-        Ok(Self::new(Engine::Sqlite { pools, queue }, Work::on_sqlite))
+        Ok(Self::new(Engine::Sqlite { pools, queue }, Work::on_sqlite, clock, random))
     }
 
     /// Connects to PostgreSQL and brings its schema up to date; several servers may do so at once.
-    pub async fn postgres(url: &str) -> Result<Self, OpenError> {
+    pub async fn postgres(url: &str, clock: Clock, random: Random) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.application_name("agent-studio");
         // A change of the schema takes as long as it takes.
         let mut migrating = PgConnection::connect_with(&options).await?;
@@ -188,16 +196,19 @@ impl Db {
                 .connect_lazy_with(options.clone())
         };
         let engine = Engine::Postgres { pools: Work::ALL.map(pool), options: Box::new(options.clone()) };
-        Ok(Self::new(engine, Work::on_postgres))
+        Ok(Self::new(engine, Work::on_postgres, clock, random))
     }
 
-    fn new(engine: Engine, connections: fn(Work) -> u32) -> Self {
+    fn new(engine: Engine, connections: fn(Work) -> u32, clock: Clock, random: Random) -> Self {
         let shared = Shared {
             engine,
             places: Work::ALL.map(|work| Places::new(work, connections(work) as usize)),
-            write_failure: ArcSwapOption::default(),
+            write_health: Arc::default(),
             unreachable: ArcSwapOption::default(),
             is_gone: AtomicBool::new(false),
+            clock,
+            random,
+            commit_hook: RwLock::default(),
         };
         Self { work: Work::Pages, shared: Arc::new(shared), turn: None }
     }
@@ -248,16 +259,48 @@ impl Db {
         let at = self.work as usize;
         Ok(match &self.shared.engine {
             Engine::Sqlite { pools, .. } => {
-                Reader::Sqlite(ActiveConnection::new(pools[at].acquire().await?, place, self))
+                Reader::Sqlite(ActiveConnection::new(pools[at].acquire().await?, place, self.write_health()))
             }
             Engine::Postgres { pools, .. } => {
-                Reader::Postgres(ActiveConnection::new(pools[at].acquire().await?, place, self))
+                Reader::Postgres(ActiveConnection::new(pools[at].acquire().await?, place, self.write_health()))
             }
         })
     }
 
-    /// Begins a write transaction.
-    pub async fn begin(&self) -> Result<Tx, Error> {
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// For ids and secrets.
+    pub fn random(&self) -> &Random {
+        &self.shared.random
+    }
+
+    /// Lets every commit wait for this, in place of what it waited for before.
+    pub fn install_commit_hook(&self, hook: Arc<dyn CommitHook>) {
+        *self.shared.commit_hook.write().unwrap_or_else(PoisonError::into_inner) = Some(hook);
+    }
+
+    fn write_health(&self) -> &Arc<WriteHealth> {
+        &self.shared.write_health
+    }
+
+    fn origin(&self, actor: &Actor) -> Origin {
+        Origin { actor: actor.clone(), now: self.now(), random: self.random().clone(), commit_hook: self.commit_hook() }
+    }
+
+    fn commit_hook(&self) -> Option<Arc<dyn CommitHook>> {
+        self.shared.commit_hook.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins a change that somebody makes.
+    pub async fn begin(&self, actor: &Actor) -> Result<Change, Error> {
         connection::expect_none_held();
         self.refuse_while_gone()?;
         let work = match &self.shared.engine {
@@ -265,18 +308,26 @@ impl Db {
             _ => Work::Writes,
         };
         let place = self.shared.places[work as usize].take(PATIENCE).await?;
-        let begun = match &self.shared.engine {
+        let (connection, turn) = match &self.shared.engine {
             Engine::Sqlite { pools, queue } => {
                 let turn = queue.enter().await?;
-                let held = ActiveConnection::new(pools[work as usize].acquire().await?, Some(place), self);
-                Tx::begin_sqlite(held, turn).await
+                let held =
+                    ActiveConnection::new(pools[work as usize].acquire().await?, Some(place), self.write_health());
+                (ChangeConnection::Sqlite(held), turn)
             }
             Engine::Postgres { pools, .. } => {
-                Tx::begin_postgres(ActiveConnection::new(pools[work as usize].acquire().await?, Some(place), self))
-                    .await
+                let held =
+                    ActiveConnection::new(pools[work as usize].acquire().await?, Some(place), self.write_health());
+                (ChangeConnection::Postgres(held), None)
             }
         };
-        Ok(begun.inspect_err(|error| self.note_write(Err(error)))?)
+        let begun = Change::begin(connection, turn, self.origin(actor)).await;
+        Ok(begun.inspect_err(|error| self.shared.write_health.note(Err(error)))?)
+    }
+
+    /// Begins a change that the server makes by itself, or for the platform that runs the agents.
+    pub async fn begin_unattended(&self) -> Result<Change, Error> {
+        self.begin(&Actor::server()).await
     }
 
     /// Every kind of work with its places.
@@ -294,33 +345,14 @@ impl Db {
 
     /// Why nothing could be written when it was last tried; `None` where that went well.
     pub fn write_failure(&self) -> Option<WriteFailure> {
-        self.shared.write_failure.load().as_deref().copied()
+        self.shared.write_health.failure()
     }
 
     /// Tries to write, and remembers how that went.
     pub async fn check_write(&self) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        on_tx!(&mut tx, |c| sqlx::query(CHECK_WRITE).execute(c).await.map(|_| ()))?;
-        tx.commit().await
-    }
-
-    /// Remembers what became of a write.
-    fn note_write(&self, done: Result<(), &sqlx::Error>) {
-        let failure = match done {
-            Ok(()) => None,
-            Err(error) => match WriteFailure::of(error) {
-                Some(failure) => Some(failure),
-                None => return,
-            },
-        };
-        if failure == self.write_failure() {
-            return;
-        }
-        match failure {
-            Some(failure) => tracing::error!(%failure, "nothing can be written to the database"),
-            None => tracing::info!("the database can be written to again"),
-        }
-        self.shared.write_failure.store(failure.map(Arc::new));
+        let mut change = self.begin_unattended().await?;
+        on_change!(&mut change, |c| sqlx::query(CHECK_WRITE).execute(c).await.map(|_| ()))?;
+        change.commit().await
     }
 
     /// Whether the database answers, asked by this work's own connections; why not, as far as the last [`Db::probe`] found out.

@@ -2,5 +2,7 @@
 
 /// Who waits for events, woken when one arrives.
 pub mod arrivals;
+/// Waiting for events, receiving them, reading them.
+pub mod service;
 /// The SQL.
 pub mod store;

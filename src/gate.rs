@@ -14,6 +14,8 @@ pub mod followers;
 pub mod index;
 /// What the gate knows of keys, workspaces and agents.
 pub mod known;
+/// What of the gate is measured.
+pub mod metrics;
 /// The key in a request.
 pub mod presented;
 /// The SQL.
@@ -27,17 +29,13 @@ use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
 use crate::db::Work;
 use crate::http::envelope::ApiError;
-use crate::server::state::App;
 use crate::workspaces::Workspace;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use decision::{Asked, AskedAgent, Known, Refusal};
-use index::View;
-use known::{KnownAgent, KnownKey, KnownWorkspace};
+use axum::http::{HeaderMap, StatusCode};
+use decision::{CallNeeds, KeyFacts, NeededAgent, RefusalReason};
+use index::{Gate, View};
+use known::{Holder, HolderWorkspace, IndexedAgent};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The header that the key travels in.
-pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a call that the gate let through may touch.
 #[derive(Clone, Debug)]
@@ -63,94 +61,70 @@ pub struct Need<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// The gate decided so.
-    Refused(Refusal),
+    Refused(RefusalReason),
     /// It could not decide: 503 or 500.
     Failed,
     /// Its database is gone.
     Unavailable,
 }
 
-/// A key that is one of ours, and its workspace; it may have expired.
-#[derive(Clone, Debug)]
-pub struct Holder {
-    pub key: Arc<KnownKey>,
-    workspace: Own,
-}
-
-/// The key's own workspace, from where the key was found.
-#[derive(Clone, Debug)]
-enum Own {
-    Known(Arc<KnownWorkspace>),
-    Stored(Arc<Workspace>),
-}
-
-/// Decides on a call.
-pub async fn decide(app: &App, headers: &HeaderMap, need: Need<'_>) -> Result<Pass, Denied> {
-    let holder = identify(app, headers, Instant::now()).await?;
-    let (workspace, agent) = holder.decide(app, need, app.clock.now()).await?;
-    let KnownAgent { agent, configuration } = agent.ok_or(Denied::Failed)?;
-    Ok(Pass { workspace, agent, configuration })
-}
-
-/// The key that a request presents which began then, where it is one of ours.
-pub async fn identify(app: &App, headers: &HeaderMap, began: Instant) -> Result<Holder, Denied> {
-    let hash = presented::presented(headers)?;
-    let index = match app.gate.view(began)? {
-        View::Index(index) => index,
-        View::Database => return stored(app, &hash).await,
-    };
-    if let Some(holder) = index.holder(&hash) {
-        return Ok(holder);
+impl Gate {
+    /// Decides on a call.
+    pub async fn decide(&self, headers: &HeaderMap, need: Need<'_>) -> Result<Pass, Denied> {
+        let holder = self.identify(headers, Instant::now()).await?;
+        let (workspace, agent) = holder.decide(self, need, self.db().now()).await?;
+        let IndexedAgent { agent, configuration } = agent.ok_or(Denied::Failed)?;
+        Ok(Pass { workspace, agent, configuration })
     }
-    drop(index);
-    // It may have been made by the command line just now.
-    follower::catch_up_for(app, began).await?;
-    app.gate.index().holder(&hash).ok_or(Denied::Refused(Refusal::Unknown))
-}
 
-async fn stored(app: &App, hash: &HashedKey) -> Result<Holder, Denied> {
-    let db = app.db.of(Work::Decisions);
-    let key = store::key(&db, hash).await?.ok_or(Refusal::Unknown)?;
-    let workspace = store::workspace(&db, &key.workspace).await?.ok_or(Refusal::Unknown)?;
-    Ok(Holder { key: Arc::new(key), workspace: Own::Stored(Arc::new(workspace)) })
+    /// The key that a request presents which began then, where it is one of ours.
+    pub async fn identify(&self, headers: &HeaderMap, began: Instant) -> Result<Holder, Denied> {
+        let hash = presented::presented(headers)?;
+        let index = match self.view(began)? {
+            View::Index(index) => index,
+            View::Database => return self.stored(&hash).await,
+        };
+        if let Some(holder) = index.holder(&hash) {
+            return Ok(holder);
+        }
+        drop(index);
+        // It may have been made by the command line just now.
+        follower::catch_up_for(self, began).await?;
+        self.index().holder(&hash).ok_or(Denied::Refused(RefusalReason::Unknown))
+    }
+
+    async fn stored(&self, hash: &HashedKey) -> Result<Holder, Denied> {
+        let db = self.db().of(Work::Decisions);
+        let key = store::key(&db, hash).await?.ok_or(RefusalReason::Unknown)?;
+        let workspace = store::workspace(&db, &key.workspace).await?.ok_or(RefusalReason::Unknown)?;
+        Ok(Holder { key: Arc::new(key), workspace: HolderWorkspace::Stored(Arc::new(workspace)) })
+    }
 }
 
 impl Holder {
-    /// A key in memory.
-    pub fn known(key: Arc<KnownKey>, workspace: Arc<KnownWorkspace>) -> Self {
-        Self { key, workspace: Own::Known(workspace) }
-    }
-
-    fn workspace(&self) -> &Arc<Workspace> {
-        match &self.workspace {
-            Own::Known(known) => &known.workspace,
-            Own::Stored(stored) => stored,
-        }
-    }
-
     /// Decides what the key may do: the workspace, and the agent that was asked for.
     pub async fn decide(
         &self,
-        app: &App,
+        gate: &Gate,
         need: Need<'_>,
         now: Timestamp,
-    ) -> Result<(Arc<Workspace>, Option<KnownAgent>), Denied> {
+    ) -> Result<(Arc<Workspace>, Option<IndexedAgent>), Denied> {
         let own = self.workspace();
         let named = need.account_id.is_none_or(|name| own.is_named(name));
         let agent = match need.project_id.filter(|_| named) {
-            Some(name) => self.agent(app, name).await?,
+            Some(name) => self.agent(gate, name).await?,
             None => None,
         };
-        let asked = Asked {
+        let asked = CallNeeds {
             workspace: named.then_some(&own.id),
             permission: need.permission,
             agent: match need.project_id {
-                Some(_) => AskedAgent::Named(agent.as_ref().map(|known| &known.agent.id)),
-                None => AskedAgent::NotAsked,
+                Some(_) => NeededAgent::Named(agent.as_ref().map(|known| &known.agent.id)),
+                None => NeededAgent::NotAsked,
             },
             now,
         };
-        let known = Known {
+        let known = KeyFacts {
             workspace: &self.key.workspace,
             permissions: &self.key.permissions,
             expires_at: self.key.expires_at,
@@ -163,16 +137,16 @@ impl Holder {
     }
 
     /// The agent of this id or slug in the key's workspace.
-    async fn agent(&self, app: &App, name: &str) -> Result<Option<KnownAgent>, Error> {
+    async fn agent(&self, gate: &Gate, name: &str) -> Result<Option<IndexedAgent>, Error> {
         match &self.workspace {
-            Own::Known(known) => Ok(known.agents.get(name).cloned()),
-            Own::Stored(_) => store::agent(&app.db.of(Work::Decisions), &self.key.workspace, name).await,
+            HolderWorkspace::Known(known) => Ok(known.agents.get(name).cloned()),
+            HolderWorkspace::Stored(_) => store::agent(&gate.db().of(Work::Decisions), &self.key.workspace, name).await,
         }
     }
 }
 
-impl From<Refusal> for Denied {
-    fn from(refusal: Refusal) -> Self {
+impl From<RefusalReason> for Denied {
+    fn from(refusal: RefusalReason) -> Self {
         Self::Refused(refusal)
     }
 }
@@ -196,22 +170,24 @@ impl From<Denied> for ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
+impl From<RefusalReason> for ApiError {
+    fn from(refusal: RefusalReason) -> Self {
         let forbidden = |message: String| Self::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message);
         match refusal {
             // Always the same.
-            Refusal::NoKey | Refusal::Malformed | Refusal::Unknown | Refusal::Expired => {
+            RefusalReason::NoKey | RefusalReason::Malformed | RefusalReason::Unknown | RefusalReason::Expired => {
                 let message = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
                 Self::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)
             }
-            Refusal::OtherWorkspace => forbidden("This key does not belong to this account_id.".to_owned()),
-            Refusal::LacksPermission(permission) => {
+            RefusalReason::OtherWorkspace => forbidden("This key does not belong to this account_id.".to_owned()),
+            RefusalReason::LacksPermission(permission) => {
                 forbidden(format!("This key lacks the permission `{}`.", permission.label()))
             }
-            Refusal::AgentNotCovered => forbidden("This key does not cover this project_id.".to_owned()),
-            Refusal::NoSuchAgent => Self::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."),
-            Refusal::TranscriptOff => {
+            RefusalReason::AgentNotCovered => forbidden("This key does not cover this project_id.".to_owned()),
+            RefusalReason::NoSuchAgent => {
+                Self::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist.")
+            }
+            RefusalReason::TranscriptOff => {
                 let message =
                     "Conversation transcript is off for this project_id in Configuration: it cannot be searched.";
                 forbidden(message.to_owned())

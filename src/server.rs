@@ -1,5 +1,7 @@
-//! Settings, and building, running and stopping the application. [`build`] is shared by the command line and the tests.
+//! Settings, and building, running and stopping the application. [`build`](build::build) is shared by the command line and the tests.
 
+/// Composes the services.
+pub mod build;
 /// Alive, ready, and metrics.
 pub mod health;
 /// Metrics for Prometheus.
@@ -13,5 +15,5 @@ pub mod settings;
 /// Application state shared by all handlers.
 pub mod state;
 
-pub use router::{build, openapi};
-pub use state::{App, AppState};
+pub use router::openapi;
+pub use state::{AppState, Services};

@@ -42,6 +42,9 @@ pub mod pages_only;
 /// What a failed server function answers.
 #[cfg(feature = "ssr")]
 pub mod server_functions;
+/// What pages, their server functions and their layers use.
+#[cfg(feature = "ssr")]
+pub mod services;
 /// The HTML document around every page.
 #[cfg(feature = "ssr")]
 pub mod shell;

@@ -7,10 +7,11 @@ use agent_studio::base::clock::Clock;
 use agent_studio::base::randomness::Random;
 use agent_studio::base::sealing::MasterKey;
 use agent_studio::db::Db;
-use agent_studio::on_tx;
-use agent_studio::server::state::{App, AppState};
-use agent_studio::users::password::Passwords;
-use agent_studio::workspaces::{self, Workspace};
+use agent_studio::on_change;
+use agent_studio::server::build::{Parts, build};
+use agent_studio::server::state::{AppState, Services};
+use agent_studio::usage::record::Limits;
+use agent_studio::workspaces::Workspace;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -18,7 +19,6 @@ use leptos::config::LeptosOptions;
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
@@ -43,36 +43,38 @@ impl Postgres {
 }
 
 /// The application and its routes.
-pub fn server(db: Db) -> Outcome<(Arc<App>, Router)> {
-    let random = Random::System;
-    let app = Arc::new(App {
+pub fn server(db: Db) -> Outcome<(Services, Router)> {
+    let parts = Parts {
         db,
-        clock: Clock::System,
         master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
-        passwords: Passwords::new(&random)?,
-        random,
-        arrivals: Default::default(),
-        gate: Default::default(),
-        usage: Default::default(),
-        metrics: Default::default(),
+        limits: Limits::default(),
+        last_known: Duration::ZERO,
         public_origin: None,
-        behind_proxy: true,
         secure_cookies: false,
+        behind_proxy: true,
         forward_auth_apart: false,
-    });
+    };
+    let services = build(parts)?;
     let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-    let router = agent_studio::server::build(AppState { app: app.clone(), leptos });
-    Ok((app, router))
+    let router = agent_studio::server::router::all(AppState { services: services.clone(), leptos });
+    Ok((services, router))
 }
 
-pub async fn workspace(app: &App, name: &str) -> Outcome<Workspace> {
-    let mut tx = app.db.begin().await?;
-    let made = workspaces::service::create(&mut tx, app, &Actor::command_line(), name, None).await?;
-    tx.commit().await?;
-    Ok(made)
+/// SQLite in a file.
+pub async fn sqlite(path: &std::path::Path) -> Outcome<Db> {
+    Ok(Db::sqlite(path, Clock::System, Random::System).await?)
 }
 
-pub fn new_key(app: &App) -> Outcome<NewKey> {
+/// PostgreSQL at this URL.
+pub async fn postgres(url: &str) -> Outcome<Db> {
+    Ok(Db::postgres(url, Clock::System, Random::System).await?)
+}
+
+pub async fn workspace(app: &Services, name: &str) -> Outcome<Workspace> {
+    Ok(app.workspaces.create(&Actor::command_line(), name, None).await?)
+}
+
+pub fn new_key(app: &Services) -> Outcome<NewKey> {
     Ok(NewKey {
         name: KeyName::parse("key").map_err(|p| p.message())?,
         scope: AgentScope::All,
@@ -82,7 +84,7 @@ pub fn new_key(app: &App) -> Outcome<NewKey> {
 }
 
 /// What PostgreSQL does by itself after a while.
-pub async fn analyse(app: &App) -> Outcome<()> {
+pub async fn analyse(app: &Services) -> Outcome<()> {
     if let Some(pool) = app.db.postgres_pool() {
         sqlx::query("ANALYZE").execute(pool).await?;
     }
@@ -103,15 +105,20 @@ pub async fn time(router: &Router, request: Request<Body>) -> Outcome<Duration> 
 }
 
 /// Keys that nobody has the values of, written as fast as may be.
-pub async fn add_keys(app: &App, workspace: &Workspace, count: usize) -> Outcome<()> {
-    let mut tx = app.db.begin().await?;
+pub async fn add_keys(app: &Services, workspace: &Workspace, count: usize) -> Outcome<()> {
+    let mut change = app.db.begin_unattended().await?;
     let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $2)
         INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, all_agents, permissions, created_at,
             created_by, updated_at, expires_at)
         SELECT $1, 'key-' || n, 'key', 'key', 'masked', randomblob(32), TRUE, 'conversations,handoff', 0, 'bench', 0,
             4102444800000000 FROM numbers";
     if count > 0 {
-        on_tx!(&mut tx, |c| sqlx::query(sql).bind(&workspace.id).bind(count as i64).execute(c).await.map(|_| ()))?;
+        on_change!(&mut change, |c| sqlx::query(sql)
+            .bind(&workspace.id)
+            .bind(count as i64)
+            .execute(c)
+            .await
+            .map(|_| ()))?;
     }
-    Ok(tx.commit().await?)
+    Ok(change.commit().await?)
 }

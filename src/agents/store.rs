@@ -4,8 +4,8 @@ use crate::agents::{Agent, AgentName, Belongings};
 use crate::base::error::{Error, Problem};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx, is_duplicate};
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db, is_duplicate};
+use crate::{on_change, on_db, statements};
 
 statements! {
     INSERT = "INSERT INTO agents (workspace_id, id, slug, name, settings, created_at, updated_at)
@@ -32,14 +32,14 @@ statements! {
 
 /// Writes a new agent.
 pub async fn insert(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentName,
     slug: &str,
     settings: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let written = on_tx!(tx, |c| sqlx::query(INSERT)
+    let written = on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(&agent.id)
         .bind(slug)
@@ -57,13 +57,13 @@ pub async fn insert(
 
 /// Gives an agent another name; `false` where it is gone.
 pub async fn rename(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     id: &AgentId,
     name: &str,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let changed = on_tx!(tx, |c| sqlx::query(RENAME)
+    let changed = on_change!(change, |c| sqlx::query(RENAME)
         .bind(workspace)
         .bind(id)
         .bind(name)
@@ -89,9 +89,13 @@ pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Resul
 }
 
 /// Deletes an agent with everything that belongs to it; `false` where it is gone already.
-pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, Error> {
-    let deleted =
-        on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, Error> {
+    let deleted = on_change!(change, |c| sqlx::query(DELETE)
+        .bind(workspace)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
     Ok(deleted > 0)
 }
 
@@ -129,8 +133,8 @@ pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<
 }
 
 /// Whether an agent of the workspace has this slug, or has it as its id: an address means one agent.
-pub async fn slug_taken(tx: &mut Tx, workspace: &WorkspaceId, slug: &str) -> Result<bool, Error> {
+pub async fn slug_taken(change: &mut Change, workspace: &WorkspaceId, slug: &str) -> Result<bool, Error> {
     let row: Option<(i32,)> =
-        on_tx!(tx, |c| sqlx::query_as(SLUG_TAKEN).bind(workspace).bind(slug).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(SLUG_TAKEN).bind(workspace).bind(slug).fetch_optional(c).await)?;
     Ok(row.is_some())
 }

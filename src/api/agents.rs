@@ -1,20 +1,18 @@
 //! The Agents API's handlers.
 
-use crate::agents::service::{self, Created};
-use crate::agents::store;
+use crate::agents::service::Agents;
+use crate::agents::service::{self, CreatedAgent};
 use crate::api::openapi::{BodyRefusals, Refusals};
 use crate::api_keys::Permission;
 use crate::base::actor::Actor;
 use crate::base::error::{Error, Problem};
 use crate::base::id::AgentId;
-use crate::conversations::document::format_instant;
-use crate::db::Work;
+use crate::base::time::format_instant;
 use crate::gate::caller::Caller;
-use crate::gate::known::KnownKey;
+use crate::gate::known::IndexedKey;
+use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, Envelope, json, read_json};
 use crate::http::object::{json_object, object, objects, optional_object};
-use crate::server::state::App;
-use crate::web::guard::ClientAddress;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -22,14 +20,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// An agent.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Agent)]
-pub struct Shown<'a> {
+pub struct AgentAnswer<'a> {
     account_id: &'a str,
     agent_id: &'a str,
     agent_name: &'a str,
@@ -49,17 +46,17 @@ pub struct Shown<'a> {
     tag = "Agents",
     security(("key" = [])),
     params(("account_id" = String, Path, description = "The workspace's id or slug.")),
-    responses((status = 200, description = "The agents, oldest first.", body = Vec<Shown>), Refusals),
+    responses((status = 200, description = "The agents, oldest first.", body = Vec<AgentAnswer>), Refusals),
 )]
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(agents): State<Agents>,
     Path(account_id): Path<String>,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let workspace = caller.admit_to_workspace(&app, None, &account_id).await?;
+    let workspace = caller.admit_to_workspace(None, &account_id).await?;
     let key = caller.key();
-    let agents = store::covered(&app.db.of(Work::Api), &workspace.id, &key.id, key.agents.is_none()).await?;
-    let listed = agents.iter().map(|agent| Shown {
+    let covered = agents.covered(&workspace.id, &key.id, key.agents.is_none()).await?;
+    let listed = covered.iter().map(|agent| AgentAnswer {
         account_id: workspace.id.as_str(),
         agent_id: agent.id.as_str(),
         agent_name: &agent.name,
@@ -92,7 +89,7 @@ pub struct NewAgent {
 /// What is kept of a new agent beside its id and name.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Settings<'a> {
+struct AgentSettings<'a> {
     response_settings: &'a ResponseSettings,
     #[serde(skip_serializing_if = "Option::is_none")]
     voice_settings: &'a Option<VoiceSettings>,
@@ -196,23 +193,23 @@ pub struct Duplicate {
     params(("account_id" = String, Path, description = "The workspace's id or slug.")),
     request_body = NewAgent,
     responses(
-        (status = 200, description = "Made.", body = Shown),
+        (status = 200, description = "Made.", body = AgentAnswer),
         Refusals,
         BodyRefusals,
         (status = 409, description = "Another agent of the workspace has this id.", body = Envelope),
     ),
 )]
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(agents): State<Agents>,
     Path(account_id): Path<String>,
     Extension(client): Extension<ClientAddress>,
     caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let workspace = caller.admit_to_workspace(&app, Some(Permission::Agents), &account_id).await?;
+    let workspace = caller.admit_to_workspace(Some(Permission::Agents), &account_id).await?;
     let new: NewAgent = read_json(&headers, &body)?;
-    let kept = Settings {
+    let kept = AgentSettings {
         response_settings: &new.response_settings,
         voice_settings: &new.voice_settings,
         llm_settings: &new.llm_settings,
@@ -220,9 +217,9 @@ pub async fn create(
     };
     let settings = serde_json::to_string(&kept).map_err(|_| ApiError::internal())?;
     let name = agent_name(&new.name)?;
-    let id = agent_id(&app, new.agent_id.as_deref())?;
+    let id = agent_id(&agents, new.agent_id.as_deref())?;
     let actor = actor(caller.key(), client);
-    let made = service::create_as(&app, &workspace.id, &actor, id, name, None, &settings).await;
+    let made = agents.create_as(&workspace.id, &actor, id, name, None, &settings).await;
     answer(workspace.id.as_str(), &made.map_err(refused)?)
 }
 
@@ -239,13 +236,13 @@ pub async fn create(
     responses((status = 204, description = "Deleted."), Refusals),
 )]
 pub async fn delete(
-    State(app): State<Arc<App>>,
+    State(agents): State<Agents>,
     Path(agent_id): Path<String>,
     Extension(client): Extension<ClientAddress>,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let pass = caller.admit_to_agent(&app, Permission::Agents, &agent_id).await?;
-    service::delete(&app, &pass.workspace.id, &actor(caller.key(), client), &pass.agent).await.map_err(refused)?;
+    let pass = caller.admit_to_agent(Permission::Agents, &agent_id).await?;
+    agents.delete(&pass.workspace.id, &actor(caller.key(), client), &pass.agent).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -261,35 +258,34 @@ pub async fn delete(
     params(("agent_id" = String, Path, description = "The original's id or slug.")),
     request_body = Duplicate,
     responses(
-        (status = 200, description = "Made.", body = Shown),
+        (status = 200, description = "Made.", body = AgentAnswer),
         Refusals,
         BodyRefusals,
         (status = 409, description = "Another agent of the workspace has this id.", body = Envelope),
     ),
 )]
 pub async fn duplicate(
-    State(app): State<Arc<App>>,
+    State(agents): State<Agents>,
     Path(original): Path<String>,
     Extension(client): Extension<ClientAddress>,
     caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let pass = caller.admit_to_agent(&app, Permission::Agents, &original).await?;
+    let pass = caller.admit_to_agent(Permission::Agents, &original).await?;
     let new: Duplicate = read_json(&headers, &body)?;
     let workspace = &pass.workspace.id;
-    let settings =
-        store::settings(&app.db.of(Work::Api), workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
+    let settings = agents.settings(workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
     let name = agent_name(&new.new_agent_name)?;
-    let id = agent_id(&app, new.new_agent_id.as_deref())?;
+    let id = agent_id(&agents, new.new_agent_id.as_deref())?;
     let actor = actor(caller.key(), client);
-    let made = service::create_as(&app, workspace, &actor, id, name, None, &settings).await;
+    let made = agents.create_as(workspace, &actor, id, name, None, &settings).await;
     answer(workspace.as_str(), &made.map_err(refused)?)
 }
 
 /// The id that was asked for, or a new one.
-fn agent_id(app: &App, wanted: Option<&str>) -> Result<AgentId, ApiError> {
-    let Some(wanted) = wanted else { return Ok(AgentId::generate(&app.random)) };
+fn agent_id(agents: &Agents, wanted: Option<&str>) -> Result<AgentId, ApiError> {
+    let Some(wanted) = wanted else { return Ok(agents.new_id()) };
     AgentId::parse(wanted)
         .filter(|_| !wanted.contains('_'))
         .ok_or_else(|| ApiError::parameter("agentId", wanted, "up to 64 letters, digits and hyphens"))
@@ -303,13 +299,13 @@ fn agent_name(name: &str) -> Result<&str, ApiError> {
     }
 }
 
-fn actor(key: &KnownKey, ClientAddress(address): ClientAddress) -> Actor {
+fn actor(key: &IndexedKey, ClientAddress(address): ClientAddress) -> Actor {
     Actor { id: None, name: format!("API key {}", key.id), address }
 }
 
-fn answer(account_id: &str, Created { agent, created_at, .. }: &Created) -> Result<Response, ApiError> {
+fn answer(account_id: &str, CreatedAgent { agent, created_at, .. }: &CreatedAgent) -> Result<Response, ApiError> {
     let now = format_instant(*created_at);
-    json(&Shown {
+    json(&AgentAnswer {
         account_id,
         agent_id: agent.id.as_str(),
         agent_name: &agent.name,

@@ -4,24 +4,23 @@ use crate::api::conversations_v3::{no_such_conversation, unreadable};
 use crate::api::openapi::Refusals;
 use crate::api_keys::Permission;
 use crate::base::bulk;
+use crate::base::time::format_instant;
 use crate::configuration::Configuration;
 use crate::conversations::cursor::is_id;
-use crate::conversations::document::{self, Stored, Turn, format_instant};
+use crate::conversations::document::{self, Stored, Turn};
 use crate::conversations::query::ListQuery;
-use crate::conversations::schema::{Filters, MetricValue};
-use crate::conversations::store;
-use crate::db::{Db, Work};
+use crate::conversations::schema::Filters;
+use crate::conversations::service::{BATCH_SIZE, Conversations};
+use crate::conversations::values::MetricValue;
 use crate::gate::Pass;
 use crate::gate::caller::Caller;
 use crate::http::envelope::{ApiError, json};
 use crate::http::parameters::Parameters;
-use crate::server::state::App;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// How many conversations are listed where no limit is asked for.
@@ -136,31 +135,31 @@ pub struct Page<'a> {
     responses((status = 200, description = "A page of conversations.", body = Page), Refusals),
 )]
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(conversations): State<Conversations>,
     Path(agent_id): Path<String>,
     RawQuery(query): RawQuery,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = caller.admit_to_agent(&app, Permission::Conversations, &agent_id).await?;
+    let pass = caller.admit_to_agent(Permission::Conversations, &agent_id).await?;
     // Filters only: a search would have to be allowed first, and this call has none.
     let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
-    bulk::run(page(app.db.of(Work::Bulk), pass, query)).await.ok_or_else(ApiError::internal)?
+    bulk::run(page(conversations, pass, query)).await.ok_or_else(ApiError::internal)?
 }
 
-async fn page(db: Db, pass: Pass, query: ListQuery) -> Result<Response, ApiError> {
+async fn page(conversations: Conversations, pass: Pass, query: ListQuery) -> Result<Response, ApiError> {
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
-    let db = db.in_turn().await?;
-    let count = store::count(&db, workspace, agent, &query).await?;
-    let mut places = store::places(&db, workspace, agent, &query).await?;
+    let reader = conversations.list_reader().await?;
+    let count = reader.count(workspace, agent, &query).await?;
+    let mut places = reader.places(workspace, agent, &query).await?;
     places.truncate(query.limit as usize);
-    let mut conversations = Vec::with_capacity(places.len());
-    for places in places.chunks(store::BATCH_SIZE) {
-        for stored in store::batch(&db, workspace, agent, places, false, false).await? {
-            conversations.push(summary(&stored, &pass, &allowed).map_err(unreadable)?);
+    let mut summaries = Vec::with_capacity(places.len());
+    for places in places.chunks(BATCH_SIZE) {
+        for stored in reader.batch(workspace, agent, places, false, false).await? {
+            summaries.push(summary(&stored, &pass, &allowed).map_err(unreadable)?);
         }
     }
-    json(&Page { conversations, count, limit: query.limit, offset: query.offset })
+    json(&Page { conversations: summaries, count, limit: query.limit, offset: query.offset })
 }
 
 /// Get a conversation in camelCase
@@ -179,15 +178,15 @@ async fn page(db: Db, pass: Pass, query: ListQuery) -> Result<Response, ApiError
     responses((status = 200, description = "The conversation.", body = Detail), Refusals),
 )]
 pub async fn find(
-    State(app): State<Arc<App>>,
+    State(conversations): State<Conversations>,
     Path((agent_id, id)): Path<(String, String)>,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = caller.admit_to_agent(&app, Permission::Conversations, &agent_id).await?;
+    let pass = caller.admit_to_agent(Permission::Conversations, &agent_id).await?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
-        true => store::find(&app.db.of(Work::Api), workspace, agent, &id, allowed.transcript, false).await?,
+        true => conversations.find(workspace, agent, &id, allowed.transcript, false).await?,
         false => None,
     };
     let stored = found.ok_or_else(no_such_conversation)?;
@@ -217,17 +216,17 @@ pub async fn find(
     responses(Refusals),
 )]
 pub async fn audio(
-    State(app): State<Arc<App>>,
+    State(conversations): State<Conversations>,
     Path((agent_id, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = caller.admit_to_agent(&app, Permission::Conversations, &agent_id).await?;
+    let pass = caller.admit_to_agent(Permission::Conversations, &agent_id).await?;
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     given.one_of("direction", &["combined", "user", "agent"])?;
     given.flag("redacted")?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let exists = is_id(&id) && store::in_progress(&app.db.of(Work::Api), workspace, agent, &id).await?.is_some();
+    let exists = is_id(&id) && conversations.in_progress(workspace, agent, &id).await?.is_some();
     let message = "No recording is kept for this conversation.";
     Err(match exists {
         true => ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_RECORDING_NOT_FOUND", message),

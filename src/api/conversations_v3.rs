@@ -6,14 +6,13 @@ use crate::base::bulk;
 use crate::base::error::Error;
 use crate::configuration::Configuration;
 use crate::conversations::cursor::{Cursor, is_id};
+use crate::conversations::document;
 use crate::conversations::query::{ListQuery, Mode, include_latency};
 use crate::conversations::schema::{Conversation, ConversationPage, Filters, Paging};
-use crate::conversations::{document, store};
-use crate::db::{Db, Work};
+use crate::conversations::service::{BATCH_SIZE, Conversations, ListReader};
 use crate::gate::Pass;
 use crate::gate::caller::Caller;
 use crate::http::envelope::{ApiError, Envelope, json_body};
-use crate::server::state::App;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, Uri};
@@ -49,18 +48,18 @@ const KEEPS_ITS_TURN: Duration = Duration::from_millis(200);
     ),
 )]
 pub async fn list(
-    State(app): State<Arc<App>>,
+    State(conversations): State<Conversations>,
     Path((account_id, project_id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = caller.admit(&app, Permission::Conversations, &account_id, &project_id).await?;
+    let pass = caller.admit(Permission::Conversations, &account_id, &project_id).await?;
     let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
     if matches!(query.mode, Mode::Transcript(_)) {
         caller.may_search(&pass)?;
     }
     let (chunks, mut written) = mpsc::channel(1);
-    let writing = bulk::begin(write_page(app.db.of(Work::Bulk), pass, query, chunks));
+    let writing = bulk::begin(write_page(conversations, pass, query, chunks));
     // An error before anything was sent has its own status; one after that breaks the answer off.
     let first = written.recv().await.ok_or_else(ApiError::internal)??;
     let rest = stream::unfold((written, writing), |(mut written, writing)| async {
@@ -71,13 +70,18 @@ pub async fn list(
 }
 
 /// Finds out what is on a page, and writes it.
-async fn write_page(db: Db, pass: Pass, query: ListQuery, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
+async fn write_page(
+    conversations: Conversations,
+    pass: Pass,
+    query: ListQuery,
+    chunks: mpsc::Sender<Result<Bytes, ApiError>>,
+) {
     let found = async {
-        let db = db.in_turn().await?;
-        let places = store::places(&db, &pass.workspace.id, &pass.agent.id, &query).await?;
-        Ok::<_, Error>((db, places))
+        let reader = conversations.list_reader().await?;
+        let places = reader.places(&pass.workspace.id, &pass.agent.id, &query).await?;
+        Ok::<_, Error>((reader, places))
     };
-    let (db, mut places) = match found.await {
+    let (reader, mut places) = match found.await {
         Ok(found) => found,
         Err(error) => {
             let _ = chunks.send(Err(error.into())).await;
@@ -88,8 +92,8 @@ async fn write_page(db: Db, pass: Pass, query: ListQuery, chunks: mpsc::Sender<R
     places.truncate(query.limit as usize);
     let end = page_end(&query, &places, more);
     let allowed = pass.configuration.clone();
-    let page = Page { pass, allowed, places, with_latency: query.include_latency, end };
-    page.write(db, chunks).await;
+    let page = PageWriter { pass, allowed, places, with_latency: query.include_latency, end };
+    page.write(&conversations, reader, chunks).await;
 }
 
 /// What comes after the conversations: where the next page begins.
@@ -105,7 +109,7 @@ fn page_end(query: &ListQuery, places: &[Cursor], more: bool) -> String {
 
 /// A page on its way out. A few conversations at a time are read and written, so that a large page costs no more memory
 /// than a small one, and a slow reader no database connection.
-struct Page {
+struct PageWriter {
     pass: Pass,
     allowed: Arc<Configuration>,
     places: Vec<Cursor>,
@@ -113,19 +117,23 @@ struct Page {
     end: String,
 }
 
-impl Page {
-    /// `db` has its turn, which is given up while the reader is slow.
-    async fn write(self, db: Db, chunks: mpsc::Sender<Result<Bytes, ApiError>>) {
-        let waiting = db.of(Work::Bulk);
-        let mut turn = Some(db);
+impl PageWriter {
+    /// The turn is given up while the client is slow.
+    async fn write(
+        self,
+        conversations: &Conversations,
+        reader: ListReader,
+        chunks: mpsc::Sender<Result<Bytes, ApiError>>,
+    ) {
+        let mut turn = Some(reader);
         let mut separator = "{\"conversations\":[";
         let mut rest = &self.places[..];
         let mut size = FIRST_BATCH;
         while !rest.is_empty() {
-            let db = match turn.take() {
-                Some(db) => db,
-                None => match waiting.in_turn_again().await {
-                    Ok(db) => db,
+            let reader = match turn.take() {
+                Some(reader) => reader,
+                None => match conversations.list_reader_again().await {
+                    Ok(reader) => reader,
                     Err(error) => {
                         let _ = chunks.send(Err(error.into())).await;
                         return;
@@ -134,18 +142,18 @@ impl Page {
             };
             let (places, later) = rest.split_at(size.min(rest.len()));
             rest = later;
-            let chunk = self.chunk(&db, places, &mut separator).await;
+            let chunk = self.chunk(&reader, places, &mut separator).await;
             // As many as are about this long together, going by those that came before.
             let length = chunk.as_ref().map_or(0, String::len).max(1);
-            size = (CHUNK * places.len() / length).clamp(1, store::BATCH_SIZE);
+            size = (CHUNK * places.len() / length).clamp(1, BATCH_SIZE);
             let failed = chunk.is_err();
             let slot = match timeout(KEEPS_ITS_TURN, chunks.reserve()).await {
                 Ok(slot) => {
-                    turn = Some(db);
+                    turn = Some(reader);
                     slot
                 }
                 Err(_) => {
-                    drop(db);
+                    drop(reader);
                     chunks.reserve().await
                 }
             };
@@ -161,10 +169,10 @@ impl Page {
         let _ = chunks.send(Ok(Bytes::from(format!("{beginning}{}", self.end)))).await;
     }
 
-    async fn chunk(&self, db: &Db, places: &[Cursor], separator: &mut &str) -> Result<String, ApiError> {
+    async fn chunk(&self, reader: &ListReader, places: &[Cursor], separator: &mut &str) -> Result<String, ApiError> {
         let (workspace, agent) = (&self.pass.workspace.id, &self.pass.agent.id);
         let with_turns = self.allowed.transcript;
-        let batch = store::batch(db, workspace, agent, places, with_turns, self.with_latency).await?;
+        let batch = reader.batch(workspace, agent, places, with_turns, self.with_latency).await?;
         let mut chunk = String::new();
         for stored in &batch {
             chunk.push_str(separator);
@@ -190,17 +198,17 @@ impl Page {
     responses((status = 200, description = "The conversation.", body = Conversation), Refusals),
 )]
 pub async fn find(
-    State(app): State<Arc<App>>,
+    State(conversations): State<Conversations>,
     Path((account_id, project_id, id)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = caller.admit(&app, Permission::Conversations, &account_id, &project_id).await?;
+    let pass = caller.admit(Permission::Conversations, &account_id, &project_id).await?;
     let with_latency = include_latency(query.as_deref().unwrap_or_default())?;
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
-        true => store::find(&app.db.of(Work::Api), workspace, agent, &id, allowed.transcript, with_latency).await?,
+        true => conversations.find(workspace, agent, &id, allowed.transcript, with_latency).await?,
         false => None,
     };
     let stored = found.ok_or_else(no_such_conversation)?;

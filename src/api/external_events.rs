@@ -3,22 +3,16 @@
 /// Finding the event id in a request.
 pub mod event_id;
 
-use crate::api::external_events::event_id::{Kind, Location, in_body, in_headers, is_event_id};
+use crate::api::external_events::event_id::{BodyKind, EventIdLocation, in_body, in_headers, is_event_id};
 use crate::api::openapi::{BodyRefusals, Refusals};
 use crate::api_keys::Permission;
-use crate::base::error::Error;
-use crate::external_events::arrivals::{self, CHANNEL};
-use crate::external_events::store::{self, NewEvent};
-use crate::gate::Pass;
+use crate::external_events::service::ExternalEvents;
 use crate::gate::caller::Caller;
 use crate::http::envelope::ApiError;
 use crate::http::parameters::Parameters;
-use crate::server::state::App;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use sha2::{Digest, Sha256};
-use std::sync::Arc;
 
 /// Deliver an event
 ///
@@ -33,7 +27,7 @@ use std::sync::Arc;
     params(
         ("account_id" = String, Query, description = "The workspace's id or slug."),
         ("project_id" = String, Query, description = "The agent's id or slug."),
-        ("event_id_location" = inline(Location), Query, description = "Where the event's id is.", example = "payload"),
+        ("event_id_location" = inline(EventIdLocation), Query, description = "Where the event's id is.", example = "payload"),
         ("event_id_path" = String, Query, description = "What it is called there.", max_length = 200, example = "payment.reference"),
     ),
     request_body(
@@ -49,7 +43,7 @@ use std::sync::Arc;
     responses((status = 201, description = "Stored."), Refusals, BodyRefusals),
 )]
 pub async fn webhook(
-    State(app): State<Arc<App>>,
+    State(events): State<ExternalEvents>,
     RawQuery(query): RawQuery,
     caller: Caller,
     headers: HeaderMap,
@@ -57,12 +51,13 @@ pub async fn webhook(
 ) -> Result<StatusCode, ApiError> {
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     let (account, project) = (given.required("account_id")?, given.required("project_id")?);
-    let pass = caller.admit(&app, Permission::ExternalEvents, &account, &project).await?;
+    let pass = caller.admit(Permission::ExternalEvents, &account, &project).await?;
 
-    let location = given.one_of("event_id_location", &Location::WORDS)?.and_then(Location::parse);
-    let location = location.ok_or_else(|| ApiError::parameter("event_id_location", "", &Location::WORDS.join(", ")))?;
+    let location = given.one_of("event_id_location", &EventIdLocation::WORDS)?.and_then(EventIdLocation::parse);
+    let location =
+        location.ok_or_else(|| ApiError::parameter("event_id_location", "", &EventIdLocation::WORDS.join(", ")))?;
     let path = given.required("event_id_path")?;
-    let kind = Kind::of(&headers).ok_or_else(|| {
+    let kind = BodyKind::of(&headers).ok_or_else(|| {
         let message =
             "Send the event as application/json, application/x-www-form-urlencoded, application/xml or text/plain.";
         ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
@@ -73,40 +68,16 @@ pub async fn webhook(
     // Read in any case: what cannot be read is refused wherever its id is.
     let in_body = if body.is_empty() { None } else { in_body(kind, body, &path)? };
     let id = match location {
-        Location::Headers => in_headers(&headers, &path)?,
-        Location::QueryString => given.one(&path)?.map(str::to_owned),
-        Location::Payload => in_body,
+        EventIdLocation::Headers => in_headers(&headers, &path)?,
+        EventIdLocation::QueryString => given.one(&path)?.map(str::to_owned),
+        EventIdLocation::Payload => in_body,
     };
     let id = id.filter(|id| !id.is_empty()).ok_or_else(|| refused("External event id not found in request"))?;
-    let received = is_event_id(&id) && receive(&app, &pass, &id, kind, body).await?;
+    let received =
+        is_event_id(&id) && events.receive(&pass.workspace.id, &pass.agent.id, &id, kind.content_type(), body).await?;
     if received { Ok(StatusCode::CREATED) } else { Err(refused("External event id not valid")) }
 }
 
 fn refused(message: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "EXTERNAL_EVENT_REFUSED", message)
-}
-
-/// Stores an event and wakes who waits for it; `false` where no active conversation does. The same event again is
-/// stored once, also where its conversation has ended since.
-async fn receive(app: &App, pass: &Pass, event_id: &str, kind: Kind, body: &str) -> Result<bool, Error> {
-    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let content_type = kind.content_type();
-    let digest = Sha256::new().chain_update(content_type).chain_update([0]).chain_update(body).finalize().into();
-    let event = NewEvent { event_id, content_type, body, digest, received_at: app.clock.now() };
-
-    let mut tx = app.db.begin().await?;
-    let Some(conversation) = store::awaited_by(&mut tx, workspace, agent, event_id).await? else { return Ok(false) };
-    let Some(now) = store::hold(&mut tx, workspace, agent, &conversation).await? else { return Ok(false) };
-    if store::is_stored(&mut tx, workspace, agent, &conversation, &event).await? {
-        return Ok(true);
-    }
-    if !now.in_progress {
-        return Ok(false);
-    }
-    store::insert(&mut tx, workspace, agent, &conversation, now.events_received + 1, &event).await?;
-    let name = arrivals::name(workspace, agent, &conversation);
-    store::notify(&mut tx, CHANNEL, &name).await?;
-    tx.commit().await?;
-    app.arrivals.wake(&name);
-    Ok(true)
 }

@@ -2,24 +2,22 @@
 
 use crate::api::openapi::{AgentPath, Refusals};
 use crate::api_keys::Permission;
-use crate::db::Work;
 use crate::gate::caller::Caller;
-use crate::handoff::store::{self, HandoffState, Key};
+use crate::handoff::service::Handoffs;
+use crate::handoff::service::{HandoffState, Key};
 use crate::http::envelope::{ApiError, json};
 use crate::http::parameters::Parameters;
-use crate::server::state::App;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What an agent stored at the moment of a handoff.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HandoffState)]
-pub struct Answer<'a> {
+pub struct HandoffAnswer<'a> {
     /// The conversation's id.
     id: &'a str,
     /// An id of the agent's own, where it gave one.
@@ -46,23 +44,23 @@ pub struct Answer<'a> {
         ("id" = Option<String>, Query, description = "The conversation's id.", max_length = 200),
         ("shared_id" = Option<String>, Query, description = "The id that the agent stored.", max_length = 200),
     ),
-    responses((status = 200, description = "The state.", body = Answer), Refusals),
+    responses((status = 200, description = "The state.", body = HandoffAnswer), Refusals),
 )]
 pub async fn find(
-    State(app): State<Arc<App>>,
+    State(handoffs): State<Handoffs>,
     Path((account_id, project_id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let pass = caller.admit(&app, Permission::Handoff, &account_id, &project_id).await?;
+    let pass = caller.admit(Permission::Handoff, &account_id, &project_id).await?;
     let key = key(query.as_deref().unwrap_or_default())?;
-    let found = store::find(&app.db.of(Work::Api), &pass.workspace.id, &pass.agent.id, &key).await?;
+    let found = handoffs.find(&pass.workspace.id, &pass.agent.id, &key).await?;
     let HandoffState { conversation_id, shared_id, data } = found.ok_or_else(|| {
         let message = "No handoff state is stored under this id.";
         ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_NOT_FOUND", message)
     })?;
     let data = serde_json::from_str(&data).map_err(|_| ApiError::internal())?;
-    json(&Answer { id: &conversation_id, shared_id: shared_id.as_deref(), data })
+    json(&HandoffAnswer { id: &conversation_id, shared_id: shared_id.as_deref(), data })
 }
 
 /// `shared_id` wins where both are sent.

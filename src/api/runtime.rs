@@ -3,56 +3,53 @@
 use crate::api::conversations_v3::no_such_conversation;
 use crate::api::external_events::event_id::is_event_id;
 use crate::api::openapi::{AgentPath, BodyRefusals, Refusals};
-use crate::base::error::Error;
+use crate::base::token::Token;
 use crate::conversations::cursor::is_id;
 use crate::conversations::document::{self, Document, Incoming, Turns};
-use crate::conversations::service::{self, Appended};
-use crate::conversations::store as conversations;
-use crate::db::Work;
-use crate::external_events::store::ReceivedEvent;
-use crate::external_events::{arrivals, store as events};
-use crate::handoff;
+use crate::conversations::service::{Appended, Conversations};
+use crate::external_events::service::{Awaited, ExternalEvents};
+use crate::handoff::service::Handoffs;
 use crate::http::envelope::{ApiError, Envelope, expect_json, json, read_json, refused_body};
 use crate::http::parameters::Parameters;
-use crate::runtime_tokens::service::{Place, admit};
-use crate::server::state::{App, AppState};
+use crate::runtime_tokens::service::{NotAdmitted, PREFIX, RuntimeScope, RuntimeTokens};
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, RawQuery};
+use axum::extract::{FromRef, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
 use utoipa::ToSchema;
 
 /// Longest that a call waits for an event, in seconds.
 const MAX_WAIT: u32 = 30;
-/// Most events in one answer.
-const MAX_EVENTS: i64 = 100;
 const MAX_SHARED_ID: usize = 200;
+/// Longest token that is looked up at all, in bytes.
+const MAX_LEN: usize = 100;
 
 /// A call of the runtime side on one conversation, which may not exist yet: let in by its token, before its body is read.
-pub struct Call {
-    app: Arc<App>,
-    place: Place,
+pub struct RuntimeCall {
+    scope: RuntimeScope,
     /// The conversation's id.
     id: String,
 }
 
-impl FromRequestParts<AppState> for Call {
+impl<S> FromRequestParts<S> for RuntimeCall
+where
+    S: Send + Sync,
+    RuntimeTokens: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let app = state.app.clone();
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let ids: Result<Path<(String, String, String)>, _> = Path::from_request_parts(parts, state).await;
         let Path((account_id, project_id, id)) = ids.map_err(|_| ApiError::unknown_path())?;
-        let place = admit(&app, &parts.headers, &account_id, &project_id).await?;
+        let token = presented(&parts.headers).ok_or_else(unauthorised)?;
+        let admitted = RuntimeTokens::from_ref(state).admit(&token, &account_id, &project_id).await;
+        let scope = admitted.map_err(refuse)?;
         match is_id(&id) {
-            true => Ok(Self { app, place, id }),
+            true => Ok(Self { scope, id }),
             false => Err(ApiError::parameter("id", &id, "1 to 200 visible ASCII characters")),
         }
     }
@@ -71,10 +68,15 @@ impl FromRequestParts<AppState> for Call {
     request_body = Incoming,
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
-pub async fn put(Call { app, place, id }: Call, headers: HeaderMap, body: Bytes) -> Result<StatusCode, ApiError> {
+pub async fn put(
+    State(conversations): State<Conversations>,
+    RuntimeCall { scope, id }: RuntimeCall,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
     expect_json(&headers)?;
     let document = Document::parse_as(&id, &body).map_err(invalid)?;
-    service::replace(&app, &place.workspace, &place.agent, &document).await?;
+    conversations.replace(&scope.workspace, &scope.agent, &document).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -95,13 +97,14 @@ pub async fn put(Call { app, place, id }: Call, headers: HeaderMap, body: Bytes)
     ),
 )]
 pub async fn append_turns(
-    Call { app, place, id }: Call,
+    State(conversations): State<Conversations>,
+    RuntimeCall { scope, id }: RuntimeCall,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     expect_json(&headers)?;
     let turns = document::parse_turns(&body).map_err(invalid)?;
-    match service::append(&app, &place.workspace, &place.agent, &id, turns).await? {
+    match conversations.append(&scope.workspace, &scope.agent, &id, turns).await? {
         Appended::Done => Ok(StatusCode::NO_CONTENT),
         Appended::NoSuchConversation => Err(no_such_conversation()),
         Appended::Ended => Err(ended()),
@@ -124,8 +127,11 @@ pub async fn append_turns(
     params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
     responses((status = 204, description = "Erased."), Refusals),
 )]
-pub async fn erase(Call { app, place, id }: Call) -> Result<StatusCode, ApiError> {
-    service::erase(&app, &place.workspace, &place.agent, &id).await?;
+pub async fn erase(
+    State(conversations): State<Conversations>,
+    RuntimeCall { scope, id }: RuntimeCall,
+) -> Result<StatusCode, ApiError> {
+    conversations.erase(&scope.workspace, &scope.agent, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -154,7 +160,8 @@ pub struct NewHandoff<'a> {
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
 pub async fn put_handoff(
-    Call { app, place, id }: Call,
+    State(handoffs): State<Handoffs>,
+    RuntimeCall { scope, id }: RuntimeCall,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
@@ -167,14 +174,10 @@ pub async fn put_handoff(
     if shared_id.is_some_and(|id| id.len() > MAX_SHARED_ID) {
         return Err(invalid(format!("`shared_id` is longer than {MAX_SHARED_ID} bytes")));
     }
-    let (workspace, agent) = (&place.workspace, &place.agent);
-    let mut tx = app.db.begin().await?;
-    let now = app.clock.now();
-    if !handoff::store::upsert(&mut tx, workspace, agent, &id, shared_id, data, now).await? {
-        return Err(no_such_conversation());
+    match handoffs.put(&scope.workspace, &scope.agent, &id, shared_id, data).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(no_such_conversation()),
     }
-    tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// What a conversation waits for.
@@ -204,7 +207,8 @@ pub struct NewWait {
     ),
 )]
 pub async fn await_event(
-    Call { app, place, id }: Call,
+    State(external_events): State<ExternalEvents>,
+    RuntimeCall { scope, id }: RuntimeCall,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
@@ -212,23 +216,15 @@ pub async fn await_event(
     if !is_event_id(&event_id) {
         return Err(invalid("`event_id` is not 1 to 256 bytes without control characters".to_owned()));
     }
-    let (workspace, agent) = (&place.workspace, &place.agent);
-    let mut tx = app.db.begin().await?;
-    let now = events::hold(&mut tx, workspace, agent, &id).await?.ok_or_else(no_such_conversation)?;
-    if !now.in_progress {
-        return Err(ended());
+    match external_events.wait_for(&scope.workspace, &scope.agent, &id, &event_id).await? {
+        Awaited::Done => Ok(StatusCode::CREATED),
+        Awaited::NoSuchConversation => Err(no_such_conversation()),
+        Awaited::Ended => Err(ended()),
+        Awaited::Taken => {
+            let message = "Another conversation in progress waits for this event_id.";
+            Err(ApiError::new(StatusCode::CONFLICT, "EXTERNAL_EVENT_ID_TAKEN", message))
+        }
     }
-    // The other one is not held: two that want each other's events would wait for each other.
-    if let Some(other) = events::awaited_by(&mut tx, workspace, agent, &event_id).await?
-        && other != id
-        && events::is_in_progress(&mut tx, workspace, agent, &other).await?
-    {
-        let message = "Another conversation in progress waits for this event_id.";
-        return Err(ApiError::new(StatusCode::CONFLICT, "EXTERNAL_EVENT_ID_TAKEN", message));
-    }
-    events::set_awaited(&mut tx, workspace, agent, &event_id, &id, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(StatusCode::CREATED)
 }
 
 /// An event that was received.
@@ -268,45 +264,55 @@ pub struct Events<'a> {
     ),
     responses((status = 200, description = "The events.", body = Events), Refusals),
 )]
-pub async fn received_events(Call { app, place, id }: Call, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub async fn received_events(
+    State(conversations): State<Conversations>,
+    State(external_events): State<ExternalEvents>,
+    RuntimeCall { scope, id }: RuntimeCall,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let given = Parameters::read(query.as_deref().unwrap_or_default())?;
     let after = i64::from(given.number("after", 0, i32::MAX as u32)?.unwrap_or(0));
     let wait = given.number("wait", 0, MAX_WAIT)?.unwrap_or(0);
-    let db = app.db.of(Work::Api);
-    conversations::in_progress(&db, &place.workspace, &place.agent, &id).await?.ok_or_else(no_such_conversation)?;
-    let events = wait_for_events(&app, &place, &id, after, Duration::from_secs(wait.into())).await?;
+    let found = conversations.in_progress(&scope.workspace, &scope.agent, &id).await?;
+    found.ok_or_else(no_such_conversation)?;
+    let wait = Duration::from_secs(wait.into());
+    let events = external_events.after(&scope.workspace, &scope.agent, &id, after, wait).await?;
     let shown = events.iter().map(|event| Event {
         position: event.position,
         event_id: &event.event_id,
-        received_at: document::format_instant(event.received_at),
+        received_at: crate::base::time::format_instant(event.received_at),
         content_type: &event.content_type,
         body: &event.body,
     });
     json(&Events { events: shown.collect(), last: events.last().map_or(after, |event| event.position) })
 }
 
-/// Events after this position: at once where there are some, else as soon as one arrives or the time is over.
-async fn wait_for_events(
-    app: &App,
-    place: &Place,
-    conversation: &str,
-    after: i64,
-    wait: Duration,
-) -> Result<Vec<ReceivedEvent>, Error> {
-    let (workspace, agent) = (&place.workspace, &place.agent);
-    let db = app.db.of(Work::Api);
-    let until = Instant::now() + wait;
-    let waiter = app.arrivals.waiter(arrivals::name(workspace, agent, conversation));
-    loop {
-        let mut woken = pin!(waiter.notify().notified());
-        woken.as_mut().enable();
-        let events = events::after(&db, workspace, agent, conversation, after, MAX_EVENTS).await?;
-        let over = app.arrivals.is_closed() || Instant::now() >= until;
-        if over || !events.is_empty() {
-            return Ok(events);
+/// The token that a request presents: one header, in the form of RFC 6750.
+fn presented(headers: &HeaderMap) -> Option<Token> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let well_formed = scheme.eq_ignore_ascii_case("bearer") && token.starts_with(PREFIX) && token.len() <= MAX_LEN;
+    well_formed.then(|| Token::sent(token))
+}
+
+/// 401, always the same.
+fn unauthorised() -> ApiError {
+    let message = "The runtime token is missing or not valid. Send a valid one as `Authorization: Bearer …`.";
+    ApiError::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)
+}
+
+fn refuse(refusal: NotAdmitted) -> ApiError {
+    match refusal {
+        NotAdmitted::UnknownToken => unauthorised(),
+        NotAdmitted::OtherWorkspace => {
+            let message = "This token does not belong to this account_id.";
+            ApiError::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message)
         }
-        // Over or woken: one more look either way.
-        let _ = timeout_at(until, woken).await;
+        NotAdmitted::NoSuchAgent => {
+            ApiError::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist.")
+        }
+        NotAdmitted::Failed(error) => error.into(),
     }
 }
 

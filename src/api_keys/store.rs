@@ -7,8 +7,8 @@ use crate::base::error::Error;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx};
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db};
+use crate::{on_change, on_db, statements};
 use std::collections::HashMap;
 
 /// Most keys on one page.
@@ -76,7 +76,7 @@ statements! {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct KeyRow {
     id: ApiKeyId,
     name: KeyName,
     name_key: String,
@@ -133,8 +133,8 @@ pub fn name_key(name: &str) -> String {
 }
 
 /// Writes a new key; `false` where one of the chosen agents is not this workspace's.
-pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -> Result<bool, Error> {
-    on_tx!(tx, |c| sqlx::query(INSERT)
+pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -> Result<bool, Error> {
+    on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(row.id)
         .bind(row.name)
@@ -153,7 +153,7 @@ pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -
         .map(|_| ()))?;
     if let AgentScope::Chosen(agents) = row.scope {
         for agent in agents {
-            let written = on_tx!(tx, |c| sqlx::query(INSERT_AGENT)
+            let written = on_change!(change, |c| sqlx::query(INSERT_AGENT)
                 .bind(workspace)
                 .bind(row.id)
                 .bind(agent)
@@ -170,7 +170,8 @@ pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -
 
 /// One key.
 pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, Error> {
-    let row: Option<Row> = on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id).fetch_optional(pool).await)?;
+    let row: Option<KeyRow> =
+        on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id).fetch_optional(pool).await)?;
     Ok(with_agents(db, workspace, row.into_iter().collect()).await?.pop().map(|(key, _)| key))
 }
 
@@ -195,7 +196,7 @@ pub async fn page(
         PageStart::Name(name) => (BY_NAME, Err(name)),
         PageStart::NameBackwards(name) => (BY_NAME_BACKWARDS, Err(name)),
     };
-    let rows: Vec<Row> = on_db!(db, |pool| {
+    let rows: Vec<KeyRow> = on_db!(db, |pool| {
         let query = sqlx::query_as(sql).bind(workspace).bind(contains);
         let query = match at {
             Ok(time) => query.bind(time),
@@ -220,7 +221,7 @@ fn contains(text: &str) -> String {
     pattern
 }
 
-async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<Row>) -> Result<Vec<(ApiKey, String)>, Error> {
+async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<KeyRow>) -> Result<Vec<(ApiKey, String)>, Error> {
     let mut agents: HashMap<ApiKeyId, Vec<AgentName>> = HashMap::new();
     let scoped: Vec<&str> = rows.iter().filter(|r| !r.all_agents).map(|r| r.id.as_str()).collect();
     for ids in scoped.chunks(25) {
@@ -264,14 +265,14 @@ fn stored_permissions(ids: &str) -> Result<Permissions, Error> {
 
 /// Changes what may be changed, of a key that [`lock`] has found.
 pub async fn update(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     id: &ApiKeyId,
     name: &KeyName,
     permissions: &Permissions,
     now: Timestamp,
 ) -> Result<(), Error> {
-    on_tx!(tx, |c| sqlx::query(UPDATE)
+    on_change!(change, |c| sqlx::query(UPDATE)
         .bind(workspace)
         .bind(id)
         .bind(name)
@@ -293,30 +294,42 @@ pub struct LockedKey {
 }
 
 /// A key, which stays as it is until the transaction ends; `None` where it is gone.
-pub async fn lock(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<LockedKey>, Error> {
+pub async fn lock(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<LockedKey>, Error> {
     let row: Option<(KeyName, String, bool)> =
-        on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(id).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(HOLD).bind(workspace).bind(id).fetch_optional(c).await)?;
     row.map(|(name, ids, all_agents)| Ok(LockedKey { name, permissions: stored_permissions(&ids)?, all_agents }))
         .transpose()
 }
 
 /// Deletes a key; `false` where it is gone already.
-pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<bool, Error> {
-    let deleted =
-        on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<bool, Error> {
+    let deleted = on_change!(change, |c| sqlx::query(DELETE)
+        .bind(workspace)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
     Ok(deleted > 0)
 }
 
 /// A key's sealed value: `None` without such a key, `Some(None)` where no value was kept.
-pub async fn find_sealed(tx: &mut Tx, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<Option<Sealed>>, Error> {
+pub async fn find_sealed(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+) -> Result<Option<Option<Sealed>>, Error> {
     let row: Option<(Option<Vec<u8>>, Option<String>)> =
-        on_tx!(tx, |c| sqlx::query_as(FIND_SEALED).bind(workspace).bind(id).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(FIND_SEALED).bind(workspace).bind(id).fetch_optional(c).await)?;
     Ok(row.map(|(bytes, with)| Some(Sealed { bytes: bytes?, master_key_id: with? })))
 }
 
 /// Destroys every sealed value of a workspace; how many there were.
-pub async fn destroy_sealed(tx: &mut Tx, workspace: &WorkspaceId) -> Result<u64, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DESTROY_SEALED).bind(workspace).execute(c).await.map(|done| done.rows_affected()))?)
+pub async fn destroy_sealed(change: &mut Change, workspace: &WorkspaceId) -> Result<u64, Error> {
+    Ok(on_change!(change, |c| sqlx::query(DESTROY_SEALED)
+        .bind(workspace)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 /// How many keys are sealed under another master key than this one.

@@ -1,14 +1,12 @@
 //! The SQL on audit entries. An entry is written in the transaction of the change that it tells of, so that neither is
 //! ever without the other.
 
-use crate::audit::Action;
-use crate::base::actor::Actor;
+use crate::audit::model::Action;
 use crate::base::error::Error;
 use crate::base::id::{UserId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx};
-use crate::server::state::App;
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db};
+use crate::{on_change, on_db, statements};
 
 statements! {
     INSERT = "INSERT INTO audit_entries
@@ -37,41 +35,24 @@ pub struct Entry<'a> {
 }
 
 /// Writes an entry of a workspace.
-pub async fn record(
-    tx: &mut Tx,
-    app: &App,
-    workspace: &WorkspaceId,
-    actor: &Actor,
-    entry: Entry<'_>,
-) -> Result<(), Error> {
-    insert(tx, app, INSERT, workspace.as_str(), actor, entry).await
+pub async fn record(change: &mut Change, workspace: &WorkspaceId, entry: Entry<'_>) -> Result<(), Error> {
+    insert(change, INSERT, workspace.as_str(), entry).await
 }
 
 /// Writes an entry of a user's own, once for each workspace that the user is a member of.
-pub async fn record_for_member(
-    tx: &mut Tx,
-    app: &App,
-    user: &UserId,
-    actor: &Actor,
-    entry: Entry<'_>,
-) -> Result<(), Error> {
-    insert(tx, app, INSERT_FOR_MEMBER, user.as_str(), actor, entry).await
+pub async fn record_for_member(change: &mut Change, user: &UserId, entry: Entry<'_>) -> Result<(), Error> {
+    insert(change, INSERT_FOR_MEMBER, user.as_str(), entry).await
 }
 
-async fn insert(
-    tx: &mut Tx,
-    app: &App,
-    sql: &'static str,
-    owner: &str,
-    actor: &Actor,
-    entry: Entry<'_>,
-) -> Result<(), Error> {
-    on_tx!(tx, |c| sqlx::query(sql)
+async fn insert(change: &mut Change, sql: &'static str, owner: &str, entry: Entry<'_>) -> Result<(), Error> {
+    let (actor, now) = (change.actor().clone(), change.now());
+    let id = change.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
+    on_change!(change, |c| sqlx::query(sql)
         .bind(owner)
-        .bind(app.random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20))
-        .bind(app.clock.now())
-        .bind(&actor.name)
-        .bind(&actor.id)
+        .bind(id)
+        .bind(now)
+        .bind(actor.name)
+        .bind(actor.id)
         .bind(entry.action.id())
         .bind(entry.subject_id)
         .bind(entry.subject)
@@ -101,7 +82,7 @@ pub struct Recorded {
 
 /// What part of a workspace's entries is wanted; what is empty does not narrow it.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct ActivityFilter {
     pub person: String,
     pub action: Option<Action>,
     /// A key's id, or its name at the time.
@@ -112,7 +93,7 @@ pub struct Filter {
 pub async fn list(
     db: &Db,
     workspace: &WorkspaceId,
-    filter: &Filter,
+    filter: &ActivityFilter,
     after: Option<&(Timestamp, String)>,
     limit: i64,
 ) -> Result<Vec<Recorded>, Error> {

@@ -17,4 +17,9 @@ impl Actor {
     pub fn command_line() -> Self {
         Self { id: None, name: "command line".to_owned(), address: None }
     }
+
+    /// The server by itself.
+    pub fn server() -> Self {
+        Self { id: None, name: "server".to_owned(), address: None }
+    }
 }

@@ -1,6 +1,8 @@
 //! Instants, and how they are shown. The calendar's arithmetic is the `time` crate's.
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "ssr")]
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -130,6 +132,18 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+/// Reads an ISO 8601 date and time with its zone (RFC 3339).
+#[cfg(feature = "ssr")]
+pub fn parse_instant(text: &str) -> Option<Timestamp> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(Timestamp::from_utc)
+}
+
+/// Writes an instant in UTC with a `Z` (RFC 3339).
+#[cfg(feature = "ssr")]
+pub fn format_instant(at: Timestamp) -> String {
+    at.utc().format(&Rfc3339).unwrap_or_else(|_| at.iso())
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,13 @@
 //! `workspace`, `agent`, `user`: the things around keys.
 
 use crate::base::actor::Actor;
-use crate::cli::{output, workspace};
-use crate::server::state::App;
+use crate::cli::lookup::workspace;
+use crate::cli::output;
+
+use crate::server::state::Services;
 use crate::users::password::Password;
-use crate::users::{self, Email, Role};
-use crate::workspaces::RetentionDays;
-use crate::{agents, workspaces};
+use crate::users::{Email, Role};
+use crate::workspaces::{self, RetentionDays};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
@@ -48,29 +49,27 @@ pub enum WorkspaceCommand {
 
 impl WorkspaceCommand {
     /// Does it.
-    pub async fn run(self, app: &App) -> Result<(), String> {
+    pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { name, slug, json } => {
-                let mut tx = app.db.begin().await.map_err(|e| e.to_string())?;
                 let actor = Actor::command_line();
-                let made = workspaces::service::create(&mut tx, app, &actor, &name, slug.as_deref()).await;
+                let made = services.workspaces.create(&actor, &name, slug.as_deref()).await;
                 let made = made.map_err(|e| e.to_string())?;
-                tx.commit().await.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": made.id, "slug": made.slug, "name": made.name }));
             }
             Self::List { json } => {
-                let all = workspaces::store::list(&app.db).await.map_err(|e| e.to_string())?;
+                let all = services.workspaces.list().await.map_err(|e| e.to_string())?;
                 let rows = all
                     .iter()
                     .map(|w| json!({ "id": w.id, "slug": w.slug, "name": w.name, "retention_days": w.retention_days }));
                 output::many(json, &["id", "slug", "name", "retention_days"], &rows.collect::<Vec<_>>());
             }
             Self::SetRetention { workspace: of, days, forever: _ } => {
-                let of = workspace(app, &of).await?;
+                let of = workspace(services, &of).await?;
                 let days = RetentionDays::parse(&days.map(|days| days.to_string()).unwrap_or_default())
                     .map_err(|p| p.message().to_owned())?;
                 let actor = Actor::command_line();
-                let set = workspaces::service::set_retention(app, &of.id, &actor, days).await;
+                let set = services.workspaces.set_retention(&of.id, &actor, days).await;
                 set.map_err(|e| e.to_string())?;
                 eprintln!("{}", workspaces::retention_in_words(days.map(RetentionDays::get)));
             }
@@ -110,18 +109,18 @@ pub enum AgentCommand {
 
 impl AgentCommand {
     /// Does it.
-    pub async fn run(self, app: &App) -> Result<(), String> {
+    pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { workspace: of, name, slug, json } => {
-                let of = workspace(app, &of).await?;
+                let of = workspace(services, &of).await?;
                 let actor = Actor::command_line();
-                let made = agents::service::create(app, &of.id, &actor, &name, slug.as_deref()).await;
+                let made = services.agents.create(&of.id, &actor, &name, slug.as_deref()).await;
                 let (agent, slug) = made.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": agent.id, "slug": slug, "name": agent.name }));
             }
             Self::List { workspace: of, json } => {
-                let of = workspace(app, &of).await?;
-                let all = agents::store::list(&app.db, &of.id).await.map_err(|e| e.to_string())?;
+                let of = workspace(services, &of).await?;
+                let all = services.agents.list(&of.id).await.map_err(|e| e.to_string())?;
                 let rows = all.iter().map(|a| {
                     let created_at = a.created_at.iso();
                     json!({ "id": a.id, "slug": a.slug, "name": a.name, "created_at": created_at, "conversations": a.conversations })
@@ -194,27 +193,26 @@ impl NewPassword {
 
 impl UserCommand {
     /// Does it.
-    pub async fn run(self, app: &App) -> Result<(), String> {
+    pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { workspace: of, email, role, password, json } => {
-                let of = workspace(app, &of).await?;
+                let of = workspace(services, &of).await?;
                 let email = Email::parse(&email).map_err(|p| p.message().to_owned())?;
                 let role =
                     Role::parse(&role).ok_or_else(|| format!("`{role}` is not a role; there are admin and viewer"))?;
-                let made =
-                    users::service::create(app, &of.id, &Actor::command_line(), &email, role, password.read()?).await;
+                let made = services.users.create(&of.id, &Actor::command_line(), &email, role, password.read()?).await;
                 let id = made.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": id, "email": email, "role": role }));
             }
             Self::List { workspace: of, json } => {
                 let rows: Vec<Value> = match of {
                     Some(of) => {
-                        let of = workspace(app, &of).await?;
-                        let all = users::store::members(&app.db, &of.id).await.map_err(|e| e.to_string())?;
+                        let of = workspace(services, &of).await?;
+                        let all = services.users.members(&of.id).await.map_err(|e| e.to_string())?;
                         all.iter().map(|m| json!({ "id": m.id, "email": m.email, "role": m.role })).collect()
                     }
                     None => {
-                        let all = users::store::list_all(&app.db).await.map_err(|e| e.to_string())?;
+                        let all = services.users.list_all().await.map_err(|e| e.to_string())?;
                         all.iter().map(|u| json!({ "id": u.id, "email": u.email })).collect()
                     }
                 };
@@ -222,10 +220,10 @@ impl UserCommand {
             }
             Self::SetPassword { email, password } => {
                 let email = Email::parse(&email).map_err(|p| p.message().to_owned())?;
-                let found = users::store::credentials(&app.db, &email).await.map_err(|e| e.to_string())?;
+                let found = services.users.find(&email).await.map_err(|e| e.to_string())?;
                 let user = found.ok_or_else(|| format!("there is no user `{}`", email.as_str()))?;
                 let actor = Actor::command_line();
-                let set = users::service::set_password(app, &actor, &user.id, password.read()?).await;
+                let set = services.users.set_password(&actor, &user, password.read()?).await;
                 set.map_err(|e| e.to_string())?;
                 eprintln!("Password set; {} is signed out everywhere.", email.as_str());
             }

@@ -1,10 +1,11 @@
 //! `import` and `demo`.
 
 use crate::cli::demo;
-use crate::cli::{agent, output, workspace};
-use crate::conversations::import::import;
-use crate::server::state::App;
-use crate::users;
+use crate::cli::lookup::agent;
+use crate::cli::lookup::workspace;
+use crate::cli::output;
+
+use crate::server::state::Services;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -30,9 +31,9 @@ pub struct Import {
 
 impl Import {
     /// Does it. Bad lines are reported and passed over; the exit status tells whether there were any.
-    pub async fn run(self, app: &App) -> Result<(), String> {
-        let of = workspace(app, &self.workspace).await?;
-        let agent = agent(app, &of, &self.agent).await?;
+    pub async fn run(self, services: &Services) -> Result<(), String> {
+        let of = workspace(services, &self.workspace).await?;
+        let agent = agent(services, &of, &self.agent).await?;
         let shown = self.file.display();
         let file = File::open(&self.file).map_err(|e| format!("the file {shown}: {e}"))?;
         let size = file.metadata().map_err(|e| format!("the file {shown}: {e}"))?.len();
@@ -43,7 +44,7 @@ impl Import {
             bar.suspend(|| eprintln!("line {line}: {reason}"));
         };
         let lines = BufReader::with_capacity(1 << 20, file);
-        let done = import(app, &of.id, &agent.id, lines, |bytes| bar.inc(bytes), rejected).await;
+        let done = services.conversations.import(&of.id, &agent.id, lines, |bytes| bar.inc(bytes), rejected).await;
         bar.finish_and_clear();
         let done = done.map_err(|e| e.to_string())?;
         output::one(self.json, &json!(done));
@@ -57,16 +58,16 @@ impl Import {
 
 /// `demo`
 #[derive(Args)]
-pub struct Demo {
+pub struct DemoCommand {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-impl Demo {
+impl DemoCommand {
     /// Does it.
-    pub async fn run(self, app: &App) -> Result<(), String> {
-        let made = demo::load(app).await.map_err(|e| e.to_string())?;
+    pub async fn run(self, services: &Services) -> Result<(), String> {
+        let made = demo::load(services).await.map_err(|e| e.to_string())?;
         output::one(
             self.json,
             &json!({
@@ -81,12 +82,12 @@ impl Demo {
 }
 
 /// Loads the demo workspace where there are no users yet, and says how to sign in.
-pub async fn demo_if_empty(app: &App) -> Result<(), String> {
-    if users::store::any(&app.db).await.map_err(|e| e.to_string())? {
+pub async fn demo_if_empty(services: &Services) -> Result<(), String> {
+    if services.users.any().await.map_err(|e| e.to_string())? {
         return Ok(());
     }
     eprintln!("The database is empty: loading the demo workspace.");
-    let made = demo::load(app).await.map_err(|e| e.to_string())?;
+    let made = demo::load(services).await.map_err(|e| e.to_string())?;
     println!("Sign in as  {}\npassword    {}", made.email, made.password);
     Ok(())
 }

@@ -1,14 +1,17 @@
 //! `key …`
 
-use crate::api_keys::service::{self, NewKey};
-use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, Status, store};
+use crate::api_keys::service::NewKey;
+use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, Status};
 use crate::api_keys::{KeyListQuery, KeyOrder};
 use crate::base::actor::Actor;
 use crate::base::id::ApiKeyId;
 use crate::base::time::Timestamp;
-use crate::cli::{agent, output, workspace};
-use crate::server::state::App;
-use crate::web::usage::summary::{self, Totals};
+use crate::cli::lookup::agent;
+use crate::cli::lookup::workspace;
+use crate::cli::output;
+
+use crate::server::state::Services;
+use crate::usage::service::Totals;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -68,16 +71,16 @@ pub enum KeyCommand {
 
 impl KeyCommand {
     /// Does it.
-    pub async fn run(self, app: &App) -> Result<(), String> {
+    pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { workspace: of, name, agents, permissions, expires_in, json } => {
-                let of = workspace(app, &of).await?;
+                let of = workspace(services, &of).await?;
                 let scope = match agents.as_str() {
                     "all" => AgentScope::All,
                     list => {
                         let mut chosen = Vec::new();
                         for one in list.split(',') {
-                            chosen.push(agent(app, &of, one.trim()).await?.id);
+                            chosen.push(agent(services, &of, one.trim()).await?.id);
                         }
                         chosen.sort_unstable();
                         chosen.dedup();
@@ -92,21 +95,21 @@ impl KeyCommand {
                             "`{permissions}` are not permissions; there are conversations, handoff, external-events, agents"
                         )
                     })?,
-                    expires_at: app.clock.now().plus_seconds(expires_in),
+                    expires_at: services.now().plus_seconds(expires_in),
                 };
-                let made = service::create(app, &of.id, &Actor::command_line(), &new).await;
+                let made = services.api_keys.create(&of.id, &Actor::command_line(), &new).await;
                 let made = made.map_err(|e| e.to_string())?;
-                let key = find(app, &of.id, &made.id).await?;
-                let mut printed = describe(&key, app.clock.now());
+                let key = find(services, &of.id, &made.id).await?;
+                let mut printed = describe(&key, services.now());
                 printed["key"] = json!(made.value.expose());
                 output::one(json, &printed);
             }
             Self::List { workspace: of, json } => {
-                let of = workspace(app, &of).await?;
+                let of = workspace(services, &of).await?;
                 let mut rows = Vec::new();
                 let mut query = KeyListQuery { sort: KeyOrder::Newest, ..KeyListQuery::default() };
                 loop {
-                    let page = service::page(app, &of.id, &query).await.map_err(|e| e.to_string())?;
+                    let page = services.api_keys.page(&of.id, &query).await.map_err(|e| e.to_string())?;
                     rows.extend(page.keys.iter().map(|key| describe(key, page.now)));
                     match page.next {
                         Some(next) => query.after = Some(next),
@@ -120,18 +123,18 @@ impl KeyCommand {
                 );
             }
             Self::Show { workspace: of, id, json } => {
-                let of = workspace(app, &of).await?;
-                let key = find(app, &of.id, &parse_id(&id)?).await?;
-                let mut printed = describe(&key, app.clock.now());
-                let totals = summary::totals(app, &of.id, &key.id).await.map_err(|e| e.to_string())?;
+                let of = workspace(services, &of).await?;
+                let key = find(services, &of.id, &parse_id(&id)?).await?;
+                let mut printed = describe(&key, services.now());
+                let totals = services.reports.totals(&of.id, &key.id).await.map_err(|e| e.to_string())?;
                 printed["requests"] = describe_totals(&totals);
                 output::one(json, &printed);
             }
             Self::Delete { workspace: of, id } => {
-                let of = workspace(app, &of).await?;
+                let of = workspace(services, &of).await?;
                 let id = parse_id(&id)?;
-                find(app, &of.id, &id).await?;
-                let deleted = service::delete(app, &of.id, &Actor::command_line(), &id).await;
+                find(services, &of.id, &id).await?;
+                let deleted = services.api_keys.delete(&of.id, &Actor::command_line(), &id).await;
                 let key = deleted.map_err(|e| e.to_string())?;
                 eprintln!("Deleted {} ({}).", key.name.as_str(), key.id);
             }
@@ -144,8 +147,8 @@ fn parse_id(text: &str) -> Result<ApiKeyId, String> {
     ApiKeyId::parse(text).ok_or_else(|| format!("`{text}` is not a key's id; `key list` shows those there are"))
 }
 
-async fn find(app: &App, workspace: &crate::base::id::WorkspaceId, id: &ApiKeyId) -> Result<ApiKey, String> {
-    let found = store::find(&app.db, workspace, id).await.map_err(|e| e.to_string())?;
+async fn find(services: &Services, workspace: &crate::base::id::WorkspaceId, id: &ApiKeyId) -> Result<ApiKey, String> {
+    let found = services.api_keys.find(workspace, id).await.map_err(|e| e.to_string())?;
     found.ok_or_else(|| format!("there is no key `{id}` in this workspace; `key list` shows those there are"))
 }
 

@@ -3,9 +3,10 @@
 use crate::base::actor::Actor;
 use crate::base::error::Error;
 use crate::base::id::RuntimeTokenId;
-use crate::cli::{output, workspace};
-use crate::runtime_tokens::{service as token, store};
-use crate::server::state::App;
+use crate::cli::lookup::workspace;
+use crate::cli::output;
+
+use crate::server::state::Services;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -45,26 +46,27 @@ pub enum RuntimeTokenCommand {
 
 impl RuntimeTokenCommand {
     /// Does it.
-    pub async fn run(self, app: &App) -> Result<(), String> {
+    pub async fn run(self, services: &Services) -> Result<(), String> {
         let actor = Actor::command_line();
         match self {
             Self::Create { workspace: of, name, json } => {
-                let of = workspace(app, &of).await?;
-                let (made, token) = token::create(app, &of.id, &actor, &name).await.map_err(|e| e.to_string())?;
+                let of = workspace(services, &of).await?;
+                let (made, token) =
+                    services.runtime_tokens.create(&of.id, &actor, &name).await.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": made.id, "name": made.name, "token": token.expose() }));
             }
             Self::List { workspace: of, json } => {
-                let of = workspace(app, &of).await?;
-                let all = store::list(&app.db, &of.id).await.map_err(|e| e.to_string())?;
+                let of = workspace(services, &of).await?;
+                let all = services.runtime_tokens.list(&of.id).await.map_err(|e| e.to_string())?;
                 let rows = all
                     .iter()
                     .map(|token| json!({ "id": token.id, "name": token.name, "created_at": token.created_at.iso() }));
                 output::many(json, &["id", "name", "created_at"], &rows.collect::<Vec<_>>());
             }
             Self::Revoke { workspace: of, id } => {
-                let of = workspace(app, &of).await?;
+                let of = workspace(services, &of).await?;
                 let found = match RuntimeTokenId::parse(&id) {
-                    Some(id) => token::revoke(app, &of.id, &actor, &id).await,
+                    Some(id) => services.runtime_tokens.revoke(&of.id, &actor, &id).await,
                     None => Err(Error::NotFound),
                 };
                 found.map_err(|error| match error {

@@ -10,14 +10,14 @@ pub const DOCUMENTED_METRICS: [&str; 4] = ["CALL_IN_PROGRESS", "CALL_COMPLETED",
 
 /// Which metrics appear in API responses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Metrics {
+pub enum AllowedMetrics {
     /// Every one, those that come later too.
     All,
     /// These and no others.
     Only(BTreeSet<String>),
 }
 
-impl Metrics {
+impl AllowedMetrics {
     /// Whether this metric appears.
     pub fn allow(&self, name: &str) -> bool {
         match self {
@@ -30,14 +30,14 @@ impl Metrics {
 /// What one agent lets through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
-    pub metrics: Metrics,
+    pub metrics: AllowedMetrics,
     pub transcript: bool,
 }
 
 impl Default for Configuration {
     /// Nothing.
     fn default() -> Self {
-        Self { metrics: Metrics::Only(BTreeSet::new()), transcript: false }
+        Self { metrics: AllowedMetrics::Only(BTreeSet::new()), transcript: false }
     }
 }
 

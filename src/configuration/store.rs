@@ -4,9 +4,9 @@ use crate::agents::AgentName;
 use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::configuration::{Configuration, Metrics};
-use crate::db::{Db, Tx};
-use crate::{on_db, on_tx, statements};
+use crate::configuration::{AllowedMetrics, Configuration};
+use crate::db::{Change, Db};
+use crate::{on_change, on_db, statements};
 
 statements! {
     FIND = "SELECT all_metrics, metrics, transcript FROM configurations WHERE workspace_id = $1 AND agent_id = $2";
@@ -22,7 +22,7 @@ statements! {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct ConfigurationRow {
     all_metrics: bool,
     metrics: String,
     transcript: bool,
@@ -33,22 +33,22 @@ struct AgentRow {
     #[sqlx(flatten)]
     agent: AgentName,
     #[sqlx(flatten)]
-    row: Row,
+    row: ConfigurationRow,
 }
 
-impl Row {
+impl ConfigurationRow {
     fn read(self) -> Result<Configuration, Error> {
         let names = serde_json::from_str(&self.metrics).map_err(|_| Error::Internal)?;
-        let metrics = if self.all_metrics { Metrics::All } else { Metrics::Only(names) };
+        let metrics = if self.all_metrics { AllowedMetrics::All } else { AllowedMetrics::Only(names) };
         Ok(Configuration { metrics, transcript: self.transcript })
     }
 }
 
 /// What an agent lets through: nothing, where nobody has said anything.
 pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, Error> {
-    let row: Option<Row> =
+    let row: Option<ConfigurationRow> =
         on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(agent).fetch_optional(pool).await)?;
-    row.map_or_else(|| Ok(Configuration::default()), Row::read)
+    row.map_or_else(|| Ok(Configuration::default()), ConfigurationRow::read)
 }
 
 /// Every agent with what it lets through, by name.
@@ -64,20 +64,20 @@ pub async fn metric_names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(Agent
 
 /// Sets what an agent lets through.
 pub async fn upsert(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     configuration: &Configuration,
     now: Timestamp,
 ) -> Result<(), Error> {
     let names = match &configuration.metrics {
-        Metrics::All => "[]".to_owned(),
-        Metrics::Only(names) => serde_json::to_string(names).map_err(|_| Error::Internal)?,
+        AllowedMetrics::All => "[]".to_owned(),
+        AllowedMetrics::Only(names) => serde_json::to_string(names).map_err(|_| Error::Internal)?,
     };
-    Ok(on_tx!(tx, |c| sqlx::query(UPSERT)
+    Ok(on_change!(change, |c| sqlx::query(UPSERT)
         .bind(workspace)
         .bind(agent)
-        .bind(configuration.metrics == Metrics::All)
+        .bind(configuration.metrics == AllowedMetrics::All)
         .bind(names)
         .bind(configuration.transcript)
         .bind(now)

@@ -3,10 +3,10 @@
 
 use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::base::time::Timestamp;
-use crate::configuration::{Configuration, Metrics};
+use crate::base::time::{Timestamp, format_instant, parse_instant};
+use crate::configuration::{AllowedMetrics, Configuration};
 use crate::conversations::cursor::is_id;
-use crate::conversations::schema::{MetricValue, NewMetricValue, NewTurn};
+use crate::conversations::values::{MetricValue, NewMetricValue, NewTurn};
 use crate::conversations::words::Words;
 use crate::http::object::{Object, json_object, json_objects, objects};
 use crate::http::strict_json;
@@ -14,8 +14,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 /// Most bytes of a conversation's JSON.
@@ -121,7 +119,7 @@ pub struct Turn {
 
 /// What every caller with the permission sees, whatever Configuration says.
 #[derive(Serialize, ToSchema)]
-pub struct Always<'a> {
+pub struct CommonFields<'a> {
     id: &'a str,
     variant_id: &'a str,
     variant_name: &'a str,
@@ -211,14 +209,14 @@ pub struct Turns {
 
 /// A conversation's row, as far as appending turns needs it.
 #[derive(Debug, sqlx::FromRow)]
-pub struct Held {
+pub struct LockedConversation {
     pub in_progress: bool,
     pub document: String,
     pub turns: String,
     pub latencies: String,
 }
 
-impl Held {
+impl LockedConversation {
     /// Appends turns and counts them.
     pub fn append(&mut self, more: &Turns) -> Result<(), serde_json::Error> {
         // Whatever is not counted stays as it is, to the letter.
@@ -302,7 +300,7 @@ impl Document {
         let metrics = metrics(incoming.metrics)?;
         let turns = &incoming.turns;
         let count = |flag: fn(&Turn) -> bool| turns.iter().filter(|t| flag(t)).count() as u32;
-        let always = Always {
+        let always = CommonFields {
             id: &incoming.id,
             variant_id: &incoming.variant_id,
             variant_name: &incoming.variant_name,
@@ -418,11 +416,11 @@ pub fn write(
 }
 
 /// Writes the metrics that Configuration lets through: a JSON object, appended to `out`.
-pub fn write_metrics(out: &mut String, stored: &str, allowed: &Metrics) -> Result<(), serde_json::Error> {
+pub fn write_metrics(out: &mut String, stored: &str, allowed: &AllowedMetrics) -> Result<(), serde_json::Error> {
     match allowed {
-        Metrics::All => out.push_str(stored),
-        Metrics::Only(names) if names.is_empty() => out.push_str("{}"),
-        Metrics::Only(names) => {
+        AllowedMetrics::All => out.push_str(stored),
+        AllowedMetrics::Only(names) if names.is_empty() => out.push_str("{}"),
+        AllowedMetrics::Only(names) => {
             let mut metrics: BTreeMap<String, &RawValue> = serde_json::from_str(stored)?;
             metrics.retain(|name, _| names.contains(name));
             out.push_str(&serde_json::to_string(&metrics)?);
@@ -450,16 +448,6 @@ fn write_turns(out: &mut String, turns: &str, latencies: &str) -> Result<(), ser
     }
     out.push_str(if turns.is_empty() { "[]" } else { "]" });
     Ok(())
-}
-
-/// Reads an ISO 8601 date and time with its zone.
-pub fn parse_instant(text: &str) -> Option<Timestamp> {
-    OffsetDateTime::parse(text, &Rfc3339).ok().map(Timestamp::from_utc)
-}
-
-/// Writes an instant in UTC with a `Z`.
-pub fn format_instant(at: Timestamp) -> String {
-    at.utc().format(&Rfc3339).unwrap_or_else(|_| at.iso())
 }
 
 fn empty_object() -> Box<RawValue> {
@@ -502,7 +490,7 @@ mod tests {
         "state":{"k":1},"turns":[{"user_input":"hi","latency":0.5,"agent_response":null,
         "agent_response_datetime":"2026-05-01T10:00:01.250Z"},{"is_silence":true}]}"#;
 
-    fn answer(metrics: Metrics, transcript: bool, latencies: bool) -> Value {
+    fn answer(metrics: AllowedMetrics, transcript: bool, latencies: bool) -> Value {
         let document = Document::parse(FULL.as_bytes()).unwrap();
         let stored = Stored {
             id: document.id,
@@ -522,7 +510,7 @@ mod tests {
 
     #[test]
     fn brought_into_the_contracts_form() {
-        let all = answer(Metrics::All, true, false);
+        let all = answer(AllowedMetrics::All, true, false);
         assert_eq!(all["started_at"], "2026-05-01T10:00:00Z");
         assert_eq!(all["variant_id"], "");
         assert_eq!(all["account_id"], "ws-1");
@@ -538,17 +526,17 @@ mod tests {
 
     #[test]
     fn configuration_decides() {
-        let nothing = answer(Metrics::Only([].into()), false, true);
+        let nothing = answer(AllowedMetrics::Only([].into()), false, true);
         assert_eq!(nothing["metrics"], serde_json::json!({}));
         assert_eq!(nothing["turns"], serde_json::json!([]));
         assert_eq!((&nothing["num_turns"], &nothing["handoff"]), (&2.into(), &true.into()));
         assert_eq!((&nothing["handoff_reason"], &nothing["handoff_destination"]), (&"".into(), &"".into()));
 
-        let reason = answer(Metrics::Only(["HANDOFF_REASON".to_owned()].into()), false, false);
+        let reason = answer(AllowedMetrics::Only(["HANDOFF_REASON".to_owned()].into()), false, false);
         assert_eq!(reason["metrics"], serde_json::json!({ "HANDOFF_REASON": "billing" }));
         assert_eq!((&reason["handoff_reason"], &reason["handoff_destination"]), (&"billing".into(), &"".into()));
 
-        let to = answer(Metrics::Only(["HANDOFF_TO".to_owned()].into()), true, true);
+        let to = answer(AllowedMetrics::Only(["HANDOFF_TO".to_owned()].into()), true, true);
         assert_eq!((&to["handoff_reason"], &to["handoff_destination"]), (&"".into(), &"desk".into()));
         assert_eq!(to["turns"][0]["latency"], 0.5);
         assert_eq!(to["turns"][1].get("latency"), None);

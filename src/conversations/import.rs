@@ -5,7 +5,7 @@ use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::conversations::document::Document;
 use crate::conversations::store;
-use crate::server::state::App;
+use crate::db::Db;
 use std::collections::HashSet;
 use std::io::BufRead;
 
@@ -26,7 +26,7 @@ pub struct Imported {
 
 /// Writes conversations and remembers which metric names it has noted already.
 pub struct Importer<'a> {
-    app: &'a App,
+    db: &'a Db,
     workspace: &'a WorkspaceId,
     agent: &'a AgentId,
     size: usize,
@@ -37,10 +37,10 @@ pub struct Importer<'a> {
 
 impl<'a> Importer<'a> {
     /// Ready to bring conversations to this agent.
-    pub fn new(app: &'a App, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Self {
-        let size = if app.db.is_sqlite() { BATCH_SQLITE } else { BATCH_POSTGRES };
+    pub fn new(db: &'a Db, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Self {
+        let size = if db.is_sqlite() { BATCH_SQLITE } else { BATCH_POSTGRES };
         let batch = Vec::with_capacity(size);
-        Self { app, workspace, agent, size, noted: HashSet::new(), batch, done: Imported::default() }
+        Self { db, workspace, agent, size, noted: HashSet::new(), batch, done: Imported::default() }
     }
 
     /// Takes one conversation, and writes a batch where it is full.
@@ -51,19 +51,19 @@ impl<'a> Importer<'a> {
 
     /// Writes what has been taken, in one transaction.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        let now = self.app.clock.now();
-        let mut tx = self.app.db.begin().await?;
+        let now = self.db.now();
+        let mut change = self.db.begin_unattended().await?;
         let ids: HashSet<&str> = self.batch.iter().map(|document| document.id.as_str()).collect();
-        let new = ids.len() as u64 - store::count_existing(&mut tx, self.workspace, self.agent, &ids).await?;
+        let new = ids.len() as u64 - store::count_existing(&mut change, self.workspace, self.agent, &ids).await?;
         for document in &self.batch {
-            store::upsert(&mut tx, self.workspace, self.agent, document, now).await?;
+            store::upsert(&mut change, self.workspace, self.agent, document, now).await?;
             for name in &document.metric_names {
                 if self.noted.insert(name.clone()) {
-                    store::insert_metric_name(&mut tx, self.workspace, self.agent, name).await?;
+                    store::insert_metric_name(&mut change, self.workspace, self.agent, name).await?;
                 }
             }
         }
-        tx.commit().await?;
+        change.commit().await?;
         self.done.imported += new;
         self.done.replaced += self.batch.len() as u64 - new;
         self.batch.clear();
@@ -74,14 +74,14 @@ impl<'a> Importer<'a> {
 /// Imports a file. `progress` hears how many bytes each line had; `rejected` hears the number and the reason of each
 /// bad line, counted from 1.
 pub async fn import(
-    app: &App,
+    db: &Db,
     workspace: &WorkspaceId,
     agent: &AgentId,
     mut lines: impl BufRead,
     mut progress: impl FnMut(u64),
     mut rejected: impl FnMut(u64, &str),
 ) -> Result<Imported, ImportError> {
-    let mut importer = Importer::new(app, workspace, agent);
+    let mut importer = Importer::new(db, workspace, agent);
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();

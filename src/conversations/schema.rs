@@ -1,8 +1,8 @@
 //! Conversations as the OpenAPI document describes them. What is answered is copied from stored JSON and never made from
 //! these types; tests hold real answers against them.
 
-use crate::conversations::document::{Always, Turn};
-use serde::Serialize;
+use crate::conversations::document::{CommonFields, Turn};
+use crate::conversations::values::MetricValue;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 pub struct Conversation {
     #[schema(inline)]
     #[serde(flatten)]
-    pub always: Always<'static>,
+    pub always: CommonFields<'static>,
     /// The workspace.
     #[schema(example = "ws-fd112d8f")]
     pub account_id: String,
@@ -26,58 +26,6 @@ pub struct Conversation {
     pub metrics: BTreeMap<String, MetricValue>,
     /// `[]` while Conversation transcript is off in Configuration; `num_turns` still counts them.
     pub turns: Vec<Turn>,
-}
-
-/// A metric's value; a list where it was written more than once.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum MetricValue {
-    One(String),
-    Several(Vec<String>),
-}
-
-/// A metric's value on its way in, kept as text; null where there is none.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub enum NewMetricValue {
-    Nothing,
-    One(Scalar),
-    Several(Vec<Scalar>),
-}
-
-/// What is kept as a text.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub enum Scalar {
-    Text(String),
-    Number(f64),
-    Flag(bool),
-}
-
-/// A turn on its way in: the fields of `Turn`, each of which may be null.
-#[derive(ToSchema)]
-pub struct NewTurn {
-    #[schema(example = "A room, please")]
-    pub user_input: Option<String>,
-    pub user_input_dtmf: Option<String>,
-    #[schema(format = DateTime)]
-    pub user_input_datetime: Option<String>,
-    pub agent_response: Option<String>,
-    #[schema(format = DateTime)]
-    pub agent_response_datetime: Option<String>,
-    /// In seconds.
-    #[schema(example = 0.5)]
-    pub latency: Option<f64>,
-    pub translated_user_input: Option<String>,
-    pub english_agent_response: Option<String>,
-    #[schema(nullable = false)]
-    pub intents: Option<Vec<String>>,
-    #[schema(nullable = false, value_type = Option<Vec<Object>>)]
-    pub entities: Option<Vec<()>>,
-    #[schema(nullable = false)]
-    pub is_ood: Option<bool>,
-    #[schema(nullable = false)]
-    pub is_silence: Option<bool>,
 }
 
 /// A page of conversations, newest first.

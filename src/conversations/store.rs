@@ -4,11 +4,11 @@ use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
-use crate::conversations::document::{Document, Held, Stored, Transcript};
+use crate::conversations::document::{Document, LockedConversation, Stored, Transcript};
 use crate::conversations::query::{ListQuery, MAX_CHANNELS, Mode, channel_forms};
 use crate::conversations::words::Speaker;
-use crate::db::{Db, Tx};
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db};
+use crate::{on_change, on_db, statements};
 use sqlx::SqliteConnection;
 use std::collections::HashSet;
 
@@ -236,14 +236,14 @@ fn scope(workspace: &WorkspaceId, agent: &AgentId) -> String {
 
 /// Writes the words of a conversation's transcript, in place of earlier ones.
 pub async fn index(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     id: &str,
     transcript: &Transcript,
 ) -> Result<(), Error> {
-    Ok(on_tx!(
-        tx,
+    Ok(on_change!(
+        change,
         sqlite | c | index_sqlite(c, workspace, agent, id, transcript).await,
         postgres
             | c
@@ -312,13 +312,13 @@ pub async fn find(
 
 /// Writes a conversation with the words of its transcript, in place of an earlier one with its id.
 pub async fn upsert(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     document: &Document,
     now: Timestamp,
 ) -> Result<(), Error> {
-    on_tx!(tx, |c| sqlx::query(UPSERT)
+    on_change!(change, |c| sqlx::query(UPSERT)
         .bind(workspace)
         .bind(agent)
         .bind(&document.id)
@@ -339,7 +339,7 @@ pub async fn upsert(
         .execute(c)
         .await
         .map(|_| ()))?;
-    index(tx, workspace, agent, &document.id, &document.transcript).await
+    index(change, workspace, agent, &document.id, &document.transcript).await
 }
 
 /// Whether a conversation is in progress; `None` where there is none.
@@ -351,14 +351,14 @@ pub async fn in_progress(db: &Db, workspace: &WorkspaceId, agent: &AgentId, id: 
 
 /// How many of these ids are conversations' already.
 pub async fn count_existing(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     ids: &HashSet<&str>,
 ) -> Result<u64, Error> {
     let ids = serde_json::to_string(ids).map_err(|_| Error::Internal)?;
-    let (count,): (i64,) = on_tx!(
-        tx,
+    let (count,): (i64,) = on_change!(
+        change,
         sqlite | c | sqlx::query_as(COUNT_EXISTING_SQLITE).bind(workspace).bind(agent).bind(ids).fetch_one(c).await,
         postgres | c | sqlx::query_as(COUNT_EXISTING_POSTGRES).bind(workspace).bind(agent).bind(ids).fetch_one(c).await
     )?;
@@ -366,15 +366,24 @@ pub async fn count_existing(
 }
 
 /// Holds a conversation as it is until the transaction ends; `None` where there is none.
-pub async fn hold(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<Held>, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
+pub async fn hold(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    id: &str,
+) -> Result<Option<LockedConversation>, Error> {
+    Ok(on_change!(change, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
 }
 
 /// A conversation among all of the server's.
-pub type Place = (WorkspaceId, AgentId, String);
+pub type ConversationKey = (WorkspaceId, AgentId, String);
 
 /// Some conversations of any workspace whose transcripts have no words in the index, in order, after this one.
-pub async fn without_words(db: &Db, after: Option<&Place>, limit: i64) -> Result<Vec<Place>, Error> {
+pub async fn without_words(
+    db: &Db,
+    after: Option<&ConversationKey>,
+    limit: i64,
+) -> Result<Vec<ConversationKey>, Error> {
     let (workspace, agent, id) =
         after.map_or(("", "", ""), |(workspace, agent, id)| (workspace.as_str(), agent.as_str(), id.as_str()));
     Ok(on_db!(db, |pool| sqlx::query_as(WITHOUT_WORDS)
@@ -388,14 +397,14 @@ pub async fn without_words(db: &Db, after: Option<&Place>, limit: i64) -> Result
 
 /// Writes the turns of a conversation that is held.
 pub async fn update_turns(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     id: &str,
-    held: &Held,
+    held: &LockedConversation,
     now: Timestamp,
 ) -> Result<(), Error> {
-    on_tx!(tx, |c| sqlx::query(UPDATE_TURNS)
+    on_change!(change, |c| sqlx::query(UPDATE_TURNS)
         .bind(workspace)
         .bind(agent)
         .bind(id)
@@ -406,17 +415,22 @@ pub async fn update_turns(
         .execute(c)
         .await
         .map(|_| ()))?;
-    index(tx, workspace, agent, id, &held.transcript()?).await
+    index(change, workspace, agent, id, &held.transcript()?).await
 }
 
 /// Deletes a conversation; what belongs to it goes with it.
-pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DELETE).bind(workspace).bind(agent).bind(id).execute(c).await.map(|_| ()))?)
+pub async fn delete(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), Error> {
+    Ok(on_change!(change, |c| sqlx::query(DELETE).bind(workspace).bind(agent).bind(id).execute(c).await.map(|_| ()))?)
 }
 
 /// Deletes the oldest of a workspace's conversations that began before this, about as many as the limit; how many.
-pub async fn delete_older(tx: &mut Tx, workspace: &WorkspaceId, than: Timestamp, limit: i64) -> Result<u64, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DELETE_OLDER)
+pub async fn delete_older(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    than: Timestamp,
+    limit: i64,
+) -> Result<u64, Error> {
+    Ok(on_change!(change, |c| sqlx::query(DELETE_OLDER)
         .bind(workspace)
         .bind(than)
         .bind(limit)
@@ -426,8 +440,13 @@ pub async fn delete_older(tx: &mut Tx, workspace: &WorkspaceId, than: Timestamp,
 }
 
 /// Deletes some of an agent's conversations; how many.
-pub async fn delete_some(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, limit: i64) -> Result<u64, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DELETE_SOME)
+pub async fn delete_some(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    limit: i64,
+) -> Result<u64, Error> {
+    Ok(on_change!(change, |c| sqlx::query(DELETE_SOME)
         .bind(workspace)
         .bind(agent)
         .bind(limit)
@@ -438,12 +457,12 @@ pub async fn delete_some(tx: &mut Tx, workspace: &WorkspaceId, agent: &AgentId, 
 
 /// Notes that an agent has reported this metric.
 pub async fn insert_metric_name(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     name: &str,
 ) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(INSERT_METRIC_NAME)
+    Ok(on_change!(change, |c| sqlx::query(INSERT_METRIC_NAME)
         .bind(workspace)
         .bind(agent)
         .bind(name)

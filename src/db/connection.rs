@@ -1,7 +1,8 @@
-use crate::db::Db;
-use crate::db::work::Place;
+use crate::db::work::WorkPermit;
+use crate::db::write_health::WriteHealth;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Postgres, Sqlite};
+use std::sync::Arc;
 
 /// A connection while it is used. It goes back to its pool only after a statement that ended well: one that was left in the
 /// middle (a cancelled request, a timeout) or that failed is closed.
@@ -10,10 +11,10 @@ pub struct ActiveConnection<D: Database> {
     connection: PoolConnection<D>,
     /// Whether the last statement ended, and the connection can be used on.
     is_intact: bool,
-    pub(super) db: Db,
+    pub(super) write_health: Arc<WriteHealth>,
     /// Given back after the connection.
-    _place: Option<Place>,
-    _mark: Mark,
+    _place: Option<WorkPermit>,
+    _mark: HeldMark,
 }
 
 /// A connection for reading.
@@ -24,8 +25,8 @@ pub enum Reader {
 }
 
 impl<D: Database> ActiveConnection<D> {
-    pub(super) fn new(connection: PoolConnection<D>, place: Option<Place>, db: &Db) -> Self {
-        Self { connection, is_intact: true, db: db.clone(), _place: place, _mark: Mark::set() }
+    pub(super) fn new(connection: PoolConnection<D>, place: Option<WorkPermit>, health: &Arc<WriteHealth>) -> Self {
+        Self { connection, is_intact: true, write_health: health.clone(), _place: place, _mark: HeldMark::set() }
     }
 
     /// The connection, for one statement.
@@ -44,7 +45,7 @@ impl<D: Database> ActiveConnection<D> {
             }),
         };
         if let Err(error) = done {
-            self.db.note_write(Err(error));
+            self.write_health.note(Err(error));
         }
     }
 
@@ -76,9 +77,9 @@ mod holders {
 
     /// A task holds a connection.
     #[derive(Debug)]
-    pub struct Mark(Option<Id>);
+    pub struct HeldMark(Option<Id>);
 
-    impl Mark {
+    impl HeldMark {
         pub fn set() -> Self {
             let id = task::try_id();
             if let Some(id) = id {
@@ -88,7 +89,7 @@ mod holders {
         }
     }
 
-    impl Drop for Mark {
+    impl Drop for HeldMark {
         fn drop(&mut self) {
             let Some(id) = self.0 else { return };
             let mut holders = holders();
@@ -111,9 +112,9 @@ mod holders {
 #[cfg(not(debug_assertions))]
 mod holders {
     #[derive(Debug)]
-    pub struct Mark;
+    pub struct HeldMark;
 
-    impl Mark {
+    impl HeldMark {
         pub fn set() -> Self {
             Self
         }
@@ -122,5 +123,5 @@ mod holders {
     pub fn expect_none_held() {}
 }
 
-use holders::Mark;
+use holders::HeldMark;
 pub(super) use holders::expect_none_held;

@@ -1,4 +1,4 @@
-use crate::db::PATIENCE;
+use crate::db::work::PATIENCE;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub struct FileQueue {
 
 /// The writer's lock; given back when dropped.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+pub struct WriteTurn(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
 impl FileQueue {
     /// The queue for the database at this path.
@@ -24,10 +24,10 @@ impl FileQueue {
     }
 
     /// Waits for this process's turn. `None` where files cannot be made or locked here: then SQLite's own lock must do.
-    pub async fn enter(&self) -> Result<Option<Turn>, sqlx::Error> {
+    pub async fn enter(&self) -> Result<Option<WriteTurn>, sqlx::Error> {
         let (Ok(next), Ok(writer)) = (open(&self.next), open(&self.writer)) else { return Ok(None) };
         match (next.try_lock(), writer.try_lock()) {
-            (Ok(()), Ok(())) => return Ok(Some(Turn(writer))),
+            (Ok(()), Ok(())) => return Ok(Some(WriteTurn(writer))),
             (Err(TryLockError::Error(_)), _) | (_, Err(TryLockError::Error(_))) => return Ok(None),
             // Whatever was taken is given back, and asked for in its order.
             _ => drop((next, writer)),
@@ -36,7 +36,7 @@ impl FileQueue {
         // Where nobody waits for it any more, the lock is dropped with the file.
         let waiting = tokio::task::spawn_blocking(move || next.lock().and_then(|()| writer.lock()).map(|()| writer));
         match timeout(PATIENCE, waiting).await {
-            Ok(Ok(Ok(writer))) => Ok(Some(Turn(writer))),
+            Ok(Ok(Ok(writer))) => Ok(Some(WriteTurn(writer))),
             Ok(_) => Ok(None),
             Err(_) => Err(sqlx::Error::PoolTimedOut),
         }

@@ -4,6 +4,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+/// How long work waits for its turn, and then for a connection.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A kind of work on the database. Each has connections of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -70,7 +73,7 @@ pub struct Places {
 }
 
 /// A place that is taken; given back when dropped.
-pub type Place = OwnedSemaphorePermit;
+pub type WorkPermit = OwnedSemaphorePermit;
 
 impl Places {
     pub(super) fn new(work: Work, all: usize) -> Self {
@@ -78,7 +81,7 @@ impl Places {
     }
 
     /// Waits for a place. The error: none became free in time.
-    pub(super) async fn take(&self, patience: Duration) -> Result<Place, sqlx::Error> {
+    pub(super) async fn take(&self, patience: Duration) -> Result<WorkPermit, sqlx::Error> {
         match timeout(patience, self.free.clone().acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             _ => {

@@ -2,8 +2,7 @@
 //! NOTIFY. A waiter costs an entry in the map, no thread and no database connection.
 
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::db::Work;
-use crate::server::state::App;
+use crate::db::{Db, Work};
 use sqlx::postgres::{PgListener, PgPool};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,29 +97,29 @@ impl Drop for Waiter<'_> {
 }
 
 /// Hears of events that other servers received, until the task is aborted.
-pub async fn listen(app: Arc<App>) {
-    let db = app.db.of(Work::Background);
+pub async fn listen(arrivals: Arc<Arrivals>, db: Db) {
+    let db = db.of(Work::Background);
     let Some(pool) = db.postgres_pool() else { return };
     loop {
-        if let Err(error) = listen_once(&app, pool).await {
+        if let Err(error) = listen_once(&arrivals, pool).await {
             // A pool says no more than that it waited in vain.
-            match app.db.unreachable() {
+            match db.unreachable() {
                 Some(why) => tracing::warn!("the listener for events connects again: the database {why}"),
                 None => tracing::warn!(%error, "the listener for events lost its connection; it connects again"),
             }
         }
-        app.arrivals.wake_all();
+        arrivals.wake_all();
         tokio::time::sleep(AGAIN).await;
     }
 }
 
-async fn listen_once(app: &App, pool: &PgPool) -> Result<(), sqlx::Error> {
+async fn listen_once(arrivals: &Arrivals, pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     // What arrived while nobody listened.
-    app.arrivals.wake_all();
+    arrivals.wake_all();
     while let Some(notification) = listener.try_recv().await? {
-        app.arrivals.wake(notification.payload());
+        arrivals.wake(notification.payload());
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx};
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db};
+use crate::{on_change, on_db, statements};
 
 statements! {
     IN_PROGRESS = "SELECT in_progress FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
@@ -60,24 +60,28 @@ pub struct Receiving {
 
 /// The conversation that waits for this event.
 pub async fn awaited_by(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     event_id: &str,
 ) -> Result<Option<String>, Error> {
-    let row: Option<(String,)> =
-        on_tx!(tx, |c| sqlx::query_as(AWAITED_BY).bind(workspace).bind(agent).bind(event_id).fetch_optional(c).await)?;
+    let row: Option<(String,)> = on_change!(change, |c| sqlx::query_as(AWAITED_BY)
+        .bind(workspace)
+        .bind(agent)
+        .bind(event_id)
+        .fetch_optional(c)
+        .await)?;
     Ok(row.map(|(conversation,)| conversation))
 }
 
 /// Whether a conversation is in progress.
 pub async fn is_in_progress(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
 ) -> Result<bool, Error> {
-    let row: Option<(bool,)> = on_tx!(tx, |c| sqlx::query_as(IN_PROGRESS)
+    let row: Option<(bool,)> = on_change!(change, |c| sqlx::query_as(IN_PROGRESS)
         .bind(workspace)
         .bind(agent)
         .bind(conversation)
@@ -88,14 +92,14 @@ pub async fn is_in_progress(
 
 /// Notes that this conversation waits for this event, in place of another.
 pub async fn set_awaited(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     event_id: &str,
     conversation: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(AWAIT)
+    Ok(on_change!(change, |c| sqlx::query(AWAIT)
         .bind(workspace)
         .bind(agent)
         .bind(event_id)
@@ -108,23 +112,28 @@ pub async fn set_awaited(
 
 /// Holds a conversation as it is until the transaction ends; `None` where there is none.
 pub async fn hold(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
 ) -> Result<Option<Receiving>, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(conversation).fetch_optional(c).await)?)
+    Ok(on_change!(change, |c| sqlx::query_as(HOLD)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .fetch_optional(c)
+        .await)?)
 }
 
 /// Whether this very event is stored already.
 pub async fn is_stored(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
     event: &NewEvent<'_>,
 ) -> Result<bool, Error> {
-    let row: Option<(i32,)> = on_tx!(tx, |c| sqlx::query_as(IS_STORED)
+    let row: Option<(i32,)> = on_change!(change, |c| sqlx::query_as(IS_STORED)
         .bind(workspace)
         .bind(agent)
         .bind(conversation)
@@ -137,14 +146,14 @@ pub async fn is_stored(
 
 /// Writes an event at this position of a conversation that is held.
 pub async fn insert(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
     position: i64,
     event: &NewEvent<'_>,
 ) -> Result<(), Error> {
-    on_tx!(tx, |c| sqlx::query(INSERT)
+    on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(agent)
         .bind(conversation)
@@ -157,7 +166,7 @@ pub async fn insert(
         .execute(c)
         .await
         .map(|_| ()))?;
-    Ok(on_tx!(tx, |c| sqlx::query(COUNT)
+    Ok(on_change!(change, |c| sqlx::query(COUNT)
         .bind(workspace)
         .bind(agent)
         .bind(conversation)
@@ -168,9 +177,9 @@ pub async fn insert(
 }
 
 /// Tells the other servers, once the transaction is committed. SQLite has none.
-pub async fn notify(tx: &mut Tx, channel: &str, payload: &str) -> Result<(), Error> {
-    Ok(on_tx!(
-        tx,
+pub async fn notify(change: &mut Change, channel: &str, payload: &str) -> Result<(), Error> {
+    Ok(on_change!(
+        change,
         sqlite | _c | Ok(()),
         postgres | c | sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(payload).execute(c).await.map(|_| ())
     )?)

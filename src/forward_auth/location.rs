@@ -11,13 +11,13 @@ const NAMES: [&str; 3] = ["account_id", "project_id", "permission"];
 
 /// What a location needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
+pub struct ProtectedLocation {
     account_id: String,
     project_id: Option<String>,
     permission: Option<Permission>,
 }
 
-impl Location {
+impl ProtectedLocation {
     /// From the query of an auth URL; the error says what is wrong with it. What is not known is refused: a mistyped
     /// name must not open more than was meant.
     pub fn from_query(query: &str) -> Result<Self, String> {
@@ -67,10 +67,10 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        let all = Location::from_query("account_id=acme&project_id=hotel&permission=external-events").unwrap();
-        assert_eq!(all, Location::from_path("acme", "hotel", "external-events").unwrap());
-        let least = Location::from_query("account_id=acme").unwrap();
-        assert_eq!(least, Location::from_path("acme", "-", "-").unwrap());
+        let all = ProtectedLocation::from_query("account_id=acme&project_id=hotel&permission=external-events").unwrap();
+        assert_eq!(all, ProtectedLocation::from_path("acme", "hotel", "external-events").unwrap());
+        let least = ProtectedLocation::from_query("account_id=acme").unwrap();
+        assert_eq!(least, ProtectedLocation::from_path("acme", "-", "-").unwrap());
         for wrong in [
             "",
             "account_id=",
@@ -82,10 +82,13 @@ mod tests {
             "account_id=acme&permision=handoff",
             "account_id=acme&project_id=",
         ] {
-            assert!(Location::from_query(wrong).is_err(), "{wrong}");
+            assert!(ProtectedLocation::from_query(wrong).is_err(), "{wrong}");
         }
         for (account, project, permission) in [("-", "-", "-"), ("acme", "", "-"), ("acme", "-", "x")] {
-            assert!(Location::from_path(account, project, permission).is_err(), "{account} {project} {permission}");
+            assert!(
+                ProtectedLocation::from_path(account, project, permission).is_err(),
+                "{account} {project} {permission}"
+            );
         }
     }
 }

@@ -1,19 +1,19 @@
 //! The handlers. Each proxy has one of its own, since each tells of the client's request in its own way, and passes other
 //! answers on.
 
-use crate::forward_auth::location::Location;
+use crate::base::text::without_secrets;
+use crate::forward_auth::location::ProtectedLocation;
+use crate::gate::Denied;
 use crate::gate::caller::{deny, deny_stranger};
-use crate::gate::{Denied, identify};
+use crate::gate::index::Gate;
 use crate::http::envelope as wire;
 use crate::http::envelope::ApiError;
-use crate::server::state::{App, AppState};
 use crate::usage::Api;
-use crate::usage::record::{Call, Observe};
-use crate::usage::store::without_secrets;
+use crate::usage::record::{Observe, ObservedCall, Usage};
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRef, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use std::sync::Arc;
@@ -25,7 +25,11 @@ const AGENTS: HeaderName = HeaderName::from_static("x-agents");
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-permissions");
 
 /// Every route, below `/authz`.
-pub fn routes(app: &Arc<App>) -> Router<AppState> {
+pub fn routes<S>(usage: &Arc<Usage>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Arc<Gate>: FromRef<S>,
+{
     Router::new()
         .route("/authz/nginx", get(nginx))
         .route("/authz/traefik", any(traefik_or_caddy))
@@ -33,17 +37,18 @@ pub fn routes(app: &Arc<App>) -> Router<AppState> {
         .route("/authz/envoy/{account_id}/{project_id}/{permission}", any(envoy))
         .route("/authz/envoy/{account_id}/{project_id}/{permission}/", any(envoy))
         .route("/authz/envoy/{account_id}/{project_id}/{permission}/{*original}", any(envoy))
-        .route_layer(Observe::new(app.clone(), Api::ForwardAuth))
+        .route_layer(Observe::new(usage.clone(), Api::ForwardAuth))
         .route("/authz", any(misdirected))
         .route("/authz/", any(misdirected))
         .route("/authz/{*other}", any(misdirected))
-        .layer(from_fn(wire::envelope))
+        .layer(from_fn_with_state(usage.db().random().clone(), wire::envelope))
 }
 
 /// nginx's `auth_request` knows yes, 401 and 403; anything else is an error to it.
-async fn nginx(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+async fn nginx(State(gate): State<Arc<Gate>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let asked_for = original(&headers, "x-original-method", "x-original-uri");
-    let answer = decide(&app, &headers, asked_for, Location::from_query(query.as_deref().unwrap_or_default())).await;
+    let answer =
+        decide(&gate, &headers, asked_for, ProtectedLocation::from_query(query.as_deref().unwrap_or_default())).await;
     match answer {
         Ok(yes) => yes,
         Err(error) if error.status == StatusCode::UNAUTHORIZED => error.into_response(),
@@ -53,17 +58,17 @@ async fn nginx(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: 
 
 /// Both send the original in `X-Forwarded-Method` and `X-Forwarded-Uri`.
 async fn traefik_or_caddy(
-    State(app): State<Arc<App>>,
+    State(gate): State<Arc<Gate>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let asked_for = original(&headers, "x-forwarded-method", "x-forwarded-uri");
-    decide(&app, &headers, asked_for, Location::from_query(query.as_deref().unwrap_or_default())).await
+    decide(&gate, &headers, asked_for, ProtectedLocation::from_query(query.as_deref().unwrap_or_default())).await
 }
 
 /// Envoy's `ext_authz` over HTTP sends the original's method and path, below the configured prefix.
 async fn envoy(
-    State(app): State<Arc<App>>,
+    State(gate): State<Arc<Gate>>,
     Path(segments): Path<Vec<(String, String)>>,
     method: Method,
     uri: Uri,
@@ -73,8 +78,8 @@ async fn envoy(
     let original = uri.path().match_indices('/').nth(5).map_or("/", |(at, _)| &uri.path()[at..]);
     let asked_for = original.parse().ok().map(|uri| (method, uri));
     let segment = |name: &str| segments.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
-    let location = Location::from_path(segment("account_id"), segment("project_id"), segment("permission"));
-    decide(&app, &headers, asked_for, location).await
+    let location = ProtectedLocation::from_path(segment("account_id"), segment("project_id"), segment("permission"));
+    decide(&gate, &headers, asked_for, location).await
 }
 
 /// An address that is none of a proxy's: refused, as everything that is not understood.
@@ -84,12 +89,12 @@ async fn misdirected(uri: Uri) -> ApiError {
 }
 
 async fn decide(
-    app: &App,
+    gate: &Gate,
     headers: &HeaderMap,
     asked_for: Option<(Method, Uri)>,
-    location: Result<Location, String>,
+    location: Result<ProtectedLocation, String>,
 ) -> Result<Response, ApiError> {
-    let call = Call::current()?;
+    let call = ObservedCall::current()?;
     let original = asked_for.as_ref().map(|(_, uri)| uri.clone()).unwrap_or_default();
     call.asked_for(asked_for);
     let location = location.map_err(|reason| {
@@ -101,12 +106,12 @@ async fn decide(
         call.denied(Denied::Failed);
         forbidden()
     })?;
-    let holder = identify(app, headers, call.began()).await;
+    let holder = gate.identify(headers, call.began()).await;
     let holder = holder.map_err(|denied| deny_stranger(&call, denied, headers, &original))?;
     call.made_with(&holder.key);
-    let decided = holder.decide(app, location.need(), call.at()).await;
+    let decided = holder.decide(gate, location.need(), call.at()).await;
     let (workspace, _) = decided.map_err(|denied| deny(&call, denied))?;
-    app.metrics.decided(call.began());
+    gate.metrics().decided(call.began());
     let key = &holder.key;
     let agents = match &key.agents {
         None => "all".to_owned(),

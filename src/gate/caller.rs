@@ -1,13 +1,13 @@
 //! Who makes a call, as handlers see it. What the gate decides is remembered beside the call, for the log.
 
 use crate::api_keys::{Permission, Status};
-use crate::gate::decision::Refusal;
-use crate::gate::known::{KnownAgent, KnownKey};
+use crate::gate::decision::RefusalReason;
+use crate::gate::index::Gate;
+use crate::gate::known::{Holder, IndexedAgent, IndexedKey};
 use crate::gate::presented::explain;
-use crate::gate::{Denied, Holder, Need, Pass, identify};
+use crate::gate::{Denied, Need, Pass};
 use crate::http::envelope::ApiError;
-use crate::server::state::App;
-use crate::usage::record::Call;
+use crate::usage::record::ObservedCall;
 use crate::workspaces::Workspace;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -17,96 +17,90 @@ use std::sync::Arc;
 /// A caller with a valid key. A handler that takes one is called by no other.
 #[derive(Debug)]
 pub struct Caller {
+    gate: Arc<Gate>,
     holder: Holder,
-    call: Arc<Call>,
+    call: Arc<ObservedCall>,
 }
 
 impl<S> FromRequestParts<S> for Caller
 where
     S: Send + Sync,
-    Arc<App>: FromRef<S>,
+    Arc<Gate>: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let app = Arc::<App>::from_ref(state);
-        let call = Call::current()?;
-        let identified = identify(&app, &parts.headers, call.began()).await;
+        let gate = Arc::<Gate>::from_ref(state);
+        let call = ObservedCall::current()?;
+        let identified = gate.identify(&parts.headers, call.began()).await;
         let holder = identified.map_err(|denied| deny_stranger(&call, denied, &parts.headers, &parts.uri))?;
         call.made_with(&holder.key);
         match Status::of(holder.key.expires_at, call.at()) {
-            Status::Expired => Err(deny(&call, Refusal::Expired.into())),
-            _ => Ok(Self { holder, call }),
+            Status::Expired => Err(deny(&call, RefusalReason::Expired.into())),
+            _ => Ok(Self { gate, holder, call }),
         }
     }
 }
 
 impl Caller {
     /// The key.
-    pub fn key(&self) -> &KnownKey {
+    pub fn key(&self) -> &IndexedKey {
         &self.holder.key
     }
 
     /// Decides on a call to an agent's data in a workspace, both given by id or slug.
-    pub async fn admit(
-        &self,
-        app: &App,
-        permission: Permission,
-        account_id: &str,
-        project_id: &str,
-    ) -> Result<Pass, ApiError> {
+    pub async fn admit(&self, permission: Permission, account_id: &str, project_id: &str) -> Result<Pass, ApiError> {
         let need = Need { account_id: Some(account_id), permission: Some(permission), project_id: Some(project_id) };
-        self.pass(app, need).await
+        self.pass(need).await
     }
 
     /// Decides on a call that names an agent only: the workspace is the key's own.
-    pub async fn admit_to_agent(&self, app: &App, permission: Permission, agent_id: &str) -> Result<Pass, ApiError> {
-        self.pass(app, Need { account_id: None, permission: Some(permission), project_id: Some(agent_id) }).await
+    pub async fn admit_to_agent(&self, permission: Permission, agent_id: &str) -> Result<Pass, ApiError> {
+        self.pass(Need { account_id: None, permission: Some(permission), project_id: Some(agent_id) }).await
     }
 
     /// Decides on a call that is about the workspace as a whole.
     pub async fn admit_to_workspace(
         &self,
-        app: &App,
         permission: Option<Permission>,
         account_id: &str,
     ) -> Result<Arc<Workspace>, ApiError> {
         let need = Need { account_id: Some(account_id), permission, project_id: None };
-        Ok(self.decide(app, need).await?.0)
+        Ok(self.decide(need).await?.0)
     }
 
     /// Refuses to search what was said where Configuration keeps it in.
     pub fn may_search(&self, pass: &Pass) -> Result<(), ApiError> {
         match pass.configuration.transcript {
             true => Ok(()),
-            false => Err(deny(&self.call, Refusal::TranscriptOff.into())),
+            false => Err(deny(&self.call, RefusalReason::TranscriptOff.into())),
         }
     }
 
-    async fn pass(&self, app: &App, need: Need<'_>) -> Result<Pass, ApiError> {
-        let (workspace, agent) = self.decide(app, need).await?;
-        let KnownAgent { agent, configuration } = agent.ok_or_else(ApiError::internal)?;
+    async fn pass(&self, need: Need<'_>) -> Result<Pass, ApiError> {
+        let (workspace, agent) = self.decide(need).await?;
+        let IndexedAgent { agent, configuration } = agent.ok_or_else(ApiError::internal)?;
         Ok(Pass { workspace, agent, configuration })
     }
 
-    async fn decide(&self, app: &App, need: Need<'_>) -> Result<(Arc<Workspace>, Option<KnownAgent>), ApiError> {
-        let decided = self.holder.decide(app, need, self.call.at()).await;
+    async fn decide(&self, need: Need<'_>) -> Result<(Arc<Workspace>, Option<IndexedAgent>), ApiError> {
+        let decided = self.holder.decide(&self.gate, need, self.call.at()).await;
         let found = decided.map_err(|denied| deny(&self.call, denied))?;
-        app.metrics.decided(self.call.began());
+        self.gate.metrics().decided(self.call.began());
         Ok(found)
     }
 }
 
 /// Remembers that a call was denied, and answers so.
-pub fn deny(call: &Call, denied: Denied) -> ApiError {
+pub fn deny(call: &ObservedCall, denied: Denied) -> ApiError {
     call.denied(denied);
     denied.into()
 }
 
 /// The same of a call without a key of ours: says what is wrong with the form in which one was sent.
-pub fn deny_stranger(call: &Call, denied: Denied, headers: &HeaderMap, uri: &Uri) -> ApiError {
+pub fn deny_stranger(call: &ObservedCall, denied: Denied, headers: &HeaderMap, uri: &Uri) -> ApiError {
     let mut error = deny(call, denied);
-    if matches!(denied, Denied::Refused(Refusal::NoKey | Refusal::Malformed)) {
+    if matches!(denied, Denied::Refused(RefusalReason::NoKey | RefusalReason::Malformed)) {
         explain(headers, uri).clone_into(&mut error.message);
     }
     error

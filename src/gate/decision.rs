@@ -7,7 +7,7 @@ use crate::usage::Outcome;
 
 /// What is known of the key that was presented.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct KeyFacts<'a> {
     pub workspace: &'a WorkspaceId,
     pub permissions: &'a Permissions,
     pub expires_at: Timestamp,
@@ -17,18 +17,18 @@ pub struct Known<'a> {
 
 /// What is asked of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct CallNeeds<'a> {
     /// The workspace named in the call; `None` where there is none of that name.
     pub workspace: Option<&'a WorkspaceId>,
     /// What the call needs; `None` where any key will do.
     pub permission: Option<Permission>,
-    pub agent: AskedAgent<'a>,
+    pub agent: NeededAgent<'a>,
     pub now: Timestamp,
 }
 
 /// The agent that a call is about.
 #[derive(Clone, Copy, Debug)]
-pub enum AskedAgent<'a> {
+pub enum NeededAgent<'a> {
     /// It is about the workspace as a whole.
     NotAsked,
     /// The one named in the call; `None` where that workspace has none of that name.
@@ -37,7 +37,7 @@ pub enum AskedAgent<'a> {
 
 /// Why a key may not make a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RefusalReason {
     /// The header is missing.
     NoKey,
     /// What was sent is no key: a typo, garbage, or two of them.
@@ -58,37 +58,37 @@ pub enum Refusal {
     TranscriptOff,
 }
 
-impl From<Refusal> for Outcome {
-    fn from(refusal: Refusal) -> Self {
+impl From<RefusalReason> for Outcome {
+    fn from(refusal: RefusalReason) -> Self {
         match refusal {
-            Refusal::NoKey => Self::NoKey,
-            Refusal::Malformed => Self::Malformed,
-            Refusal::Unknown => Self::Unknown,
-            Refusal::Expired => Self::Expired,
-            Refusal::OtherWorkspace => Self::OtherWorkspace,
-            Refusal::LacksPermission(_) => Self::LacksPermission,
-            Refusal::AgentNotCovered => Self::AgentNotCovered,
-            Refusal::NoSuchAgent => Self::NoSuchAgent,
-            Refusal::TranscriptOff => Self::TranscriptOff,
+            RefusalReason::NoKey => Self::NoKey,
+            RefusalReason::Malformed => Self::Malformed,
+            RefusalReason::Unknown => Self::Unknown,
+            RefusalReason::Expired => Self::Expired,
+            RefusalReason::OtherWorkspace => Self::OtherWorkspace,
+            RefusalReason::LacksPermission(_) => Self::LacksPermission,
+            RefusalReason::AgentNotCovered => Self::AgentNotCovered,
+            RefusalReason::NoSuchAgent => Self::NoSuchAgent,
+            RefusalReason::TranscriptOff => Self::TranscriptOff,
         }
     }
 }
 
 /// Decides. The first thing that is wrong is the answer.
-pub fn decide(known: &Known<'_>, asked: &Asked<'_>) -> Result<(), Refusal> {
+pub fn decide(known: &KeyFacts<'_>, asked: &CallNeeds<'_>) -> Result<(), RefusalReason> {
     if Status::of(known.expires_at, asked.now) == Status::Expired {
-        return Err(Refusal::Expired);
+        return Err(RefusalReason::Expired);
     }
     if asked.workspace != Some(known.workspace) {
-        return Err(Refusal::OtherWorkspace);
+        return Err(RefusalReason::OtherWorkspace);
     }
     if let Some(permission) = asked.permission.filter(|permission| !known.permissions.contain(*permission)) {
-        return Err(Refusal::LacksPermission(permission));
+        return Err(RefusalReason::LacksPermission(permission));
     }
     match asked.agent {
-        AskedAgent::Named(_) if !known.covers_asked_agent => Err(Refusal::AgentNotCovered),
-        AskedAgent::Named(None) => Err(Refusal::NoSuchAgent),
-        AskedAgent::Named(Some(_)) | AskedAgent::NotAsked => Ok(()),
+        NeededAgent::Named(_) if !known.covers_asked_agent => Err(RefusalReason::AgentNotCovered),
+        NeededAgent::Named(None) => Err(RefusalReason::NoSuchAgent),
+        NeededAgent::Named(Some(_)) | NeededAgent::NotAsked => Ok(()),
     }
 }
 
@@ -110,30 +110,31 @@ mod tests {
             for permission in Permission::ALL.map(Some).into_iter().chain([None]) {
                 for seconds_left in [-1, 0, 1] {
                     for workspace in [None, Some(&own), Some(&other)] {
-                        for agent in [AskedAgent::NotAsked, AskedAgent::Named(None), AskedAgent::Named(Some(&agent))] {
+                        for agent in [NeededAgent::NotAsked, NeededAgent::Named(None), NeededAgent::Named(Some(&agent))]
+                        {
                             for covers_asked_agent in [false, true] {
                                 let expires_at = now.plus_seconds(seconds_left);
-                                let known = Known {
+                                let known = KeyFacts {
                                     workspace: &own,
                                     permissions: &permissions,
                                     expires_at,
                                     covers_asked_agent,
                                 };
-                                let decided = decide(&known, &Asked { workspace, agent, permission, now });
+                                let decided = decide(&known, &CallNeeds { workspace, agent, permission, now });
                                 let expected = if seconds_left <= 0 {
-                                    Err(Refusal::Expired)
+                                    Err(RefusalReason::Expired)
                                 } else if workspace != Some(&own) {
-                                    Err(Refusal::OtherWorkspace)
+                                    Err(RefusalReason::OtherWorkspace)
                                 } else if let Some(permission) = permission
                                     && !permissions.contain(permission)
                                 {
-                                    Err(Refusal::LacksPermission(permission))
+                                    Err(RefusalReason::LacksPermission(permission))
                                 } else {
                                     match (agent, covers_asked_agent) {
-                                        (AskedAgent::NotAsked, _) => Ok(()),
-                                        (AskedAgent::Named(_), false) => Err(Refusal::AgentNotCovered),
-                                        (AskedAgent::Named(None), true) => Err(Refusal::NoSuchAgent),
-                                        (AskedAgent::Named(Some(_)), true) => Ok(()),
+                                        (NeededAgent::NotAsked, _) => Ok(()),
+                                        (NeededAgent::Named(_), false) => Err(RefusalReason::AgentNotCovered),
+                                        (NeededAgent::Named(None), true) => Err(RefusalReason::NoSuchAgent),
+                                        (NeededAgent::Named(Some(_)), true) => Ok(()),
                                     }
                                 };
                                 assert_eq!(decided, expected, "{known:?} {workspace:?} {agent:?} {permission:?}");

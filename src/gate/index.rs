@@ -5,8 +5,9 @@ use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
 use crate::db::Db;
 use crate::gate::followers::Followers;
-use crate::gate::known::{KnownKey, KnownWorkspace};
-use crate::gate::{Holder, store};
+use crate::gate::known::{Holder, IndexedKey, IndexedWorkspace};
+use crate::gate::metrics::GateMetrics;
+use crate::gate::store;
 use arc_swap::ArcSwap;
 use papaya::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -16,14 +17,14 @@ use std::time::{Duration, Instant};
 
 /// Something that the gate decides by has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum GateChange {
     /// A key, by its hash: made, edited, deleted, or one of its agents is gone.
     Key(HashedKey),
     /// A workspace, its agents, or what they let through.
     Workspace(WorkspaceId),
 }
 
-impl Change {
+impl GateChange {
     /// Reads a change as the databases' triggers write it: its kind, and a hash in hexadecimal or an id.
     pub fn parse(kind: &str, what: &str) -> Option<Self> {
         match kind {
@@ -36,9 +37,9 @@ impl Change {
 
 /// Takes a key's SHA-256 as the hash that it is: nobody can choose what keys' hashes are.
 #[derive(Debug, Default)]
-struct AsItIs(u64);
+struct HashAsKey(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for HashAsKey {
     fn write(&mut self, bytes: &[u8]) {
         if let Some(first) = bytes.first_chunk() {
             self.0 = u64::from_ne_bytes(*first);
@@ -53,8 +54,8 @@ impl Hasher for AsItIs {
 /// The keys and workspaces as they were when the last change was applied.
 #[derive(Debug, Default)]
 pub struct Index {
-    keys: HashMap<HashedKey, Arc<KnownKey>, BuildHasherDefault<AsItIs>>,
-    workspaces: HashMap<WorkspaceId, Arc<KnownWorkspace>>,
+    keys: HashMap<HashedKey, Arc<IndexedKey>, BuildHasherDefault<HashAsKey>>,
+    workspaces: HashMap<WorkspaceId, Arc<IndexedWorkspace>>,
 }
 
 impl Index {
@@ -72,13 +73,13 @@ impl Index {
     }
 
     /// Reads anew what has changed. Whatever order changes come in, the last one reads what is there.
-    pub async fn apply(&self, db: &Db, change: &Change) -> Result<(), Error> {
+    pub async fn apply(&self, db: &Db, change: &GateChange) -> Result<(), Error> {
         match change {
-            Change::Key(hash) => match store::key(db, hash).await? {
+            GateChange::Key(hash) => match store::key(db, hash).await? {
                 Some(key) => drop(self.keys.pin().insert(hash.clone(), Arc::new(key))),
                 None => drop(self.keys.pin().remove(hash)),
             },
-            Change::Workspace(id) => match store::workspace_with_agents(db, id).await? {
+            GateChange::Workspace(id) => match store::workspace_with_agents(db, id).await? {
                 Some(workspace) => drop(self.workspaces.pin().insert(id.clone(), Arc::new(workspace))),
                 None => drop(self.workspaces.pin().remove(id)),
             },
@@ -107,7 +108,7 @@ impl Index {
 
 /// What calls are decided by at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Basis {
+pub enum DecisionSource {
     /// The index, which is up to date.
     Index,
     /// The database, asked for each call.
@@ -118,7 +119,7 @@ pub enum Basis {
     Nothing,
 }
 
-impl Basis {
+impl DecisionSource {
     /// Each of them.
     pub const ALL: [Self; 4] = [Self::Index, Self::Database, Self::LastKnown, Self::Nothing];
 
@@ -144,6 +145,8 @@ pub enum View {
 /// The index, and until when it is known to be up to date.
 #[derive(Debug)]
 pub struct Gate {
+    db: Db,
+    metrics: GateMetrics,
     index: ArcSwap<Index>,
     born: Instant,
     /// Microseconds since `born`; 0 while the index is not to be trusted.
@@ -161,17 +164,13 @@ pub struct Gate {
     pub(super) followers: Followers,
 }
 
-impl Default for Gate {
-    /// Knows nothing, decides by the database, and refuses without it.
-    fn default() -> Self {
-        Self::new(Duration::ZERO)
-    }
-}
-
 impl Gate {
     /// Knows nothing yet. Without its database it decides by what it knew last for so long.
-    pub fn new(last_known: Duration) -> Self {
+    pub fn new(db: Db, metrics: GateMetrics, last_known: Duration) -> Self {
+        let server = db.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
         Self {
+            db,
+            metrics,
             index: ArcSwap::default(),
             born: Instant::now(),
             trusted_until: AtomicU64::new(0),
@@ -179,9 +178,19 @@ impl Gate {
             gone: AtomicBool::new(false),
             last_known,
             applied: tokio::sync::Mutex::default(),
-            server: uuid::Uuid::new_v4().to_string(),
+            server,
             followers: Followers::default(),
         }
+    }
+
+    /// Its database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// What is measured of it.
+    pub fn metrics(&self) -> &GateMetrics {
+        &self.metrics
     }
 
     /// This server's name among those of the same database.
@@ -190,31 +199,31 @@ impl Gate {
     }
 
     /// What calls are decided by now.
-    pub fn basis(&self) -> Basis {
+    pub fn basis(&self) -> DecisionSource {
         self.basis_at(Instant::now())
     }
 
-    fn basis_at(&self, now: Instant) -> Basis {
+    fn basis_at(&self, now: Instant) -> DecisionSource {
         let now = self.micros(now);
         if now < self.trusted_until.load(Ordering::Acquire) {
-            return Basis::Index;
+            return DecisionSource::Index;
         }
         if !self.gone.load(Ordering::Acquire) {
-            return Basis::Database;
+            return DecisionSource::Database;
         }
         match self.known_at.load(Ordering::Acquire) {
-            0 => Basis::Nothing,
-            at if now < at + self.last_known.as_micros() as u64 => Basis::LastKnown,
-            _ => Basis::Nothing,
+            0 => DecisionSource::Nothing,
+            at if now < at + self.last_known.as_micros() as u64 => DecisionSource::LastKnown,
+            _ => DecisionSource::Nothing,
         }
     }
 
     /// Where a call that began then finds what it is decided by.
     pub fn view(&self, began: Instant) -> Result<View, Error> {
         match self.basis_at(began) {
-            Basis::Index | Basis::LastKnown => Ok(View::Index(self.index.load())),
-            Basis::Database => Ok(View::Database),
-            Basis::Nothing => Err(Error::Unavailable),
+            DecisionSource::Index | DecisionSource::LastKnown => Ok(View::Index(self.index.load())),
+            DecisionSource::Database => Ok(View::Database),
+            DecisionSource::Nothing => Err(Error::Unavailable),
         }
     }
 

@@ -5,14 +5,14 @@ use crate::api_keys::Permissions;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
-use crate::usage::record::Counts;
+use crate::usage::counts::Counts;
 use crate::workspaces::Workspace;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 /// A key, without its value.
 #[derive(Debug)]
-pub struct KnownKey {
+pub struct IndexedKey {
     pub workspace: WorkspaceId,
     pub id: ApiKeyId,
     pub name: Box<str>,
@@ -24,7 +24,7 @@ pub struct KnownKey {
     pub(crate) counts: OnceLock<Arc<Counts>>,
 }
 
-impl KnownKey {
+impl IndexedKey {
     /// Whether it covers this agent of its workspace.
     pub fn covers(&self, agent: &AgentId) -> bool {
         self.agents.as_ref().is_none_or(|agents| agents.binary_search(agent).is_ok())
@@ -33,15 +33,44 @@ impl KnownKey {
 
 /// An agent, and what it lets through.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownAgent {
+pub struct IndexedAgent {
     pub agent: Arc<AgentName>,
     pub configuration: Arc<Configuration>,
 }
 
 /// A workspace with its agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownWorkspace {
+pub struct IndexedWorkspace {
     pub workspace: Arc<Workspace>,
     /// By id and by slug: an address means one agent.
-    pub agents: HashMap<Box<str>, KnownAgent>,
+    pub agents: HashMap<Box<str>, IndexedAgent>,
+}
+
+/// A key that is one of ours, and its workspace; it may have expired.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    pub key: Arc<IndexedKey>,
+    pub(super) workspace: HolderWorkspace,
+}
+
+/// The key's own workspace, from where the key was found.
+#[derive(Clone, Debug)]
+pub(super) enum HolderWorkspace {
+    Known(Arc<IndexedWorkspace>),
+    Stored(Arc<Workspace>),
+}
+
+impl Holder {
+    /// A key in memory.
+    pub fn known(key: Arc<IndexedKey>, workspace: Arc<IndexedWorkspace>) -> Self {
+        Self { key, workspace: HolderWorkspace::Known(workspace) }
+    }
+
+    /// The workspace that the key belongs to.
+    pub fn workspace(&self) -> &Arc<Workspace> {
+        match &self.workspace {
+            HolderWorkspace::Known(known) => &known.workspace,
+            HolderWorkspace::Stored(stored) => stored,
+        }
+    }
 }

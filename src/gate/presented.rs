@@ -2,19 +2,21 @@
 //! seen without looking one up.
 
 use crate::api_keys::secret::{HashedKey, KEY_LEN};
-use crate::gate::API_KEY;
-use crate::gate::decision::Refusal;
-use axum::http::{HeaderMap, Uri, header};
+use crate::gate::decision::RefusalReason;
+use axum::http::{HeaderMap, HeaderName, Uri, header};
+
+/// The header that the key travels in.
+pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What every refusal says that is not about the form.
 const NOT_VALID: &str = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
 
 /// What the presented key is looked up by: one header, well-formed.
-pub fn presented(headers: &HeaderMap) -> Result<HashedKey, Refusal> {
+pub fn presented(headers: &HeaderMap) -> Result<HashedKey, RefusalReason> {
     let mut values = headers.get_all(API_KEY).iter();
-    let value = values.next().ok_or(Refusal::NoKey)?;
+    let value = values.next().ok_or(RefusalReason::NoKey)?;
     let text = value.to_str().ok().filter(|_| values.next().is_none());
-    text.and_then(HashedKey::of_presented).ok_or(Refusal::Malformed)
+    text.and_then(HashedKey::of_presented).ok_or(RefusalReason::Malformed)
 }
 
 /// One sentence on a request that was refused with 401.

@@ -6,9 +6,9 @@ use crate::api_keys::secret::HashedKey;
 use crate::base::error::Error;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::configuration::{Configuration, Metrics};
+use crate::configuration::{AllowedMetrics, Configuration};
 use crate::db::Db;
-use crate::gate::known::{KnownAgent, KnownKey, KnownWorkspace};
+use crate::gate::known::{IndexedAgent, IndexedKey, IndexedWorkspace};
 use crate::workspaces::Workspace;
 use crate::{on_db, statements};
 use futures_util::TryStreamExt as _;
@@ -59,9 +59,9 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    fn read(self, mut agents: Vec<AgentId>) -> Result<(HashedKey, KnownKey), Error> {
+    fn read(self, mut agents: Vec<AgentId>) -> Result<(HashedKey, IndexedKey), Error> {
         agents.sort_unstable();
-        let key = KnownKey {
+        let key = IndexedKey {
             workspace: self.workspace_id,
             id: self.id,
             name: self.name.into_boxed_str(),
@@ -75,7 +75,7 @@ impl KeyRow {
 }
 
 #[derive(sqlx::FromRow)]
-struct AgentRow {
+struct IndexedAgentRow {
     workspace_id: WorkspaceId,
     id: AgentId,
     slug: String,
@@ -85,17 +85,17 @@ struct AgentRow {
     transcript: bool,
 }
 
-impl AgentRow {
-    fn read(self) -> Result<KnownAgent, Error> {
+impl IndexedAgentRow {
+    fn read(self) -> Result<IndexedAgent, Error> {
         let names = serde_json::from_str(&self.metrics).map_err(|_| Error::Internal)?;
-        let metrics = if self.all_metrics { Metrics::All } else { Metrics::Only(names) };
-        Ok(KnownAgent {
+        let metrics = if self.all_metrics { AllowedMetrics::All } else { AllowedMetrics::Only(names) };
+        Ok(IndexedAgent {
             agent: Arc::new(AgentName { id: self.id, name: self.name }),
             configuration: Arc::new(Configuration { metrics, transcript: self.transcript }),
         })
     }
 
-    fn join(self, workspace: &mut KnownWorkspace) -> Result<(), Error> {
+    fn join(self, workspace: &mut IndexedWorkspace) -> Result<(), Error> {
         let names = [self.slug.clone(), self.id.to_string()];
         let agent = self.read()?;
         for name in names {
@@ -106,7 +106,7 @@ impl AgentRow {
 }
 
 /// The key with this hash.
-pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<KnownKey>, Error> {
+pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<IndexedKey>, Error> {
     let row: Option<KeyRow> = on_db!(db, |pool| sqlx::query_as(KEY).bind(hash.as_bytes()).fetch_optional(pool).await)?;
     let Some(row) = row else { return Ok(None) };
     let chosen: Vec<(AgentId,)> = match row.all_agents {
@@ -124,21 +124,21 @@ pub async fn workspace(db: &Db, id: &WorkspaceId) -> Result<Option<Workspace>, E
 }
 
 /// The agent of this id or slug.
-pub async fn agent(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<KnownAgent>, Error> {
+pub async fn agent(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<IndexedAgent>, Error> {
     // Slugs are written like ids; anything else is none, and may be nothing that a database takes.
     if AgentId::parse(id_or_slug).is_none() {
         return Ok(None);
     }
-    let row: Option<AgentRow> =
+    let row: Option<IndexedAgentRow> =
         on_db!(db, |pool| sqlx::query_as(AGENT).bind(workspace).bind(id_or_slug).fetch_optional(pool).await)?;
-    row.map(AgentRow::read).transpose()
+    row.map(IndexedAgentRow::read).transpose()
 }
 
 /// A workspace with its agents.
-pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<KnownWorkspace>, Error> {
+pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<IndexedWorkspace>, Error> {
     let Some(workspace) = workspace(db, id).await? else { return Ok(None) };
-    let mut known = KnownWorkspace { workspace: Arc::new(workspace), agents: HashMap::new() };
-    let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(AGENTS_OF).bind(id).fetch_all(pool).await)?;
+    let mut known = IndexedWorkspace { workspace: Arc::new(workspace), agents: HashMap::new() };
+    let rows: Vec<IndexedAgentRow> = on_db!(db, |pool| sqlx::query_as(AGENTS_OF).bind(id).fetch_all(pool).await)?;
     for row in rows {
         row.join(&mut known)?;
     }
@@ -146,7 +146,7 @@ pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<K
 }
 
 /// Hands every key to `take`.
-pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, KnownKey)) -> Result<(), Error> {
+pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> Result<(), Error> {
     let mut chosen: HashMap<(WorkspaceId, ApiKeyId), Vec<AgentId>> = HashMap::new();
     on_db!(db, |pool| {
         let mut rows = sqlx::query_as::<_, (WorkspaceId, ApiKeyId, AgentId)>(CHOSEN).fetch(pool);
@@ -171,13 +171,13 @@ pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, KnownKey)) -> Re
 }
 
 /// Every workspace with its agents.
-pub async fn every_workspace(db: &Db) -> Result<Vec<KnownWorkspace>, Error> {
+pub async fn every_workspace(db: &Db) -> Result<Vec<IndexedWorkspace>, Error> {
     let rows: Vec<Workspace> = on_db!(db, |pool| sqlx::query_as(WORKSPACES).fetch_all(pool).await)?;
     let known = rows
         .into_iter()
-        .map(|row| (row.id.clone(), KnownWorkspace { workspace: Arc::new(row), agents: HashMap::new() }));
-    let mut known: HashMap<WorkspaceId, KnownWorkspace> = known.collect();
-    let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(AGENTS).fetch_all(pool).await)?;
+        .map(|row| (row.id.clone(), IndexedWorkspace { workspace: Arc::new(row), agents: HashMap::new() }));
+    let mut known: HashMap<WorkspaceId, IndexedWorkspace> = known.collect();
+    let rows: Vec<IndexedAgentRow> = on_db!(db, |pool| sqlx::query_as(AGENTS).fetch_all(pool).await)?;
     for row in rows {
         if let Some(workspace) = known.get_mut(&row.workspace_id) {
             row.join(workspace)?;

@@ -3,8 +3,8 @@
 use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx};
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db};
+use crate::{on_change, on_db, statements};
 
 statements! {
     UPSERT = "INSERT INTO handoff_states (workspace_id, agent_id, conversation_id, shared_id, data, stored_at)
@@ -39,7 +39,7 @@ pub enum Key {
 
 /// Stores a conversation's state, in place of an earlier one; `false` where there is no such conversation.
 pub async fn upsert(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
@@ -47,7 +47,7 @@ pub async fn upsert(
     data: &str,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let written = on_tx!(tx, |c| sqlx::query(UPSERT)
+    let written = on_change!(change, |c| sqlx::query(UPSERT)
         .bind(workspace)
         .bind(agent)
         .bind(conversation)

@@ -1,11 +1,14 @@
 //! Where a request comes from: the connection's other end, or what the proxy in front of us says.
 
-use crate::web::guard::ClientAddress;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
+
+/// The client's address, put into each request by [`determine`].
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub Option<IpAddr>);
 
 /// Who is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 //! correlation id on every answer.
 
 use crate::base::error::Error;
+use crate::base::randomness::Random;
 use crate::http::object::Object;
 use crate::http::{request_limits, strict_json};
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -126,13 +127,18 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
     }
 }
 
+/// A UUID of version 4.
+fn new_id(random: &Random) -> Arc<str> {
+    uuid::Builder::from_random_bytes(random.bytes()).into_uuid().to_string().into()
+}
+
 /// The layer around all APIs: the correlation id goes in and out, and every error gets the envelope, those of the
 /// framework too.
-pub async fn envelope(request: Request, next: Next) -> Response {
+pub async fn envelope(State(random): State<Random>, request: Request, next: Next) -> Response {
     let refused = request_limits::check(request.uri(), request.headers()).err();
     let (mut request, stalled) = request_limits::end_stalled_body(request);
     let sent = request.headers().get(CORRELATION_ID).and_then(|v| v.to_str().ok()).filter(|id| is_sane(id));
-    let id: Arc<str> = sent.map_or_else(|| uuid::Uuid::new_v4().to_string().into(), Arc::from);
+    let id: Arc<str> = sent.map_or_else(|| new_id(&random), Arc::from);
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let mut response = match refused {
         Some(refused) => ApiError::new(refused.status(), refused.code(), refused.message()).into_response(),

@@ -1,12 +1,14 @@
 //! The security headers of every answer, and who may keep a copy of it.
 
-use crate::server::state::App;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use std::sync::Arc;
+
+/// Whether browsers reach this server by HTTPS only.
+#[derive(Clone, Copy, Debug)]
+pub struct Https(pub bool);
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
@@ -54,7 +56,7 @@ fn nonce_of(page: &[u8]) -> Option<&str> {
 }
 
 /// Sets what every answer has.
-pub async fn set(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn set(State(https): State<Https>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let unchanging = path.starts_with("/pkg/") || path.starts_with("/fonts/");
     let asset = unchanging || path.starts_with("/icons");
@@ -77,7 +79,7 @@ pub async fn set(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
     set_default(headers, header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-    if app.secure_cookies {
+    if https.0 {
         set_default(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
     response

@@ -55,14 +55,14 @@ struct Open(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A connection that is counted; not any more once dropped.
 #[derive(Debug)]
-struct Counted {
+struct CountedConnection {
     open: Open,
     address: IpAddr,
 }
 
 impl Open {
     /// Counts one more, unless that is one too many.
-    fn count(&self, address: IpAddr, limits: PerAddress) -> Option<Counted> {
+    fn count(&self, address: IpAddr, limits: PerAddress) -> Option<CountedConnection> {
         let network = network(address);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network).or_default();
@@ -70,11 +70,11 @@ impl Open {
             return None;
         }
         *count += 1;
-        Some(Counted { open: self.clone(), address: network })
+        Some(CountedConnection { open: self.clone(), address: network })
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         let mut open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.address) {

@@ -2,16 +2,19 @@
 //! `Origin` with each of them, and only our own passes. The APIs take no cookies, so other sites have nothing to ride on.
 
 use crate::base::error::Error;
-use crate::server::state::App;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
+/// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.
+#[derive(Clone, Debug)]
+pub struct PublicOrigin(pub Option<Arc<str>>);
+
 /// Refuses unsafe requests from elsewhere.
-pub async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_ours(app.public_origin.as_deref(), request.headers(), request.uri()) {
+pub async fn check(State(PublicOrigin(origin)): State<PublicOrigin>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || is_ours(origin.as_deref(), request.headers(), request.uri()) {
         next.run(request).await
     } else {
         Error::WrongOrigin.into_response()

@@ -1,7 +1,7 @@
 //! Query parameters, parsed: what does not parse or is out of range is refused by name.
 
 use crate::base::time::Timestamp;
-use crate::conversations::document::parse_instant;
+use crate::base::time::parse_instant;
 use crate::http::envelope::ApiError;
 use axum::http::StatusCode;
 

@@ -3,8 +3,8 @@
 use crate::base::error::Error;
 use crate::base::id::{RuntimeTokenId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx};
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db};
+use crate::{on_change, on_db, statements};
 
 statements! {
     INSERT = "INSERT INTO runtime_tokens (workspace_id, id, name, hash, created_at) VALUES ($1, $2, $3, $4, $5)";
@@ -22,8 +22,13 @@ pub struct RuntimeToken {
 }
 
 /// Writes a new token.
-pub async fn insert(tx: &mut Tx, workspace: &WorkspaceId, token: &RuntimeToken, hash: &[u8; 32]) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(INSERT)
+pub async fn insert(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    token: &RuntimeToken,
+    hash: &[u8; 32],
+) -> Result<(), Error> {
+    Ok(on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(&token.id)
         .bind(&token.name)
@@ -40,9 +45,13 @@ pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<RuntimeToken>,
 }
 
 /// Deletes a token; its name, or `None` where there is none.
-pub async fn delete(tx: &mut Tx, workspace: &WorkspaceId, id: &RuntimeTokenId) -> Result<Option<String>, Error> {
+pub async fn delete(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &RuntimeTokenId,
+) -> Result<Option<String>, Error> {
     let row: Option<(String,)> =
-        on_tx!(tx, |c| sqlx::query_as(DELETE).bind(workspace).bind(id).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(DELETE).bind(workspace).bind(id).fetch_optional(c).await)?;
     Ok(row.map(|(name,)| name))
 }
 

@@ -1,14 +1,13 @@
 //! What operators ask a running server: alive, ready, and how it does.
 
-use crate::gate::index::Basis;
-use crate::server::state::{App, AppState};
+use crate::gate::index::DecisionSource;
+use crate::server::state::{AppState, Services};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Serialize;
-use std::sync::Arc;
 
 /// The text format of Prometheus.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -45,32 +44,32 @@ pub fn metrics_routes() -> Router<AppState> {
     Router::new().route("/metrics", get(metrics))
 }
 
-async fn ready(State(app): State<Arc<App>>) -> Response {
+async fn ready(State(services): State<Services>) -> Response {
     // Anyone may ask this: never by the gate's connections.
-    let unreachable = app.db.answers().await.err();
+    let unreachable = services.db.answers().await.err();
     let database = unreachable.is_none();
-    let write_failure = app.db.write_failure();
-    let basis = app.gate.basis();
+    let write_failure = services.db.write_failure();
+    let basis = services.gate.basis();
     let ready = match basis {
-        Basis::Index | Basis::LastKnown => true,
-        Basis::Database => database,
-        Basis::Nothing => false,
+        DecisionSource::Index | DecisionSource::LastKnown => true,
+        DecisionSource::Database => database,
+        DecisionSource::Nothing => false,
     } && write_failure.is_none();
     let answer = Readiness {
         ready,
         database: unreachable.map_or("answers".to_owned(), |why| why.to_string()),
         writes: write_failure.map_or("possible".to_owned(), |why| why.to_string()),
         gate: basis.id(),
-        keys: app.gate.index().len(),
-        index_age_ms: app.gate.age().map(|age| age.as_millis() as u64),
-        listener: if basis == Basis::Index { "follows" } else { "does not follow" },
+        keys: services.gate.index().len(),
+        index_age_ms: services.gate.age().map(|age| age.as_millis() as u64),
+        listener: if basis == DecisionSource::Index { "follows" } else { "does not follow" },
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(answer)).into_response()
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> Response {
-    match app.metrics.text(&app) {
+async fn metrics(State(services): State<Services>) -> Response {
+    match services.metrics.text(&services.db, &services.gate, &services.usage) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics could not be written");

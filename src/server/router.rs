@@ -13,21 +13,25 @@ use crate::forward_auth::routes as forward_auth;
 use crate::http::client_address::Source;
 use crate::http::envelope as wire;
 use crate::http::envelope::ApiError;
+use crate::http::headers::Https;
+use crate::http::origin_check::PublicOrigin;
 use crate::http::{client_address, headers, origin_check};
 use crate::server::health;
-use crate::server::state::{App, AppState};
-use crate::sessions::store::Sessions;
+use crate::server::state::{AppState, Services};
+use crate::sessions::service::Sessions;
+use crate::sessions::shown_once::ShownOnce;
 use crate::usage::Api;
-use crate::usage::record::Observe;
+use crate::usage::record::{Observe, Usage};
 use crate::web::activity::export;
 use crate::web::components::field::Draft;
 use crate::web::form_drafts::{self, MAX_FORM};
+use crate::web::services::PageServices;
 use crate::web::shell::shell;
 use crate::web::shown_once;
 use crate::web::transport::load::PageStatus;
 use crate::web::{pages_only, server_functions};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -61,39 +65,39 @@ const MAX_API_BODY: usize = 1024 * 1024;
 static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(crate::web::app::App));
 
 /// The whole server.
-pub fn build(state: AppState) -> Router {
+pub fn all(state: AppState) -> Router {
     let mut router = apis(state.clone()).merge(health::routes().with_state(state.clone()));
-    if !state.app.forward_auth_apart {
-        router = router.merge(forward_auth::routes(&state.app).with_state(state.clone()));
+    if !state.services.forward_auth_apart {
+        router = router.merge(forward_auth::routes(&state.services.usage).with_state(state.clone()));
     }
-    let source = if state.app.behind_proxy { Source::Proxy } else { Source::Connection };
-    around(&state.app.clone(), source, router.merge(dashboard(state)))
+    let source = if state.services.behind_proxy { Source::Proxy } else { Source::Connection };
+    around(&state.clone(), source, router.merge(dashboard(state)))
 }
 
 /// Forward auth alone, for an address that only the proxy reaches.
 pub fn forward_auth(state: &AppState) -> Router {
-    around(&state.app, Source::Proxy, forward_auth::routes(&state.app).with_state(state.clone()))
+    around(state, Source::Proxy, forward_auth::routes(&state.services.usage).with_state(state.clone()))
 }
 
 /// Metrics alone, at an address of their own: behind a proxy nothing tells this machine's requests from others'.
 pub fn metrics(state: &AppState) -> Router {
-    around(&state.app, Source::Connection, health::metrics_routes().with_state(state.clone()))
+    around(state, Source::Connection, health::metrics_routes().with_state(state.clone()))
 }
 
 /// What every request passes, wherever it goes.
-fn around(app: &Arc<App>, source: Source, router: Router) -> Router {
+fn around(state: &AppState, source: Source, router: Router) -> Router {
     router
-        .layer(from_fn_with_state(app.clone(), headers::set))
-        .layer(from_fn_with_state(app.clone(), shown_once::deliver))
+        .layer(from_fn_with_state(Https::from_ref(state), headers::set))
+        .layer(from_fn_with_state(ShownOnce::from_ref(state), shown_once::deliver))
         .layer(from_fn_with_state(source, client_address::determine))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
 
 /// What the keys open: each version's prefix, its routes, and most bytes of a body.
-fn versions(app: Option<&Arc<App>>) -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
+fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
     // Calls with keys are counted and logged.
-    let of = |api: Api, routes: OpenApiRouter<AppState>| match app {
-        Some(app) => routes.route_layer(Observe::new(app.clone(), api)),
+    let of = |api: Api, routes: OpenApiRouter<AppState>| match usage {
+        Some(usage) => routes.route_layer(Observe::new(usage.clone(), api)),
         None => routes,
     };
     let routes = OpenApiRouter::default;
@@ -134,14 +138,15 @@ pub fn openapi() -> OpenApi {
 
 /// The APIs, and their description.
 fn apis(state: AppState) -> Router {
+    let envelope = from_fn_with_state(state.services.db.random().clone(), wire::envelope);
     // Nesting leaves out the versions' own paths.
     let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/", "/runtime", "/runtime/", "/runtime/v1", "/runtime/v1/"]
         .into_iter()
         .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
-    versions(Some(&state.app))
+    versions(Some(&state.services.usage))
         .into_iter()
-        .fold(bare.layer(from_fn(wire::envelope)), |router, (prefix, routes, max_body)| {
-            router.nest(prefix, version(routes.into(), max_body))
+        .fold(bare.layer(envelope.clone()), |router, (prefix, routes, max_body)| {
+            router.nest(prefix, version(routes.into(), max_body).layer(envelope.clone()))
         })
         .merge(api_docs::routes(openapi()))
         .with_state(state)
@@ -158,15 +163,14 @@ fn version(routes: Router<AppState>, max_body: usize) -> Router<AppState> {
         // Outside the limit, which counts what a body is decoded to.
         .layer(RequestDecompressionLayer::new())
         .layer(CatchPanicLayer::new())
-        .layer(from_fn(wire::envelope))
 }
 
 /// The pages and their server functions.
 fn dashboard(state: AppState) -> Router {
-    let app = state.app.clone();
+    let services = state.services.pages.clone();
     let context = {
-        let app = app.clone();
-        move || provide(&app)
+        let services = services.clone();
+        move || provide(&services)
     };
     // Files are served without Leptos: its own handler for them can take the headers of a page that is being rendered.
     let files = |folder: &str| {
@@ -185,9 +189,9 @@ fn dashboard(state: AppState) -> Router {
         })
         .fallback(not_found)
         .layer(from_fn(pages_only::redirect))
-        .layer(from_fn_with_state(app.clone(), form_drafts::keep))
-        .layer(sessions(&app))
-        .layer(from_fn_with_state(app, origin_check::check))
+        .layer(from_fn_with_state(services.clone(), form_drafts::keep))
+        .layer(sessions(&state.services))
+        .layer(from_fn_with_state(PublicOrigin::from_ref(&state), origin_check::check))
         .layer(from_fn(server_functions::status))
         .layer(RequestBodyLimitLayer::new(MAX_FORM))
         .layer(CatchPanicLayer::new())
@@ -198,25 +202,26 @@ fn dashboard(state: AppState) -> Router {
 /// The page for every other address; for who does not ask for a page, the APIs' answer.
 async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     if !pages_only::is_for_a_browser(&request) {
-        let unknown = Router::new().fallback(|| async { ApiError::unknown_path() }).layer(from_fn(wire::envelope));
+        let envelope = from_fn_with_state(state.services.db.random().clone(), wire::envelope);
+        let unknown = Router::new().fallback(|| async { ApiError::unknown_path() }).layer(envelope);
         return unknown.oneshot(request).await.into_response();
     }
     let render = {
-        let (app, options) = (state.app, state.leptos);
-        render_app_async_with_context(move || provide(&app), move || shell(options.clone()))
+        let (services, options) = (state.services.pages, state.leptos);
+        render_app_async_with_context(move || provide(&services), move || shell(options.clone()))
     };
     let mut response = render(request).await;
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
 
-async fn run_server_function(State(app): State<Arc<App>>, request: Request) -> impl IntoResponse {
-    leptos_axum::handle_server_fns_with_context(move || provide(&app), request).await
+async fn run_server_function(State(services): State<Arc<PageServices>>, request: Request) -> impl IntoResponse {
+    leptos_axum::handle_server_fns_with_context(move || provide(&services), request).await
 }
 
 /// What pages and server functions find in their context.
-fn provide(app: &Arc<App>) {
-    provide_context(app.clone());
+fn provide(services: &Arc<PageServices>) {
+    provide_context(services.clone());
     let draft = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Draft>().cloned());
     provide_context(draft.unwrap_or_default());
     provide_context(PageStatus(|status| {
@@ -227,12 +232,12 @@ fn provide(app: &Arc<App>) {
 }
 
 /// The session cookie: for this host alone and over HTTPS only, where the address is not plain HTTP on loopback.
-fn sessions(app: &Arc<App>) -> SessionManagerLayer<Sessions> {
-    let name = if app.secure_cookies { "__Host-agent-studio" } else { "agent-studio" };
-    SessionManagerLayer::new(Sessions(app.clone()))
+fn sessions(services: &Services) -> SessionManagerLayer<Sessions> {
+    let name = if services.secure_cookies { "__Host-agent-studio" } else { "agent-studio" };
+    SessionManagerLayer::new(services.sessions.clone())
         .with_name(name)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_secure(app.secure_cookies)
+        .with_secure(services.secure_cookies)
         .with_path("/")
 }

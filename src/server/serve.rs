@@ -1,20 +1,18 @@
 //! Start, serve, stop.
 
-use crate::db::Work;
-use crate::external_events::arrivals;
+use crate::db::{Db, Work};
+use crate::external_events::arrivals::{self, Arrivals};
 use crate::http::listener::{self, PerAddress};
 use crate::server::router;
 use crate::server::settings::{LogFormat, Settings};
-use crate::server::state::{App, AppState};
-use crate::web::form_drafts;
-use crate::{api_keys, conversations, gate, sessions, usage, users};
+use crate::server::state::{AppState, Services};
+use crate::{gate, usage};
 use axum::Router;
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -34,11 +32,11 @@ const CHECK_FAILING_WRITES: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Serves until it is told to stop. The error is one sentence.
-pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
+pub async fn serve(settings: &Settings, services: Services) -> Result<(), String> {
     let _lock = lock(settings)?;
     let listener = listen(settings.listen(), "--listen").await?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
-    let state = AppState { app: app.clone(), leptos: leptos_options(settings, address) };
+    let state = AppState { services: services.clone(), leptos: leptos_options(settings, address) };
     if !state.leptos.site_root.is_empty() && !PathBuf::from(&*state.leptos.site_root).is_dir() {
         tracing::warn!(site_dir = %state.leptos.site_root, "the pages' scripts and styles are missing (--site-dir)");
     }
@@ -50,27 +48,27 @@ pub async fn serve(settings: &Settings, app: Arc<App>) -> Result<(), String> {
     let metrics = listen_for_metrics(settings).await?;
     let metrics_address = metrics.local_addr().map_err(|e| e.to_string())?;
     served.push((metrics, router::metrics(&state), PerAddress::Unlimited));
-    served.push((listener, router::build(state), settings.connections_per_address()));
-    greet(&app, address, metrics_address).await?;
+    served.push((listener, router::all(state), settings.connections_per_address()));
+    greet(&services, address, metrics_address).await?;
 
     let (stop_writing, writing_stopped) = oneshot::channel();
-    let writing = tokio::spawn(usage::writer::run(app.clone(), writing_stopped));
+    let writing = tokio::spawn(usage::writer::run(services.usage.clone(), writing_stopped));
     let background = [
-        tokio::spawn(keep_house(app.clone())),
-        tokio::spawn(index_missing(app.clone())),
-        tokio::spawn(check_writes(app.clone())),
-        tokio::spawn(gate::follower::follow(app.clone())),
-        tokio::spawn(arrivals::listen(app.clone())),
+        tokio::spawn(keep_house(services.clone())),
+        tokio::spawn(index_missing(services.clone())),
+        tokio::spawn(check_writes(services.db.clone())),
+        tokio::spawn(gate::follower::follow(services.gate.clone())),
+        tokio::spawn(arrivals::listen(services.arrivals.clone(), services.db.clone())),
     ];
-    let done = run(&app, served).await;
+    let done = run(&services.arrivals, served).await;
     // What was counted of the last requests is written before anything else ends.
     let _ = stop_writing.send(());
     if timeout(GRACE, writing).await.is_err() {
         tracing::error!("the last second's usage of keys could not be written in time");
     }
     background.iter().for_each(JoinHandle::abort);
-    gate::follower::leave(&app).await;
-    app.db.close().await;
+    gate::follower::leave(&services.gate).await;
+    services.db.close().await;
     done
 }
 
@@ -91,7 +89,7 @@ async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> 
 }
 
 /// Serves every address until the program is asked to stop, and the requests that are under way then.
-async fn run(app: &App, served: Vec<(TcpListener, Router, PerAddress)>) -> Result<(), String> {
+async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Router, PerAddress)>) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     for (listener, router, limits) in served {
@@ -105,7 +103,7 @@ async fn run(app: &App, served: Vec<(TcpListener, Router, PerAddress)>) -> Resul
         () = asked_to_stop() => tracing::info!("stopping"),
         done = servers.join_next() => failed(done)?,
     }
-    app.arrivals.close();
+    arrivals.close();
     stop.send_replace(true);
     let rest = async {
         while let Some(done) = servers.join_next().await {
@@ -136,16 +134,16 @@ fn lock(settings: &Settings) -> Result<Option<File>, String> {
 }
 
 /// Says where the server is, and how to begin where it has no users.
-async fn greet(app: &App, address: SocketAddr, metrics: SocketAddr) -> Result<(), String> {
-    let url = app.public_origin.clone().unwrap_or_else(|| format!("http://{address}"));
+async fn greet(services: &Services, address: SocketAddr, metrics: SocketAddr) -> Result<(), String> {
+    let url = services.public_origin.as_deref().map_or_else(|| format!("http://{address}"), str::to_owned);
     tracing::info!(%url, %address, %metrics, "listening");
     say(format_args!("Agent Studio is at {url}"));
     say(format_args!("Metrics are at http://{metrics}/metrics"));
-    if !users::store::any(&app.db).await.map_err(|e| e.to_string())? {
-        let token = app.master_key.set_up_token();
+    if !services.users.any().await.map_err(|e| e.to_string())? {
+        let token = services.sealing.set_up_token();
         say(format_args!("There are no users yet. Set up at {url}/set-up with the token {token}"));
     }
-    let foreign = api_keys::store::foreign_seals(&app.db, app.master_key.id()).await.map_err(|e| e.to_string())?;
+    let foreign = services.api_keys.foreign_seals().await.map_err(|e| e.to_string())?;
     if foreign > 0 {
         tracing::warn!(keys = foreign, "these keys are sealed under another master key and cannot be copied");
     }
@@ -173,26 +171,26 @@ pub fn leptos_options(settings: &Settings, address: SocketAddr) -> LeptosOptions
         .build()
 }
 
-async fn keep_house(app: Arc<App>) {
+async fn keep_house(services: Services) {
     let mut rounds = tokio::time::interval(HOUSEKEEPING);
     loop {
         rounds.tick().await;
         // A failure is logged where it happens; the next round tries again.
-        let _ = sessions::store::delete_expired(&app).await;
-        let _ = sessions::throttle::forget_old(&app).await;
-        let _ = crate::web::shown_once::delete_expired(&app).await;
-        let _ = form_drafts::delete_expired(&app).await;
-        let _ = gate::follower::forget(&app).await;
-        let _ = usage::writer::forget(&app).await;
-        if let Ok(count @ 1..) = conversations::service::erase_old(&app).await {
+        let _ = services.sessions.delete_expired().await;
+        let _ = services.throttle.forget_old().await;
+        let _ = services.shown_once.delete_expired().await;
+        let _ = services.form_drafts.delete_expired().await;
+        let _ = gate::follower::forget(&services.gate).await;
+        let _ = usage::writer::forget(&services.usage).await;
+        if let Ok(count @ 1..) = services.conversations.erase_old().await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }
     }
 }
 
 /// Finds out that something can be written again, where the last write has failed, and now and then whether anything can be.
-async fn check_writes(app: Arc<App>) {
-    let db = app.db.of(Work::Background);
+async fn check_writes(db: Db) {
+    let db = db.of(Work::Background);
     loop {
         // What became of it is logged where that changes.
         let _ = db.check_write().await;
@@ -202,8 +200,8 @@ async fn check_writes(app: Arc<App>) {
 }
 
 /// Makes what an earlier version stored findable, beside everything else; what fails now is tried at the next start.
-async fn index_missing(app: Arc<App>) {
-    match conversations::service::index_missing(&app).await {
+async fn index_missing(services: Services) {
+    match services.conversations.index_missing().await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "transcripts of an earlier version can be searched now"),
         Err(error) => tracing::error!(%error, "transcripts of an earlier version could not all be indexed"),

@@ -4,12 +4,10 @@ use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::sealing::MasterKey;
 use crate::db::Db;
-use crate::gate::index::Gate;
 use crate::http::listener::PerAddress;
-use crate::server::metrics::Metrics;
-use crate::server::state::App;
-use crate::usage::record::{Limits, Usage};
-use crate::users::password::Passwords;
+use crate::server::build::{Parts, build};
+use crate::server::state::Services;
+use crate::usage::record::Limits;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::fs;
@@ -143,29 +141,22 @@ impl Settings {
 
     /// Opens the database, finds the master key, and makes everything ready. The error is one sentence that names the
     /// setting.
-    pub async fn open(&self) -> Result<App, String> {
+    pub async fn open(&self) -> Result<Services, String> {
         let public_origin = self.public_url.as_deref().map(origin).transpose()?;
         let master_key = self.find_master_key()?;
         let db = self.open_database().await?;
-        let random = Random::System;
-        let passwords = Passwords::new(&random).map_err(|e| e.to_string())?;
         let plain_loopback = match &public_origin {
             Some(origin) => is_plain_loopback(origin),
             None => self.listen().ip().is_loopback(),
         };
-        Ok(App {
-            arrivals: crate::external_events::arrivals::Arrivals::default(),
-            gate: Gate::new(Duration::from_secs(self.last_known_seconds.unwrap_or(0).into())),
-            usage: Usage::new(self.request_log()),
-            metrics: Metrics::default(),
+        build(Parts {
             db,
-            clock: Clock::System,
-            random,
             master_key,
-            passwords,
+            limits: self.request_log(),
+            last_known: Duration::from_secs(self.last_known_seconds.unwrap_or(0).into()),
             public_origin,
-            behind_proxy: self.behind_proxy.unwrap_or(false),
             secure_cookies: !plain_loopback,
+            behind_proxy: self.behind_proxy.unwrap_or(false),
             forward_auth_apart: self.authz_listen.is_some(),
         })
     }
@@ -186,13 +177,17 @@ impl Settings {
             // SQLite gives its other files the mode of this one.
             let private = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
             private.map_err(|e| format!("the database {} (--data-dir): {e}", path.display()))?;
-            return Db::sqlite(&path).await.map_err(|e| format!("the database {} (--data-dir): {e}", path.display()));
+            return Db::sqlite(&path, Clock::System, Random::System)
+                .await
+                .map_err(|e| format!("the database {} (--data-dir): {e}", path.display()));
         };
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("DATABASE_URL (--database-url) must begin with postgres://.".to_owned());
         }
         // The driver's words do not repeat the URL, which holds a password.
-        Db::postgres(url).await.map_err(|e| format!("PostgreSQL at DATABASE_URL (--database-url): {e}"))
+        Db::postgres(url, Clock::System, Random::System)
+            .await
+            .map_err(|e| format!("PostgreSQL at DATABASE_URL (--database-url): {e}"))
     }
 
     fn find_master_key(&self) -> Result<MasterKey, String> {

@@ -1,72 +1,83 @@
-//! What every handler needs, made once at start.
+//! Application state shared by all handlers.
 
-use crate::base::clock::Clock;
-use crate::base::error::Error;
-use crate::base::randomness::Random;
-use crate::base::sealing::MasterKey;
+use crate::agents::service::Agents;
+use crate::conversations::service::Conversations;
 use crate::db::Db;
 use crate::external_events::arrivals::Arrivals;
+use crate::external_events::service::ExternalEvents;
 use crate::gate::index::Gate;
-use crate::server::metrics::Metrics;
+use crate::handoff::service::Handoffs;
+use crate::http::headers::Https;
+use crate::http::origin_check::PublicOrigin;
+use crate::runtime_tokens::service::RuntimeTokens;
+use crate::server::metrics::ServerMetrics;
+use crate::sessions::service::Sessions;
+use crate::sessions::shown_once::ShownOnce;
 use crate::usage::record::Usage;
-use crate::users::password::Passwords;
+use crate::web::services::PageServices;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// The application without its web server: what the command line uses too.
-#[derive(Debug)]
-pub struct App {
-    /// Where everything is kept.
+/// Every service, composed by [`build`](super::build::build). Handlers take the ones that they need.
+#[derive(Clone, Debug)]
+pub struct Services {
     pub db: Db,
-    /// The present.
-    pub clock: Clock,
-    /// Ids, keys, tokens.
-    pub random: Random,
-    /// Seals key values that can be copied later.
-    pub master_key: MasterKey,
-    /// Hashes and verifies passwords.
-    pub passwords: Passwords,
-    /// What calls with keys are decided by.
-    pub gate: Gate,
-    /// How keys are used.
-    pub usage: Usage,
-    /// What is measured for operators.
-    pub metrics: Metrics,
-    /// Who waits for external events.
-    pub arrivals: Arrivals,
-    /// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.
-    pub public_origin: Option<String>,
+    /// Those of the pages, which the APIs and the command line use too.
+    pub pages: Arc<PageServices>,
+    pub external_events: ExternalEvents,
+    pub handoffs: Handoffs,
+    pub runtime_tokens: RuntimeTokens,
+    pub sessions: Sessions,
+    pub gate: Arc<Gate>,
+    pub usage: Arc<Usage>,
+    pub arrivals: Arc<Arrivals>,
+    pub metrics: Arc<ServerMetrics>,
     /// Whether the last address of `X-Forwarded-For` is the client's.
     pub behind_proxy: bool,
-    /// Whether cookies go over HTTPS only.
-    pub secure_cookies: bool,
     /// Whether forward auth has an address of its own.
     pub forward_auth_apart: bool,
+}
+
+impl Deref for Services {
+    type Target = PageServices;
+
+    fn deref(&self) -> &PageServices {
+        &self.pages
+    }
 }
 
 /// What axum hands to each handler.
 #[derive(Clone, Debug)]
 pub struct AppState {
-    /// The application.
-    pub app: Arc<App>,
+    pub services: Services,
     /// Where Leptos finds its files.
     pub leptos: LeptosOptions,
 }
 
-impl FromRef<AppState> for LeptosOptions {
-    fn from_ref(state: &AppState) -> Self {
-        state.leptos.clone()
-    }
+/// Lets a handler take one part of the state.
+macro_rules! parts {
+    ($($part:ty: |$state:ident| $value:expr;)*) => {$(
+        impl FromRef<AppState> for $part {
+            fn from_ref($state: &AppState) -> Self {
+                $value
+            }
+        }
+    )*};
 }
 
-impl FromRef<AppState> for Arc<App> {
-    fn from_ref(state: &AppState) -> Self {
-        state.app.clone()
-    }
-}
-
-/// The application, inside a server function.
-pub fn app() -> Result<Arc<App>, Error> {
-    leptos::prelude::use_context().ok_or(Error::Internal)
+parts! {
+    LeptosOptions: |state| state.leptos.clone();
+    Services: |state| state.services.clone();
+    Arc<PageServices>: |state| state.services.pages.clone();
+    Arc<Gate>: |state| state.services.gate.clone();
+    Agents: |state| state.services.agents.clone();
+    Conversations: |state| state.services.conversations.clone();
+    ExternalEvents: |state| state.services.external_events.clone();
+    Handoffs: |state| state.services.handoffs.clone();
+    RuntimeTokens: |state| state.services.runtime_tokens.clone();
+    ShownOnce: |state| state.services.shown_once.clone();
+    Https: |state| Https(state.services.secure_cookies);
+    PublicOrigin: |state| PublicOrigin(state.services.public_origin.clone());
 }

@@ -3,12 +3,10 @@
 use crate::base::error::Error;
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
-use crate::db::Tx;
-use crate::server::state::App;
-use crate::{on_db, on_tx, statements};
+use crate::db::{Change, Db, Work};
+use crate::{on_change, on_db, statements};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store;
@@ -35,27 +33,43 @@ statements! {
 
 /// The store that tower-sessions asks.
 #[derive(Clone, Debug)]
-pub struct Sessions(pub Arc<App>);
+pub struct Sessions {
+    db: Db,
+}
+
+impl Sessions {
+    /// On this database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Removes what has expired.
+    pub async fn delete_expired(&self) -> Result<(), Error> {
+        let mut change = self.db.of(Work::Background).begin_unattended().await?;
+        on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(self.db.now()).execute(c).await.map(|_| ()))?;
+        change.commit().await
+    }
+}
 
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         // Two random ids of 128 bits do not meet; should they, another is drawn.
-        while write(&self.0, INSERT, record).await? == 0 {
-            record.id = Id(i128::from_le_bytes(self.0.random.bytes()));
+        while write(&self.db, INSERT, record).await? == 0 {
+            record.id = Id(i128::from_le_bytes(self.db.random().bytes()));
         }
         Ok(())
     }
 
     /// A session that was ended in the meantime stays ended: nothing is written then.
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        write(&self.0, UPDATE, record).await.map(|_| ())
+        write(&self.db, UPDATE, record).await.map(|_| ())
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let now = self.0.clock.now();
+        let now = self.db.now();
         let row: Option<(String, Timestamp)> =
-            on_db!(&self.0.db, |pool| sqlx::query_as(LOAD).bind(hash(*id)).bind(now).fetch_optional(pool).await)
+            on_db!(&self.db, |pool| sqlx::query_as(LOAD).bind(hash(*id)).bind(now).fetch_optional(pool).await)
                 .map_err(failed)?;
         let Some((data, expires_at)) = row else { return Ok(None) };
         let data = serde_json::from_str(&data).map_err(|e| session_store::Error::Decode(e.to_string()))?;
@@ -63,26 +77,27 @@ impl SessionStore for Sessions {
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        let mut tx = self.0.db.begin().await.map_err(failed)?;
-        on_tx!(&mut tx, |c| sqlx::query(DELETE).bind(hash(*id)).execute(c).await.map(|_| ())).map_err(failed)?;
-        tx.commit().await.map_err(failed)
+        let mut change = self.db.begin_unattended().await.map_err(failed)?;
+        on_change!(&mut change, |c| sqlx::query(DELETE).bind(hash(*id)).execute(c).await.map(|_| ()))
+            .map_err(failed)?;
+        change.commit().await.map_err(failed)
     }
 }
 
-async fn write(app: &App, sql: &'static str, record: &Record) -> session_store::Result<u64> {
+async fn write(db: &Db, sql: &'static str, record: &Record) -> session_store::Result<u64> {
     let data = serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
     let user = record.data.get(USER).and_then(|id| id.as_str());
-    let mut tx = app.db.begin().await.map_err(failed)?;
-    let written = on_tx!(&mut tx, |c| sqlx::query(sql)
+    let mut change = db.begin_unattended().await.map_err(failed)?;
+    let written = on_change!(&mut change, |c| sqlx::query(sql)
         .bind(hash(record.id))
         .bind(user)
         .bind(data)
-        .bind(expires_at(record, app.clock.now()))
+        .bind(expires_at(record, db.now()))
         .execute(c)
         .await
         .map(|done| done.rows_affected()))
     .map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
+    change.commit().await.map_err(failed)?;
     Ok(written)
 }
 
@@ -93,15 +108,8 @@ fn expires_at(record: &Record, now: Timestamp) -> Timestamp {
 }
 
 /// Ends every session of a user.
-pub async fn delete_of_user(tx: &mut Tx, user: &UserId) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DELETE_OF_USER).bind(user).execute(c).await.map(|_| ()))?)
-}
-
-/// Removes what has expired.
-pub async fn delete_expired(app: &App) -> Result<(), Error> {
-    let mut tx = app.db.of(crate::db::Work::Background).begin().await?;
-    on_tx!(&mut tx, |c| sqlx::query(DELETE_EXPIRED).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
-    tx.commit().await
+pub async fn delete_of_user(change: &mut Change, user: &UserId) -> Result<(), Error> {
+    Ok(on_change!(change, |c| sqlx::query(DELETE_OF_USER).bind(user).execute(c).await.map(|_| ()))?)
 }
 
 fn hash(id: Id) -> Vec<u8> {

@@ -4,9 +4,9 @@
 
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
-use crate::server::state::App;
+use crate::db::{Db, Work};
 use crate::users::Email;
-use crate::{on_tx, statements};
+use crate::{on_change, statements};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
@@ -30,46 +30,63 @@ statements! {
     FORGET_OLD = "DELETE FROM sign_in_attempts WHERE resets_at <= $1";
 }
 
-/// Counts an attempt before its password is looked at, and refuses it where there were too many.
-pub async fn count(app: &App, email: &Email, address: Option<IpAddr>) -> Result<(), Error> {
-    let now = app.clock.now();
-    let mut limits = Vec::with_capacity(3);
-    limits.extend(per_site(address).map(|subject| (subject, PER_SITE)));
-    limits.push((per_address(address), PER_ADDRESS));
-    limits.push((per_account(email, address), PER_ACCOUNT_AND_ADDRESS));
-    let mut tx = app.db.begin().await?;
-    let mut wait = None;
-    for (subject, limit) in limits {
-        let (attempts, resets_at): (i64, Timestamp) = on_tx!(&mut tx, |c| sqlx::query_as(COUNT)
-            .bind(subject)
-            .bind(now)
-            .bind(now.plus_seconds(WINDOW))
-            .fetch_one(c)
-            .await)?;
-        if attempts > limit {
-            wait = Some(resets_at.seconds() - now.seconds() + 1);
-            break;
+/// Counts attempts to sign in.
+#[derive(Clone, Debug)]
+pub struct SignInThrottle {
+    db: Db,
+}
+
+impl SignInThrottle {
+    /// On this database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Counts an attempt before its password is looked at, and refuses it where there were too many.
+    pub async fn count(&self, email: &Email, address: Option<IpAddr>) -> Result<(), Error> {
+        let now = self.db.now();
+        let mut limits = Vec::with_capacity(3);
+        limits.extend(per_site(address).map(|subject| (subject, PER_SITE)));
+        limits.push((per_address(address), PER_ADDRESS));
+        limits.push((per_account(email, address), PER_ACCOUNT_AND_ADDRESS));
+        let mut change = self.db.begin_unattended().await?;
+        let mut wait = None;
+        for (subject, limit) in limits {
+            let (attempts, resets_at): (i64, Timestamp) = on_change!(&mut change, |c| sqlx::query_as(COUNT)
+                .bind(subject)
+                .bind(now)
+                .bind(now.plus_seconds(WINDOW))
+                .fetch_one(c)
+                .await)?;
+            if attempts > limit {
+                wait = Some(resets_at.seconds() - now.seconds() + 1);
+                break;
+            }
+        }
+        change.commit().await?;
+        match wait {
+            Some(seconds) => Err(Error::TooManyAttempts { retry_after_seconds: seconds.clamp(1, WINDOW) as u32 }),
+            None => Ok(()),
         }
     }
-    tx.commit().await?;
-    match wait {
-        Some(seconds) => Err(Error::TooManyAttempts { retry_after_seconds: seconds.clamp(1, WINDOW) as u32 }),
-        None => Ok(()),
+
+    /// Forgets the attempts for an account from an address, after the right password.
+    pub async fn forget(&self, email: &Email, address: Option<IpAddr>) -> Result<(), Error> {
+        let mut change = self.db.begin_unattended().await?;
+        on_change!(&mut change, |c| sqlx::query(FORGET)
+            .bind(per_account(email, address))
+            .execute(c)
+            .await
+            .map(|_| ()))?;
+        change.commit().await
     }
-}
 
-/// Forgets the attempts for an account from an address, after the right password.
-pub async fn forget(app: &App, email: &Email, address: Option<IpAddr>) -> Result<(), Error> {
-    let mut tx = app.db.begin().await?;
-    on_tx!(&mut tx, |c| sqlx::query(FORGET).bind(per_account(email, address)).execute(c).await.map(|_| ()))?;
-    tx.commit().await
-}
-
-/// Removes counts whose time is over.
-pub async fn forget_old(app: &App) -> Result<(), Error> {
-    let mut tx = app.db.of(crate::db::Work::Background).begin().await?;
-    on_tx!(&mut tx, |c| sqlx::query(FORGET_OLD).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
-    tx.commit().await
+    /// Removes counts whose time is over.
+    pub async fn forget_old(&self) -> Result<(), Error> {
+        let mut change = self.db.of(Work::Background).begin_unattended().await?;
+        on_change!(&mut change, |c| sqlx::query(FORGET_OLD).bind(self.db.now()).execute(c).await.map(|_| ()))?;
+        change.commit().await
+    }
 }
 
 fn per_account(email: &Email, address: Option<IpAddr>) -> Vec<u8> {

@@ -2,12 +2,14 @@
 
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
+use crate::db::Db;
 use crate::gate::Denied;
-use crate::gate::known::KnownKey;
+use crate::gate::known::IndexedKey;
+use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, CorrelationId};
-use crate::server::state::App;
+use crate::usage::counts::Counts;
+use crate::usage::metrics::CallMetrics;
 use crate::usage::{Api, Outcome};
-use crate::web::guard::ClientAddress;
 use axum::extract::{OriginalUri, Request};
 use axum::http::{Method, Uri};
 use axum::response::Response;
@@ -16,7 +18,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -26,7 +28,6 @@ use tower::{Layer, Service};
 
 /// Most rows of the log that wait to be written.
 const QUEUE: usize = 65_536;
-const OUTCOMES: usize = Outcome::ALL.len();
 /// 499: the client was gone before the answer; nginx's number for it.
 const CLIENT_GONE: u16 = 499;
 
@@ -47,38 +48,11 @@ impl Default for Limits {
     }
 }
 
-/// What is counted of a key until the worker writes it down.
-#[derive(Debug)]
-pub struct Counts {
-    /// Whether the worker knows that there is something to write.
-    waiting: AtomicBool,
-    /// In microseconds since 1970.
-    last_used: AtomicI64,
-    /// By whether the hour's number is even, so that an hour that ends is not mixed with the one that begins.
-    hours: [Hour; 2],
-}
-
-#[derive(Debug, Default)]
-struct Hour {
-    outcomes: [AtomicU32; OUTCOMES],
-    left_out: AtomicU32,
-}
-
-impl Counts {
-    fn new() -> Self {
-        Self { waiting: AtomicBool::new(false), last_used: AtomicI64::new(0), hours: Default::default() }
-    }
-
-    fn of_hour(&self, hour: i64) -> &Hour {
-        &self.hours[(hour & 1) as usize]
-    }
-}
-
 /// One call, on its way into the log.
 #[derive(Debug)]
-pub struct Row {
-    pub key: Arc<KnownKey>,
-    pub call: Arc<Call>,
+pub struct RequestLogRow {
+    pub key: Arc<IndexedKey>,
+    pub call: Arc<ObservedCall>,
     pub status: u16,
     pub outcome: Outcome,
     pub duration: Duration,
@@ -86,14 +60,14 @@ pub struct Row {
 
 /// What was counted and not written yet: how many calls by key, hour and outcome, and when each key was last used.
 #[derive(Debug, Default)]
-pub struct Counted {
+pub struct CountedCalls {
     /// No outcome: calls that the log left out.
     pub calls: BTreeMap<(WorkspaceId, ApiKeyId, i64, Option<Outcome>), u64>,
     pub last_used: BTreeMap<(WorkspaceId, ApiKeyId), Timestamp>,
 }
 
-impl Counted {
-    fn add(&mut self, key: &KnownKey, hour: i64, outcome: Option<Outcome>, calls: u32) {
+impl CountedCalls {
+    fn add(&mut self, key: &IndexedKey, hour: i64, outcome: Option<Outcome>, calls: u32) {
         if calls > 0 {
             let entry = self.calls.entry((key.workspace.clone(), key.id.clone(), hour, outcome));
             *entry.or_default() += u64::from(calls);
@@ -101,34 +75,41 @@ impl Counted {
     }
 }
 
+/// Taken from the counts and the queue, and not written yet.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// Drawn once for this flush; empty where there is none.
+    pub(super) id: String,
+    pub(super) counted: CountedCalls,
+    pub(super) rows: Vec<RequestLogRow>,
+}
+
 /// What was counted and logged and has not been written yet.
 #[derive(Debug)]
 pub struct Usage {
+    db: Db,
+    metrics: CallMetrics,
     limits: Limits,
     /// Keys that have something to write.
-    waiting: Mutex<Vec<Arc<KnownKey>>>,
-    log: mpsc::Sender<Row>,
-    queued: Mutex<mpsc::Receiver<Row>>,
+    waiting: Mutex<Vec<Arc<IndexedKey>>>,
+    log: mpsc::Sender<RequestLogRow>,
+    queued: Mutex<mpsc::Receiver<RequestLogRow>>,
     /// Every how many of the accepted calls are logged.
     stride: AtomicU32,
     /// Accepted calls since the server began.
     accepted: AtomicU64,
     /// Of this second's accepted calls, how many may still be logged.
     budget: AtomicI64,
-    pub(super) pending: tokio::sync::Mutex<crate::usage::writer::Pending>,
-}
-
-impl Default for Usage {
-    fn default() -> Self {
-        Self::new(Limits::default())
-    }
+    pub(super) pending: tokio::sync::Mutex<Pending>,
 }
 
 impl Usage {
     /// Nothing counted yet.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(db: Db, metrics: CallMetrics, limits: Limits) -> Self {
         let (log, queued) = mpsc::channel(QUEUE);
         Self {
+            db,
+            metrics,
             limits,
             waiting: Mutex::default(),
             log,
@@ -138,6 +119,16 @@ impl Usage {
             budget: AtomicI64::new(limits.per_second.into()),
             pending: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// What is measured of calls.
+    pub fn metrics(&self) -> &CallMetrics {
+        &self.metrics
+    }
+
+    /// Where it is written down.
+    pub fn db(&self) -> &Db {
+        &self.db
     }
 
     /// How long and how much is logged.
@@ -151,7 +142,13 @@ impl Usage {
     }
 
     /// Counts a call and logs it; whether it was logged.
-    fn record(&self, key: &Arc<KnownKey>, at: Timestamp, outcome: Outcome, row: impl FnOnce() -> Row) -> bool {
+    fn record(
+        &self,
+        key: &Arc<IndexedKey>,
+        at: Timestamp,
+        outcome: Outcome,
+        row: impl FnOnce() -> RequestLogRow,
+    ) -> bool {
         let counts = key.counts.get_or_init(|| Arc::new(Counts::new()));
         let hour = counts.of_hour(hour_of(at));
         hour.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
@@ -189,7 +186,7 @@ impl Usage {
     }
 
     /// Moves what was counted since the last time.
-    pub(super) fn take_counts(&self, counted: &mut Counted, now: Timestamp) {
+    pub(super) fn take_counts(&self, counted: &mut CountedCalls, now: Timestamp) {
         let keys = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for key in keys {
             let Some(counts) = key.counts.get() else { continue };
@@ -209,7 +206,7 @@ impl Usage {
     }
 
     /// Takes up to so many rows of the log.
-    pub(super) fn take_rows(&self, rows: &mut Vec<Row>, most: usize) {
+    pub(super) fn take_rows(&self, rows: &mut Vec<RequestLogRow>, most: usize) {
         let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
         while rows.len() < most
             && let Ok(row) = queued.try_recv()
@@ -226,12 +223,12 @@ pub fn hour_of(at: Timestamp) -> i64 {
 
 tokio::task_local! {
     /// The call that this task answers.
-    static CURRENT: Arc<Call>;
+    static CURRENT: Arc<ObservedCall>;
 }
 
 /// A call, and what is found out about it while it is under way.
 #[derive(Debug)]
-pub struct Call {
+pub struct ObservedCall {
     began: Instant,
     at: Timestamp,
     pub(super) api: Api,
@@ -239,19 +236,19 @@ pub struct Call {
     uri: Uri,
     pub(super) correlation_id: CorrelationId,
     pub(super) address: Option<IpAddr>,
-    key: OnceLock<Arc<KnownKey>>,
+    key: OnceLock<Arc<IndexedKey>>,
     denied: OnceLock<Denied>,
     asked_for: OnceLock<(Method, Uri)>,
 }
 
-impl Call {
+impl ObservedCall {
     /// One that begins now.
-    fn begin(app: &App, api: Api, request: &Request) -> Self {
+    fn begin(usage: &Usage, api: Api, request: &Request) -> Self {
         let extensions = request.extensions();
         let original = extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri);
         Self {
             began: Instant::now(),
-            at: app.clock.now(),
+            at: usage.db.now(),
             api,
             method: request.method().clone(),
             uri: original.unwrap_or(request.uri()).clone(),
@@ -280,7 +277,7 @@ impl Call {
     }
 
     /// The key that it is made with.
-    pub fn made_with(&self, key: &Arc<KnownKey>) {
+    pub fn made_with(&self, key: &Arc<IndexedKey>) {
         let _ = self.key.set(key.clone());
     }
 
@@ -304,8 +301,8 @@ impl Call {
 
 /// A call under way: recorded when it is answered, or when its client is gone.
 struct Observed {
-    app: Arc<App>,
-    call: Arc<Call>,
+    usage: Arc<Usage>,
+    call: Arc<ObservedCall>,
     status: u16,
 }
 
@@ -317,7 +314,8 @@ impl Drop for Observed {
             // Neither let in nor refused.
             Some(Denied::Failed | Denied::Unavailable) => return,
         };
-        let App { usage, metrics, .. } = &*self.app;
+        let usage = &*self.usage;
+        let metrics = &usage.metrics;
         let Some(key) = self.call.key.get() else {
             // Without a key nothing is let in: what was not refused has failed before the gate was asked.
             if outcome != Outcome::Accepted {
@@ -326,7 +324,7 @@ impl Drop for Observed {
             return;
         };
         metrics.requests(self.call.api, outcome).inc();
-        let logged = usage.record(key, self.call.at, outcome, || Row {
+        let logged = usage.record(key, self.call.at, outcome, || RequestLogRow {
             key: key.clone(),
             call: self.call.clone(),
             status: self.status,
@@ -342,14 +340,14 @@ impl Drop for Observed {
 /// The layer around each call with a key.
 #[derive(Clone, Debug)]
 pub struct Observe {
-    app: Arc<App>,
+    usage: Arc<Usage>,
     api: Api,
 }
 
 impl Observe {
     /// Counts and logs calls as this API's.
-    pub fn new(app: Arc<App>, api: Api) -> Self {
-        Self { app, api }
+    pub fn new(usage: Arc<Usage>, api: Api) -> Self {
+        Self { usage, api }
     }
 }
 
@@ -378,9 +376,9 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Observing<S>
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Observe { app, api } = &self.observe;
-        let call = Arc::new(Call::begin(app, *api, &request));
-        let observed = Observed { app: app.clone(), call: call.clone(), status: CLIENT_GONE };
+        let Observe { usage, api } = &self.observe;
+        let call = Arc::new(ObservedCall::begin(usage, *api, &request));
+        let observed = Observed { usage: usage.clone(), call: call.clone(), status: CLIENT_GONE };
         Answering { answer: CURRENT.scope(call, self.inner.call(request)), observed }
     }
 }
@@ -389,7 +387,7 @@ pin_project! {
     /// A call on its way to its answer.
     pub struct Answering<F> {
         #[pin]
-        answer: TaskLocalFuture<Arc<Call>, F>,
+        answer: TaskLocalFuture<Arc<ObservedCall>, F>,
         observed: Observed,
     }
 }

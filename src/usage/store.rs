@@ -3,15 +3,15 @@
 use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
+use crate::base::text::without_secrets;
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx};
-use crate::usage::record::{Counted, Row};
+use crate::db::{Change, Db};
+use crate::usage::record::{CountedCalls, RequestLogRow};
 use crate::usage::{Api, Outcome};
-use crate::{on_db, on_tx, statements};
+use crate::{on_change, on_db, statements};
 use serde_json::json;
 
-/// Most characters of a path and of a method that are kept.
-const MAX_PATH: usize = 500;
+/// Most characters of a method that are kept.
 const MAX_METHOD: usize = 20;
 const LEFT_OUT: &str = "left-out";
 
@@ -89,6 +89,8 @@ statements! {
     BY_CORRELATION = concat!(found!(), " WHERE r.workspace_id = $1 AND r.correlation_id = $2
         ORDER BY r.at DESC, r.id DESC LIMIT 20");
     // What the server does of itself.
+    BEGIN_FLUSH = "INSERT INTO usage_flushes (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+    DELETE_FLUSHES = "DELETE FROM usage_flushes WHERE at < $1";
     WORKSPACES = "SELECT id FROM workspaces";
     NTH_NEWEST = "SELECT at FROM requests WHERE workspace_id = $1 ORDER BY at DESC, id DESC LIMIT 1 OFFSET $2";
     DELETE_ROWS = "DELETE FROM requests WHERE workspace_id = $1 AND id IN
@@ -97,34 +99,51 @@ statements! {
         (SELECT workspace_id, key_id, hour, outcome FROM key_usage WHERE hour < $1 LIMIT $2)";
 }
 
-async fn run(tx: &mut Tx, statement: usize, rows: Vec<serde_json::Value>) -> Result<(), Error> {
+async fn run(change: &mut Change, statement: usize, rows: Vec<serde_json::Value>) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
     let rows = serde_json::Value::Array(rows).to_string();
-    Ok(on_tx!(
-        tx,
+    Ok(on_change!(
+        change,
         sqlite | c | sqlx::query(SQLITE_STATEMENTS[statement]).bind(rows).execute(c).await.map(|_| ()),
         postgres | c | sqlx::query(POSTGRES_STATEMENTS[statement]).bind(rows).execute(c).await.map(|_| ())
     )?)
 }
 
+/// Begins to write a flush of this id down; `false` where it is written already.
+pub async fn begin_flush(change: &mut Change, id: &str) -> Result<bool, Error> {
+    let now = change.now();
+    let begun = on_change!(change, |c| sqlx::query(BEGIN_FLUSH)
+        .bind(id)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(begun > 0)
+}
+
+/// Forgets the ids of flushes that were written before this time.
+pub async fn delete_flushes(change: &mut Change, before: Timestamp) -> Result<(), Error> {
+    Ok(on_change!(change, |c| sqlx::query(DELETE_FLUSHES).bind(before).execute(c).await.map(|_| ()))?)
+}
+
 /// Adds to what was counted before; the counts of keys that are gone are gone with them.
-pub async fn add_counts(tx: &mut Tx, counted: &Counted) -> Result<(), Error> {
+pub async fn add_counts(change: &mut Change, counted: &CountedCalls) -> Result<(), Error> {
     let rows = counted.calls.iter().map(|((workspace, key, hour, outcome), calls)| {
         json!([workspace, key, hour, outcome.map_or(LEFT_OUT, Outcome::id), calls])
     });
-    run(tx, 0, rows.collect()).await
+    run(change, 0, rows.collect()).await
 }
 
 /// Says when keys were last used, where that is later than what was said before.
-pub async fn set_last_used(tx: &mut Tx, counted: &Counted) -> Result<(), Error> {
+pub async fn set_last_used(change: &mut Change, counted: &CountedCalls) -> Result<(), Error> {
     let rows = counted.last_used.iter().map(|((workspace, key), at)| json!([workspace, key, at]));
-    run(tx, 1, rows.collect()).await
+    run(change, 1, rows.collect()).await
 }
 
 /// Writes rows of the log.
-pub async fn insert_rows(tx: &mut Tx, random: &Random, rows: &[Row]) -> Result<(), Error> {
+pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLogRow]) -> Result<(), Error> {
     let rows = rows.iter().map(|row| {
         let (method, uri) = row.call.request();
         json!([
@@ -142,24 +161,7 @@ pub async fn insert_rows(tx: &mut Tx, random: &Random, rows: &[Row]) -> Result<(
             row.call.address.map(|address| address.to_string()).unwrap_or_default(),
         ])
     });
-    run(tx, 2, rows.collect()).await
-}
-
-/// A path as it is kept: what looks like a key or a token, put there by mistake, is not.
-pub(crate) fn without_secrets(text: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = text;
-    while let Some(at) = ["ask_", "ast_"].iter().filter_map(|prefix| rest.find(prefix)).min() {
-        let (before, secret) = rest.split_at(at);
-        kept.push_str(before);
-        kept.push_str(&secret[..4]);
-        rest = secret[4..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        if secret.len() - rest.len() > 4 {
-            kept.push_str("***");
-        }
-    }
-    kept.push_str(rest);
-    kept.chars().take(MAX_PATH).collect()
+    run(change, 2, rows.collect()).await
 }
 
 /// How many requests a key had in an hour, by what became of them.
@@ -210,7 +212,7 @@ pub struct Logged {
 
 /// What part of a key's log is wanted.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct RequestFilter {
     /// Only calls that were refused, for whatever reason.
     pub refused: bool,
     pub outcome: Option<Outcome>,
@@ -224,7 +226,7 @@ pub async fn requests(
     db: &Db,
     workspace: &WorkspaceId,
     key: &ApiKeyId,
-    filter: &Filter,
+    filter: &RequestFilter,
     limit: i64,
 ) -> Result<Vec<Logged>, Error> {
     let (at, id) = filter.after.clone().unwrap_or((Timestamp(i64::MAX), String::new()));
@@ -260,8 +262,13 @@ pub async fn nth_newest(db: &Db, workspace: &WorkspaceId, rows: i64) -> Result<O
 }
 
 /// Deletes up to `limit` rows of a workspace's log that are older; how many there were.
-pub async fn delete_rows(tx: &mut Tx, workspace: &WorkspaceId, before: Timestamp, limit: i64) -> Result<u64, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DELETE_ROWS)
+pub async fn delete_rows(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, Error> {
+    Ok(on_change!(change, |c| sqlx::query(DELETE_ROWS)
         .bind(workspace)
         .bind(before)
         .bind(limit)
@@ -271,28 +278,11 @@ pub async fn delete_rows(tx: &mut Tx, workspace: &WorkspaceId, before: Timestamp
 }
 
 /// Deletes up to `limit` counts of earlier hours; how many there were.
-pub async fn delete_counts(tx: &mut Tx, before_hour: i64, limit: i64) -> Result<u64, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(DELETE_COUNTS)
+pub async fn delete_counts(change: &mut Change, before_hour: i64, limit: i64) -> Result<u64, Error> {
+    Ok(on_change!(change, |c| sqlx::query(DELETE_COUNTS)
         .bind(before_hour)
         .bind(limit)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_looks_like_a_secret_is_not_kept() {
-        let key = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
-        assert_eq!(without_secrets(&format!("/v3/{key}/x")), "/v3/ask_***/x");
-        assert_eq!(without_secrets(&format!("{key}{key}_{key}")), "ask_***");
-        assert_eq!(without_secrets("/a/ast_abcDEF"), "/a/ast_***");
-        assert_eq!(without_secrets("/v3/acme/task_list"), "/v3/acme/task_***");
-        assert_eq!(without_secrets("/v3/acme/hotel/conversations"), "/v3/acme/hotel/conversations");
-        assert_eq!(without_secrets("ask_"), "ask_");
-        assert_eq!(without_secrets(&"ü".repeat(1_000)).chars().count(), MAX_PATH);
-    }
 }

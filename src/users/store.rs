@@ -3,9 +3,9 @@
 use crate::base::error::Error;
 use crate::base::id::{InvitationId, UserId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx, is_duplicate};
+use crate::db::{Change, Db, is_duplicate};
 use crate::users::{Email, Invited, Member, Role};
-use crate::{on_db, on_tx, statements};
+use crate::{on_change, on_db, statements};
 
 statements! {
     ANY = "SELECT 1 FROM users LIMIT 1";
@@ -74,15 +74,15 @@ pub async fn any(db: &Db) -> Result<bool, Error> {
 }
 
 /// The same, within a transaction.
-pub async fn any_within(tx: &mut Tx) -> Result<bool, Error> {
-    let row: Option<(i32,)> = on_tx!(tx, |c| sqlx::query_as(ANY).fetch_optional(c).await)?;
+pub async fn any_within(change: &mut Change) -> Result<bool, Error> {
+    let row: Option<(i32,)> = on_change!(change, |c| sqlx::query_as(ANY).fetch_optional(c).await)?;
     Ok(row.is_some())
 }
 
 /// Claims setting the server up; `false` where it was done before. Who comes second waits for the first.
-pub async fn claim_set_up(tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
+pub async fn claim_set_up(change: &mut Change, now: Timestamp) -> Result<bool, Error> {
     let claimed =
-        on_tx!(tx, |c| sqlx::query(CLAIM_SET_UP).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+        on_change!(change, |c| sqlx::query(CLAIM_SET_UP).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(claimed > 0)
 }
 
@@ -93,13 +93,13 @@ pub async fn list_all(db: &Db) -> Result<Vec<User>, Error> {
 
 /// Writes a new user; `false` where the e-mail has an account already.
 pub async fn insert(
-    tx: &mut Tx,
+    change: &mut Change,
     id: &UserId,
     email: &Email,
     password_hash: &str,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let written = on_tx!(tx, |c| sqlx::query(INSERT)
+    let written = on_change!(change, |c| sqlx::query(INSERT)
         .bind(id)
         .bind(email)
         .bind(password_hash)
@@ -125,19 +125,19 @@ pub async fn email(db: &Db, id: &UserId) -> Result<Option<Email>, Error> {
 }
 
 /// Sets a user's password hash.
-pub async fn set_password(tx: &mut Tx, id: &UserId, password_hash: &str) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(SET_PASSWORD).bind(id).bind(password_hash).execute(c).await.map(|_| ()))?)
+pub async fn set_password(change: &mut Change, id: &UserId, password_hash: &str) -> Result<(), Error> {
+    Ok(on_change!(change, |c| sqlx::query(SET_PASSWORD).bind(id).bind(password_hash).execute(c).await.map(|_| ()))?)
 }
 
 /// Writes a membership; `false` where the user is a member already.
 pub async fn insert_member(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     user: &UserId,
     role: Role,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let written = on_tx!(tx, |c| sqlx::query(INSERT_MEMBER)
+    let written = on_change!(change, |c| sqlx::query(INSERT_MEMBER)
         .bind(workspace)
         .bind(user)
         .bind(role.id())
@@ -157,8 +157,8 @@ pub async fn members(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Member>, Er
 }
 
 /// One member.
-pub async fn find_member(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId) -> Result<Option<Member>, Error> {
-    Ok(on_tx!(tx, |c| sqlx::query_as(FIND_MEMBER).bind(workspace).bind(user).fetch_optional(c).await)?)
+pub async fn find_member(change: &mut Change, workspace: &WorkspaceId, user: &UserId) -> Result<Option<Member>, Error> {
+    Ok(on_change!(change, |c| sqlx::query_as(FIND_MEMBER).bind(workspace).bind(user).fetch_optional(c).await)?)
 }
 
 /// Whether a member has this e-mail.
@@ -169,13 +169,13 @@ pub async fn is_member(db: &Db, workspace: &WorkspaceId, email: &Email) -> Resul
 }
 
 /// Makes other changes to this workspace's members wait for this transaction.
-pub async fn lock_members(tx: &mut Tx, workspace: &WorkspaceId) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(LOCK_WORKSPACE).bind(workspace).execute(c).await.map(|_| ()))?)
+pub async fn lock_members(change: &mut Change, workspace: &WorkspaceId) -> Result<(), Error> {
+    Ok(on_change!(change, |c| sqlx::query(LOCK_WORKSPACE).bind(workspace).execute(c).await.map(|_| ()))?)
 }
 
 /// Gives a member another role; `false` where they are gone.
-pub async fn set_role(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId, role: Role) -> Result<bool, Error> {
-    let changed = on_tx!(tx, |c| sqlx::query(SET_ROLE)
+pub async fn set_role(change: &mut Change, workspace: &WorkspaceId, user: &UserId, role: Role) -> Result<bool, Error> {
+    let changed = on_change!(change, |c| sqlx::query(SET_ROLE)
         .bind(workspace)
         .bind(user)
         .bind(role.id())
@@ -186,8 +186,8 @@ pub async fn set_role(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId, role:
 }
 
 /// Ends a membership; `false` where it has ended already.
-pub async fn delete_member(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId) -> Result<bool, Error> {
-    let deleted = on_tx!(tx, |c| sqlx::query(DELETE_MEMBER)
+pub async fn delete_member(change: &mut Change, workspace: &WorkspaceId, user: &UserId) -> Result<bool, Error> {
+    let deleted = on_change!(change, |c| sqlx::query(DELETE_MEMBER)
         .bind(workspace)
         .bind(user)
         .execute(c)
@@ -197,20 +197,20 @@ pub async fn delete_member(tx: &mut Tx, workspace: &WorkspaceId, user: &UserId) 
 }
 
 /// How many admins a workspace has.
-pub async fn admins(tx: &mut Tx, workspace: &WorkspaceId) -> Result<i64, Error> {
-    let (count,): (i64,) = on_tx!(tx, |c| sqlx::query_as(ADMINS).bind(workspace).fetch_one(c).await)?;
+pub async fn admins(change: &mut Change, workspace: &WorkspaceId) -> Result<i64, Error> {
+    let (count,): (i64,) = on_change!(change, |c| sqlx::query_as(ADMINS).bind(workspace).fetch_one(c).await)?;
     Ok(count)
 }
 
 /// Writes an invitation, in place of an earlier one for the same e-mail.
 pub async fn upsert_invitation(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     invited: &Invited,
     token_hash: &[u8],
     now: Timestamp,
 ) -> Result<(), Error> {
-    Ok(on_tx!(tx, |c| sqlx::query(UPSERT_INVITATION)
+    Ok(on_change!(change, |c| sqlx::query(UPSERT_INVITATION)
         .bind(workspace)
         .bind(&invited.id)
         .bind(&invited.email)
@@ -230,12 +230,12 @@ pub async fn invited(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Invited>, E
 
 /// Withdraws an invitation: whose it was, `None` where it is gone already.
 pub async fn delete_invitation(
-    tx: &mut Tx,
+    change: &mut Change,
     workspace: &WorkspaceId,
     id: &InvitationId,
 ) -> Result<Option<Email>, Error> {
     let row: Option<(Email,)> =
-        on_tx!(tx, |c| sqlx::query_as(DELETE_INVITATION).bind(workspace).bind(id).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(DELETE_INVITATION).bind(workspace).bind(id).fetch_optional(c).await)?;
     Ok(row.map(|(email,)| email))
 }
 
@@ -245,8 +245,8 @@ pub async fn find_invitation(db: &Db, token_hash: &[u8]) -> Result<Option<Invita
 }
 
 /// Uses an invitation up; `false` where it was used before, or has expired.
-pub async fn spend_invitation(tx: &mut Tx, token_hash: &[u8], now: Timestamp) -> Result<bool, Error> {
-    let spent = on_tx!(tx, |c| sqlx::query(SPEND_INVITATION)
+pub async fn spend_invitation(change: &mut Change, token_hash: &[u8], now: Timestamp) -> Result<bool, Error> {
+    let spent = on_change!(change, |c| sqlx::query(SPEND_INVITATION)
         .bind(token_hash)
         .bind(now)
         .execute(c)

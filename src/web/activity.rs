@@ -3,19 +3,18 @@
 /// Activity as a file.
 pub mod export;
 
-use crate::audit::Action;
-use crate::audit::store::{self, Filter, Recorded};
+use crate::audit::service::{ActivityFilter, Recorded};
+use crate::audit::{Action, AuditLog};
 use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
 use crate::base::text::query_value;
 use crate::base::time::Timestamp;
 use crate::http::parameters::Parameters;
-use crate::server::state::App;
 use crate::web::components::filter_fields::{FilterSelect, FilterText};
 use crate::web::components::icon::Icon;
 use crate::web::components::page::Empty;
 use crate::web::components::table::{Cell, Table, TableView, render};
-use crate::web::guard::Member;
+use crate::web::guard::SignedInMember;
 use crate::web::transport::fragment::Html;
 use leptos::prelude::*;
 use serde_json::{Value, json};
@@ -33,15 +32,20 @@ struct Activity {
 }
 
 /// What an address asks for; what is not known does not narrow it.
-pub fn filter(person: &str, action: &str, key: &str) -> Filter {
+pub fn filter(person: &str, action: &str, key: &str) -> ActivityFilter {
     let text = |text: &str| text.trim().replace('\0', "").chars().take(300).collect();
-    Filter { person: text(person), action: Action::parse(action), key: text(key) }
+    ActivityFilter { person: text(person), action: Action::parse(action), key: text(key) }
 }
 
 /// A page of entries after a place.
-async fn activity(app: &App, workspace: &WorkspaceId, filter: &Filter, after: &str) -> Result<Activity, Error> {
+async fn activity(
+    log: &AuditLog,
+    workspace: &WorkspaceId,
+    filter: &ActivityFilter,
+    after: &str,
+) -> Result<Activity, Error> {
     let after = (!after.is_empty()).then(|| place(after).ok_or(Error::BadRequest)).transpose()?;
-    let mut rows = store::list(&app.db, workspace, filter, after.as_ref(), PAGE as i64 + 1).await?;
+    let mut rows = log.list(workspace, filter, after.as_ref(), PAGE as i64 + 1).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let next = rows.last().filter(|_| more).map(|row| format!("{}~{}", row.at.0, row.id));
@@ -57,7 +61,7 @@ async fn activity(app: &App, workspace: &WorkspaceId, filter: &Filter, after: &s
     });
     let columns = ["Time", "Person", "Action", "What", "Details", "Address"].map(str::to_owned);
     let table = Table { columns: columns.to_vec(), rows: cells.collect() };
-    Ok(Activity { table, people: store::people(&app.db, workspace).await?, next })
+    Ok(Activity { table, people: log.people(workspace).await?, next })
 }
 
 fn place(text: &str) -> Option<(Timestamp, String)> {
@@ -108,11 +112,11 @@ fn in_words(value: &Value) -> String {
 }
 
 /// The Activity page.
-pub async fn page(member: &Member, asked: &Parameters) -> Result<Html, Error> {
+pub async fn page(member: &SignedInMember, asked: &Parameters) -> Result<Html, Error> {
     let slug = &member.workspace().slug;
     let [person, action, key] = ["person", "action", "key"].map(|name| asked.first(name).to_owned());
     let filter = filter(&person, &action, &key);
-    let activity = activity(member.app(), &member.workspace().id, &filter, asked.first("after")).await?;
+    let activity = activity(&member.services().audit, &member.workspace().id, &filter, asked.first("after")).await?;
     let here = format!("/{slug}/activity");
     let shown = [("person", &person), ("action", &action), ("key", &key)]
         .map(|(name, value)| format!("{name}={}", query_value(value)))

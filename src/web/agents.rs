@@ -6,7 +6,7 @@ pub mod delete;
 use crate::agents::{Agent, AgentName};
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::field::{FormError, TextField};
 use crate::web::components::icon::Icon;
 use crate::web::components::page::Empty;
@@ -14,7 +14,7 @@ use crate::web::components::time::Ago;
 use crate::web::components::{lower_case, use_hydrated};
 use crate::web::frame::{Tabs, use_slug, use_visit};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited, load, load_live};
+use crate::web::transport::load::{PageArea, awaited, load, load_live};
 use crate::workspaces::Visit;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -26,15 +26,15 @@ use leptos_router::hooks::use_params_map;
 #[server(endpoint = "list_agents", input = Json)]
 pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    let agents = crate::agents::store::list(&member.app().db, &member.workspace().id).await?;
-    Ok((agents, member.app().clock.now()))
+    let agents = member.services().agents.list(&member.workspace().id).await?;
+    Ok((agents, member.services().now()))
 }
 
 /// Every agent's name, for pickers.
 #[server(endpoint = "list_agent_names", input = Json)]
 pub async fn list_agent_names(workspace: String) -> Result<Vec<AgentName>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    crate::agents::store::names(&member.app().db, &member.workspace().id).await
+    member.services().agents.names(&member.workspace().id).await
 }
 
 /// One agent.
@@ -43,16 +43,14 @@ pub async fn get_agent(workspace: String, agent: String) -> Result<AgentName, Er
     use crate::web::guard;
     let member = guard::member(&workspace).await?;
     let id = crate::base::id::AgentId::parse(&agent).ok_or_else(guard::not_found)?;
-    crate::agents::store::find(&member.app().db, &member.workspace().id, id.as_str())
-        .await?
-        .ok_or_else(guard::not_found)
+    member.services().agents.find(&member.workspace().id, id.as_str()).await?.ok_or_else(guard::not_found)
 }
 
 /// Makes an agent.
 #[server(endpoint = "create_agent")]
 pub async fn create_agent(workspace: String, name: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
-    crate::agents::service::create(admin.app(), &admin.workspace().id, &admin.actor(), &name, None).await?;
+    admin.services().agents.create(&admin.workspace().id, &admin.actor(), &name, None).await?;
     leptos_axum::redirect(&format!("/{}/agents?notice=agent-created", admin.workspace().slug));
     Ok(())
 }
@@ -62,7 +60,7 @@ pub async fn create_agent(workspace: String, name: String) -> Result<(), Error> 
 pub async fn rename_agent(workspace: String, agent: String, name: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
     let agent = crate::base::id::AgentId::parse(&agent).ok_or(Error::NotFound)?;
-    crate::agents::service::rename(admin.app(), &admin.workspace().id, &admin.actor(), &agent, &name).await?;
+    admin.services().agents.rename(&admin.workspace().id, &admin.actor(), &agent, &name).await?;
     leptos_axum::redirect(&format!("/{}/agents?notice=agent-renamed", admin.workspace().slug));
     Ok(())
 }
@@ -79,7 +77,7 @@ pub fn AgentsPage() -> impl IntoView {
     view! {
         <Title text="Agents" />
         <Tabs current="agents" />
-        {awaited(Place::Page, content)}
+        {awaited(PageArea::Page, content)}
         <Outlet />
     }
 }
@@ -177,7 +175,7 @@ pub fn CreateAgentDialog() -> impl IntoView {
     let back = format!("/{slug}/agents");
     view! {
         <Title text="New agent" />
-        <Dialog title="New agent" close_href=back.clone() kind=Kind::Sheet>
+        <Dialog title="New agent" close_href=back.clone() kind=DialogKind::Sheet>
             <ActionForm action=action>
                 <div class="dialog-body">
                     <input type="hidden" name="workspace" value=slug />
@@ -206,8 +204,8 @@ pub fn RenameAgentDialog() -> impl IntoView {
     };
     view! {
         <Title text="Rename agent" />
-        <Dialog title="Rename agent" close_href=back kind=Kind::Sheet>
-            {awaited(Place::Dialog, form)}
+        <Dialog title="Rename agent" close_href=back kind=DialogKind::Sheet>
+            {awaited(PageArea::Dialog, form)}
         </Dialog>
     }
 }

@@ -1,5 +1,7 @@
 //! The API Keys page: one file for each thing that is done with keys, with its part of the page and its server function.
 
+/// Addresses of the page and its dialogs.
+pub mod addresses;
 /// Copying a key's value later.
 pub mod copy;
 /// Making a key, and the one time that it is shown without asking.

@@ -20,7 +20,7 @@ use crate::web::retention::RetentionDialog;
 use crate::web::sign_in::SignInPage;
 use crate::web::sign_in::account::AccountPage;
 use crate::web::sign_in::set_up::SetUpPage;
-use crate::web::transport::load::{Changes, Place, awaited, load};
+use crate::web::transport::load::{Changes, PageArea, awaited, load};
 use crate::web::users::invitation::InvitationPage;
 use crate::web::users::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
 use leptos::prelude::*;
@@ -99,7 +99,7 @@ fn Nothing() -> impl IntoView {}
 pub async fn go_home(#[server(default)] workspace: String) -> Result<(), Error> {
     use crate::web::guard;
     let visitor = guard::visitor().await?;
-    let workspaces = crate::workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
+    let workspaces = visitor.services.workspaces.of_user(&visitor.user).await?;
     let mut slugs = workspaces.into_iter().map(|(w, _)| w.slug);
     let slug = if workspace.is_empty() { slugs.next() } else { slugs.find(|slug| *slug == workspace) };
     leptos_axum::redirect(&format!("/{}/api-keys", slug.ok_or_else(guard::not_found)?));
@@ -120,7 +120,7 @@ fn HomePage() -> impl IntoView {
 fn Home() -> impl IntoView {
     let workspace = use_slug();
     let home = load(move || GoHome { workspace: workspace.get() });
-    awaited(Place::Page, move || async move {
+    awaited(PageArea::Page, move || async move {
         home.await?;
         Ok(().into_any())
     })

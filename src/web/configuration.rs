@@ -2,7 +2,7 @@
 //! undone in sight where saving fails; without JavaScript each card is a form with a button.
 
 use crate::base::error::Error;
-use crate::configuration::{AgentConfiguration, Configuration, Metrics};
+use crate::configuration::{AgentConfiguration, AllowedMetrics, Configuration};
 use crate::web::components::field::FormError;
 use crate::web::components::icon::Icon;
 use crate::web::components::multi_select::{Choice, MultiSelect};
@@ -10,7 +10,7 @@ use crate::web::components::page::Empty;
 use crate::web::components::{lower_case, use_hydrated};
 use crate::web::frame::{use_slug, use_visit};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
@@ -25,7 +25,7 @@ const SEARCHED_FROM: usize = 6;
 #[server(endpoint = "list_configurations", input = Json)]
 pub async fn list_configurations(workspace: String) -> Result<Vec<AgentConfiguration>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    crate::configuration::service::list(member.app(), &member.workspace().id).await
+    member.services().configurations.list(&member.workspace().id).await
 }
 
 /// Sets what an agent lets through.
@@ -38,11 +38,13 @@ pub async fn set_configuration(
 ) -> Result<(), Error> {
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
-    let metrics =
-        if metrics.iter().any(|m| m == ALL) { Metrics::All } else { Metrics::Only(metrics.into_iter().collect()) };
+    let metrics = if metrics.iter().any(|m| m == ALL) {
+        AllowedMetrics::All
+    } else {
+        AllowedMetrics::Only(metrics.into_iter().collect())
+    };
     let configuration = Configuration { metrics, transcript: transcript == "true" };
-    crate::configuration::service::set(admin.app(), &admin.workspace().id, &admin.actor(), &agent, &configuration)
-        .await?;
+    admin.services().configurations.set(&admin.workspace().id, &admin.actor(), &agent, &configuration).await?;
     if guard::is_plain_form() {
         let slug = &admin.workspace().slug;
         leptos_axum::redirect(&format!("/{slug}/api-keys/configuration?notice=configuration-saved"));
@@ -69,7 +71,7 @@ pub fn ConfigurationPage() -> impl IntoView {
             <a class="icon-button" href=move || format!("/{}/api-keys", slug.read()) aria-label="Back to API keys"><Icon name="arrow-left" /></a>
             <h1 tabindex="-1">"Configuration"</h1>
         </div>
-        {awaited(Place::Section, content)}
+        {awaited(PageArea::Section, content)}
     }
 }
 
@@ -103,12 +105,12 @@ fn Cards(cards: Vec<AgentConfiguration>, admin: bool) -> impl IntoView {
 }
 
 /// What a card shows, to go back to where saving fails.
-type Shown = (Vec<String>, bool);
+type ShownConfiguration = (Vec<String>, bool);
 
-fn shown(configuration: &Configuration) -> Shown {
+fn shown(configuration: &Configuration) -> ShownConfiguration {
     let metrics = match &configuration.metrics {
-        Metrics::All => vec![ALL.to_owned()],
-        Metrics::Only(names) => names.iter().cloned().collect(),
+        AllowedMetrics::All => vec![ALL.to_owned()],
+        AllowedMetrics::Only(names) => names.iter().cloned().collect(),
     };
     (metrics, configuration.transcript)
 }

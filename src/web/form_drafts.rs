@@ -4,11 +4,10 @@
 
 use crate::base::error::Error;
 use crate::base::id::UserId;
-use crate::db::Work;
-use crate::server::state::App;
-use crate::sessions::store::USER;
+use crate::sessions::form_drafts::WAITS;
+use crate::sessions::service::USER;
 use crate::web::components::field::Draft;
-use crate::{on_tx, statements};
+use crate::web::services::PageServices;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -24,22 +23,18 @@ use tower_sessions::cookie::{Cookie, SameSite};
 pub const MAX_FORM: usize = 256 * 1024;
 /// What never comes back.
 const SECRET_FIELDS: [&str; 4] = ["password", "current_password", "new_password", "token"];
-/// How long a draft waits for its page, in seconds.
-const WAITS: i64 = 300;
 /// The cookie of who is not signed in.
 const COOKIE: &str = "draft";
 /// Most bytes of a draft in a cookie, in JSON: with more a browser may drop it. Longer drafts do not come back.
 const MAX_COOKIE: usize = 2_000;
 
-statements! {
-    PUT = "INSERT INTO form_drafts (user_id, fields, expires_at) VALUES ($1, $2, $3)
-        ON CONFLICT (user_id) DO UPDATE SET fields = excluded.fields, expires_at = excluded.expires_at";
-    TAKE = "DELETE FROM form_drafts WHERE user_id = $1 AND expires_at > $2 RETURNING fields";
-    DELETE_EXPIRED = "DELETE FROM form_drafts WHERE expires_at <= $1";
-}
-
 /// Keeps what was typed into a refused form until the next page shows it.
-pub async fn keep(State(app): State<Arc<App>>, session: Session, mut request: Request, next: Next) -> Response {
+pub async fn keep(
+    State(services): State<Arc<PageServices>>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if request.method().is_safe() {
         let refused = request.uri().query().is_some_and(|query| query.contains("__err="));
         if !refused {
@@ -49,14 +44,14 @@ pub async fn keep(State(app): State<Arc<App>>, session: Session, mut request: Re
         let has_cookie = in_cookie.is_some();
         let draft = match in_cookie {
             Some(draft) => Some(draft),
-            None => take(&app, &session).await.unwrap_or_default(),
+            None => take(&services, &session).await.unwrap_or_default(),
         };
         if let Some(draft) = draft {
             request.extensions_mut().insert(draft);
         }
         let mut response = next.run(request).await;
         if has_cookie {
-            set_cookie(&mut response, cookie(&app, String::new(), 0));
+            set_cookie(&mut response, cookie(&services, String::new(), 0));
         }
         return response;
     }
@@ -71,46 +66,29 @@ pub async fn keep(State(app): State<Arc<App>>, session: Session, mut request: Re
     let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
     if goes_back_with_an_error(&response) {
         let draft = Draft(fields.into_iter().filter(|(name, _)| !SECRET_FIELDS.contains(&name.as_str())).collect());
-        put(&app, &session, &draft, &mut response).await;
+        put(&services, &session, &draft, &mut response).await;
     }
     response
 }
 
-async fn put(app: &App, session: &Session, draft: &Draft, response: &mut Response) {
+async fn put(services: &PageServices, session: &Session, draft: &Draft, response: &mut Response) {
     let Ok(fields) = serde_json::to_string(draft) else { return };
     let Some(user) = user(session).await else {
         if fields.len() <= MAX_COOKIE {
-            set_cookie(response, cookie(app, URL_SAFE_NO_PAD.encode(fields), WAITS));
+            set_cookie(response, cookie(services, URL_SAFE_NO_PAD.encode(fields), WAITS));
         }
         return;
     };
-    let kept: Result<(), Error> = async {
-        let mut tx = app.db.begin().await?;
-        let until = app.clock.now().plus_seconds(WAITS);
-        on_tx!(&mut tx, |c| sqlx::query(PUT).bind(user).bind(fields).bind(until).execute(c).await.map(|_| ()))?;
-        tx.commit().await
-    }
-    .await;
+    let kept = services.form_drafts.put(&user, &fields).await;
     if let Err(error) = kept {
         tracing::warn!(%error, "what was typed into a refused form could not be kept");
     }
 }
 
-async fn take(app: &App, session: &Session) -> Result<Option<Draft>, Error> {
+async fn take(services: &PageServices, session: &Session) -> Result<Option<Draft>, Error> {
     let Some(user) = user(session).await else { return Ok(None) };
-    let mut tx = app.db.begin().await?;
-    let now = app.clock.now();
-    let row: Option<(String,)> =
-        on_tx!(&mut tx, |c| sqlx::query_as(TAKE).bind(user).bind(now).fetch_optional(c).await)?;
-    tx.commit().await?;
-    Ok(row.and_then(|(fields,)| serde_json::from_str(&fields).ok()))
-}
-
-/// Removes drafts whose page was never opened.
-pub async fn delete_expired(app: &App) -> Result<(), Error> {
-    let mut tx = app.db.of(Work::Background).begin().await?;
-    on_tx!(&mut tx, |c| sqlx::query(DELETE_EXPIRED).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
-    tx.commit().await
+    let fields = services.form_drafts.take(&user).await?;
+    Ok(fields.and_then(|fields| serde_json::from_str(&fields).ok()))
 }
 
 async fn user(session: &Session) -> Option<UserId> {
@@ -123,12 +101,12 @@ fn from_cookie(headers: &HeaderMap) -> Option<Draft> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cookie.value()).ok()?).ok()
 }
 
-fn cookie(app: &App, value: String, seconds: i64) -> Cookie<'static> {
+fn cookie(services: &PageServices, value: String, seconds: i64) -> Cookie<'static> {
     Cookie::build((COOKIE, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(app.secure_cookies)
+        .secure(services.secure_cookies)
         .max_age(time::Duration::seconds(seconds))
         .build()
 }

@@ -3,7 +3,7 @@
 use crate::base::error::Error;
 use crate::web::components::icon::Icon;
 use crate::web::components::{lower_case, use_hydrated};
-use crate::web::transport::load::{Loaded, Place, awaited, load_live};
+use crate::web::transport::load::{Loaded, PageArea, awaited, load_live};
 use crate::workspaces::{Visit, Workspace, initials};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -44,7 +44,7 @@ pub fn WorkspaceFrame() -> impl IntoView {
     };
     view! {
         <a class="skip-link" href="#main" rel="external">"Skip to content"</a>
-        {awaited(Place::Aside, rail)}
+        {awaited(PageArea::Aside, rail)}
         <main class="page" id="main">
             <Outlet />
         </main>

@@ -5,10 +5,11 @@ use crate::base::actor::Actor;
 use crate::base::error::Error;
 use crate::base::id::UserId;
 use crate::base::text::query_value;
-use crate::server::state::{App, app};
-use crate::sessions::store::{SIGNED_IN_AT, USER};
-use crate::users::{self, Email};
-use crate::workspaces::{self, Visit, Workspace};
+use crate::http::client_address::ClientAddress;
+use crate::sessions::service::{SIGNED_IN_AT, USER};
+use crate::users::Email;
+use crate::web::services::{PageServices, services};
+use crate::workspaces::{Visit, Workspace};
 use axum::Extension;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri, header};
@@ -23,14 +24,10 @@ const SEEN_AT: &str = "seen_at";
 /// How often that is written down, in seconds.
 const SEEN_EVERY: i64 = 5 * 60;
 
-/// The client's address, put into each request by [`crate::http::client_address`].
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub Option<IpAddr>);
-
 /// Somebody signed in.
 #[derive(Debug)]
 pub struct Visitor {
-    pub app: Arc<App>,
+    pub services: Arc<PageServices>,
     pub session: Session,
     pub user: UserId,
     pub email: Email,
@@ -39,7 +36,7 @@ pub struct Visitor {
 
 /// A member of the workspace that the request is about.
 #[derive(Debug)]
-pub struct Member {
+pub struct SignedInMember {
     pub visitor: Visitor,
     pub visit: Visit,
 }
@@ -51,10 +48,10 @@ impl Visitor {
     }
 }
 
-impl Member {
-    /// The application.
-    pub fn app(&self) -> &App {
-        &self.visitor.app
+impl SignedInMember {
+    /// The services.
+    pub fn services(&self) -> &PageServices {
+        &self.visitor.services
     }
 
     /// The same, where they are an admin.
@@ -98,22 +95,22 @@ pub async fn is_signed_in() -> bool {
 }
 
 async fn find_visitor() -> Result<Visitor, Error> {
-    visitor_of(app()?, session().await?, address().await).await
+    visitor_of(services()?, session().await?, address().await).await
 }
 
-async fn visitor_of(app: Arc<App>, session: Session, address: Option<IpAddr>) -> Result<Visitor, Error> {
+async fn visitor_of(services: Arc<PageServices>, session: Session, address: Option<IpAddr>) -> Result<Visitor, Error> {
     let user: UserId = session.get(USER).await.map_err(failed)?.ok_or(Error::SignedOut)?;
-    let email = users::store::email(&app.db, &user).await?.ok_or(Error::SignedOut)?;
-    let now = app.clock.now();
+    let email = services.users.email(&user).await?.ok_or(Error::SignedOut)?;
+    let now = services.now();
     let seen: Option<i64> = session.get(SEEN_AT).await.map_err(failed)?;
     if seen.is_none_or(|at| (now.0 - at).abs() > SEEN_EVERY * 1_000_000) {
         session.insert(SEEN_AT, now.0).await.map_err(failed)?;
     }
-    Ok(Visitor { app, session, user, email, address })
+    Ok(Visitor { services, session, user, email, address })
 }
 
 /// The signed-in member of this workspace, admin or viewer. Who is no member is told that it does not exist.
-pub async fn member(slug: &str) -> Result<Member, Error> {
+pub async fn member(slug: &str) -> Result<SignedInMember, Error> {
     let found = find_member(visitor().await?, slug).await;
     if matches!(found, Err(Error::NotFound)) {
         return Err(not_found());
@@ -122,12 +119,17 @@ pub async fn member(slug: &str) -> Result<Member, Error> {
 }
 
 /// The same for a handler, which is no page and no server function.
-pub async fn member_of(app: Arc<App>, session: Session, address: Option<IpAddr>, slug: &str) -> Result<Member, Error> {
-    find_member(visitor_of(app, session, address).await?, slug).await
+pub async fn member_of(
+    services: Arc<PageServices>,
+    session: Session,
+    address: Option<IpAddr>,
+    slug: &str,
+) -> Result<SignedInMember, Error> {
+    find_member(visitor_of(services, session, address).await?, slug).await
 }
 
-async fn find_member(visitor: Visitor, slug: &str) -> Result<Member, Error> {
-    let workspaces = workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
+async fn find_member(visitor: Visitor, slug: &str) -> Result<SignedInMember, Error> {
+    let workspaces = visitor.services.workspaces.of_user(&visitor.user).await?;
     let by_id = workspaces.iter().find(|(workspace, _)| workspace.id.as_str() == slug);
     let here = by_id.or_else(|| workspaces.iter().find(|(workspace, _)| workspace.slug == slug));
     let (workspace, role) = here.cloned().ok_or(Error::NotFound)?;
@@ -137,11 +139,11 @@ async fn find_member(visitor: Visitor, slug: &str) -> Result<Member, Error> {
         email: visitor.email.as_str().to_owned(),
         workspaces: workspaces.into_iter().map(|(workspace, _)| workspace).collect(),
     };
-    Ok(Member { visitor, visit })
+    Ok(SignedInMember { visitor, visit })
 }
 
 /// The signed-in admin of this workspace.
-pub async fn admin(slug: &str) -> Result<Member, Error> {
+pub async fn admin(slug: &str) -> Result<SignedInMember, Error> {
     let member = member(slug).await?;
     member.admin()?;
     Ok(member)
@@ -178,20 +180,20 @@ pub fn local_query(query: &str) -> &str {
 }
 
 /// The list of keys, at the part that a form sent back, saying something.
-pub fn list_address(member: &Member, list: &str, notice: &str) -> String {
+pub fn list_address(member: &SignedInMember, list: &str, notice: &str) -> String {
     let query = local_query(list);
     let joint = if query.is_empty() { '?' } else { '&' };
     format!("/{}/api-keys{query}{joint}notice={notice}", member.workspace().slug)
 }
 
 /// Where people reach this server, for links that they hand over.
-pub fn origin(app: &App) -> String {
-    if let Some(origin) = &app.public_origin {
-        return origin.clone();
+pub fn origin(services: &PageServices) -> String {
+    if let Some(origin) = &services.public_origin {
+        return origin.to_string();
     }
     let host = use_context::<Parts>().and_then(|parts| parts.headers.get(header::HOST).cloned());
     let host = host.as_ref().and_then(|v| v.to_str().ok()).unwrap_or("localhost").to_owned();
-    format!("{}://{host}", if app.secure_cookies { "https" } else { "http" })
+    format!("{}://{host}", if services.secure_cookies { "https" } else { "http" })
 }
 
 /// The page that the visitor is on: the one being rendered, or the one that called a server function.
@@ -205,11 +207,11 @@ fn here() -> String {
 }
 
 /// Signs a user in: with a new session id, so that one planted before is worth nothing.
-pub async fn sign_in(app: &App, user: &UserId) -> Result<(), Error> {
+pub async fn sign_in(services: &PageServices, user: &UserId) -> Result<(), Error> {
     let session = session().await?;
     session.cycle_id().await.map_err(failed)?;
     session.insert(USER, user).await.map_err(failed)?;
-    session.insert(SIGNED_IN_AT, app.clock.now().0).await.map_err(failed)?;
+    session.insert(SIGNED_IN_AT, services.now().0).await.map_err(failed)?;
     session.save().await.map_err(failed)
 }
 

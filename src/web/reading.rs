@@ -4,7 +4,7 @@
 use crate::base::error::Error;
 use crate::web::frame::{Tabs, use_visit};
 use crate::web::transport::fragment::{Fragment, Html};
-use crate::web::transport::load::{Place, awaited, load_live};
+use crate::web::transport::load::{PageArea, awaited, load_live};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -39,7 +39,7 @@ fn Reading(title: &'static str, tab: &'static str) -> impl IntoView {
     view! {
         <Title text=title />
         <Tabs current=tab />
-        {awaited(Place::Page, content)}
+        {awaited(PageArea::Page, content)}
     }
 }
 

@@ -1,11 +1,11 @@
 //! How long a workspace keeps its conversations, and the dialog that sets it.
 
 use crate::base::error::Error;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::field::{FieldError, FormError, TextField};
 use crate::web::frame::use_visit;
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited};
+use crate::web::transport::load::{PageArea, awaited};
 use crate::workspaces::Workspace;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -24,7 +24,7 @@ pub async fn set_retention(
     if days.is_some() && destroy != "true" {
         return Err(Problem::ConfirmationMissing.into());
     }
-    crate::workspaces::service::set_retention(admin.app(), &admin.workspace().id, &admin.actor(), days).await?;
+    admin.services().workspaces.set_retention(&admin.workspace().id, &admin.actor(), days).await?;
     leptos_axum::redirect(&format!("/{}/agents?notice=settings-saved", admin.workspace().slug));
     Ok(())
 }
@@ -40,8 +40,8 @@ pub fn RetentionDialog() -> impl IntoView {
     };
     view! {
         <Title text="Keeping conversations" />
-        <Dialog title="Keeping conversations" close_href=format!("/{slug}/agents") kind=Kind::Sheet>
-            {awaited(Place::Dialog, form)}
+        <Dialog title="Keeping conversations" close_href=format!("/{slug}/agents") kind=DialogKind::Sheet>
+            {awaited(PageArea::Dialog, form)}
         </Dialog>
     }
 }

@@ -8,7 +8,7 @@ pub mod set_up;
 use crate::base::error::Error;
 use crate::web::components::field::{FormError, TextField};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -17,39 +17,24 @@ use leptos_router::hooks::use_query_map;
 /// Signs in and goes on to `next`, an address of ours.
 #[server(endpoint = "sign_in")]
 pub async fn sign_in(email: String, password: String, #[server(default)] next: String) -> Result<(), Error> {
-    use crate::audit::{self, Action, Entry};
     use crate::base::actor::Actor;
-    use crate::sessions::throttle;
-    use crate::users::password::Password;
-    use crate::users::{self, Email};
+    use crate::users::Email;
     use crate::web::guard;
 
-    let app = crate::server::state::app()?;
+    let services = crate::web::services::services()?;
     let address = guard::address().await;
     // What is no address has no account: answered like a wrong password, and no password is computed for it.
     let email = Email::parse(&email).map_err(|_| Error::WrongCredentials)?;
-    throttle::count(&app, &email, address).await?;
-    let account = users::store::credentials(&app.db, &email).await?;
-    let stored = account.as_ref().map(|a| a.password_hash.clone());
-    let right = app.passwords.verify(Password::attempt(password), stored).await?;
-    let Some(account) = account.filter(|_| right) else {
+    services.throttle.count(&email, address).await?;
+    let Some(user) = services.users.verify(&email, password).await? else {
         // As many as the throttle lets through: nobody fills the log.
         tracing::warn!(?address, "sign-in refused: wrong e-mail or password");
         return Err(Error::WrongCredentials);
     };
-    throttle::forget(&app, &email, address).await?;
-
-    let actor = Actor { id: Some(account.id.clone()), name: email.as_str().to_owned(), address };
-    let mut tx = app.db.begin().await?;
-    let entry = Entry {
-        action: Action::SignedIn,
-        subject_id: account.id.as_str(),
-        subject: email.as_str(),
-        details: serde_json::json!({}),
-    };
-    audit::record_for_member(&mut tx, &app, &account.id, &actor, entry).await?;
-    tx.commit().await?;
-    guard::sign_in(&app, &account.id).await?;
+    services.throttle.forget(&email, address).await?;
+    let actor = Actor { id: Some(user.clone()), name: email.as_str().to_owned(), address };
+    services.users.note_sign_in(&actor, &user, &email).await?;
+    guard::sign_in(&services, &user).await?;
     leptos_axum::redirect(guard::local_path(&next));
     Ok(())
 }
@@ -66,10 +51,9 @@ pub async fn sign_out() -> Result<(), Error> {
 /// Whether this server has users, and whether somebody is signed in.
 #[server(endpoint = "get_welcome", input = Json)]
 pub async fn get_welcome() -> Result<(), Error> {
-    use crate::users;
     use crate::web::guard;
-    let app = crate::server::state::app()?;
-    if !users::store::any(&app.db).await? {
+    let services = crate::web::services::services()?;
+    if !services.users.any().await? {
         leptos_axum::redirect("/set-up");
     } else if guard::is_signed_in().await {
         leptos_axum::redirect("/");
@@ -95,7 +79,7 @@ pub fn SignInPage() -> impl IntoView {
             <div class="door-card">
                 <h1 tabindex="-1">"Sign in"</h1>
                 <p class="hint">"To the API keys of your workspaces."</p>
-                {awaited(Place::Aside, welcomed)}
+                {awaited(PageArea::Aside, welcomed)}
                 <ActionForm action=action>
                     <input type="hidden" name="next" value=next />
                     <TextField name="email" label="E-mail" kind="email" autocomplete="username" autofocus=true refusal=refusal />

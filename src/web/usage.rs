@@ -14,7 +14,7 @@ use crate::web::components::filter_fields::FilterSelect;
 use crate::web::components::icon::Icon;
 use crate::web::components::page::Empty;
 use crate::web::components::table::{Facts, FragmentTime, TableView, render};
-use crate::web::guard::{self, Member};
+use crate::web::guard::{self, SignedInMember};
 use crate::web::transport::fragment::Html;
 use leptos::prelude::*;
 use summary::{Explanation, Overview, Requests};
@@ -23,13 +23,13 @@ use summary::{Explanation, Overview, Requests};
 const RANGES: [(&str, &str); 3] = [("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")];
 
 /// A key's page. Who a conversation is with may show in the path of a request: those are for admins.
-pub async fn key_page(member: &Member, key: &str, asked: &Parameters) -> Result<Html, Error> {
-    let (app, workspace) = (member.app(), member.workspace());
+pub async fn key_page(member: &SignedInMember, key: &str, asked: &Parameters) -> Result<Html, Error> {
+    let (services, workspace) = (member.services(), member.workspace());
     let id = ApiKeyId::parse(key).ok_or_else(guard::not_found)?;
     let (range, outcome, api) = (asked.first("range"), asked.first("outcome"), asked.first("api"));
-    let overview = summary::overview(app, &workspace.id, &id, range).await?.ok_or_else(guard::not_found)?;
+    let overview = summary::overview(services, &workspace.id, &id, range).await?.ok_or_else(guard::not_found)?;
     let log = match member.visit.is_admin() {
-        true => Some(summary::requests(app, &workspace.id, &id, outcome, api, asked.first("after")).await?),
+        true => Some(summary::requests(services, &workspace.id, &id, outcome, api, asked.first("after")).await?),
         false => None,
     };
     let here = format!("/{}/api-keys/{id}", workspace.slug);
@@ -155,9 +155,9 @@ fn Log(requests: Requests, filter: (String, String), here: String) -> impl IntoV
 }
 
 /// A question for a correlation id, and what became of the calls that had it.
-pub async fn refused_call(member: &Member, asked: &Parameters) -> Result<Html, Error> {
+pub async fn refused_call(member: &SignedInMember, asked: &Parameters) -> Result<Html, Error> {
     let id = asked.first("id").to_owned();
-    let explained = summary::explain(member.app(), member.workspace(), &id).await?;
+    let explained = summary::explain(member.services(), member.workspace(), &id).await?;
     let explained = explained.into_iter().map(|Explanation { text, facts }| {
         let facts = (!facts.is_empty()).then(|| view! { <Facts facts /> });
         view! {

@@ -7,7 +7,7 @@ use crate::base::error::Error;
 use crate::base::secret::Revealed;
 use crate::users::{Invited, Member, Role};
 use crate::web::components::clipboard;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::field::{Draft, FieldError, FormError, TextField};
 use crate::web::components::icon::Icon;
 use crate::web::components::time::Moment;
@@ -15,7 +15,7 @@ use crate::web::components::toast::Toasts;
 use crate::web::components::use_hydrated;
 use crate::web::frame::{Tabs, use_slug, use_visit};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Loaded, Place, awaited, load, load_live};
+use crate::web::transport::load::{Loaded, PageArea, awaited, load, load_live};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos::task::spawn_local;
@@ -42,9 +42,9 @@ pub struct Link {
 #[server(endpoint = "list_users", input = Json)]
 pub async fn list_users(workspace: String) -> Result<People, Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    let (db, workspace) = (&member.app().db, &member.workspace().id);
-    let members = crate::users::store::members(db, workspace).await?;
-    Ok(People { members, invited: crate::users::store::invited(db, workspace).await? })
+    let (services, workspace) = (member.services(), &member.workspace().id);
+    let members = services.users.members(workspace).await?;
+    Ok(People { members, invited: services.users.invited(workspace).await? })
 }
 
 /// Invites somebody. The link waits in the session for the page that shows it.
@@ -54,9 +54,9 @@ pub async fn invite_user(workspace: String, email: String, role: String) -> Resu
     let admin = guard::admin(&workspace).await?;
     let email = crate::users::Email::parse(&email)?;
     let role = Role::parse(&role).ok_or(Error::BadRequest)?;
-    let (app, workspace) = (admin.app(), admin.workspace());
-    let token = crate::users::service::invite(app, &workspace.id, &admin.actor(), &email, role).await?;
-    let url = Revealed::new(&format!("{}/invitation/{}", guard::origin(app), token.expose()));
+    let (services, workspace) = (admin.services(), admin.workspace());
+    let token = services.users.invite(&workspace.id, &admin.actor(), &email, role).await?;
+    let url = Revealed::new(&format!("{}/invitation/{}", guard::origin(services), token.expose()));
     let link = serde_json::to_string(&Link { email: email.as_str().to_owned(), url }).map_err(|_| Error::Internal)?;
     shown_once::put(&admin, "invitation", &link).await?;
     leptos_axum::redirect(&format!("/{}/users/invited", workspace.slug));
@@ -78,7 +78,7 @@ pub async fn change_role(workspace: String, user: String, role: String) -> Resul
     let admin = crate::web::guard::admin(&workspace).await?;
     let user = crate::base::id::UserId::parse(&user).ok_or(Error::NotFound)?;
     let role = Role::parse(&role).ok_or(Error::BadRequest)?;
-    crate::users::service::set_role(admin.app(), &admin.workspace().id, &admin.actor(), &user, role).await?;
+    admin.services().users.set_role(&admin.workspace().id, &admin.actor(), &user, role).await?;
     leptos_axum::redirect(&format!("/{}/users?notice=user-changed", admin.workspace().slug));
     Ok(())
 }
@@ -88,7 +88,7 @@ pub async fn change_role(workspace: String, user: String, role: String) -> Resul
 pub async fn remove_user(workspace: String, user: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
     let user = crate::base::id::UserId::parse(&user).ok_or(Error::NotFound)?;
-    crate::users::service::remove(admin.app(), &admin.workspace().id, &admin.actor(), &user).await?;
+    admin.services().users.remove(&admin.workspace().id, &admin.actor(), &user).await?;
     let own = user == admin.visitor.user;
     let to = if own { "/".to_owned() } else { format!("/{}/users?notice=user-removed", admin.workspace().slug) };
     leptos_axum::redirect(&to);
@@ -100,7 +100,7 @@ pub async fn remove_user(workspace: String, user: String) -> Result<(), Error> {
 pub async fn withdraw_invitation(workspace: String, invitation: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
     let invitation = crate::base::id::InvitationId::parse(&invitation).ok_or(Error::NotFound)?;
-    crate::users::service::withdraw(admin.app(), &admin.workspace().id, &admin.actor(), &invitation).await?;
+    admin.services().users.withdraw(&admin.workspace().id, &admin.actor(), &invitation).await?;
     leptos_axum::redirect(&format!("/{}/users?notice=invitation-withdrawn", admin.workspace().slug));
     Ok(())
 }
@@ -118,7 +118,7 @@ pub fn UsersPage() -> impl IntoView {
     view! {
         <Title text="Users" />
         <Tabs current="users" />
-        {awaited(Place::Page, content)}
+        {awaited(PageArea::Page, content)}
         <Outlet />
     }
 }
@@ -208,7 +208,7 @@ pub fn InviteDialog() -> impl IntoView {
     let back = format!("/{slug}/users");
     view! {
         <Title text="Add user" />
-        <Dialog title="Add user" close_href=back.clone() kind=Kind::Sheet>
+        <Dialog title="Add user" close_href=back.clone() kind=DialogKind::Sheet>
             <ActionForm action=action>
                 <div class="dialog-body">
                     <input type="hidden" name="workspace" value=slug />
@@ -242,9 +242,9 @@ pub fn InvitedDialog() -> impl IntoView {
     };
     view! {
         <Title text="Invitation" />
-        <Dialog title="Invitation link" close_href=back.clone() kind=Kind::Sheet>
+        <Dialog title="Invitation link" close_href=back.clone() kind=DialogKind::Sheet>
             <div class="dialog-body">
-                {awaited(Place::Section, content)}
+                {awaited(PageArea::Section, content)}
             </div>
             <footer class="dialog-footer">
                 <a class="button primary" href=back data-noscroll="true">"Done"</a>
@@ -306,7 +306,7 @@ pub fn ChangeRoleDialog() -> impl IntoView {
         }
         .into_any()
     };
-    view! { <OfMember title="Change role" kind=Kind::Sheet form /> }
+    view! { <OfMember title="Change role" kind=DialogKind::Sheet form /> }
 }
 
 /// The question before a membership ends.
@@ -336,14 +336,14 @@ pub fn RemoveUserDialog() -> impl IntoView {
         }
         .into_any()
     };
-    view! { <OfMember title="Remove user?" kind=Kind::Question form /> }
+    view! { <OfMember title="Remove user?" kind=DialogKind::Question form /> }
 }
 
 /// A dialog about the member in the address.
 #[component]
 fn OfMember(
     title: &'static str,
-    kind: Kind,
+    kind: DialogKind,
     form: impl Fn(Member) -> AnyView + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let params = use_params_map();
@@ -356,7 +356,7 @@ fn OfMember(
     view! {
         <Title text=title />
         <Dialog title=title close_href=back kind=kind>
-            {awaited(Place::Dialog, content)}
+            {awaited(PageArea::Dialog, content)}
         </Dialog>
     }
 }
@@ -372,7 +372,7 @@ pub fn WithdrawDialog() -> impl IntoView {
     let id = params.with_untracked(|p| p.get("invitation")).unwrap_or_default();
     view! {
         <Title text="Withdraw invitation" />
-        <Dialog title="Withdraw invitation?" close_href=back.clone() kind=Kind::Question>
+        <Dialog title="Withdraw invitation?" close_href=back.clone() kind=DialogKind::Question>
             <ActionForm action=action>
                 <div class="dialog-body">
                     <p>"The invitation link stops working at once."</p>

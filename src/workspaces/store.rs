@@ -3,10 +3,10 @@
 use crate::base::error::{Error, Problem};
 use crate::base::id::{UserId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Db, Tx, is_duplicate};
+use crate::db::{Change, Db, is_duplicate};
 use crate::users::Role;
 use crate::workspaces::Workspace;
-use crate::{on_db, on_tx, statements};
+use crate::{on_change, on_db, statements};
 
 statements! {
     INSERT = "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4)";
@@ -28,9 +28,21 @@ statements! {
 }
 
 /// Writes a new workspace.
-pub async fn insert(tx: &mut Tx, id: &WorkspaceId, slug: &str, name: &str, now: Timestamp) -> Result<(), Error> {
-    let written =
-        on_tx!(tx, |c| sqlx::query(INSERT).bind(id).bind(slug).bind(name).bind(now).execute(c).await.map(|_| ()));
+pub async fn insert(
+    change: &mut Change,
+    id: &WorkspaceId,
+    slug: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let written = on_change!(change, |c| sqlx::query(INSERT)
+        .bind(id)
+        .bind(slug)
+        .bind(name)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()));
     match written {
         Err(error) if is_duplicate(&error) => Err(Problem::SlugTaken.into()),
         other => Ok(other?),
@@ -38,8 +50,8 @@ pub async fn insert(tx: &mut Tx, id: &WorkspaceId, slug: &str, name: &str, now: 
 }
 
 /// Whether a workspace has this slug.
-pub async fn slug_taken(tx: &mut Tx, slug: &str) -> Result<bool, Error> {
-    let row: Option<(i32,)> = on_tx!(tx, |c| sqlx::query_as(SLUG_TAKEN).bind(slug).fetch_optional(c).await)?;
+pub async fn slug_taken(change: &mut Change, slug: &str) -> Result<bool, Error> {
+    let row: Option<(i32,)> = on_change!(change, |c| sqlx::query_as(SLUG_TAKEN).bind(slug).fetch_optional(c).await)?;
     Ok(row.is_some())
 }
 
@@ -72,22 +84,34 @@ pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(Workspace, Role)>, E
 }
 
 /// Whether keys can be copied later; `None` without such a workspace.
-pub async fn keys_copyable(tx: &mut Tx, workspace: &WorkspaceId) -> Result<Option<bool>, Error> {
-    let row: Option<(bool,)> = on_tx!(tx, |c| sqlx::query_as(KEYS_COPYABLE).bind(workspace).fetch_optional(c).await)?;
+pub async fn keys_copyable(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<bool>, Error> {
+    let row: Option<(bool,)> =
+        on_change!(change, |c| sqlx::query_as(KEYS_COPYABLE).bind(workspace).fetch_optional(c).await)?;
     Ok(row.map(|(copyable,)| copyable))
 }
 
 /// Sets whether keys can be copied later; the workspace's name, `None` without such a workspace.
-pub async fn set_keys_copyable(tx: &mut Tx, workspace: &WorkspaceId, copyable: bool) -> Result<Option<String>, Error> {
-    let row: Option<(String,)> =
-        on_tx!(tx, |c| sqlx::query_as(SET_KEYS_COPYABLE).bind(workspace).bind(copyable).fetch_optional(c).await)?;
+pub async fn set_keys_copyable(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    copyable: bool,
+) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> = on_change!(change, |c| sqlx::query_as(SET_KEYS_COPYABLE)
+        .bind(workspace)
+        .bind(copyable)
+        .fetch_optional(c)
+        .await)?;
     Ok(row.map(|(name,)| name))
 }
 
 /// Sets how many days conversations are kept; the workspace's name, `None` without such a workspace.
-pub async fn set_retention(tx: &mut Tx, workspace: &WorkspaceId, days: Option<i32>) -> Result<Option<String>, Error> {
+pub async fn set_retention(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    days: Option<i32>,
+) -> Result<Option<String>, Error> {
     let row: Option<(String,)> =
-        on_tx!(tx, |c| sqlx::query_as(SET_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(SET_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
     Ok(row.map(|(name,)| name))
 }
 
@@ -97,8 +121,8 @@ pub async fn retentions(db: &Db) -> Result<Vec<(WorkspaceId, i32)>, Error> {
 }
 
 /// Whether conversations are kept this many days, which is then so until the transaction ends.
-pub async fn hold_retention(tx: &mut Tx, workspace: &WorkspaceId, days: i32) -> Result<bool, Error> {
+pub async fn hold_retention(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<bool, Error> {
     let row: Option<(i32,)> =
-        on_tx!(tx, |c| sqlx::query_as(HOLD_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(HOLD_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
     Ok(row.is_some())
 }

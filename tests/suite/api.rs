@@ -1,10 +1,9 @@
 //! The Conversations API, as integrators see it: the contract of the v3 list and its twin.
 
 use crate::support::{Answer, NOW, TestApp, conversation, new_key, on_both_engines};
-use agent_studio::api_keys::service;
 use agent_studio::api_keys::{AgentScope, Permissions};
 use agent_studio::base::actor::Actor;
-use agent_studio::configuration::Metrics;
+use agent_studio::configuration::AllowedMetrics;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -37,7 +36,7 @@ async fn a_stranger_learns_nothing(test: TestApp) {
     let agent = test.agent(&workspace, "Hotel").await;
     let expired = test.key(&workspace, new_key("Old")).await;
     let deleted = test.key(&workspace, new_key("Gone")).await;
-    service::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
+    test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
     test.app.clock.advance_seconds(31 * 86_400);
 
     let path = format!("/v3/{}/{agent}/conversations", workspace.id);
@@ -96,7 +95,7 @@ async fn a_deleted_key_is_refused_at_once(test: TestApp) {
     let path = format!("/v3/{}/{agent}/conversations", workspace.id);
     let mut browser = test.browser();
     assert_eq!(browser.api(&path, key.value.expose()).await.status, 200);
-    service::delete(&test.app, &workspace.id, &Actor::command_line(), &key.id).await.unwrap();
+    test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &key.id).await.unwrap();
     assert_eq!(browser.api(&path, key.value.expose()).await.status, 401);
 }
 
@@ -152,14 +151,14 @@ async fn configuration_decides_what_appears(test: TestApp) {
     };
     assert_eq!(seen(&mut browser).await, (json!({}), json!(""), json!(""), 0), "a fresh agent lets nothing through");
 
-    let only = |names: &[&str]| Metrics::Only(names.iter().map(|n| (*n).to_owned()).collect());
+    let only = |names: &[&str]| AllowedMetrics::Only(names.iter().map(|n| (*n).to_owned()).collect());
     test.configure(&workspace, &agent, only(&["HANDOFF_TO", "NOT_REPORTED"]), false).await;
     assert_eq!(seen(&mut browser).await, (json!({"HANDOFF_TO": "desk"}), json!(""), json!("desk"), 0));
 
     test.configure(&workspace, &agent, only(&[]), true).await;
     assert_eq!(seen(&mut browser).await, (json!({}), json!(""), json!(""), 2));
 
-    test.configure(&workspace, &agent, Metrics::All, true).await;
+    test.configure(&workspace, &agent, AllowedMetrics::All, true).await;
     let (metrics, reason, destination, turns) = seen(&mut browser).await;
     assert_eq!(
         (metrics.as_object().unwrap().len(), reason, destination, turns),
@@ -250,7 +249,7 @@ async fn one_conversation(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let (agent, other) = (test.agent(&workspace, "Hotel").await, test.agent(&workspace, "Other").await);
     test.import(&workspace, &agent, &conversation("CA1", 60)).await;
-    test.configure(&workspace, &agent, Metrics::All, true).await;
+    test.configure(&workspace, &agent, AllowedMetrics::All, true).await;
     let key = test.key(&workspace, new_key("CRM")).await;
     let mut browser = test.browser();
     let base = format!("/v3/{}", workspace.id);
@@ -334,7 +333,7 @@ async fn importing_again_doubles_nothing(test: TestApp) {
     assert_eq!((done.imported, done.replaced), (1, 1), "one id on two lines");
     let agents = agent_studio::agents::store::list(&test.app.db, &workspace.id).await.unwrap();
     assert_eq!(agents[0].conversations, 601);
-    let offered = agent_studio::configuration::service::list(&test.app, &workspace.id).await.unwrap();
+    let offered = test.app.configurations.list(&workspace.id).await.unwrap();
     let expected = ["CALL_IN_PROGRESS", "CALL_COMPLETED", "HANDOFF_REASON", "HANDOFF_TO", "NIGHTS"];
     assert_eq!(offered[0].offered, expected);
 }

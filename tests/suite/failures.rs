@@ -5,9 +5,9 @@ use crate::support::program::Place;
 use crate::support::{NOW, PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
 use agent_studio::api_keys::service::NewKey;
 use agent_studio::db::{Reader, Work, WriteFailure};
-use agent_studio::gate::index::Basis;
+use agent_studio::gate::index::DecisionSource;
 use agent_studio::users::Role;
-use agent_studio::{on_db, on_tx};
+use agent_studio::{on_change, on_db};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
@@ -74,33 +74,36 @@ async fn a_connection_whose_transaction_failed_is_not_used_again(test: TestApp) 
     let mut others = Vec::new();
     if !test.app.db.is_sqlite() {
         for _ in 1..Work::Writes.on_postgres() {
-            others.push(test.app.db.begin().await.unwrap());
+            others.push(test.app.db.begin_unattended().await.unwrap());
         }
     }
     let mark = async || {
         // Temporary tables are a connection's own.
-        let mut tx = test.app.db.begin().await.unwrap();
-        on_tx!(&mut tx, |c| sqlx::query("CREATE TEMPORARY TABLE marked (n BIGINT)").execute(c).await.map(|_| ()))
-            .unwrap();
-        tx.commit().await.unwrap();
+        let mut change = test.app.db.begin_unattended().await.unwrap();
+        on_change!(&mut change, |c| sqlx::query("CREATE TEMPORARY TABLE marked (n BIGINT)")
+            .execute(c)
+            .await
+            .map(|_| ()))
+        .unwrap();
+        change.commit().await.unwrap();
     };
     let is_marked = async || {
         // It goes back to its pool in a task of its own.
         sleep(Duration::from_millis(100)).await;
-        let mut tx = test.app.db.begin().await.unwrap();
-        on_tx!(&mut tx, |c| sqlx::query("INSERT INTO marked VALUES (1)").execute(c).await.map(|_| ())).is_ok()
+        let mut change = test.app.db.begin_unattended().await.unwrap();
+        on_change!(&mut change, |c| sqlx::query("INSERT INTO marked VALUES (1)").execute(c).await.map(|_| ())).is_ok()
     };
     mark().await;
     assert!(is_marked().await, "a connection that ended well is used again");
     // Rolled back because nobody committed: that ends well, too.
-    drop(test.app.db.begin().await.unwrap());
+    drop(test.app.db.begin_unattended().await.unwrap());
     sleep(Duration::from_millis(100)).await;
     assert!(is_marked().await);
     sleep(Duration::from_millis(100)).await;
-    let mut tx = test.app.db.begin().await.unwrap();
-    let failed = on_tx!(&mut tx, |c| sqlx::query("SELECT nonsense").execute(c).await.map(|_| ()));
+    let mut change = test.app.db.begin_unattended().await.unwrap();
+    let failed = on_change!(&mut change, |c| sqlx::query("SELECT nonsense").execute(c).await.map(|_| ()));
     assert!(failed.is_err());
-    drop(tx);
+    drop(change);
     assert!(!is_marked().await, "after a failed statement the connection is another");
     let left = test.app.db.read().await.unwrap();
     match left {
@@ -118,19 +121,20 @@ async fn writes_go_on_once_the_database_is_no_longer_read_only(test: TestApp) {
     assert_eq!(put("CA1").await, 204);
     if test.app.db.is_sqlite() {
         // The one connection for writes refuses to: it must not come back.
-        let mut tx = test.app.db.begin().await.unwrap();
-        on_tx!(&mut tx, |c| sqlx::query("PRAGMA query_only = TRUE").execute(c).await.map(|_| ())).unwrap();
-        tx.commit().await.unwrap();
+        let mut change = test.app.db.begin_unattended().await.unwrap();
+        on_change!(&mut change, |c| sqlx::query("PRAGMA query_only = TRUE").execute(c).await.map(|_| ())).unwrap();
+        change.commit().await.unwrap();
         assert_eq!(put("CA2").await, 503);
     } else {
         let set = async |read_only: bool| {
             let (name,): (String,) =
                 on_db!(&test.app.db, |c| sqlx::query_as("SELECT current_database()::text").fetch_one(c).await).unwrap();
             let sql = format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {read_only}");
-            let mut tx = test.app.db.begin().await.unwrap();
-            on_tx!(&mut tx, |c| sqlx::raw_sql("SET TRANSACTION READ WRITE").execute(c).await.map(|_| ())).unwrap();
-            on_tx!(&mut tx, |c| sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(c).await.map(|_| ())).unwrap();
-            tx.commit().await.unwrap();
+            let mut change = test.app.db.begin_unattended().await.unwrap();
+            on_change!(&mut change, |c| sqlx::raw_sql("SET TRANSACTION READ WRITE").execute(c).await.map(|_| ()))
+                .unwrap();
+            on_change!(&mut change, |c| sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(c).await.map(|_| ())).unwrap();
+            change.commit().await.unwrap();
             // It holds for new connections.
             test.app.db.postgres_pool().unwrap();
             let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -164,7 +168,7 @@ async fn a_clock_that_jumps_an_hour_either_way(test: TestApp) {
     let right = [("email", "ada@example.com"), ("password", PASSWORD)];
     for (jump, open) in [(HOUR, 401), (-2 * HOUR, 200), (HOUR, 200)] {
         test.app.clock.advance_seconds(jump);
-        assert_eq!(test.app.gate.basis(), Basis::Index, "the gate follows, whatever the clock shows");
+        assert_eq!(test.app.gate.basis(), DecisionSource::Index, "the gate follows, whatever the clock shows");
         assert_eq!(forward_auth(&setting.key).await, 200);
         assert_eq!(forward_auth(short.value.expose()).await, open);
         assert_eq!(ada.get("/acme/api-keys").await.status, 200, "a session goes on");

@@ -6,7 +6,7 @@ use agent_studio::api_keys::{AgentScope, Permissions, service};
 use agent_studio::base::actor::Actor;
 use agent_studio::server::router;
 use agent_studio::server::state::AppState;
-use agent_studio::usage::store::{self, Filter};
+use agent_studio::usage::store::{self, RequestFilter};
 use agent_studio::usage::writer;
 use axum::Router;
 use axum::body::Body;
@@ -98,7 +98,7 @@ impl Protected {
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let api = serve(Router::new().fallback(arrive).with_state(arrived.clone())).await;
         let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-        let authz = serve(router::forward_auth(&AppState { app: test.app.clone(), leptos })).await;
+        let authz = serve(router::forward_auth(&AppState { services: test.app.clone(), leptos })).await;
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         let configurations = configurations(chapter).into_iter().map(|text| {
@@ -234,7 +234,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
         ("X-Forwarded-For", "203.0.113.9"),
     ];
     let with = |key: &'static str| [("X-Api-Key", key)];
-    fn leaked(key: &agent_studio::api_keys::service::Created) -> &'static str {
+    fn leaked(key: &agent_studio::api_keys::service::CreatedKey) -> &'static str {
         key.value.expose().to_owned().leak()
     }
     let (reading, sending) = (leaked(&reader), leaked(&sender));
@@ -257,7 +257,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
 
     // Refused, and nothing arrives.
     test.app.clock.advance_seconds(10);
-    service::delete(&test.app, &workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
+    test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
     let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
     let refused: [(&str, Vec<_>, u16); 10] = [
         ("/reports/1", vec![], 401),
@@ -318,8 +318,8 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     }
 
     // The log tells of the client's request, not of the proxy's.
-    writer::flush(&test.app).await.unwrap();
-    let rows = store::requests(&test.app.db, &workspace.id, &reader.id, &Filter::default(), 100).await.unwrap();
+    writer::flush(&test.app.usage).await.unwrap();
+    let rows = store::requests(&test.app.db, &workspace.id, &reader.id, &RequestFilter::default(), 100).await.unwrap();
     let oldest = rows.last().unwrap();
     assert_eq!(
         (oldest.method.as_str(), oldest.path.as_str(), oldest.api.as_str(), oldest.status),
@@ -429,7 +429,7 @@ async fn the_answers_to_each_proxy(test: TestApp) {
     }
     // A key whose only agent is gone says so; Envoy is asked with any method.
     let found = agent_studio::agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap().unwrap();
-    agent_studio::agents::service::delete(&test.app, &workspace.id, &Actor::command_line(), &found).await.unwrap();
+    test.app.agents.delete(&workspace.id, &Actor::command_line(), &found).await.unwrap();
     let request = Request::delete("/authz/envoy/acme-uk/-/-/x").header("x-api-key", chosen);
     let answer = test.browser().send(request, Body::empty()).await;
     assert_eq!((answer.status, answer.header("x-agents"), answer.body.as_str()), (200, "none", ""));

@@ -1,23 +1,22 @@
 //! The gate's index against the database it follows, on one server and on two.
 
 use crate::support::postgres::{self, Cluster};
-use crate::support::{NOW, TestApp, follow, new_key, on_both_engines, trusted};
+use crate::support::{TestApp, follow, new_key, on_both_engines, trusted};
 use agent_studio::api_keys::secret::PlainKey;
-use agent_studio::api_keys::service::{self, NewKey};
+use agent_studio::api_keys::service::NewKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::{AgentId, WorkspaceId};
 use agent_studio::base::randomness::Random;
-use agent_studio::configuration::Metrics;
-use agent_studio::db::Db;
+use agent_studio::configuration::AllowedMetrics;
 use agent_studio::gate::Need;
-use agent_studio::gate::index::{Basis, Gate};
+use agent_studio::gate::index::DecisionSource;
 use agent_studio::gate::{self, Denied};
 use agent_studio::http::envelope::ApiError;
-use agent_studio::server::state::App;
+use agent_studio::server::state::Services;
 use agent_studio::usage::Outcome;
 use agent_studio::workspaces::Workspace;
-use agent_studio::{agents, on_db, on_tx};
+use agent_studio::{agents, on_change, on_db};
 use axum::http::HeaderMap;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -38,13 +37,19 @@ on_both_engines! {
 }
 
 fn headers(key: &PlainKey) -> HeaderMap {
-    HeaderMap::from_iter([(gate::API_KEY, key.expose().parse().unwrap())])
+    HeaderMap::from_iter([(gate::presented::API_KEY, key.expose().parse().unwrap())])
 }
 
 /// The status that a call is answered with, and what it may touch.
-async fn decision(app: &App, key: &PlainKey, permission: Permission, account: &str, project: &str) -> (u16, String) {
+async fn decision(
+    app: &Services,
+    key: &PlainKey,
+    permission: Permission,
+    account: &str,
+    project: &str,
+) -> (u16, String) {
     let need = Need { account_id: Some(account), permission: Some(permission), project_id: Some(project) };
-    match gate::decide(app, &headers(key), need).await.map_err(ApiError::from) {
+    match app.gate.decide(&headers(key), need).await.map_err(ApiError::from) {
         Ok(pass) => (200, format!("{} {} {:?}", pass.workspace.id, pass.agent.id, pass.configuration)),
         Err(refused) => (refused.status.as_u16(), refused.message),
     }
@@ -122,18 +127,18 @@ impl World {
                 let permission = *self.dice.one_of(&["conversations", "handoff", "external-events"]);
                 let permissions = Permissions::parse([permission]).unwrap();
                 let name = KeyName::parse("edited").unwrap();
-                let _ = service::edit(&test.app, workspace, &actor, id, &name, &permissions).await;
+                let _ = test.app.api_keys.edit(workspace, &actor, id, &name, &permissions).await;
             }
             2 => {
                 let (workspace, id, _) = &self.keys[at];
-                let _ = service::delete(&test.app, workspace, &actor, id).await;
+                let _ = test.app.api_keys.delete(workspace, &actor, id).await;
             }
             3 => {
                 let (workspace, agents) = self.dice.one_of(&self.workspaces);
                 let transcript = self.dice.below(2) == 0;
                 let agent = self.dice.one_of(agents);
                 if agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap().is_some() {
-                    test.configure(workspace, agent, Metrics::All, transcript).await;
+                    test.configure(workspace, agent, AllowedMetrics::All, transcript).await;
                 }
             }
             4 if self.dice.below(8) == 0 => {
@@ -141,7 +146,7 @@ impl World {
                 let (workspace, agents) = &mut self.workspaces[at];
                 let agent = self.dice.one_of(agents);
                 if let Some(agent) = agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap() {
-                    agents::service::delete(&test.app, &workspace.id, &actor, &agent).await.unwrap();
+                    test.app.agents.delete(&workspace.id, &actor, &agent).await.unwrap();
                     self.gone.insert(agent.id);
                     agents.push(test.agent(workspace, &agent.name).await);
                 }
@@ -154,7 +159,8 @@ impl World {
 /// Another server of the same database, which has nothing in memory.
 fn without_memory(test: &TestApp) -> TestApp {
     let other = TestApp::with(test.app.db.clone(), None);
-    other.app.clock.advance_seconds((test.app.clock.now().0 - NOW.0) / 1_000_000);
+    // Commits wait for the gate that follows.
+    gate::follower::install(&test.app.gate);
     other
 }
 
@@ -193,7 +199,7 @@ macro_rules! plain_sql {
 const BY_SQLITE: &str = plain_sql!("json_each($1)", "unhex(c.value ->> 1)");
 const BY_POSTGRES: &str = plain_sql!("json_array_elements(CAST($1 AS json))", "decode(c.value ->> 1, 'hex')");
 
-async fn by_plain_sql(app: &App, calls: &[serde_json::Value]) -> Vec<String> {
+async fn by_plain_sql(app: &Services, calls: &[serde_json::Value]) -> Vec<String> {
     let sql = if app.db.is_sqlite() { BY_SQLITE } else { BY_POSTGRES };
     let calls = serde_json::to_string(calls).unwrap();
     let rows: Vec<(String,)> =
@@ -201,9 +207,9 @@ async fn by_plain_sql(app: &App, calls: &[serde_json::Value]) -> Vec<String> {
     rows.into_iter().map(|(decided,)| decided).collect()
 }
 
-async fn by_the_gate(app: &App, key: &HeaderMap, need: Need<'_>) -> String {
-    let decided = match gate::identify(app, key, Instant::now().into_std()).await {
-        Ok(holder) => holder.decide(app, need, app.clock.now()).await,
+async fn by_the_gate(app: &Services, key: &HeaderMap, need: Need<'_>) -> String {
+    let decided = match app.gate.identify(key, Instant::now().into_std()).await {
+        Ok(holder) => holder.decide(&app.gate, need, app.clock.now()).await,
         Err(denied) => Err(denied),
     };
     match decided {
@@ -231,7 +237,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
         let keys: Vec<_> = world.keys.iter().map(|(_, _, key)| key).chain(&strangers).collect();
         let keys: Vec<_> = keys.into_iter().map(|key| (headers(key), hex::encode(key.hashed().as_bytes()))).collect();
         let (mut calls, mut deciding) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-        by_memory += usize::from(test.app.gate.basis() == Basis::Index);
+        by_memory += usize::from(test.app.gate.basis() == DecisionSource::Index);
         for number in 0..BATCH {
             let (key, hash) = world.dice.one_of(&keys);
             let (workspace, agents) = world.dice.one_of(&world.workspaces);
@@ -277,7 +283,7 @@ async fn the_index_and_the_database_decide_alike(test: TestApp) {
         let account = *world.dice.one_of(&[workspace.id.as_str(), workspace.slug.as_str(), "ws-nothing", ""]);
         let project = *world.dice.one_of(&[agent.as_str(), agent.as_str(), "hotel", "spa", "nobody", "%"]);
         let permission = *world.dice.one_of(&Permission::ALL);
-        by_memory += usize::from(test.app.gate.basis() == Basis::Index);
+        by_memory += usize::from(test.app.gate.basis() == DecisionSource::Index);
         let in_memory = decision(&test.app, key, permission, account, project).await;
         let by_database = decision(&other.app, key, permission, account, project).await;
         assert_eq!(in_memory, by_database, "{case}: {account} {project} {permission:?}");
@@ -302,7 +308,7 @@ struct Load {
 }
 
 impl Load {
-    fn on(apps: &[&Arc<App>], key: &PlainKey, account: &str, project: &str) -> Self {
+    fn on(apps: &[&Services], key: &PlainKey, account: &str, project: &str) -> Self {
         let load = Self {
             over: Arc::default(),
             late: Arc::default(),
@@ -313,7 +319,7 @@ impl Load {
         let mut tasks = Vec::new();
         for app in apps {
             for _ in 0..2 {
-                let (app, key) = (Arc::clone(app), PlainKey::parse(key.expose()).unwrap());
+                let (app, key) = ((*app).clone(), PlainKey::parse(key.expose()).unwrap());
                 let (account, project) = (account.to_owned(), project.to_owned());
                 let (over, late) = (load.over.clone(), load.late.clone());
                 let (let_in, ended) = (load.let_in.clone(), load.ended.clone());
@@ -365,7 +371,7 @@ async fn a_change_holds_from_its_answer_on(test: TestApp) {
         let made = test.key(&workspace, new_key("CRM")).await;
         let load = Load::on(&[&test.app], &made.value, &workspace.slug, agent.as_str());
         load.begun().await;
-        service::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
+        test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await.unwrap();
         let (let_in, late) = load.over(Duration::from_millis(50)).await;
         assert!(let_in > 0 && late == 0, "{round}: {late} of {let_in} after the answer");
     }
@@ -379,10 +385,10 @@ async fn what_other_programs_change_is_noticed(test: TestApp) {
     let ask = async || decision(&test.app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
     assert_eq!(ask().await, 200);
     // The command line, or somebody with a database console.
-    let mut tx = test.app.db.begin().await.unwrap();
+    let mut change = test.app.db.begin_unattended().await.unwrap();
     let sql = "UPDATE api_keys SET permissions = 'conversations'";
-    on_tx!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
-    tx.commit().await.unwrap();
+    on_change!(&mut change, |c| sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
+    change.commit().await.unwrap();
     let began = Instant::now();
     while ask().await != 403 {
         assert!(began.elapsed() < Duration::from_secs(1), "not noticed within a second");
@@ -409,8 +415,8 @@ async fn a_key_that_another_program_has_made_is_known_at_once(test: TestApp) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_server_lets_a_deleted_key_in() {
     let url = postgres::new_database().await;
-    let one = TestApp::with(Db::postgres(&url).await.unwrap(), None);
-    let other = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let one = TestApp::on_postgres_at(&url).await;
+    let other = TestApp::on_postgres_at(&url).await;
     let workspace = one.workspace("Acme").await;
     let agent = one.agent(&workspace, "Hotel").await;
     let _following = (follow(&one.app).await, follow(&other.app).await);
@@ -426,7 +432,7 @@ async fn no_server_lets_a_deleted_key_in() {
                 AND query LIKE '%LISTEN%' AND pid <> pg_backend_pid()";
             sqlx::query(cut).execute(pool).await.unwrap();
         }
-        service::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await.unwrap();
+        one.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await.unwrap();
         let (let_in, late) = load.over(Duration::from_millis(100)).await;
         assert!(let_in > 0, "{round}");
         assert_eq!(late, 0, "{round}: {late} of {let_in} let in after the answer");
@@ -452,7 +458,7 @@ async fn without_its_database_a_server_refuses() {
             sqlx::query(cut).bind(name).execute(&elsewhere).await.unwrap();
         }
     };
-    let test = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let test = TestApp::on_postgres_at(&url).await;
     let workspace = test.workspace("Acme").await;
     let agent = test.agent(&workspace, "Hotel").await;
     let (kept, ended) = (test.key(&workspace, new_key("CRM")).await, test.key(&workspace, new_key("Old")).await);
@@ -461,10 +467,10 @@ async fn without_its_database_a_server_refuses() {
     assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 200));
 
     reachable(false).await;
-    let delete = async || service::delete(&test.app, &workspace.id, &Actor::command_line(), &ended.id).await;
+    let delete = async || test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &ended.id).await;
     assert!(delete().await.is_err(), "nothing can be done without the database");
     sleep(Duration::from_secs(2)).await;
-    assert!(test.app.gate.basis() != Basis::Index);
+    assert!(test.app.gate.basis() != DecisionSource::Index);
     assert_eq!(ask(&kept.value).await, 503);
 
     reachable(true).await;
@@ -484,8 +490,8 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
         let cluster = cluster.clone();
         tokio::task::spawn_blocking(move || cluster.lock().unwrap().tell(command)).await.unwrap();
     };
-    let one = TestApp::with(Db::postgres(&url).await.unwrap(), None);
-    let other = TestApp::with(Db::postgres(&url).await.unwrap(), None);
+    let one = TestApp::on_postgres_at(&url).await;
+    let other = TestApp::on_postgres_at(&url).await;
     let workspace = one.workspace("Acme").await;
     let agent = one.agent(&workspace, "Hotel").await;
     let _following = (follow(&one.app).await, follow(&other.app).await);
@@ -494,7 +500,7 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
         let made = one.key(&workspace, new_key("CRM")).await;
         let load = Load::on(&[&one.app, &other.app], &made.value, &workspace.slug, agent.as_str());
         load.begun().await;
-        let delete = async || service::delete(&one.app, &workspace.id, &Actor::command_line(), &made.id).await;
+        let delete = async || one.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await;
         let (deleted, ()) = tokio::join!(delete(), async {
             // Before, while and after the deletion is on its way.
             sleep(Duration::from_millis([0, 2, 5, 500][round])).await;
@@ -506,8 +512,9 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
             load.mark_over();
         }
         sleep(Duration::from_secs(3)).await;
-        let ask =
-            async |app: &App| decision(app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+        let ask = async |app: &Services| {
+            decision(app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0
+        };
         assert_eq!((ask(&one.app).await, ask(&other.app).await), (503, 503), "{round}: nothing can be decided");
         let ready = one.browser().get("/readyz").await;
         assert_eq!((ready.status, &ready.json()["gate"]), (503, &json!("nothing")));
@@ -538,8 +545,8 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
         let cluster = cluster.clone();
         tokio::task::spawn_blocking(move || cluster.lock().unwrap().tell(command)).await.unwrap();
     };
-    let mut test = TestApp::with(Db::postgres(&url).await.unwrap(), None);
-    test.reconfigure(|app| app.gate = Gate::new(Duration::from_secs(5)));
+    let mut test = TestApp::on_postgres_at(&url).await;
+    test.reconfigure(|parts| parts.last_known = Duration::from_secs(5));
     let workspace = test.workspace("Acme").await;
     let agent = test.agent(&workspace, "Hotel").await;
     let made = test.key(&workspace, new_key("CRM")).await;
@@ -550,7 +557,7 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     tell("stop").await;
     let stopped = Instant::now();
     sleep(Duration::from_secs(3)).await;
-    assert_eq!((test.app.gate.basis(), ask().await), (Basis::LastKnown, 200));
+    assert_eq!((test.app.gate.basis(), ask().await), (DecisionSource::LastKnown, 200));
     let ready = test.browser().get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["gate"]), (200, &json!("last-known")));
     assert_eq!(ready.json()["database"], "refuses connections");
@@ -564,10 +571,10 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     assert_eq!((list.status, list.json()["error_code"].as_str()), (503, Some("SERVICE_UNAVAILABLE")));
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     // Nothing can be changed meanwhile, and an expiry counts as ever.
-    let deleted = service::delete(&test.app, &workspace.id, &Actor::command_line(), &made.id).await;
+    let deleted = test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await;
     assert!(deleted.is_err());
     sleep(Duration::from_millis(5_200).saturating_sub(stopped.elapsed())).await;
-    assert_eq!((test.app.gate.basis(), ask().await), (Basis::Nothing, 503));
+    assert_eq!((test.app.gate.basis(), ask().await), (DecisionSource::Nothing, 503));
 
     tell("start").await;
     trusted(&test.app).await;
@@ -624,7 +631,7 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let hotel = test.agent(&workspace, "Hotel").await;
     let spa = test.agent(&workspace, "Spa").await;
-    test.configure(&workspace, &hotel, Metrics::Only(["A".to_owned()].into()), false).await;
+    test.configure(&workspace, &hotel, AllowedMetrics::Only(["A".to_owned()].into()), false).await;
     let chosen = NewKey { scope: AgentScope::Chosen(vec![hotel.clone()]), ..new_key("CRM") };
     let key = test.key(&workspace, chosen).await;
     let _following = follow(&test.app).await;
@@ -652,9 +659,9 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
         let last = sql.contains("SET agent_id") && sql.contains("configurations");
         assert!(last || !held().contains(shows), "{sql}: it is there already");
         let before = held();
-        let mut tx = test.app.db.begin().await.unwrap();
-        on_tx!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
-        tx.commit().await.unwrap();
+        let mut change = test.app.db.begin_unattended().await.unwrap();
+        on_change!(&mut change, |c| sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
+        change.commit().await.unwrap();
         let committed = Instant::now();
         while if last { held() == before } else { !held().contains(shows) } {
             assert!(
@@ -666,10 +673,10 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
         }
     }
     // What it is found by.
-    let mut tx = test.app.db.begin().await.unwrap();
+    let mut change = test.app.db.begin_unattended().await.unwrap();
     let sql = "UPDATE api_keys SET hash = $1";
-    on_tx!(&mut tx, |c| sqlx::query(sql).bind([7_u8; 32].as_slice()).execute(c).await.map(|_| ())).unwrap();
-    tx.commit().await.unwrap();
+    on_change!(&mut change, |c| sqlx::query(sql).bind([7_u8; 32].as_slice()).execute(c).await.map(|_| ())).unwrap();
+    change.commit().await.unwrap();
     let committed = Instant::now();
     while test.app.gate.index().holder(&hash).is_some() {
         assert!(committed.elapsed() < Duration::from_millis(100), "{sql}");

@@ -1,10 +1,9 @@
 //! Much work at once: none starves another, and what has no turn is told so.
 
 use crate::support::{PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
-use agent_studio::api_keys::service;
 use agent_studio::base::actor::Actor;
 use agent_studio::db::Work;
-use agent_studio::gate::index::Basis;
+use agent_studio::gate::index::DecisionSource;
 use agent_studio::users::Role;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -48,12 +47,12 @@ async fn readers_do_not_blind_the_gate(test: TestApp) {
     while began.elapsed() < Duration::from_secs(5) {
         let answer = test.browser().api("/authz/nginx?account_id=acme", &setting.key).await;
         assert_eq!(answer.status, 200, "after {asked} calls: {}", answer.body);
-        assert_eq!(test.app.gate.basis(), Basis::Index, "after {asked} calls");
+        assert_eq!(test.app.gate.basis(), DecisionSource::Index, "after {asked} calls");
         asked += 1;
         if !deleted && began.elapsed() > Duration::from_secs(2) {
             deleted = true;
             let (workspace, actor) = (&setting.workspace.id, Actor::command_line());
-            service::delete(&test.app, workspace, &actor, &ended.id).await.unwrap();
+            test.app.api_keys.delete(workspace, &actor, &ended.id).await.unwrap();
             assert_eq!(test.browser().api("/authz/nginx?account_id=acme", ended.value.expose()).await.status, 401);
         }
         sleep(Duration::from_millis(5)).await;
@@ -74,7 +73,7 @@ async fn writers_do_not_wait_for_each_other_for_ever(test: TestApp) {
     let _following = follow(&test.app).await;
     let deletions = keys.into_iter().map(|key| {
         let (app, workspace) = (test.app.clone(), workspace.id.clone());
-        tokio::spawn(async move { service::delete(&app, &workspace, &Actor::command_line(), &key).await })
+        tokio::spawn(async move { app.api_keys.delete(&workspace, &Actor::command_line(), &key).await })
     });
     let done = timeout(Duration::from_secs(10), join_all(deletions)).await.unwrap();
     done.into_iter().for_each(|deleted| drop(deleted.unwrap().unwrap()));
@@ -93,7 +92,7 @@ async fn work_without_a_turn_is_refused_and_counted(test: TestApp) {
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.body);
     assert_eq!(refused.json()["error_code"], "SERVICE_UNAVAILABLE");
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(7), "{waited:?}");
-    let metrics = test.app.metrics.text(&test.app).unwrap();
+    let metrics = test.app.metrics.text(&test.app.db, &test.app.gate, &test.app.usage).unwrap();
     assert!(metrics.contains("agent_studio_database_refused_total{work=\"bulk\"} 1"), "{metrics}");
     // Nobody else has waited.
     assert_eq!(test.browser().api("/authz/nginx?account_id=acme", &setting.key).await.status, 200);
@@ -167,7 +166,7 @@ async fn a_flood_of_health_checks_does_not_blind_the_gate(test: TestApp) {
     let mut decided = 0;
     while began.elapsed() < Duration::from_secs(3) {
         let answer = test.browser().api("/authz/nginx?account_id=acme", &setting.key).await;
-        assert_eq!((answer.status, test.app.gate.basis()), (200, Basis::Index), "after {decided} calls");
+        assert_eq!((answer.status, test.app.gate.basis()), (200, DecisionSource::Index), "after {decided} calls");
         decided += 1;
         sleep(Duration::from_millis(5)).await;
     }
@@ -181,7 +180,7 @@ async fn a_flood_of_health_checks_does_not_blind_the_gate(test: TestApp) {
 async fn a_task_that_holds_a_connection_takes_no_other(test: TestApp) {
     let db = test.app.db.clone();
     let task = tokio::spawn(async move {
-        let _tx = db.begin().await.unwrap();
+        let _tx = db.begin_unattended().await.unwrap();
         let _ = agent_studio::users::store::any(&db).await;
     });
     let panic = task.await.unwrap_err();

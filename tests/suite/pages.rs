@@ -136,7 +136,7 @@ async fn requests_from_elsewhere_are_refused(test: TestApp) {
 async fn setting_up_needs_the_token(test: TestApp) {
     let mut browser = test.browser();
     assert_eq!(browser.get("/sign-in").await.location(), "/set-up");
-    let token = test.app.master_key.set_up_token().to_owned();
+    let token = test.app.sealing.set_up_token().to_owned();
     let fields =
         |token| [("token", token), ("workspace", "Acme"), ("email", "ada@example.com"), ("password", PASSWORD)];
     let answer = browser.call("set_up", &fields("guess")).await;

@@ -5,10 +5,8 @@ use agent_studio::api_keys::Permissions;
 use agent_studio::base::actor::Actor;
 use agent_studio::base::error::Problem;
 use agent_studio::base::id::AgentId;
-use agent_studio::configuration::Metrics;
-use agent_studio::db::Db;
+use agent_studio::configuration::AllowedMetrics;
 use agent_studio::external_events::arrivals;
-use agent_studio::runtime_tokens::service as token;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -82,7 +80,7 @@ async fn a_conversation_is_fed_and_read(test: TestApp) {
 async fn tokens_and_keys_do_not_stand_in_for_each_other(test: TestApp) {
     let setting = setting(&test).await;
     let other = test.workspace("Other").await;
-    let (_, foreign) = token::create(&test.app, &other.id, &Actor::command_line(), "theirs").await.unwrap();
+    let (_, foreign) = test.app.runtime_tokens.create(&other.id, &Actor::command_line(), "theirs").await.unwrap();
     let path = format!("/runtime/v1/{}/{}/conversations/CA1", setting.workspace.id, setting.agent);
     let put = async |authorization: Option<String>| {
         let mut request = Request::put(&path).header("x-api-key", &setting.key);
@@ -101,9 +99,9 @@ async fn tokens_and_keys_do_not_stand_in_for_each_other(test: TestApp) {
     assert_eq!(test.browser().api(&list, &setting.token).await.status, 401);
 
     let all = agent_studio::runtime_tokens::store::list(&test.app.db, &setting.workspace.id).await.unwrap();
-    token::revoke(&test.app, &setting.workspace.id, &Actor::command_line(), &all[0].id).await.unwrap();
+    test.app.runtime_tokens.revoke(&setting.workspace.id, &Actor::command_line(), &all[0].id).await.unwrap();
     assert_eq!(put(Some(format!("Bearer {}", setting.token))).await, 401, "revoked");
-    assert!(token::revoke(&test.app, &other.id, &Actor::command_line(), &all[0].id).await.is_err());
+    assert!(test.app.runtime_tokens.revoke(&other.id, &Actor::command_line(), &all[0].id).await.is_err());
 }
 
 async fn a_handoff_state_is_read_as_it_was_stored(test: TestApp) {
@@ -277,9 +275,9 @@ async fn a_waiting_call_hears_at_once(test: TestApp) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiting_call_hears_of_another_servers_event() {
     let url = postgres::new_database().await;
-    let here = TestApp::with(Db::postgres(&url).await.unwrap(), None);
-    let there = TestApp::with(Db::postgres(&url).await.unwrap(), None);
-    let listening = tokio::spawn(arrivals::listen(here.app.clone()));
+    let here = TestApp::on_postgres_at(&url).await;
+    let there = TestApp::on_postgres_at(&url).await;
+    let listening = tokio::spawn(arrivals::listen(here.app.arrivals.clone(), here.app.db.clone()));
     let setting = setting(&here).await;
     setting.runtime(&here, "PUT", "CA1", &in_progress("2027-01-15T07:00:00Z")).await;
     setting.runtime(&here, "POST", "CA1/external-events", r#"{"event_id":"e"}"#).await;
@@ -343,7 +341,7 @@ async fn transcripts_are_searched(test: TestApp) {
     let cursor = first["cursor"].as_str().unwrap();
     assert_eq!(search(&format!("refund&limit=1&cursor={cursor}")).await, ["CA1"]);
 
-    test.configure(&setting.workspace, &setting.agent, Metrics::All, false).await;
+    test.configure(&setting.workspace, &setting.agent, AllowedMetrics::All, false).await;
     let refused = setting.list(&test, &format!("query_type=transcript&{range}&query=refund")).await;
     assert_eq!(refused.status, 403, "a search that finds is a leak of what it found");
     // The family in camelCase does not search: it finds the same whatever is asked.
@@ -394,7 +392,7 @@ async fn the_same_in_camel_case(test: TestApp) {
     assert_eq!(detail["turns"][1]["user_input"], "A room please", "turns keep their names");
     assert_eq!(detail["metrics"]["NIGHTS"], "3");
 
-    test.configure(&setting.workspace, &setting.agent, Metrics::Only(BTreeSet::new()), false).await;
+    test.configure(&setting.workspace, &setting.agent, AllowedMetrics::Only(BTreeSet::new()), false).await;
     let detail = setting.get(&test, &path).await.json();
     assert_eq!((&detail["turns"], &detail["metrics"], &detail["handoffReason"]), (&json!([]), &json!({}), &json!("")));
     assert_eq!(detail["numTurns"], 2);
@@ -513,7 +511,7 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
     both.permissions = Permissions::parse(["agents"]).unwrap();
     both.scope = agent_studio::api_keys::AgentScope::Chosen(vec![setting.agent.clone()]);
     let actor = Actor::command_line();
-    let made = agent_studio::api_keys::service::create(&test.app, &setting.workspace.id, &actor, &both).await;
+    let made = test.app.api_keys.create(&setting.workspace.id, &actor, &both).await;
     assert_eq!(made.unwrap_err(), Problem::PermissionNeedsAllAgents.into());
 }
 

@@ -2,17 +2,19 @@
 
 use crate::support::{NOW, PASSWORD, TestApp, conversation, new_key, on_both_engines, postgres};
 use agent_studio::api_keys::{KeyListQuery, KeyOrder};
-use agent_studio::api_keys::{KeyName, service, store};
+use agent_studio::api_keys::{KeyName, store};
 use agent_studio::base::actor::Actor;
+use agent_studio::base::clock::Clock;
 use agent_studio::base::error::Error;
+use agent_studio::base::randomness::Random;
 use agent_studio::conversations::query::ListQuery;
 use agent_studio::db::{Db, Reader};
 use agent_studio::users::Email;
 use agent_studio::users::password::Password;
 use agent_studio::workspaces::RetentionDays;
 use agent_studio::{
-    agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_db, on_tx,
-    runtime_tokens as runtime, sessions, usage, users, web, workspaces,
+    agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_change, on_db,
+    runtime_tokens as runtime, sessions, usage, users, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +30,8 @@ const STORES: [&[(&str, &str)]; 16] = [
     handoff::store::STATEMENTS,
     runtime::store::STATEMENTS,
     sessions::store::STATEMENTS,
-    web::form_drafts::STATEMENTS,
-    web::shown_once::STATEMENTS,
+    sessions::form_drafts::STATEMENTS,
+    sessions::shown_once::STATEMENTS,
     sessions::throttle::STATEMENTS,
     usage::store::STATEMENTS,
     users::store::STATEMENTS,
@@ -61,17 +63,17 @@ async fn conversations_from_before_the_index_are_found_too(test: TestApp) {
     let agent = test.agent(&workspace, "Hotel").await;
     let lines: String = (0..300).map(|n| conversation(&format!("CA{n}"), n)).collect();
     test.import(&workspace, &agent, &lines).await;
-    let mut tx = test.app.db.begin().await.unwrap();
-    on_tx!(&mut tx, |c| sqlx::query("DELETE FROM transcripts").execute(c).await.map(|_| ())).unwrap();
-    tx.commit().await.unwrap();
+    let mut change = test.app.db.begin_unattended().await.unwrap();
+    on_change!(&mut change, |c| sqlx::query("DELETE FROM transcripts").execute(c).await.map(|_| ())).unwrap();
+    change.commit().await.unwrap();
 
     let range = "start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
     let query = ListQuery::parse(&format!("query_type=transcript&query=room&{range}")).unwrap();
     let found = async || conversations::store::places(&test.app.db, &workspace.id, &agent, &query).await.unwrap().len();
     assert_eq!(found().await, 0);
-    assert_eq!(conversations::service::index_missing(&test.app).await.unwrap(), 300);
+    assert_eq!(test.app.conversations.index_missing().await.unwrap(), 300);
     assert_eq!(found().await, 300);
-    assert_eq!(conversations::service::index_missing(&test.app).await.unwrap(), 0);
+    assert_eq!(test.app.conversations.index_missing().await.unwrap(), 0);
 }
 
 async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
@@ -92,12 +94,12 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
         }
         counts
     };
-    let erase = async || conversations::service::erase_old(&test.app).await.unwrap();
+    let erase = async || test.app.conversations.erase_old().await.unwrap();
     assert_eq!((erase().await, left().await), (0, vec![240, 240, 240]), "off by default");
 
     let set = async |days: &str| {
         let days = RetentionDays::parse(days).unwrap();
-        workspaces::service::set_retention(&test.app, &short.id, &Actor::command_line(), days).await.unwrap();
+        test.app.workspaces.set_retention(&short.id, &Actor::command_line(), days).await.unwrap();
     };
     set("2").await;
     // What is exactly two days old stays.
@@ -122,7 +124,7 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
 async fn a_server_is_set_up_once(test: TestApp) {
     let set_up = async |email: &str| {
         let (email, password) = (Email::parse(email).unwrap(), Password::parse(PASSWORD.to_owned()).unwrap());
-        users::service::set_up(&test.app, &Actor::command_line(), "Acme", &email, password).await
+        test.app.users.set_up(&Actor::command_line(), "Acme", &email, password).await
     };
     let (ada, bob) = tokio::join!(set_up("ada@example.com"), set_up("bob@example.com"));
     assert_eq!([&ada, &bob].iter().filter(|done| done.is_ok()).count(), 1, "{ada:?} {bob:?}");
@@ -154,7 +156,7 @@ async fn both_schemas_are_the_same() {
 
     let pool = sqlx::PgPool::connect(&{
         let url = postgres::new_database().await;
-        Db::postgres(&url).await.unwrap().close().await;
+        Db::postgres(&url, Clock::System, Random::System).await.unwrap().close().await;
         url
     })
     .await
@@ -206,12 +208,12 @@ async fn a_key_lives_and_dies(test: TestApp) {
     );
 
     let actor = Actor::command_line();
-    let copied = service::copy(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
+    let copied = test.app.api_keys.copy(&workspace.id, &actor, &made.id).await.unwrap();
     assert_eq!(copied.expose(), made.value.expose());
 
-    service::delete(&test.app, &workspace.id, &actor, &made.id).await.unwrap();
+    test.app.api_keys.delete(&workspace.id, &actor, &made.id).await.unwrap();
     assert!(gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap().is_none());
-    let again = service::delete(&test.app, &workspace.id, &actor, &made.id).await;
+    let again = test.app.api_keys.delete(&workspace.id, &actor, &made.id).await;
     assert_eq!(again.unwrap_err(), Error::NotFound);
 }
 
@@ -229,15 +231,15 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
     }
     // Two thirds were used.
     let used = "UPDATE api_keys SET last_used_at = created_at WHERE expires_at > $1";
-    let mut tx = test.app.db.begin().await.unwrap();
-    on_tx!(&mut tx, |c| sqlx::query(used).bind(NOW.plus_days(1).plus_seconds(60)).execute(c).await.map(|_| ()))
+    let mut change = test.app.db.begin_unattended().await.unwrap();
+    on_change!(&mut change, |c| sqlx::query(used).bind(NOW.plus_days(1).plus_seconds(60)).execute(c).await.map(|_| ()))
         .unwrap();
-    tx.commit().await.unwrap();
+    change.commit().await.unwrap();
     for sort in [KeyOrder::Newest, KeyOrder::Oldest, KeyOrder::Name, KeyOrder::Expiry, KeyOrder::LastUsed] {
         let mut query = KeyListQuery { sort, ..KeyListQuery::default() };
         let mut pages = Vec::new();
         loop {
-            let page = service::page(&test.app, &workspace.id, &query).await.unwrap();
+            let page = test.app.api_keys.page(&workspace.id, &query).await.unwrap();
             assert_eq!(page.previous.is_some(), !pages.is_empty());
             let next = page.next.clone();
             pages.push(page);
@@ -259,14 +261,14 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
         assert!(in_order, "{sort:?}");
         // Back again, page by page.
         let back = KeyListQuery { sort, before: pages[2].previous.clone(), ..KeyListQuery::default() };
-        assert_eq!(service::page(&test.app, &workspace.id, &back).await.unwrap().keys, pages[1].keys, "{sort:?}");
+        assert_eq!(test.app.api_keys.page(&workspace.id, &back).await.unwrap().keys, pages[1].keys, "{sort:?}");
         let back = KeyListQuery { sort, before: pages[1].previous.clone(), ..KeyListQuery::default() };
-        let first = service::page(&test.app, &workspace.id, &back).await.unwrap();
+        let first = test.app.api_keys.page(&workspace.id, &back).await.unwrap();
         assert_eq!((first.keys, first.previous), (pages[0].keys.clone(), None), "{sort:?}");
     }
     for broken in ["", "x", "key-1~x", "~5", "key-1~\0"] {
         let query = KeyListQuery { after: Some(broken.to_owned()), ..KeyListQuery::default() };
-        assert_eq!(service::page(&test.app, &workspace.id, &query).await.unwrap_err(), Error::BadRequest, "{broken}");
+        assert_eq!(test.app.api_keys.page(&workspace.id, &query).await.unwrap_err(), Error::BadRequest, "{broken}");
     }
 }
 
@@ -285,7 +287,7 @@ async fn search_takes_text_literally(test: TestApp) {
         ("nothing", vec![]),
     ] {
         let query = KeyListQuery { search: search.to_owned(), sort: KeyOrder::Name, ..KeyListQuery::default() };
-        let page = service::page(&test.app, &workspace.id, &query).await.unwrap();
+        let page = test.app.api_keys.page(&workspace.id, &query).await.unwrap();
         let names: Vec<_> = page.keys.iter().map(|k| k.name.as_str()).collect();
         assert_eq!(names, found, "{search}");
     }
@@ -296,9 +298,9 @@ async fn what_was_rolled_back_left_nothing(test: TestApp) {
     let foreign = test.agent(&other, "Theirs").await;
     let mut new = new_key("CRM");
     new.scope = api_keys::AgentScope::Chosen(vec![foreign]);
-    let refused = service::create(&test.app, &workspace.id, &Actor::command_line(), &new).await;
+    let refused = test.app.api_keys.create(&workspace.id, &Actor::command_line(), &new).await;
     assert_eq!(refused.unwrap_err(), agent_studio::base::error::Problem::AgentsUnknown.into());
-    let page = service::page(&test.app, &workspace.id, &KeyListQuery::default()).await.unwrap();
+    let page = test.app.api_keys.page(&workspace.id, &KeyListQuery::default()).await.unwrap();
     assert_eq!(page.keys, []);
     assert_eq!(audit_actions(&test, workspace.id.as_str()).await, ["workspace-created"]);
 }
@@ -308,13 +310,13 @@ async fn an_audit_entry_goes_with_each_change(test: TestApp) {
     let made = test.key(&workspace, new_key("CRM")).await;
     let actor = Actor::command_line();
     let id = &workspace.id;
-    service::copy(&test.app, id, &actor, &made.id).await.unwrap();
+    test.app.api_keys.copy(id, &actor, &made.id).await.unwrap();
     let name = KeyName::parse("CRM 2").unwrap();
-    service::edit(&test.app, id, &actor, &made.id, &name, &new_key("x").permissions).await.unwrap();
-    service::set_copyable(&test.app, id, &actor, false).await.unwrap();
-    let refused = service::copy(&test.app, id, &actor, &made.id).await;
+    test.app.api_keys.edit(id, &actor, &made.id, &name, &new_key("x").permissions).await.unwrap();
+    test.app.api_keys.set_copyable(id, &actor, false).await.unwrap();
+    let refused = test.app.api_keys.copy(id, &actor, &made.id).await;
     assert_eq!(refused.unwrap_err(), Error::NotCopyable);
-    service::delete(&test.app, id, &actor, &made.id).await.unwrap();
+    test.app.api_keys.delete(id, &actor, &made.id).await.unwrap();
     let expected = ["key-copied", "key-created", "key-deleted", "key-edited", "workspace-changed", "workspace-created"];
     assert_eq!(audit_actions(&test, id.as_str()).await, expected);
 }

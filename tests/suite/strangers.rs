@@ -2,7 +2,6 @@
 
 use crate::support::{PASSWORD, TestApp, conversation, on_both_engines, setting};
 use agent_studio::on_db;
-use agent_studio::sessions::throttle;
 use agent_studio::users::{Email, Role};
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -118,7 +117,7 @@ async fn a_strangers_draft_comes_back_from_a_cookie(test: TestApp) {
 async fn refused_sign_ins_are_bounded_by_network(test: TestApp) {
     let count = async |address: &str, number: i32| {
         let email = Email::parse(&format!("stranger-{number}@example.com")).unwrap();
-        throttle::count(&test.app, &email, Some(address.parse().unwrap())).await.is_ok()
+        test.app.throttle.count(&email, Some(address.parse().unwrap())).await.is_ok()
     };
     for number in 0..130 {
         assert_eq!(count("192.0.2.9", number).await, number < 100, "{number}");
@@ -140,7 +139,7 @@ async fn ten_thousand_refused_sign_ins_lock_nobody_out(test: TestApp) {
     let ada = test.user(&workspace, "ada@example.com", Role::Admin).await;
     let count = async |address: String, email: String| {
         let email = Email::parse(&email).unwrap();
-        throttle::count(&test.app, &email, Some(address.parse().unwrap())).await.is_ok()
+        test.app.throttle.count(&email, Some(address.parse().unwrap())).await.is_ok()
     };
     let size = database_size(&test).await;
     let mut let_through = 0;
@@ -161,6 +160,6 @@ async fn ten_thousand_refused_sign_ins_lock_nobody_out(test: TestApp) {
     let signed_in = test.browser().call("sign_in", &[("email", ada.as_str()), ("password", PASSWORD)]).await;
     assert_eq!(signed_in.status, 200, "{}", signed_in.body);
     test.app.clock.advance_seconds(15 * 60 + 1);
-    throttle::forget_old(&test.app).await.unwrap();
+    test.app.throttle.forget_old().await.unwrap();
     assert_eq!(rows(&test, "sign_in_attempts").await, 0);
 }

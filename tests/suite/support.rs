@@ -10,8 +10,7 @@ pub use browser::{Answer, Browser};
 pub use following::{follow, trusted};
 pub use setting::{Headers, Setting, setting};
 
-use agent_studio::agents::service::create as create_agent;
-use agent_studio::api_keys::service::{Created, NewKey, create as create_key};
+use agent_studio::api_keys::service::{CreatedKey, NewKey};
 use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::clock::Clock;
@@ -19,16 +18,19 @@ use agent_studio::base::id::AgentId;
 use agent_studio::base::randomness::Random;
 use agent_studio::base::sealing::MasterKey;
 use agent_studio::base::time::Timestamp;
-use agent_studio::configuration::{self, Configuration, Metrics};
-use agent_studio::conversations::import::{Imported, import};
+use agent_studio::configuration::{AllowedMetrics, Configuration};
+use agent_studio::conversations::import::Imported;
 use agent_studio::db::Db;
-use agent_studio::server::state::{App, AppState};
-use agent_studio::users::password::{Password, Passwords};
+use agent_studio::server::build::{Parts, build};
+use agent_studio::server::state::{AppState, Services};
+use agent_studio::usage::record::Limits;
+use agent_studio::users::password::Password;
 use agent_studio::users::{self, Email, Role};
-use agent_studio::workspaces::{self, Workspace};
+use agent_studio::workspaces::Workspace;
 use axum::Router;
 use leptos::config::LeptosOptions;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// 2027-01-15T08:00:00Z
@@ -57,7 +59,7 @@ pub(crate) use on_both_engines;
 
 /// A server without its socket.
 pub struct TestApp {
-    pub app: Arc<App>,
+    pub app: Services,
     pub router: Router,
     _dir: Option<TempDir>,
 }
@@ -65,44 +67,52 @@ pub struct TestApp {
 impl TestApp {
     pub async fn on_sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::sqlite(&dir.path().join("test.db")).await.unwrap();
+        let db = Db::sqlite(&dir.path().join("test.db"), Clock::fixed(NOW), Random::seeded(7)).await.unwrap();
         Self::with(db, Some(dir))
     }
 
     pub async fn on_postgres() -> Self {
-        Self::with(Db::postgres(&postgres::new_database().await).await.unwrap(), None)
+        Self::on_postgres_at(&postgres::new_database().await).await
+    }
+
+    /// A server of its own on this database, which others may share.
+    pub async fn on_postgres_at(url: &str) -> Self {
+        static SEED: AtomicU64 = AtomicU64::new(8);
+        let random = Random::seeded(SEED.fetch_add(1, Ordering::SeqCst));
+        Self::with(Db::postgres(url, Clock::fixed(NOW), random).await.unwrap(), None)
     }
 
     /// The server on this database.
     pub fn with(db: Db, dir: Option<TempDir>) -> Self {
-        let random = Random::seeded(7);
-        let app = Arc::new(App {
-            db,
-            clock: Clock::fixed(NOW),
-            master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
-            passwords: Passwords::new(&random).unwrap(),
-            random,
-            arrivals: Default::default(),
-            gate: Default::default(),
-            usage: Default::default(),
-            metrics: Default::default(),
-            public_origin: None,
-            behind_proxy: true,
-            secure_cookies: false,
-            forward_auth_apart: false,
-        });
-        let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-        let router = agent_studio::server::build(AppState { app: app.clone(), leptos });
+        let app = build(Self::parts(db)).unwrap();
+        let router = Self::router(&app);
         Self { app, router, _dir: dir }
     }
 
-    /// The same server, set up differently.
-    pub fn reconfigure(&mut self, change: impl FnOnce(&mut App)) {
-        // The router holds the application too, and is built anew.
-        self.router = Router::new();
-        change(Arc::get_mut(&mut self.app).unwrap());
+    fn parts(db: Db) -> Parts {
+        Parts {
+            db,
+            master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
+            limits: Limits::default(),
+            last_known: Duration::ZERO,
+            public_origin: None,
+            secure_cookies: false,
+            behind_proxy: true,
+            forward_auth_apart: false,
+        }
+    }
+
+    fn router(app: &Services) -> Router {
         let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-        self.router = agent_studio::server::build(AppState { app: self.app.clone(), leptos });
+        agent_studio::server::router::all(AppState { services: app.clone(), leptos })
+    }
+
+    /// The same server on the same database, set up differently.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut Parts)) {
+        let mut parts = Self::parts(self.app.db.clone());
+        change(&mut parts);
+        self.app = build(parts).unwrap();
+        self.router = Self::router(&self.app);
     }
 
     pub fn browser(&self) -> Browser {
@@ -110,20 +120,17 @@ impl TestApp {
     }
 
     pub async fn workspace(&self, name: &str) -> Workspace {
-        let mut tx = self.app.db.begin().await.unwrap();
-        let made = workspaces::service::create(&mut tx, &self.app, &Actor::command_line(), name, None).await.unwrap();
-        tx.commit().await.unwrap();
-        made
+        self.app.workspaces.create(&Actor::command_line(), name, None).await.unwrap()
     }
 
     pub async fn agent(&self, workspace: &Workspace, name: &str) -> AgentId {
-        create_agent(&self.app, &workspace.id, &Actor::command_line(), name, None).await.unwrap().0.id
+        self.app.agents.create(&workspace.id, &Actor::command_line(), name, None).await.unwrap().0.id
     }
 
     pub async fn user(&self, workspace: &Workspace, email: &str, role: Role) -> users::Email {
         let email = Email::parse(email).unwrap();
         let password = Password::parse(PASSWORD.to_owned()).unwrap();
-        users::service::create(&self.app, &workspace.id, &Actor::command_line(), &email, role, password).await.unwrap();
+        self.app.users.create(&workspace.id, &Actor::command_line(), &email, role, password).await.unwrap();
         email
     }
 
@@ -136,19 +143,23 @@ impl TestApp {
         browser
     }
 
-    pub async fn key(&self, workspace: &Workspace, new: NewKey) -> Created {
-        create_key(&self.app, &workspace.id, &Actor::command_line(), &new).await.unwrap()
+    pub async fn key(&self, workspace: &Workspace, new: NewKey) -> CreatedKey {
+        self.app.api_keys.create(&workspace.id, &Actor::command_line(), &new).await.unwrap()
     }
 
-    pub async fn configure(&self, workspace: &Workspace, agent: &AgentId, metrics: Metrics, transcript: bool) {
+    pub async fn configure(&self, workspace: &Workspace, agent: &AgentId, metrics: AllowedMetrics, transcript: bool) {
         let configuration = Configuration { metrics, transcript };
         let actor = Actor::command_line();
-        configuration::service::set(&self.app, &workspace.id, &actor, agent.as_str(), &configuration).await.unwrap();
+        self.app.configurations.set(&workspace.id, &actor, agent.as_str(), &configuration).await.unwrap();
     }
 
     pub async fn import(&self, workspace: &Workspace, agent: &AgentId, lines: &str) -> Imported {
         let reader = std::io::BufReader::new(lines.as_bytes());
-        import(&self.app, &workspace.id, agent, reader, |_| (), |n, reason| panic!("line {n}: {reason}")).await.unwrap()
+        self.app
+            .conversations
+            .import(&workspace.id, agent, reader, |_| (), |n, reason| panic!("line {n}: {reason}"))
+            .await
+            .unwrap()
     }
 }
 

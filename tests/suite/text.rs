@@ -1,7 +1,6 @@
 //! What goes in comes out, or is refused with the place named: text, numbers and names, by every way in.
 
 use crate::support::{NOW, Setting, TestApp, on_both_engines, setting};
-use agent_studio::agents;
 use agent_studio::api_keys::KeyName;
 use agent_studio::base::actor::Actor;
 use agent_studio::base::error::Problem;
@@ -173,15 +172,11 @@ async fn names_can_be_seen_and_read_as_they_are(test: TestApp) {
     for invisible in ["\u{200b}", "\u{feff}\u{2060}", " \u{00ad} ", "\u{3164}", "\u{202e}", "\u{2800}", "\u{e0041}"] {
         assert_eq!(KeyName::parse(invisible).unwrap_err(), Problem::NameMissing, "{invisible:?}");
         let actor = Actor::command_line();
-        let agent = agents::service::create(&test.app, &workspace.id, &actor, invisible, None).await;
+        let agent = test.app.agents.create(&workspace.id, &actor, invisible, None).await;
         assert!(agent.is_err(), "{invisible:?}");
-        let mut tx = test.app.db.begin().await.unwrap();
-        let made = agent_studio::workspaces::service::create(&mut tx, &test.app, &actor, invisible, None).await;
+        let made = test.app.workspaces.create(&actor, invisible, None).await;
         assert!(made.is_err(), "{invisible:?}");
-        drop(tx);
-        assert!(
-            agent_studio::runtime_tokens::service::create(&test.app, &workspace.id, &actor, invisible).await.is_err()
-        );
+        assert!(test.app.runtime_tokens.create(&workspace.id, &actor, invisible).await.is_err());
         assert!(Email::parse(&format!("a{invisible}b@example.com")).is_err(), "{invisible:?}");
     }
     assert_eq!(KeyName::parse("CRM\u{202e}gpj.exe").unwrap().as_str(), "CRMgpj.exe");

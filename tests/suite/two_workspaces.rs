@@ -2,9 +2,7 @@
 
 use crate::pages::changing_calls;
 use crate::support::{TestApp, conversation, new_key, on_both_engines};
-use agent_studio::api_keys::service;
-use agent_studio::configuration::Metrics;
-use agent_studio::runtime_tokens::service as token;
+use agent_studio::configuration::AllowedMetrics;
 use agent_studio::users::Role;
 use axum::body::Body;
 use axum::http::Request;
@@ -58,7 +56,7 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
     let (ours, theirs) = (test.workspace("Ours").await, test.workspace("Theirs").await);
     let our_agent = test.agent(&ours, "Our agent").await;
     let their_agent = test.agent(&theirs, "Their agent").await;
-    test.configure(&theirs, &their_agent, Metrics::All, true).await;
+    test.configure(&theirs, &their_agent, AllowedMetrics::All, true).await;
     test.import(&theirs, &their_agent, &conversation("CA1", 5)).await;
     let our_key = test.key(&ours, new_key("CRM")).await;
     let their_key = test.key(&theirs, new_key("CRM")).await;
@@ -124,7 +122,7 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
         Request::post(format!("/v1/external-events/webhook?{event}")).header("x-api-key", our_key.value.expose());
     assert_eq!(we.send(event, Body::empty()).await.status, 403);
     let command_line = agent_studio::base::actor::Actor::command_line();
-    let (_, token) = token::create(&test.app, &ours.id, &command_line, "platform").await.unwrap();
+    let (_, token) = test.app.runtime_tokens.create(&ours.id, &command_line, "platform").await.unwrap();
     for (method, path) in
         [("PUT", ""), ("DELETE", ""), ("POST", "/turns"), ("PUT", "/handoff"), ("GET", "/external-events")]
     {
@@ -144,5 +142,5 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
     let key = agent_studio::api_keys::store::find(&test.app.db, &theirs.id, &their_key.id).await.unwrap().unwrap();
     assert_eq!((key.name.as_str(), key.copyable), ("CRM", true));
     let actor = agent_studio::base::actor::Actor::command_line();
-    assert!(service::copy(&test.app, &theirs.id, &actor, &their_key.id).await.is_ok());
+    assert!(test.app.api_keys.copy(&theirs.id, &actor, &their_key.id).await.is_ok());
 }

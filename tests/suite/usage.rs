@@ -1,20 +1,24 @@
 //! How keys are used: counts, the request log, its pages, and activity.
 
-use crate::support::{TestApp, conversation, new_key, on_both_engines, setting};
-use agent_studio::api_keys::service;
+use crate::support::{TestApp, conversation, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::{KeyListQuery, KeyOrder};
 use agent_studio::base::actor::Actor;
-use agent_studio::configuration::Metrics;
+use agent_studio::configuration::AllowedMetrics;
 use agent_studio::gate;
 use agent_studio::on_db;
-use agent_studio::usage::record::{Limits, Usage, hour_of};
-use agent_studio::usage::store::{self, Filter};
+use agent_studio::usage::record::{Limits, hour_of};
+use agent_studio::usage::store::{self, RequestFilter};
 use agent_studio::usage::{Outcome, writer};
 use agent_studio::users::Role;
 use axum::body::Body;
 use axum::http::Request;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 
 on_both_engines! {
     every_call_is_counted_and_logged,
@@ -29,7 +33,7 @@ on_both_engines! {
 
 /// A server that logs as the limits say.
 fn limited(mut test: TestApp, limits: Limits) -> TestApp {
-    test.reconfigure(|app| app.usage = Usage::new(limits));
+    test.reconfigure(|parts| parts.limits = limits);
     test
 }
 
@@ -70,7 +74,7 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
     }
     let create = Request::post(format!("/v1/accounts/{own}/agents")).header("x-api-key", &set.key);
     assert_eq!(test.browser().send(create, Body::from("{}")).await.status, 403, "the permission Agents is missing");
-    test.configure(&set.workspace, agent, Metrics::All, false).await;
+    test.configure(&set.workspace, agent, AllowedMetrics::All, false).await;
     let search = "query_type=transcript&query=room&start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
     assert_eq!(set.list(&test, search).await.status, 403);
     // Strangers are counted, but in no workspace.
@@ -81,7 +85,7 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
     // Expired: refused as strangers are, but it is known whose key it was. An address has a key in it by mistake.
     assert_eq!(set.get(&test, &format!("/v3/{own}/{}/conversations", set.key)).await.status, 401);
 
-    writer::flush(&test.app).await.unwrap();
+    writer::flush(&test.app.usage).await.unwrap();
     let expected = counts([
         (Outcome::Accepted, 6),
         (Outcome::OtherWorkspace, 1),
@@ -94,16 +98,18 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
     assert_eq!(logged(&test).await, expected);
     use agent_studio::usage::Api::Conversations;
     assert_eq!(
-        [Outcome::Malformed, Outcome::Unknown, Outcome::Expired].map(|o| test
+        [Outcome::Malformed, Outcome::Unknown, Outcome::Expired].map(|outcome| test
             .app
-            .metrics
-            .requests(Conversations, o)
+            .usage
+            .metrics()
+            .requests(Conversations, outcome)
             .get()),
         [1, 1, 1]
     );
-    let keys = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys;
+    let keys = test.app.api_keys.page(&set.workspace.id, &KeyListQuery::default()).await.unwrap().keys;
     assert_eq!(keys[0].last_used_at, Some(test.app.clock.now()));
-    let rows = store::requests(&test.app.db, &set.workspace.id, &keys[0].id, &Filter::default(), 100).await.unwrap();
+    let rows =
+        store::requests(&test.app.db, &set.workspace.id, &keys[0].id, &RequestFilter::default(), 100).await.unwrap();
     assert_eq!(rows.len(), 11);
     let last = &rows[0];
     assert_eq!(
@@ -123,14 +129,14 @@ async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
             assert_eq!(set.get(&test, "/v1/accounts/nothing/agents").await.status, 403);
         }
     }
-    writer::flush(&test.app).await.unwrap();
+    writer::flush(&test.app.usage).await.unwrap();
     let mut expected = counts([(Outcome::Accepted, 200), (Outcome::OtherWorkspace, 20)]);
     assert_eq!(logged(&test).await, counts([(Outcome::Accepted, 10), (Outcome::OtherWorkspace, 20)]));
     expected.insert("left-out".to_owned(), 190);
     assert_eq!(counted(&test).await, expected);
-    assert_eq!(test.app.metrics.left_out().get(), 190);
+    assert_eq!(test.app.usage.metrics().left_out().get(), 190);
     let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
-    let key = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
+    let key = test.app.api_keys.page(&set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
     let page = admin.get(&format!("/acme/api-keys/{key}")).await;
     assert!(page.body.contains("190 requests of the last 30 days were counted but left out here"), "{}", page.body);
 }
@@ -140,9 +146,9 @@ async fn counts_are_exact_under_load(test: TestApp) {
     const TASKS: i64 = 8;
     const CALLS: i64 = 250;
     let set = setting(&test).await;
-    let following = tokio::spawn(gate::follower::follow(test.app.clone()));
+    let following = tokio::spawn(gate::follower::follow(test.app.gate.clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let writing = tokio::spawn(writer::run(test.app.clone(), stopped));
+    let writing = tokio::spawn(writer::run(test.app.usage.clone(), stopped));
     let calls = (0..TASKS).map(|task| {
         let (mut browser, key) = (test.browser(), set.key.clone());
         let path = format!("/v1/accounts/{}/agents", if task % 2 == 0 { set.workspace.id.as_str() } else { "nothing" });
@@ -154,12 +160,12 @@ async fn counts_are_exact_under_load(test: TestApp) {
         })
     });
     let calls: Vec<_> = calls.collect();
-    let id = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
+    let id = test.app.api_keys.page(&set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
     for n in 0..20 {
         let name = agent_studio::api_keys::KeyName::parse(&format!("CRM {n}")).unwrap();
         let permissions = new_key("x").permissions;
-        service::edit(&test.app, &set.workspace.id, &Actor::command_line(), &id, &name, &permissions).await.unwrap();
-        writer::flush(&test.app).await.unwrap();
+        test.app.api_keys.edit(&set.workspace.id, &Actor::command_line(), &id, &name, &permissions).await.unwrap();
+        writer::flush(&test.app.usage).await.unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for call in calls {
@@ -185,8 +191,8 @@ async fn an_hour_begins_on_the_hour(test: TestApp) {
     for _ in 0..2 {
         assert_eq!(set.get(&test, &path).await.status, 200);
     }
-    writer::flush(&test.app).await.unwrap();
-    let key = service::page(&test.app, &set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
+    writer::flush(&test.app.usage).await.unwrap();
+    let key = test.app.api_keys.page(&set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
     let counts = store::counts(&test.app.db, &set.workspace.id, &key, 0).await.unwrap();
     assert_eq!(counts.iter().map(|c| (c.hour, c.requests)).collect::<Vec<_>>(), [(began, 1), (began + 1, 2)]);
 }
@@ -200,8 +206,8 @@ async fn what_is_old_is_forgotten(test: TestApp) {
             assert_eq!(set.get(&test, &path).await.status, 200);
             test.app.clock.advance_seconds(1);
         }
-        writer::flush(&test.app).await.unwrap();
-        writer::forget(&test.app).await.unwrap();
+        writer::flush(&test.app.usage).await.unwrap();
+        writer::forget(&test.app.usage).await.unwrap();
         logged(&test).await.values().sum::<i64>()
     };
     assert_eq!(call(4).await, 4);
@@ -210,7 +216,7 @@ async fn what_is_old_is_forgotten(test: TestApp) {
     assert_eq!(call(1).await, 1, "those of a week ago are gone");
     assert_eq!(counted(&test).await, counts([(Outcome::Accepted, 11)]), "counts are kept longer");
     test.app.clock.advance_seconds(32 * 86_400);
-    writer::forget(&test.app).await.unwrap();
+    writer::forget(&test.app.usage).await.unwrap();
     assert_eq!(counted(&test).await, BTreeMap::new());
 }
 
@@ -220,9 +226,9 @@ async fn a_key_has_a_page(test: TestApp) {
     for path in [format!("/v1/accounts/{}/agents", set.workspace.id), "/v1/accounts/nothing/agents".to_owned()] {
         set.get(&test, &path).await;
     }
-    writer::flush(&test.app).await.unwrap();
+    writer::flush(&test.app.usage).await.unwrap();
     let sorted = KeyListQuery { sort: KeyOrder::LastUsed, ..KeyListQuery::default() };
-    let keys = service::page(&test.app, &set.workspace.id, &sorted).await.unwrap().keys;
+    let keys = test.app.api_keys.page(&set.workspace.id, &sorted).await.unwrap().keys;
     assert_eq!(keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["CRM", "Spare"]);
 
     let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
@@ -250,7 +256,7 @@ async fn a_refusal_is_explained_by_its_id(test: TestApp) {
     let call = Request::get(format!("/v3/{}/nobody/conversations", set.workspace.id));
     let call = call.header("x-api-key", &set.key).header("x-polyai-correlation-id", "call-7");
     assert_eq!(test.browser().send(call, Body::empty()).await.status, 404);
-    writer::flush(&test.app).await.unwrap();
+    writer::flush(&test.app.usage).await.unwrap();
     let mut admin = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
     let found = admin.get("/acme/api-keys/refused?id=call-7").await.body;
     assert!(found.contains("The call names an agent that this workspace does not have."), "{found}");
@@ -314,4 +320,80 @@ async fn activity_is_filtered_and_exported(test: TestApp) {
     assert_eq!(viewer.get("/acme/activity/export?format=csv").await.status, 403);
     let stranger = test.browser().get("/acme/activity/export?format=csv").await;
     assert!((300..400).contains(&stranger.status) && stranger.location().starts_with("/sign-in?next="));
+}
+
+/// The connection is cut between a COMMIT and its answer: the commit was made, and nobody was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_counts_nothing_twice() {
+    let url = postgres::new_database().await;
+    let proxy = CuttingProxy::start(&url).await;
+    let mut test = TestApp::on_postgres_at(&proxy.url).await;
+    test.reconfigure(|_| ());
+    let set = setting(&test).await;
+    for _ in 0..7 {
+        assert_eq!(set.list(&test, "limit=1").await.status, 200);
+    }
+    proxy.cut_next_commit.store(true, Ordering::SeqCst);
+    assert!(writer::flush(&test.app.usage).await.is_err(), "the answer was lost");
+    assert!(!proxy.cut_next_commit.load(Ordering::SeqCst), "a commit was cut");
+    let made = timeout(Duration::from_secs(10), async {
+        while counted(&test).await.get("accepted") != Some(&7) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    made.await.expect("the commit was made all the same");
+    for _ in 0..3 {
+        assert_eq!(set.list(&test, "limit=1").await.status, 200);
+    }
+    writer::flush(&test.app.usage).await.unwrap();
+    assert_eq!(counted(&test).await.get("accepted"), Some(&10), "each call is counted once");
+    let (rows,): (i64,) =
+        on_db!(&test.app.db, |c| sqlx::query_as("SELECT COUNT(*) FROM requests").fetch_one(c).await).unwrap();
+    assert_eq!(rows, 10, "and logged once");
+}
+
+/// Passes everything on to PostgreSQL, and can cut a connection once its COMMIT was passed on.
+struct CuttingProxy {
+    url: String,
+    cut_next_commit: Arc<AtomicBool>,
+}
+
+impl CuttingProxy {
+    async fn start(url: &str) -> Self {
+        let (scheme, rest) = url.split_once('@').unwrap();
+        let (address, database) = rest.split_once('/').unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Self {
+            url: format!("{scheme}@{}/{database}", listener.local_addr().unwrap()),
+            cut_next_commit: Arc::default(),
+        };
+        let (address, cut) = (address.to_owned(), proxy.cut_next_commit.clone());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass_on(client, address.clone(), cut.clone()));
+            }
+        });
+        proxy
+    }
+}
+
+async fn pass_on(client: TcpStream, address: String, cut: Arc<AtomicBool>) {
+    let server = TcpStream::connect(address).await.unwrap();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut buffer = vec![0; 65_536];
+    while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
+        let is_commit = buffer[..length].windows(6).any(|text| text == b"COMMIT");
+        if is_commit && cut.swap(false, Ordering::SeqCst) {
+            answers.abort();
+            to_server.write_all(&buffer[..length]).await.unwrap();
+            // Until it is made.
+            sleep(Duration::from_secs(10)).await;
+            return;
+        }
+        if to_server.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
 }

@@ -19,13 +19,13 @@ const MAX_DEPTH: usize = 64;
 /// Where the event id is looked for: the contract's `event_id_location`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "lowercase")]
-pub enum Location {
+pub enum EventIdLocation {
     Headers,
     QueryString,
     Payload,
 }
 
-impl Location {
+impl EventIdLocation {
     /// The contract's words for it.
     pub const WORDS: [&str; 3] = ["headers", "querystring", "payload"];
 
@@ -38,14 +38,14 @@ impl Location {
 
 /// What kind of body was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BodyKind {
     Json,
     Form,
     Xml,
     Text,
 }
 
-impl Kind {
+impl BodyKind {
     /// The kind that the content type names; text where there is none. `None`: not accepted.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return Some(Self::Text) };
@@ -84,12 +84,12 @@ pub fn in_headers(headers: &HeaderMap, name: &str) -> Result<Option<String>, Api
 }
 
 /// Reads the body, and the event id in it where there is one at this path.
-pub fn in_body(kind: Kind, body: &str, path: &str) -> Result<Option<String>, ApiError> {
+pub fn in_body(kind: BodyKind, body: &str, path: &str) -> Result<Option<String>, ApiError> {
     match kind {
-        Kind::Json => in_json(body, path),
-        Kind::Form => in_form(body, path),
-        Kind::Xml => in_xml(body, path),
-        Kind::Text => in_text(body, path),
+        BodyKind::Json => in_json(body, path),
+        BodyKind::Form => in_form(body, path),
+        BodyKind::Xml => in_xml(body, path),
+        BodyKind::Text => in_text(body, path),
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn found(kind: Kind, body: &str, path: &str) -> Option<String> {
+    fn found(kind: BodyKind, body: &str, path: &str) -> Option<String> {
         in_body(kind, body, path).unwrap()
     }
 
@@ -208,33 +208,33 @@ mod tests {
     fn json_by_dotted_paths() {
         let body = r#"{"cid":"evt_1","a":{"b":[{"id":7},{"id":"x"}]},"n":null,"o":{}}"#;
         for (path, id) in [("cid", Some("evt_1")), ("a.b.0.id", Some("7")), ("a.b.1.id", Some("x"))] {
-            assert_eq!(found(Kind::Json, body, path).as_deref(), id, "{path}");
+            assert_eq!(found(BodyKind::Json, body, path).as_deref(), id, "{path}");
         }
         for path in ["", ".", "a", "a.b", "a.b.2.id", "a.b.-1.id", "n", "o", "cid.x", "CID"] {
-            assert_eq!(found(Kind::Json, body, path), None, "{path}");
+            assert_eq!(found(BodyKind::Json, body, path), None, "{path}");
         }
-        assert_eq!(in_body(Kind::Json, "{", "cid").unwrap_err().status, 400);
-        assert_eq!(in_body(Kind::Json, &"[".repeat(100_000), "cid").unwrap_err().status, 400);
+        assert_eq!(in_body(BodyKind::Json, "{", "cid").unwrap_err().status, 400);
+        assert_eq!(in_body(BodyKind::Json, &"[".repeat(100_000), "cid").unwrap_err().status, 400);
     }
 
     #[test]
     fn forms_and_text() {
-        assert_eq!(found(Kind::Form, "status=ok&cid=evt%201", "cid").as_deref(), Some("evt 1"));
-        assert_eq!(found(Kind::Form, "status=ok", "cid"), None);
+        assert_eq!(found(BodyKind::Form, "status=ok&cid=evt%201", "cid").as_deref(), Some("evt 1"));
+        assert_eq!(found(BodyKind::Form, "status=ok", "cid"), None);
         for body in ["cid=evt_1&status=ok", "status=ok\r\ncid = evt_1\r\n", "x\ncid=evt_1"] {
-            assert_eq!(found(Kind::Text, body, "cid").as_deref(), Some("evt_1"), "{body}");
+            assert_eq!(found(BodyKind::Text, body, "cid").as_deref(), Some("evt_1"), "{body}");
         }
-        assert_eq!(found(Kind::Text, "", "cid"), None);
+        assert_eq!(found(BodyKind::Text, "", "cid"), None);
     }
 
     #[test]
     fn what_stands_there_twice_is_refused() {
         for (kind, body) in [
-            (Kind::Json, r#"{"cid":"a","cid":"b"}"#),
-            (Kind::Json, r#"{"cid":"a","other":{"x":1,"x":2}}"#),
-            (Kind::Form, "cid=a&cid=b"),
-            (Kind::Text, "cid=a\ncid=b"),
-            (Kind::Xml, "<r><cid>a</cid><cid>b</cid></r>"),
+            (BodyKind::Json, r#"{"cid":"a","cid":"b"}"#),
+            (BodyKind::Json, r#"{"cid":"a","other":{"x":1,"x":2}}"#),
+            (BodyKind::Form, "cid=a&cid=b"),
+            (BodyKind::Text, "cid=a\ncid=b"),
+            (BodyKind::Xml, "<r><cid>a</cid><cid>b</cid></r>"),
         ] {
             assert_eq!(in_body(kind, body, "cid").unwrap_err().status, 400, "{body}");
         }
@@ -248,20 +248,20 @@ mod tests {
     #[test]
     fn a_number_keeps_its_digits() {
         let body = r#"{"id":12345678901234567890123}"#;
-        assert_eq!(found(Kind::Json, body, "id").as_deref(), Some("12345678901234567890123"));
+        assert_eq!(found(BodyKind::Json, body, "id").as_deref(), Some("12345678901234567890123"));
     }
 
     #[test]
     fn xml_below_the_root() {
         let body = "<?xml version=\"1.0\"?><r><cid>evt&#95;1</cid><a><b/><d/><d>2</d><c><![CDATA[x<y]]></c></a></r>";
-        assert_eq!(found(Kind::Xml, body, "cid").as_deref(), Some("evt_1"));
-        assert_eq!(found(Kind::Xml, body, "a.b").as_deref(), Some(""));
-        assert!(in_body(Kind::Xml, body, "a.d").unwrap_err().message.contains("two elements"));
-        assert_eq!(found(Kind::Xml, body, "a.c").as_deref(), Some("x<y"));
+        assert_eq!(found(BodyKind::Xml, body, "cid").as_deref(), Some("evt_1"));
+        assert_eq!(found(BodyKind::Xml, body, "a.b").as_deref(), Some(""));
+        assert!(in_body(BodyKind::Xml, body, "a.d").unwrap_err().message.contains("two elements"));
+        assert_eq!(found(BodyKind::Xml, body, "a.c").as_deref(), Some("x<y"));
         for path in ["r", "r.cid", "a.e", "b", ""] {
-            assert_eq!(found(Kind::Xml, body, path), None, "{path}");
+            assert_eq!(found(BodyKind::Xml, body, path), None, "{path}");
         }
-        assert_eq!(found(Kind::Xml, "<s:r xmlns:s=\"u\"><s:cid>1</s:cid></s:r>", "cid").as_deref(), Some("1"));
+        assert_eq!(found(BodyKind::Xml, "<s:r xmlns:s=\"u\"><s:cid>1</s:cid></s:r>", "cid").as_deref(), Some("1"));
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
         let bomb = "<!DOCTYPE r [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><r><cid>&b;</cid></r>";
         let external = "<!DOCTYPE r [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><r><cid>&x;</cid></r>";
         for body in ["", "text", "<r>", "<r></s>", "<r/><r/>", "<r><cid>&unknown;</cid></r>", &deep, bomb, external] {
-            let refused = in_body(Kind::Xml, body, "cid");
+            let refused = in_body(BodyKind::Xml, body, "cid");
             assert!(refused.is_err_and(|e| e.status == 400), "{}", &body[..body.len().min(40)]);
         }
     }
@@ -279,7 +279,7 @@ mod tests {
         /// Whatever comes, and however it is asked for: an answer or a refusal.
         #[test]
         fn nothing_breaks_it(body in ".{0,200}", path in ".{0,20}") {
-            for kind in [Kind::Json, Kind::Form, Kind::Xml, Kind::Text] {
+            for kind in [BodyKind::Json, BodyKind::Form, BodyKind::Xml, BodyKind::Text] {
                 if let Err(error) = in_body(kind, &body, &path) {
                     prop_assert_eq!(error.status, StatusCode::BAD_REQUEST);
                 }
@@ -292,7 +292,7 @@ mod tests {
             Just("<!--"), Just("-->"), Just("<?x"), Just("?>"), Just("<!DOCTYPE r>"), Just("x"), Just("<a b='"), Just("'>"),
         ], 0..40)) {
             let body = parts.concat();
-            if let Ok(found) = in_body(Kind::Xml, &body, "b") {
+            if let Ok(found) = in_body(BodyKind::Xml, &body, "b") {
                 prop_assert!(found.is_none_or(|id| id.len() <= body.len()));
             }
         }
@@ -302,17 +302,17 @@ mod tests {
         fn an_id_is_found_where_it_was_put(steps in proptest::collection::vec("[a-z_][a-z0-9_]{0,8}", 1..6), id in "[^\\p{C}]{1,40}") {
             let path = steps.join(".");
             let json = steps.iter().rev().fold(serde_json::Value::String(id.clone()), |inner, step| serde_json::json!({ step: inner }));
-            prop_assert_eq!(found(Kind::Json, &json.to_string(), &path), Some(id.clone()));
+            prop_assert_eq!(found(BodyKind::Json, &json.to_string(), &path), Some(id.clone()));
 
             let form = serde_html_form::to_string([("0", "1"), (path.as_str(), id.as_str())]).unwrap_or_default();
-            prop_assert_eq!(found(Kind::Form, &form, &path), Some(id.clone()));
+            prop_assert_eq!(found(BodyKind::Form, &form, &path), Some(id.clone()));
 
             let text = quick_xml::escape::escape(id.as_str()).into_owned();
             let xml = steps.iter().rev().fold(text, |inner, step| format!("<{step}>{inner}</{step}>"));
-            prop_assert_eq!(found(Kind::Xml, &format!("<root>{xml}</root>"), &path), Some(id.trim().to_owned()));
+            prop_assert_eq!(found(BodyKind::Xml, &format!("<root>{xml}</root>"), &path), Some(id.trim().to_owned()));
 
             if !id.contains('&') {
-                prop_assert_eq!(found(Kind::Text, &format!("0=1&{path}={id}"), &path), Some(id.trim().to_owned()));
+                prop_assert_eq!(found(BodyKind::Text, &format!("0=1&{path}={id}"), &path), Some(id.trim().to_owned()));
             }
         }
     }

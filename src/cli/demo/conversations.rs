@@ -7,7 +7,7 @@
 
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
-use crate::conversations::document::format_instant;
+use crate::base::time::format_instant;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ fn conversation(dice: &Dice, topic: Topic, now: Timestamp, in_progress: bool) ->
     let past = if in_progress { now } else { past(dice, now) };
     let course = course(dice, about, ending);
     let facts = facts(dice, topic, variant.american, voice, past);
-    let mut call = Call { dice, facts, voice, clock: 0, turns: Vec::new(), metrics: BTreeMap::new() };
+    let mut call = DemoCall { dice, facts, voice, clock: 0, turns: Vec::new(), metrics: BTreeMap::new() };
     call.play(&course);
     let handoff = course.last().filter(|step| !step.destination.is_empty());
     call.note_ending(ending, handoff);
@@ -276,7 +276,7 @@ struct Line {
 }
 
 #[derive(Default)]
-struct Turn {
+struct DemoTurn {
     caller: Line,
     keypad: String,
     agent: Line,
@@ -288,7 +288,7 @@ struct Turn {
     answered_at: i64,
 }
 
-impl Turn {
+impl DemoTurn {
     fn document(&self, started_at: Timestamp) -> Value {
         let instant = |millis: i64| format_instant(Timestamp(started_at.0 + millis * 1000));
         json!({
@@ -313,20 +313,20 @@ fn entity(name: &str, value: &str) -> Map<String, Value> {
 }
 
 /// A call while it is being made up.
-struct Call<'a> {
+struct DemoCall<'a> {
     dice: &'a Dice,
     facts: Facts,
     voice: bool,
     /// Milliseconds since the start, until all is said.
     clock: i64,
-    turns: Vec<Turn>,
+    turns: Vec<DemoTurn>,
     metrics: BTreeMap<&'static str, Vec<String>>,
 }
 
-impl Call<'_> {
+impl DemoCall<'_> {
     fn play(&mut self, course: &[Step]) {
         let agent = self.line(GREETINGS);
-        self.turn(Turn { agent, ..Turn::default() });
+        self.turn(DemoTurn { agent, ..DemoTurn::default() });
         self.hiccup();
         for step in course {
             self.step(step);
@@ -343,7 +343,7 @@ impl Call<'_> {
             let value = self.fill(value);
             self.note(metric, value);
         }
-        self.turn(Turn { caller, keypad, agent, intents: vec![step.intent], ..Turn::default() });
+        self.turn(DemoTurn { caller, keypad, agent, intents: vec![step.intent], ..DemoTurn::default() });
     }
 
     /// Now and then nothing is heard or understood, and the agent asks again: three times in a call at most.
@@ -355,7 +355,7 @@ impl Call<'_> {
         let sorry = self.dice.pick(if silence { NOT_HEARD } else { NOT_UNDERSTOOD });
         let agent = Line { said: format!("{sorry} {question}"), ..Line::default() };
         self.note("RE_PROMPT", if silence { "SILENCE" } else { "NOT_UNDERSTOOD" });
-        self.turn(Turn { caller, agent, silence, ood: !silence, ..Turn::default() });
+        self.turn(DemoTurn { caller, agent, silence, ood: !silence, ..DemoTurn::default() });
     }
 
     /// What the agent has just asked. Only English counts: that is what it asks again in.
@@ -365,7 +365,7 @@ impl Call<'_> {
     }
 
     /// Adds a turn where the last one ended, and lets the time pass that it takes.
-    fn turn(&mut self, mut turn: Turn) {
+    fn turn(&mut self, mut turn: DemoTurn) {
         let speaking = |text: &str| 330 * text.split_whitespace().count() as i64;
         let pause = if turn.silence { self.dice.spread(5_000, 3_000) } else { self.dice.spread(400, 1_600) };
         let keying = 700 * turn.keypad.len() as i64;
@@ -795,7 +795,8 @@ const STATUSES: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversations::document::{Document, parse_instant};
+    use crate::base::time::parse_instant;
+    use crate::conversations::document::Document;
     use std::collections::HashSet;
 
     const NOW: Timestamp = Timestamp(4_928_395_325_250_000);

@@ -1,13 +1,15 @@
 //! Activity as a file: everything that fits the filter, read page by page while it is sent.
 
-use crate::audit::store::{self, Filter, Recorded};
+use crate::audit::AuditLog;
+use crate::audit::service::{ActivityFilter, Recorded};
 use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
 use crate::base::text::query_value;
 use crate::base::time::Timestamp;
-use crate::server::state::App;
+use crate::http::client_address::ClientAddress;
 use crate::web::activity::filter;
-use crate::web::guard::{self, ClientAddress};
+use crate::web::guard;
+use crate::web::services::PageServices;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Path, Query, State};
@@ -25,7 +27,7 @@ const COLUMNS: [&str; 8] = ["at", "person", "action", "subject_id", "subject", "
 
 /// What a file holds.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct ExportParameters {
     #[serde(default)]
     format: String,
     #[serde(default)]
@@ -45,14 +47,14 @@ enum Format {
 
 /// The file, for admins.
 pub async fn download(
-    State(app): State<Arc<App>>,
+    State(services): State<Arc<PageServices>>,
     session: Session,
     Extension(ClientAddress(address)): Extension<ClientAddress>,
     OriginalUri(uri): OriginalUri,
     Path(slug): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<ExportParameters>,
 ) -> Response {
-    let member = match guard::member_of(app.clone(), session, address, &slug).await {
+    let member = match guard::member_of(services.clone(), session, address, &slug).await {
         Ok(member) => member,
         Err(Error::SignedOut) => {
             return Redirect::to(&format!("/sign-in?next={}", query_value(&uri.to_string()))).into_response();
@@ -67,12 +69,12 @@ pub async fn download(
         "jsonl" => (Format::JsonLines, "application/jsonl; charset=utf-8", "jsonl"),
         _ => return Error::BadRequest.into_response(),
     };
-    let name = format!("activity-{}-{}.{ending}", member.workspace().slug, app.clock.now().date());
+    let name = format!("activity-{}-{}.{ending}", member.workspace().slug, services.now().date());
     let filter = filter(&wanted.person, &wanted.action, &wanted.key);
     let workspace = member.workspace().id.clone();
     let chunks = stream::try_unfold(Next::Beginning, move |next| {
-        let (app, workspace, filter) = (app.clone(), workspace.clone(), filter.clone());
-        async move { chunk(&app, &workspace, &filter, format, next).await.map_err(std::io::Error::other) }
+        let (log, workspace, filter) = (services.audit.clone(), workspace.clone(), filter.clone());
+        async move { chunk(&log, &workspace, &filter, format, next).await.map_err(std::io::Error::other) }
     });
     let headers = [
         (header::CONTENT_TYPE, kind.to_owned()),
@@ -89,9 +91,9 @@ enum Next {
 }
 
 async fn chunk(
-    app: &App,
+    log: &AuditLog,
     workspace: &WorkspaceId,
-    filter: &Filter,
+    filter: &ActivityFilter,
     format: Format,
     next: Next,
 ) -> Result<Option<(Vec<u8>, Next)>, Error> {
@@ -100,7 +102,7 @@ async fn chunk(
         Next::After(place) => Some(place),
         Next::End => return Ok(None),
     };
-    let rows = store::list(&app.db, workspace, filter, after, BATCH).await?;
+    let rows = log.list(workspace, filter, after, BATCH).await?;
     let last = rows.last().filter(|_| rows.len() == BATCH as usize).map(|row| (row.at, row.id.clone()));
     let written = match format {
         Format::Csv => csv(&rows, after.is_none()),

@@ -2,11 +2,11 @@
 
 use crate::agents::{AgentName, Belongings};
 use crate::base::error::Error;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::typed_name::{Question, typed_name_form};
 use crate::web::frame::use_slug;
 use crate::web::transport::form::FormAction;
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -15,14 +15,13 @@ use leptos_router::hooks::use_params_map;
 /// Deletes an agent whose name was typed as it is.
 #[server(endpoint = "delete_agent")]
 pub async fn delete_agent(workspace: String, agent: String, name: String) -> Result<(), Error> {
-    use crate::agents::{service, store};
     let admin = crate::web::guard::admin(&workspace).await?;
-    let (app, workspace) = (admin.app(), admin.workspace());
-    let found = store::find(&app.db, &workspace.id, &agent).await?.ok_or(Error::NotFound)?;
+    let (services, workspace) = (admin.services(), admin.workspace());
+    let found = services.agents.find(&workspace.id, &agent).await?.ok_or(Error::NotFound)?;
     if name.trim() != found.name {
         return Err(crate::base::error::Problem::NameMismatch.into());
     }
-    service::delete(app, &workspace.id, &admin.actor(), &found).await?;
+    services.agents.delete(&workspace.id, &admin.actor(), &found).await?;
     leptos_axum::redirect(&format!("/{}/agents?notice=agent-deleted", workspace.slug));
     Ok(())
 }
@@ -30,12 +29,11 @@ pub async fn delete_agent(workspace: String, agent: String, name: String) -> Res
 /// An agent, and what goes with it.
 #[server(endpoint = "get_belongings", input = Json)]
 pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentName, Belongings), Error> {
-    use crate::agents::store;
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
-    let (app, workspace) = (admin.app(), &admin.workspace().id);
-    let found = store::find(&app.db, workspace, &agent).await?.ok_or_else(guard::not_found)?;
-    let belongings = store::belongings(&app.db, workspace, &found.id).await?;
+    let (services, workspace) = (admin.services(), &admin.workspace().id);
+    let found = services.agents.find(workspace, &agent).await?.ok_or_else(guard::not_found)?;
+    let belongings = services.agents.belongings(workspace, &found.id).await?;
     Ok((found, belongings))
 }
 
@@ -52,8 +50,8 @@ pub fn DeleteAgentDialog() -> impl IntoView {
     };
     view! {
         <Title text="Delete agent" />
-        <Dialog title="Delete agent?" close_href=back kind=Kind::Question>
-            {awaited(Place::Dialog, form)}
+        <Dialog title="Delete agent?" close_href=back kind=DialogKind::Question>
+            {awaited(PageArea::Dialog, form)}
         </Dialog>
     }
 }

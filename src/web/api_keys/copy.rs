@@ -4,15 +4,15 @@
 use crate::base::error::Error;
 use crate::base::id::ApiKeyId;
 use crate::base::secret::Revealed;
-use crate::web::api_keys::list::Addresses;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::api_keys::addresses::Addresses;
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::icon::Icon;
 use crate::web::components::toast::Toasts;
 use crate::web::components::{clipboard, use_hydrated};
 use crate::web::frame::use_slug;
-use crate::web::transport::call::{self, Call};
+use crate::web::transport::call::{self, ServerCall};
 use crate::web::transport::form::fields_of;
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
@@ -24,11 +24,10 @@ use leptos_router::hooks::use_params_map;
 /// A key's value. A plain form, which cannot take it, is led to the page that shows it.
 #[server(endpoint = "copy_api_key")]
 pub async fn copy_api_key(workspace: String, key: String) -> Result<Revealed, Error> {
-    use crate::api_keys::service;
     use crate::web::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
     let id = ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
-    let value = service::copy(admin.app(), &admin.workspace().id, &admin.actor(), &id).await?;
+    let value = admin.services().api_keys.copy(&admin.workspace().id, &admin.actor(), &id).await?;
     if guard::is_plain_form() {
         shown_once::put(&admin, id.as_str(), value.expose()).await?;
         leptos_axum::redirect(&format!("/{}/api-keys/{id}/copy", admin.workspace().slug));
@@ -43,8 +42,8 @@ pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Optio
     use crate::web::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
     let id = ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    let (app, workspace) = (admin.app(), admin.workspace());
-    crate::api_keys::store::find(&app.db, &workspace.id, &id).await?.ok_or_else(guard::not_found)?;
+    let (services, workspace) = (admin.services(), admin.workspace());
+    services.api_keys.find(&workspace.id, &id).await?.ok_or_else(guard::not_found)?;
     shown_once::take(&admin, id.as_str()).await
 }
 
@@ -95,7 +94,7 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
 
 /// Asks for the value, as the form would.
 async fn value_of(fields: String) -> Result<String, Error> {
-    let answer = call::post(CopyApiKey::PATH, Call::Form(&fields)).await?;
+    let answer = call::post(CopyApiKey::PATH, ServerCall::Form(&fields)).await?;
     serde_json::from_str::<Revealed>(&answer.output).map(|value| value.expose().to_owned()).map_err(|_| Error::Internal)
 }
 
@@ -115,9 +114,9 @@ pub fn CopyDialog() -> impl IntoView {
     };
     view! {
         <Title text="Copy API key" />
-        <Dialog title="Copy API key" close_href=addresses.list() kind=Kind::Question>
+        <Dialog title="Copy API key" close_href=addresses.list() kind=DialogKind::Question>
             <div class="dialog-body">
-                {awaited(Place::Section, content)}
+                {awaited(PageArea::Section, content)}
             </div>
             <footer class="dialog-footer">
                 <a class="button primary" href=addresses.list() data-noscroll="true">"Done"</a>

@@ -7,9 +7,10 @@ use crate::base::id::WorkspaceId;
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
 use crate::web::agents::ListAgentNames;
-use crate::web::api_keys::list::{Addresses, Scope};
+use crate::web::api_keys::addresses::Addresses;
+use crate::web::api_keys::list::Scope;
 use crate::web::components::copy_text::CopyText;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::field::{Draft, FieldError, FormError, Refusal, TextField, focus_when_shown};
 use crate::web::components::icon::Icon;
 use crate::web::components::multi_select::{Choice, MultiSelect};
@@ -17,7 +18,7 @@ use crate::web::components::time::Moment;
 use crate::web::components::use_hydrated;
 use crate::web::frame::use_slug;
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
@@ -38,15 +39,15 @@ pub async fn create_api_key(
     #[server(default)] expiry_date: String,
     #[server(default)] list: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::service::{self, NewKey};
+    use crate::api_keys::service::NewKey;
     use crate::api_keys::{AgentScope, KeyName};
     use crate::base::error::Problem;
     use crate::base::id::AgentId;
     use crate::web::{guard, shown_once};
 
     let admin = guard::admin(&workspace).await?;
-    let app = admin.app();
-    let now = app.clock.now();
+    let services = admin.services();
+    let now = services.now();
     let scope = match all_agents.as_str() {
         "true" => Ok(AgentScope::All),
         _ if agents.is_empty() => Err(Problem::AgentsMissing),
@@ -67,7 +68,7 @@ pub async fn create_api_key(
             return Err(Error::Invalid(problems.into_iter().flatten().collect()));
         }
     };
-    let created = service::create(app, &admin.workspace().id, &admin.actor(), &new).await?;
+    let created = services.api_keys.create(&admin.workspace().id, &admin.actor(), &new).await?;
     shown_once::put(&admin, created.id.as_str(), created.value.expose()).await?;
     let list = guard::local_query(&list);
     leptos_axum::redirect(&format!("/{}/api-keys/{}/created{list}", admin.workspace().slug, created.id));
@@ -89,18 +90,17 @@ pub struct NewKeyView {
 /// The key just made, its value once.
 #[server(endpoint = "take_created_api_key", input = Json)]
 pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewKeyView, Error> {
-    use crate::api_keys::store;
     use crate::web::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
-    let (app, workspace) = (admin.app(), admin.workspace());
+    let (services, workspace) = (admin.services(), admin.workspace());
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    let key = store::find(&app.db, &workspace.id, &id).await?.ok_or_else(guard::not_found)?;
+    let key = services.api_keys.find(&workspace.id, &id).await?.ok_or_else(guard::not_found)?;
     let example_agent = match &key.agents {
         Some(agents) => agents.first().cloned(),
-        None => crate::agents::store::names(&app.db, &workspace.id).await?.into_iter().next(),
+        None => services.agents.names(&workspace.id).await?.into_iter().next(),
     };
     let value = shown_once::take(&admin, id.as_str()).await?;
-    Ok(NewKeyView { key, workspace_id: workspace.id.clone(), value, example_agent, origin: guard::origin(app) })
+    Ok(NewKeyView { key, workspace_id: workspace.id.clone(), value, example_agent, origin: guard::origin(services) })
 }
 
 /// The sheet for a new key.
@@ -115,8 +115,8 @@ pub fn CreateDialog() -> impl IntoView {
     };
     view! {
         <Title text="New API key" />
-        <Dialog title="New API key" close_href=addresses.list() kind=Kind::Sheet>
-            {awaited(Place::Dialog, form)}
+        <Dialog title="New API key" close_href=addresses.list() kind=DialogKind::Sheet>
+            {awaited(PageArea::Dialog, form)}
         </Dialog>
     }
 }
@@ -274,8 +274,8 @@ pub fn CreatedDialog() -> impl IntoView {
     };
     view! {
         <Title text="API key created" />
-        <Dialog title="API key created" close_href=addresses.list() kind=Kind::Sheet may_close=may_close>
-            {awaited(Place::Dialog, content)}
+        <Dialog title="API key created" close_href=addresses.list() kind=DialogKind::Sheet may_close=may_close>
+            {awaited(PageArea::Dialog, content)}
         </Dialog>
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::api_keys::ApiKey;
 use crate::base::error::Error;
+use crate::web::api_keys::addresses::Addresses;
 use crate::web::api_keys::edit::use_key;
-use crate::web::api_keys::list::Addresses;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::typed_name::{Question, typed_name_form};
 use crate::web::frame::use_slug;
 use crate::web::transport::form::FormAction;
-use crate::web::transport::load::{Place, awaited};
+use crate::web::transport::load::{PageArea, awaited};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -20,17 +20,16 @@ pub async fn delete_api_key(
     name: String,
     #[server(default)] list: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::{service, store};
     use crate::base::error::Problem;
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
-    let (app, workspace) = (admin.app(), &admin.workspace().id);
+    let (services, workspace) = (admin.services(), &admin.workspace().id);
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
-    let found = store::find(&app.db, workspace, &id).await?.ok_or(Error::NotFound)?;
+    let found = services.api_keys.find(workspace, &id).await?.ok_or(Error::NotFound)?;
     if name.trim() != found.name.as_str() {
         return Err(Problem::NameMismatch.into());
     }
-    service::delete(app, workspace, &admin.actor(), &id).await?;
+    services.api_keys.delete(workspace, &admin.actor(), &id).await?;
     leptos_axum::redirect(&guard::list_address(&admin, &list, "key-deleted"));
     Ok(())
 }
@@ -46,8 +45,8 @@ pub fn DeleteDialog() -> impl IntoView {
     };
     view! {
         <Title text="Delete API key" />
-        <Dialog title="Delete API key?" close_href=addresses.list() kind=Kind::Question>
-            {awaited(Place::Dialog, form)}
+        <Dialog title="Delete API key?" close_href=addresses.list() kind=DialogKind::Question>
+            {awaited(PageArea::Dialog, form)}
         </Dialog>
     }
 }

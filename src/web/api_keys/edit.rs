@@ -2,14 +2,15 @@
 
 use crate::api_keys::ApiKey;
 use crate::base::error::Error;
+use crate::web::api_keys::addresses::Addresses;
 use crate::web::api_keys::create::PermissionsField;
-use crate::web::api_keys::list::{Addresses, Scope};
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::api_keys::list::Scope;
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::field::{FormError, TextField};
 use crate::web::components::time::Moment;
 use crate::web::frame::use_slug;
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Loaded, Place, awaited, load};
+use crate::web::transport::load::{Loaded, PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -24,7 +25,7 @@ pub async fn edit_api_key(
     #[server(default)] permissions: Vec<String>,
     #[server(default)] list: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::{KeyName, Permissions, service};
+    use crate::api_keys::{KeyName, Permissions};
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
@@ -36,7 +37,7 @@ pub async fn edit_api_key(
             return Err(Error::Invalid([name.err(), permissions.err()].into_iter().flatten().collect()));
         }
     };
-    service::edit(admin.app(), &admin.workspace().id, &admin.actor(), &id, &name, &permissions).await?;
+    admin.services().api_keys.edit(&admin.workspace().id, &admin.actor(), &id, &name, &permissions).await?;
     leptos_axum::redirect(&guard::list_address(&admin, &list, "key-saved"));
     Ok(())
 }
@@ -47,7 +48,7 @@ pub async fn get_api_key(workspace: String, key: String) -> Result<ApiKey, Error
     use crate::web::guard;
     let member = guard::member(&workspace).await?;
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    crate::api_keys::store::find(&member.app().db, &member.workspace().id, &id).await?.ok_or_else(guard::not_found)
+    member.services().api_keys.find(&member.workspace().id, &id).await?.ok_or_else(guard::not_found)
 }
 
 /// The key in the address.
@@ -69,8 +70,8 @@ pub fn EditDialog() -> impl IntoView {
     };
     view! {
         <Title text="Edit API key" />
-        <Dialog title="Edit API key" close_href=addresses.list() kind=Kind::Sheet>
-            {awaited(Place::Dialog, form)}
+        <Dialog title="Edit API key" close_href=addresses.list() kind=DialogKind::Sheet>
+            {awaited(PageArea::Dialog, form)}
         </Dialog>
     }
 }

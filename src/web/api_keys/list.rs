@@ -3,6 +3,7 @@
 use crate::api_keys::{ApiKey, KeyListQuery, KeyOrder, KeyPage, Status};
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
+use crate::web::api_keys::addresses::Addresses;
 use crate::web::api_keys::copy::CopyButton;
 use crate::web::components::filter::FilterForm;
 use crate::web::components::icon::Icon;
@@ -10,7 +11,7 @@ use crate::web::components::page::{Empty, Failed};
 use crate::web::components::time::{Ago, Moment};
 use crate::web::components::use_hydrated;
 use crate::web::frame::{Tabs, use_slug, use_visit};
-use crate::web::transport::load::{Place, awaited, load_live};
+use crate::web::transport::load::{PageArea, awaited, load_live};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -27,36 +28,7 @@ pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQ
     if query.search.chars().count() > KeyListQuery::MAX_SEARCH || query.search.contains('\0') {
         return Err(Error::BadRequest);
     }
-    crate::api_keys::service::page(member.app(), &member.workspace().id, &query).await
-}
-
-/// Addresses of this workspace's keys that keep the part of the list that is shown.
-#[derive(Clone, Copy)]
-pub struct Addresses {
-    slug: Memo<String>,
-    query: Memo<KeyListQuery>,
-}
-
-impl Addresses {
-    /// The addresses of the page that is shown.
-    pub fn current() -> Self {
-        expect_context()
-    }
-
-    /// The list.
-    pub fn list(self) -> String {
-        self.to("")
-    }
-
-    /// The query string of the part of the list that is shown.
-    pub fn query_string(self) -> String {
-        self.query.with_untracked(KeyListQuery::to_address)
-    }
-
-    /// Something below the list: `/new`, or `/{key}/edit`.
-    pub fn to(self, rest: &str) -> String {
-        format!("/{}/api-keys{rest}{}", self.slug.get_untracked(), self.query_string())
-    }
+    member.services().api_keys.page(&member.workspace().id, &query).await
 }
 
 /// The page.
@@ -80,7 +52,7 @@ pub fn ApiKeysPage() -> impl IntoView {
     view! {
         <Title text="API keys" />
         <Tabs current="api-keys" />
-        {awaited(Place::Page, content)}
+        {awaited(PageArea::Page, content)}
         <Outlet />
     }
 }
@@ -124,8 +96,8 @@ fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
                 </label>
                 <label class="sort">
                     <Icon name="filter" />
-                    <span>"KeyOrder api keys"</span>
-                    <select name="sort" aria-label="KeyOrder api keys" on:change=submit>
+                    <span>"Sort api keys"</span>
+                    <select name="sort" aria-label="Sort api keys" on:change=submit>
                         {KeyOrder::ALL.map(option).collect_view()}
                     </select>
                     <Icon name="chevron-down" />

@@ -26,7 +26,7 @@ impl Language {
         }
     }
 
-    fn write(self, call: &Call) -> String {
+    fn write(self, call: &ExampleCall) -> String {
         match self {
             Self::Curl => curl(call),
             Self::Python => python(call),
@@ -37,7 +37,7 @@ impl Language {
 
 /// Where requests are made to.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct RequestTarget {
     /// `https://keys.example.com`
     pub origin: String,
     pub workspace: WorkspaceId,
@@ -47,14 +47,14 @@ pub struct Place {
     pub conversation: Option<String>,
 }
 
-struct Call {
+struct ExampleCall {
     method: &'static str,
     url: String,
     body: Option<&'static str>,
 }
 
 /// A request for each thing that the key opens: what it does, and its text.
-pub fn requests(key: &ApiKey, place: &Place, language: Language) -> Vec<(String, String)> {
+pub fn requests(key: &ApiKey, place: &RequestTarget, language: Language) -> Vec<(String, String)> {
     let mut calls =
         vec![("List the agents that this key covers", get(place, &format!("/v1/accounts/{}/agents", place.workspace)))];
     if let Some(agent) = &place.agent {
@@ -85,20 +85,20 @@ pub fn requests(key: &ApiKey, place: &Place, language: Language) -> Vec<(String,
     calls.into_iter().map(|(title, call)| (title.to_owned(), language.write(&call))).collect()
 }
 
-fn get(place: &Place, path: &str) -> Call {
-    Call { method: "GET", url: format!("{}{path}", place.origin), body: None }
+fn get(place: &RequestTarget, path: &str) -> ExampleCall {
+    ExampleCall { method: "GET", url: format!("{}{path}", place.origin), body: None }
 }
 
-fn post(place: &Place, path: &str, body: &'static str) -> Call {
-    Call { method: "POST", url: format!("{}{path}", place.origin), body: Some(body) }
+fn post(place: &RequestTarget, path: &str, body: &'static str) -> ExampleCall {
+    ExampleCall { method: "POST", url: format!("{}{path}", place.origin), body: Some(body) }
 }
 
-fn curl(Call { url, body, .. }: &Call) -> String {
+fn curl(ExampleCall { url, body, .. }: &ExampleCall) -> String {
     let body = body.map(|body| format!(" \\\n  -H 'content-type: application/json' \\\n  -d '{body}'"));
     format!("curl '{url}' \\\n  -H \"x-api-key: ${VARIABLE}\"{}", body.unwrap_or_default())
 }
 
-fn python(Call { method, url, body }: &Call) -> String {
+fn python(ExampleCall { method, url, body }: &ExampleCall) -> String {
     let (content_type, data) = match body {
         Some(body) => (", \"content-type\": \"application/json\"", format!("\n    data=b'{body}',")),
         None => ("", String::new()),
@@ -110,7 +110,7 @@ fn python(Call { method, url, body }: &Call) -> String {
     )
 }
 
-fn typescript(Call { method, url, body }: &Call) -> String {
+fn typescript(ExampleCall { method, url, body }: &ExampleCall) -> String {
     let (content_type, data) = match body {
         Some(body) => (", \"content-type\": \"application/json\"", format!("\n  body: '{body}',")),
         None => ("", String::new()),
@@ -144,7 +144,7 @@ mod tests {
             last_used_at: None,
         };
         let every_character: String = (b'!'..=b'~').map(char::from).collect();
-        let place = Place {
+        let place = RequestTarget {
             origin: "http://localhost".to_owned(),
             workspace: WorkspaceId::parse("ws-1").unwrap(),
             agent: AgentId::parse("PROJECT-1"),

@@ -1,12 +1,12 @@
 //! Whether keys can be copied after their creation: a setting of the workspace, for admins.
 
 use crate::base::error::Error;
-use crate::web::api_keys::list::Addresses;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::api_keys::addresses::Addresses;
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::field::{FieldError, FormError, focus_when_shown};
 use crate::web::frame::use_visit;
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited};
+use crate::web::transport::load::{PageArea, awaited};
 use crate::workspaces::Workspace;
 use leptos::html;
 use leptos::prelude::*;
@@ -25,7 +25,7 @@ pub async fn set_keys_copyable(
     if !copyable && destroy != "true" {
         return Err(crate::base::error::Problem::ConfirmationMissing.into());
     }
-    crate::api_keys::service::set_copyable(admin.app(), &admin.workspace().id, &admin.actor(), copyable).await?;
+    admin.services().api_keys.set_copyable(&admin.workspace().id, &admin.actor(), copyable).await?;
     leptos_axum::redirect(&guard::list_address(&admin, &list, "settings-saved"));
     Ok(())
 }
@@ -41,8 +41,8 @@ pub fn SettingsDialog() -> impl IntoView {
     };
     view! {
         <Title text="Copying settings" />
-        <Dialog title="Copying keys later" close_href=addresses.list() kind=Kind::Question>
-            {awaited(Place::Dialog, form)}
+        <Dialog title="Copying keys later" close_href=addresses.list() kind=DialogKind::Question>
+            {awaited(PageArea::Dialog, form)}
         </Dialog>
     }
 }

@@ -1,11 +1,11 @@
 //! "Use this key": ready requests with this workspace's real ids, for what the key opens.
 
 use crate::base::error::Error;
-use crate::web::api_keys::list::Addresses;
+use crate::web::api_keys::addresses::Addresses;
 use crate::web::components::copy_text::CopyText;
-use crate::web::components::dialog::{Dialog, Kind};
+use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::frame::use_slug;
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -17,24 +17,24 @@ const LANGUAGES: [(&str, &str); 3] = [("curl", "curl"), ("python", "Python"), ("
 /// Requests for what a key opens: what each does, and its text.
 #[server(endpoint = "get_requests", input = Json)]
 pub async fn get_requests(workspace: String, key: String, language: String) -> Result<Vec<(String, String)>, Error> {
-    use crate::web::api_keys::requests::{Language, Place, requests};
+    use crate::web::api_keys::requests::{Language, RequestTarget, requests};
     use crate::web::guard;
     let member = guard::member(&workspace).await?;
-    let (db, workspace) = (&member.app().db, &member.workspace().id);
+    let (services, workspace) = (member.services(), &member.workspace().id);
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    let key = crate::api_keys::store::find(db, workspace, &id).await?.ok_or_else(guard::not_found)?;
+    let key = services.api_keys.find(workspace, &id).await?.ok_or_else(guard::not_found)?;
     let agents = match &key.agents {
         Some(agents) => agents.clone(),
-        None => crate::agents::store::names(db, workspace).await?,
+        None => services.agents.names(workspace).await?,
     };
     let agent = agents.into_iter().next().map(|agent| agent.id);
     // Who a conversation is with may show in its id: for those who could read it with this key.
     let may_see = member.visit.is_admin() && key.permissions.contain(crate::api_keys::Permission::Conversations);
     let conversation = match &agent {
-        Some(agent) if may_see => crate::conversations::store::latest(db, workspace, agent).await?,
+        Some(agent) if may_see => services.conversations.latest(workspace, agent).await?,
         _ => None,
     };
-    let place = Place { origin: guard::origin(member.app()), workspace: workspace.clone(), agent, conversation };
+    let place = RequestTarget { origin: guard::origin(services), workspace: workspace.clone(), agent, conversation };
     Ok(requests(&key, &place, Language::parse(&language)))
 }
 
@@ -56,11 +56,11 @@ pub fn UseDialog() -> impl IntoView {
     let content = move || async move { Ok(requests.await?.into_iter().map(request).collect_view().into_any()) };
     view! {
         <Title text="Use this key" />
-        <Dialog title="Use this key" close_href=addresses.list() kind=Kind::Sheet>
+        <Dialog title="Use this key" close_href=addresses.list() kind=DialogKind::Sheet>
             <div class="dialog-body">
                 <nav class="choice-links" aria-label="Language">{LANGUAGES.map(choice).collect_view()}</nav>
                 <p class="hint">"The requests take the key from the environment variable " <code>"API_KEY"</code> "."</p>
-                {awaited(Place::Section, content)}
+                {awaited(PageArea::Section, content)}
                 <p><a class="text-link" href="/docs/" rel="external">"All calls, parameters and answers"</a></p>
             </div>
             <footer class="dialog-footer">

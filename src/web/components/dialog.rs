@@ -12,7 +12,7 @@ use web_sys::HtmlElement;
 
 /// How a dialog looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DialogKind {
     /// From the right, for forms.
     Sheet,
     /// In the middle, for what must be answered.
@@ -26,7 +26,7 @@ pub fn Dialog(
     /// Where closing it leads.
     #[prop(into)]
     close_href: String,
-    kind: Kind,
+    kind: DialogKind,
     /// Asked before it closes; `false` keeps it open.
     #[prop(optional, into)]
     may_close: Option<Callback<(), bool>>,
@@ -43,8 +43,8 @@ pub fn Dialog(
         }
     });
     let class = match kind {
-        Kind::Sheet => "dialog sheet",
-        Kind::Question => "dialog question",
+        DialogKind::Sheet => "dialog sheet",
+        DialogKind::Question => "dialog question",
     };
     view! {
         <dialog

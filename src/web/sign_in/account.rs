@@ -5,7 +5,7 @@ use crate::web::components::field::{FormError, TextField};
 use crate::web::components::icon::Icon;
 use crate::web::sign_in::SignOut;
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -15,22 +15,20 @@ use serde::{Deserialize, Serialize};
 #[server(endpoint = "change_password")]
 pub async fn change_password(current_password: String, password: String) -> Result<(), Error> {
     use crate::base::error::Problem;
-    use crate::sessions::throttle;
-    use crate::users;
+
     use crate::users::password::Password;
     use crate::web::guard;
 
     let visitor = guard::visitor().await?;
-    let app = &visitor.app;
-    throttle::count(app, &visitor.email, visitor.address).await?;
-    let account = users::store::credentials(&app.db, &visitor.email).await?.ok_or(Error::SignedOut)?;
-    if !app.passwords.verify(Password::attempt(current_password), Some(account.password_hash)).await? {
+    let services = &visitor.services;
+    services.throttle.count(&visitor.email, visitor.address).await?;
+    if services.users.verify(&visitor.email, current_password).await?.is_none() {
         return Err(Problem::PasswordWrong.into());
     }
     let password = Password::parse(password)?;
-    users::service::set_password(app, &visitor.actor(), &visitor.user, password).await?;
-    throttle::forget(app, &visitor.email, visitor.address).await?;
-    guard::sign_in(app, &visitor.user).await?;
+    services.users.set_password(&visitor.actor(), &visitor.user, password).await?;
+    services.throttle.forget(&visitor.email, visitor.address).await?;
+    guard::sign_in(services, &visitor.user).await?;
     leptos_axum::redirect("/account?notice=password-changed");
     Ok(())
 }
@@ -38,12 +36,9 @@ pub async fn change_password(current_password: String, password: String) -> Resu
 /// Ends every session of the visitor.
 #[server(endpoint = "sign_out_everywhere")]
 pub async fn sign_out_everywhere() -> Result<(), Error> {
-    use crate::sessions::store;
     use crate::web::guard;
     let visitor = guard::visitor().await?;
-    let mut tx = visitor.app.db.begin().await?;
-    store::delete_of_user(&mut tx, &visitor.user).await?;
-    tx.commit().await?;
+    visitor.services.users.sign_out_everywhere(&visitor.actor(), &visitor.user).await?;
     visitor.session.flush().await.map_err(guard::failed)?;
     leptos_axum::redirect("/sign-in?notice=signed-out-everywhere");
     Ok(())
@@ -61,7 +56,7 @@ pub struct AccountView {
 #[server(endpoint = "get_account", input = Json)]
 pub async fn get_account() -> Result<AccountView, Error> {
     let visitor = crate::web::guard::visitor().await?;
-    let workspaces = crate::workspaces::store::of_user(&visitor.app.db, &visitor.user).await?;
+    let workspaces = visitor.services.workspaces.of_user(&visitor.user).await?;
     let workspace = workspaces.into_iter().next().map(|(workspace, _)| workspace.slug);
     Ok(AccountView { email: visitor.email.as_str().to_owned(), workspace })
 }
@@ -78,7 +73,7 @@ pub fn AccountPage() -> impl IntoView {
         <Title text="Account" />
         <main class="door">
             <div class="door-card">
-                {awaited(Place::Page, content)}
+                {awaited(PageArea::Page, content)}
             </div>
         </main>
     }

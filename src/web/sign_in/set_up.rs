@@ -3,7 +3,7 @@
 use crate::base::error::Error;
 use crate::web::components::field::{FormError, TextField};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -13,26 +13,26 @@ use leptos_meta::Title;
 pub async fn set_up(token: String, workspace: String, email: String, password: String) -> Result<(), Error> {
     use crate::base::actor::Actor;
     use crate::base::error::Problem;
-    use crate::sessions::throttle;
+
+    use crate::users::Email;
     use crate::users::password::Password;
-    use crate::users::{self, Email};
     use crate::web::guard;
     use subtle::ConstantTimeEq;
 
-    let app = crate::server::state::app()?;
-    if users::store::any(&app.db).await? {
+    let services = crate::web::services::services()?;
+    if services.users.any().await? {
         return Err(Error::NotFound);
     }
     let address = guard::address().await;
     let email = Email::parse(&email)?;
-    throttle::count(&app, &email, address).await?;
-    if !bool::from(token.trim().as_bytes().ct_eq(app.master_key.set_up_token().as_bytes())) {
+    services.throttle.count(&email, address).await?;
+    if !bool::from(token.trim().as_bytes().ct_eq(services.sealing.set_up_token().as_bytes())) {
         return Err(Problem::TokenWrong.into());
     }
     let password = Password::parse(password)?;
     let actor = Actor { id: None, name: "set-up page".to_owned(), address };
-    let (user, workspace) = users::service::set_up(&app, &actor, &workspace, &email, password).await?;
-    guard::sign_in(&app, &user).await?;
+    let (user, workspace) = services.users.set_up(&actor, &workspace, &email, password).await?;
+    guard::sign_in(&services, &user).await?;
     leptos_axum::redirect(&format!("/{}/agents?notice=set-up", workspace.slug));
     Ok(())
 }
@@ -40,8 +40,8 @@ pub async fn set_up(token: String, workspace: String, email: String, password: S
 /// Whether there is anything to set up.
 #[server(endpoint = "get_set_up", input = Json)]
 pub async fn get_set_up() -> Result<(), Error> {
-    let app = crate::server::state::app()?;
-    if crate::users::store::any(&app.db).await? {
+    let services = crate::web::services::services()?;
+    if services.users.any().await? {
         leptos_axum::redirect("/sign-in");
     }
     Ok(())
@@ -63,7 +63,7 @@ pub fn SetUpPage() -> impl IntoView {
             <div class="door-card">
                 <h1 tabindex="-1">"Set up Agent Studio"</h1>
                 <p class="hint">"Make the first workspace and become its admin. The server printed the set-up token when it started."</p>
-                {awaited(Place::Aside, asked)}
+                {awaited(PageArea::Aside, asked)}
                 <ActionForm action=action>
                     <TextField name="token" label="Set-up token" autocomplete="off" autofocus=true refusal=refusal />
                     <TextField name="workspace" label="Workspace name" autocomplete="organization" refusal=refusal />

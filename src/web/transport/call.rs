@@ -13,7 +13,7 @@ const TIMEOUT: u32 = 65_000;
 
 /// Why a server function is called, with its arguments encoded.
 #[derive(Clone, Copy, Debug)]
-pub enum Call<'a> {
+pub enum ServerCall<'a> {
     /// A form was sent: its fields as in a URL. What it leads to comes after its page in the browser's history.
     Form(&'a str),
     /// A page loads its data: JSON. What it leads to takes the page's place: going back must not lead here again.
@@ -22,7 +22,7 @@ pub enum Call<'a> {
 
 /// What a server function answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ServerAnswer {
     /// Its output in JSON.
     pub output: String,
     /// Whether it led on to another page.
@@ -30,20 +30,20 @@ pub struct Answer {
 }
 
 /// Posts to a server function, and goes where its answer says, if it says so.
-pub async fn post(path: &str, call: Call<'_>) -> Result<Answer, Error> {
+pub async fn post(path: &str, call: ServerCall<'_>) -> Result<ServerAnswer, Error> {
     // Only the browser calls, and it has one thread.
     SendWrapper::new(async move {
         let response = fetch(path, call).await.map_err(|_| Error::Unreachable)?;
         let output = text_of(&response).await.map_err(|_| Error::Unreachable)?;
         let place = redirect_of(&response);
         match (&place, call) {
-            (Some(place), Call::Form(_)) => call_redirect_hook(place),
+            (Some(place), ServerCall::Form(_)) => call_redirect_hook(place),
             // Fails only for what is no address.
-            (Some(place), Call::Load(_)) => drop(window().location().replace(place)),
+            (Some(place), ServerCall::Load(_)) => drop(window().location().replace(place)),
             (None, _) => {}
         }
         if response.ok() {
-            Ok(Answer { output, led_on: place.is_some() })
+            Ok(ServerAnswer { output, led_on: place.is_some() })
         } else {
             Err(serde_json::from_str(&output).unwrap_or_else(|_| error_of(response.status())))
         }
@@ -51,10 +51,10 @@ pub async fn post(path: &str, call: Call<'_>) -> Result<Answer, Error> {
     .await
 }
 
-async fn fetch(path: &str, call: Call<'_>) -> Result<Response, JsValue> {
+async fn fetch(path: &str, call: ServerCall<'_>) -> Result<Response, JsValue> {
     let (content_type, body) = match call {
-        Call::Form(fields) => ("application/x-www-form-urlencoded", fields),
-        Call::Load(arguments) => ("application/json", arguments),
+        ServerCall::Form(fields) => ("application/x-www-form-urlencoded", fields),
+        ServerCall::Load(arguments) => ("application/json", arguments),
     };
     let headers = Headers::new()?;
     headers.set("accept", "application/json")?;

@@ -4,7 +4,7 @@
 
 use crate::base::error::Error;
 use crate::web::components::field::Refusal;
-use crate::web::transport::call::{self, Call};
+use crate::web::transport::call::{self, ServerCall};
 use crate::web::transport::load::Changes;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
@@ -66,7 +66,7 @@ impl FormAction {
         self.pending.set(true);
         let body = body();
         spawn_local(async move {
-            let answer = call::post(self.path, Call::Form(&body)).await;
+            let answer = call::post(self.path, ServerCall::Form(&body)).await;
             if answer.as_ref().is_ok_and(|answer| answer.led_on) {
                 self.changes.count();
             }

@@ -3,7 +3,7 @@
 
 use crate::base::error::Error;
 use crate::web::components::page::{Failed, Loading};
-use crate::web::transport::call::{self, Call};
+use crate::web::transport::call::{self, ServerCall};
 use leptos::prelude::*;
 use leptos::server::codee::string::FromToStringCodec;
 use leptos::server_fn::ServerFn;
@@ -139,7 +139,7 @@ where
 }
 
 fn fetched(path: &'static str, arguments: String) -> Boxed<String> {
-    Box::pin(async move { packed(call::post(path, Call::Load(&arguments)).await.map(|answer| answer.output)) })
+    Box::pin(async move { packed(call::post(path, ServerCall::Load(&arguments)).await.map(|answer| answer.output)) })
 }
 
 /// An answer as one text: its output in JSON, or its error in JSON after a sign that no JSON begins with.
@@ -161,7 +161,7 @@ fn text(value: &impl Serialize) -> String {
 
 /// Where something waits for its data: decides how waiting and failing look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PageArea {
     /// The whole of a page, below its frame.
     Page,
     /// A part of a page that has its own heading.
@@ -172,7 +172,7 @@ pub enum Place {
     Aside,
 }
 
-impl Place {
+impl PageArea {
     fn failed(self, error: Error) -> AnyView {
         match self {
             Self::Page => view! { <Failed error whole_page=true /> }.into_any(),
@@ -183,15 +183,15 @@ impl Place {
 }
 
 /// A view that waits for its data, and says so; an error takes its place.
-pub fn awaited<F>(place: Place, content: impl Fn() -> F + Send + Sync + 'static) -> AnyView
+pub fn awaited<F>(place: PageArea, content: impl Fn() -> F + Send + Sync + 'static) -> AnyView
 where
     F: Future<Output = Result<AnyView, Error>> + Send + 'static,
 {
     waiting(place, Arc::new(move || Box::pin(content())))
 }
 
-fn waiting(place: Place, content: Arc<dyn Fn() -> Boxed<Result<AnyView, Error>> + Send + Sync>) -> AnyView {
-    let fallback = move || if place == Place::Aside { ().into_any() } else { view! { <Loading /> }.into_any() };
+fn waiting(place: PageArea, content: Arc<dyn Fn() -> Boxed<Result<AnyView, Error>> + Send + Sync>) -> AnyView {
+    let fallback = move || if place == PageArea::Aside { ().into_any() } else { view! { <Loading /> }.into_any() };
     view! {
         <Transition fallback>
             {move || {

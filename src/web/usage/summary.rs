@@ -1,14 +1,15 @@
 //! Numbers for the pages: totals, charts, tables.
 
-use crate::api_keys::{self, ApiKey};
+use crate::api_keys::ApiKey;
 use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::server::state::App;
 use crate::usage::record::{Limits, hour_of};
-use crate::usage::store::{self, Filter, HourCount, Logged};
+use crate::usage::service::{HOURS_PER_DAY, Sum, Totals, sum_up};
+use crate::usage::service::{HourCount, Logged, RequestFilter};
 use crate::usage::{Api, Outcome};
 use crate::web::components::table::{Cell, Table};
+use crate::web::services::PageServices;
 use crate::workspaces::Workspace;
 use std::fmt::Write as _;
 
@@ -20,18 +21,6 @@ pub struct Overview {
     pub totals: Totals,
     pub chart: Chart,
 }
-
-/// A key's requests, counted.
-#[derive(Clone, Debug)]
-pub struct Totals {
-    /// For each number of days of [`DAYS`], the present one (in UTC) among them: accepted requests, refused ones.
-    pub within: [(i64, u64, u64); DAYS.len()],
-    /// Why requests were refused within the longest of them.
-    pub refused: Vec<(Outcome, u64)>,
-}
-
-/// Today, a week, a month.
-pub const DAYS: [i64; 3] = [1, 7, 30];
 
 /// Bars over time.
 #[derive(Clone, Debug)]
@@ -64,67 +53,18 @@ pub struct Explanation {
 
 /// Requests on one page of the log.
 const PAGE: usize = 50;
-const HOURS_PER_DAY: i64 = 24;
-
-/// Accepted and refused requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sum {
-    accepted: u64,
-    refused: u64,
-}
-
-impl Sum {
-    fn of<'a>(counts: impl Iterator<Item = &'a HourCount>) -> Self {
-        counts.fold(Self::default(), |mut sum, count| {
-            match count.outcome {
-                Some(Outcome::Accepted) => sum.accepted += count.requests,
-                Some(_) => sum.refused += count.requests,
-                None => {}
-            }
-            sum
-        })
-    }
-}
 
 /// How a key is used; `None` where there is no such key.
 pub async fn overview(
-    app: &App,
+    services: &PageServices,
     workspace: &WorkspaceId,
     id: &ApiKeyId,
     range: &str,
 ) -> Result<Option<Overview>, Error> {
-    let Some(key) = api_keys::store::find(&app.db, workspace, id).await? else { return Ok(None) };
-    let now = app.clock.now();
-    let counts = month(app, workspace, id, now).await?;
+    let Some(key) = services.api_keys.find(workspace, id).await? else { return Ok(None) };
+    let now = services.now();
+    let counts = services.reports.month(workspace, id).await?;
     Ok(Some(Overview { now, key, totals: sum_up(&counts, now), chart: chart(&counts, now, range) }))
-}
-
-/// How many requests were made with a key.
-pub async fn totals(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Totals, Error> {
-    let now = app.clock.now();
-    Ok(sum_up(&month(app, workspace, id, now).await?, now))
-}
-
-async fn month(app: &App, workspace: &WorkspaceId, id: &ApiKeyId, now: Timestamp) -> Result<Vec<HourCount>, Error> {
-    store::counts(&app.db, workspace, id, first_hour(now, DAYS[DAYS.len() - 1])).await
-}
-
-/// The first hour of so many days, the present one among them.
-fn first_hour(now: Timestamp, days: i64) -> i64 {
-    (hour_of(now).div_euclid(HOURS_PER_DAY) - days + 1) * HOURS_PER_DAY
-}
-
-fn sum_up(counts: &[HourCount], now: Timestamp) -> Totals {
-    let within = DAYS.map(|days| {
-        let sum = Sum::of(counts.iter().filter(|count| count.hour >= first_hour(now, days)));
-        (days, sum.accepted, sum.refused)
-    });
-    let refused = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Accepted).filter_map(|outcome| {
-        let of_it = counts.iter().filter(|count| count.outcome == Some(outcome));
-        let requests: u64 = of_it.map(|count| count.requests).sum();
-        (requests > 0).then_some((outcome, requests))
-    });
-    Totals { within, refused: refused.collect() }
 }
 
 /// Why requests were refused, and what that means.
@@ -207,23 +147,23 @@ fn svg(sums: &[(Timestamp, Sum)], top: u64) -> String {
 
 /// A page of a key's log.
 pub async fn requests(
-    app: &App,
+    services: &PageServices,
     workspace: &WorkspaceId,
     id: &ApiKeyId,
     outcome: &str,
     api: &str,
     after: &str,
 ) -> Result<Requests, Error> {
-    let filter = Filter {
+    let filter = RequestFilter {
         refused: outcome == "refused",
         outcome: Outcome::parse(outcome),
         api: Api::parse(api),
         after: (!after.is_empty()).then(|| place(after).ok_or(Error::BadRequest)).transpose()?,
     };
-    if api_keys::store::find(&app.db, workspace, id).await?.is_none() {
+    if services.api_keys.find(workspace, id).await?.is_none() {
         return Err(Error::NotFound);
     }
-    let mut rows = store::requests(&app.db, workspace, id, &filter, PAGE as i64 + 1).await?;
+    let mut rows = services.reports.requests(workspace, id, &filter, PAGE as i64 + 1).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let next = rows.last().filter(|_| more).map(|row| format!("{}~{}", row.at.0, row.id));
@@ -239,7 +179,7 @@ pub async fn requests(
         ]
     });
     let columns = ["Time", "Request", "Outcome", "Status", "Duration", "Address", "Correlation id"];
-    let note = note(app, workspace, id).await?;
+    let note = note(services, workspace, id).await?;
     Ok(Requests { table: table(columns, cells.collect()), next, note })
 }
 
@@ -251,9 +191,9 @@ fn place(text: &str) -> Option<(Timestamp, String)> {
 }
 
 /// What a log leaves out.
-async fn note(app: &App, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<String, Error> {
-    let Limits { per_second, days, rows } = app.usage.limits();
-    let counts = month(app, workspace, id, app.clock.now()).await?;
+async fn note(services: &PageServices, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<String, Error> {
+    let Limits { per_second, days, rows } = services.reports.limits();
+    let counts = services.reports.month(workspace, id).await?;
     let left_out: u64 = counts.iter().filter(|count| count.outcome.is_none()).map(|count| count.requests).sum();
     let mut note = match left_out {
         0 => "Nothing was left out in the last 30 days. ".to_owned(),
@@ -283,15 +223,15 @@ fn milliseconds(micros: i64) -> String {
 }
 
 /// What became of the calls with this correlation id.
-pub async fn explain(app: &App, workspace: &Workspace, id: &str) -> Result<Vec<Explanation>, Error> {
+pub async fn explain(services: &PageServices, workspace: &Workspace, id: &str) -> Result<Vec<Explanation>, Error> {
     let id = id.trim();
     if id.is_empty() {
         return Ok(Vec::new());
     }
     let sane = id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
-    let found = if sane { store::by_correlation(&app.db, &workspace.id, id).await? } else { Vec::new() };
+    let found = if sane { services.reports.by_correlation(&workspace.id, id).await? } else { Vec::new() };
     if found.is_empty() {
-        let Limits { days, rows, .. } = app.usage.limits();
+        let Limits { days, rows, .. } = services.reports.limits();
         let text = format!(
             "No call of this workspace with this id is in the log. Calls without a key, with a key that was mistyped, or \
              with one that was deleted, belong to no workspace and are counted only: check that the whole key was sent in \

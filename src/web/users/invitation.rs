@@ -4,7 +4,7 @@ use crate::base::error::Error;
 use crate::users::Role;
 use crate::web::components::field::{FormError, TextField};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Place, awaited, load};
+use crate::web::transport::load::{PageArea, awaited, load};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
@@ -24,9 +24,9 @@ pub struct Offer {
 /// The invitation behind a link.
 #[server(endpoint = "get_invitation", input = Json)]
 pub async fn get_invitation(token: String) -> Result<Offer, Error> {
-    let app = crate::server::state::app()?;
-    let invitation = crate::users::service::invitation(&app, &token).await?;
-    let account = crate::users::store::credentials(&app.db, &invitation.email).await?;
+    let services = crate::web::services::services()?;
+    let invitation = services.users.invitation(&token).await?;
+    let account = services.users.find(&invitation.email).await?;
     Ok(Offer {
         workspace: invitation.name,
         email: invitation.email.as_str().to_owned(),
@@ -39,16 +39,16 @@ pub async fn get_invitation(token: String) -> Result<Offer, Error> {
 #[server(endpoint = "accept_invitation")]
 pub async fn accept_invitation(token: String, password: String) -> Result<(), Error> {
     use crate::base::actor::Actor;
-    use crate::sessions::throttle;
+
     use crate::web::guard;
-    let app = crate::server::state::app()?;
+    let services = crate::web::services::services()?;
     let address = guard::address().await;
-    let invitation = crate::users::service::invitation(&app, &token).await?;
-    throttle::count(&app, &invitation.email, address).await?;
+    let invitation = services.users.invitation(&token).await?;
+    services.throttle.count(&invitation.email, address).await?;
     let actor = Actor { id: None, name: invitation.email.as_str().to_owned(), address };
-    let (user, invitation) = crate::users::service::accept(&app, &actor, &token, password).await?;
-    throttle::forget(&app, &invitation.email, address).await?;
-    guard::sign_in(&app, &user).await?;
+    let (user, invitation) = services.users.accept(&actor, &token, password).await?;
+    services.throttle.forget(&invitation.email, address).await?;
+    guard::sign_in(&services, &user).await?;
     leptos_axum::redirect(&format!("/{}/api-keys?notice=welcome", invitation.slug));
     Ok(())
 }
@@ -67,7 +67,7 @@ pub fn InvitationPage() -> impl IntoView {
         <Title text="Invitation" />
         <main class="door">
             <div class="door-card">
-                {awaited(Place::Page, content)}
+                {awaited(PageArea::Page, content)}
             </div>
         </main>
     }

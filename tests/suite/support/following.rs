@@ -1,9 +1,8 @@
 //! A server whose gate follows its database.
 
 use agent_studio::gate;
-use agent_studio::gate::index::Basis;
-use agent_studio::server::state::App;
-use std::sync::Arc;
+use agent_studio::gate::index::DecisionSource;
+use agent_studio::server::state::Services;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -16,15 +15,15 @@ impl Drop for Following {
     }
 }
 
-pub async fn follow(app: &Arc<App>) -> Following {
-    let following = Following(tokio::spawn(gate::follower::follow(app.clone())));
+pub async fn follow(app: &Services) -> Following {
+    let following = Following(tokio::spawn(gate::follower::follow(app.gate.clone())));
     trusted(app).await;
     following
 }
 
-pub async fn trusted(app: &App) {
+pub async fn trusted(app: &Services) {
     let waited = timeout(Duration::from_secs(30), async {
-        while app.gate.basis() != Basis::Index {
+        while app.gate.basis() != DecisionSource::Index {
             sleep(Duration::from_millis(10)).await;
         }
     });

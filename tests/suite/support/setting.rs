@@ -5,8 +5,7 @@ use super::TestApp;
 use super::new_key;
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::AgentId;
-use agent_studio::configuration::Metrics;
-use agent_studio::runtime_tokens::service as token;
+use agent_studio::configuration::AllowedMetrics;
 use agent_studio::workspaces::Workspace;
 use axum::body::Body;
 use axum::http::Request;
@@ -25,9 +24,9 @@ pub struct Setting {
 pub async fn setting(test: &TestApp) -> Setting {
     let workspace = test.workspace("Acme").await;
     let agent = test.agent(&workspace, "Hotel").await;
-    test.configure(&workspace, &agent, Metrics::All, true).await;
+    test.configure(&workspace, &agent, AllowedMetrics::All, true).await;
     let key = test.key(&workspace, new_key("CRM")).await.value.expose().to_owned();
-    let (_, token) = token::create(&test.app, &workspace.id, &Actor::command_line(), "platform").await.unwrap();
+    let (_, token) = test.app.runtime_tokens.create(&workspace.id, &Actor::command_line(), "platform").await.unwrap();
     Setting { workspace, agent, key, token: token.expose().to_owned() }
 }
 

@@ -1,0 +1,55 @@
+//! What a signed-in user typed into a form that was refused, until the next page shows it again.
+
+use crate::base::error::Error;
+use crate::base::id::UserId;
+use crate::db::{Db, Work};
+use crate::{on_change, statements};
+
+/// How long a draft waits for its page, in seconds.
+pub const WAITS: i64 = 300;
+
+statements! {
+    PUT = "INSERT INTO form_drafts (user_id, fields, expires_at) VALUES ($1, $2, $3)
+        ON CONFLICT (user_id) DO UPDATE SET fields = excluded.fields, expires_at = excluded.expires_at";
+    TAKE = "DELETE FROM form_drafts WHERE user_id = $1 AND expires_at > $2 RETURNING fields";
+    DELETE_EXPIRED = "DELETE FROM form_drafts WHERE expires_at <= $1";
+}
+
+/// Drafts of signed-in users, one for each.
+#[derive(Clone, Debug)]
+pub struct FormDrafts {
+    db: Db,
+}
+
+impl FormDrafts {
+    /// On this database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Keeps a draft in place of an earlier one.
+    pub async fn put(&self, user: &UserId, fields: &str) -> Result<(), Error> {
+        let mut change = self.db.begin_unattended().await?;
+        let until = change.now().plus_seconds(WAITS);
+        on_change!(&mut change, |c| sqlx::query(PUT).bind(user).bind(fields).bind(until).execute(c).await.map(|_| ()))?;
+        change.commit().await
+    }
+
+    /// Takes the draft that waits.
+    pub async fn take(&self, user: &UserId) -> Result<Option<String>, Error> {
+        let mut change = self.db.begin_unattended().await?;
+        let now = change.now();
+        let row: Option<(String,)> =
+            on_change!(&mut change, |c| sqlx::query_as(TAKE).bind(user).bind(now).fetch_optional(c).await)?;
+        change.commit().await?;
+        Ok(row.map(|(fields,)| fields))
+    }
+
+    /// Removes drafts whose page was never opened.
+    pub async fn delete_expired(&self) -> Result<(), Error> {
+        let mut change = self.db.of(Work::Background).begin_unattended().await?;
+        let now = change.now();
+        on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(now).execute(c).await.map(|_| ()))?;
+        change.commit().await
+    }
+}
