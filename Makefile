@@ -29,11 +29,16 @@ dev: ## Build after each change and reload the browser
 	@scripts/setup.sh build
 	cargo leptos watch -- serve --demo-if-empty
 
-check: ## Formatting, lints for both targets, licences and advisories of dependencies
+check: ## Formatting, lints, docs, unused dependencies, scripts, licences and advisories
 	@scripts/setup.sh test
 	cargo fmt --check
 	cargo clippy --features ssr --all-targets -- -D warnings
 	cargo clippy --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --features ssr --no-deps --document-private-items --quiet
+	cargo machete --with-metadata
+	npx tsc --project end2end
+	npx biome lint --error-on-warnings end2end
+	shellcheck scripts/*.sh
 	cargo deny --all-features check licenses bans sources
 	@scripts/check-advisories.sh
 

@@ -8,7 +8,7 @@ export { expect };
 export type Person = { email: string; password: string };
 export type Agent = { id: string; slug: string; name: string };
 export type Workspace = { id: string; slug: string; name: string; admin: Person; agents: { bookings: Agent; frontDesk: Agent } };
-export type Key = { id: string; name: string; key: string; masked: string };
+export type Key = { id: string; name: string; key: string; masked: string; permissions: string[] };
 
 /** What each new workspace's front desk has: the lines of conversations.jsonl, oldest first. */
 const conversationsFile = path.join(__dirname, 'conversations.jsonl');

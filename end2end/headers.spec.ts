@@ -62,7 +62,8 @@ test('the session cookie is out of reach of scripts and other sites', async ({ p
 
 test('a request from another site is refused', async ({ page, workspace }) => {
   await signIn(page, workspace.admin);
-  for (const headers of [{ origin: 'https://example.org' }, { origin: 'null' }, {}]) {
+  const origins: Record<string, string>[] = [{ origin: 'https://example.org' }, { origin: 'null' }, {}];
+  for (const headers of origins) {
     const refused = await page.request.post('/api/sign_out', { headers, form: {} });
     expect(refused.status()).toBe(403);
   }

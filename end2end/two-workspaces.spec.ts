@@ -40,7 +40,7 @@ test('nothing of another workspace is changed or copied', async ({ page, workspa
   const other = await createWorkspace();
   const key = await createKey(other, 'Theirs');
   await signIn(page, workspace.admin);
-  for (const [call, form] of Object.entries({
+  for (const [call, form] of Object.entries<Record<string, string>>({
     copy_api_key: { key: key.id },
     edit_api_key: { key: key.id, name: 'Ours', 'permissions[]': 'handoff' },
     delete_api_key: { key: key.id, name: 'Theirs' },

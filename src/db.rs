@@ -1,7 +1,7 @@
 //! SQLite or PostgreSQL behind one type. Statements are written once, with `$1` placeholders, and run on either by
 //! [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change); `docs/storage.md` says what keeps the two alike.
 //!
-//! Each kind of [`Work`] has connections of its own, so that no kind can starve another.
+//! Each kind of `Work` has connections of its own, so that no kind can starve another.
 
 /// Write transactions, and what their commits wait for.
 mod change;

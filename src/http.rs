@@ -16,5 +16,7 @@ pub mod origin_check;
 pub mod parameters;
 /// What is refused of a request before anyone reads it.
 pub mod request_limits;
+/// What is logged of a request names its id.
+pub mod request_span;
 /// JSON that every reader reads alike.
 pub mod strict_json;

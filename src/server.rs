@@ -1,4 +1,4 @@
-//! Settings, and building, running and stopping the application. [`build`](build::build) is shared by the command line and the tests.
+//! Settings, and building, running and stopping the application. `build` is shared by the command line and the tests.
 
 /// Composes the services.
 pub mod build;

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::LazyLock;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
@@ -20,6 +21,8 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Begins work there. It ends with what is returned: a client that goes away ends what was made for it.
 #[must_use = "the work ends when this is dropped"]
 pub fn begin(work: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
+    // What it logs is the request's.
+    let work = work.in_current_span();
     let mut tasks = JoinSet::new();
     match &*RUNTIME {
         Ok(runtime) => drop(tasks.spawn_on(work, runtime.handle())),

@@ -182,11 +182,12 @@ pub struct NewPassword {
 impl NewPassword {
     fn read(&self) -> Result<Password, String> {
         let stdin = std::io::stdin();
-        if stdin.is_terminal() {
-            eprintln!("Password (shown as you type; pipe it in to hide it):");
-        }
+        let failed = |error: std::io::Error| format!("the password could not be read: {error}");
         let mut line = String::new();
-        stdin.lock().read_line(&mut line).map_err(|e| format!("the password could not be read: {e}"))?;
+        match stdin.is_terminal() {
+            true => line = rpassword::prompt_password("Password: ").map_err(failed)?,
+            false => drop(stdin.lock().read_line(&mut line).map_err(failed)?),
+        }
         Password::parse(line.trim_end_matches(['\r', '\n']).to_owned()).map_err(|p| p.message().to_owned())
     }
 }

@@ -218,7 +218,7 @@ impl ListReader {
         store::count(&self.db, workspace, agent, query).await
     }
 
-    /// The conversations at these places, at most [`BATCH_SIZE`](store::BATCH_SIZE).
+    /// The conversations at these places, at most [`BATCH_SIZE`].
     pub async fn batch(
         &self,
         workspace: &WorkspaceId,

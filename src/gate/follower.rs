@@ -1,7 +1,7 @@
 //! Keeps the index in step with the database, and lets no change be answered before every server follows it.
 //!
 //! The databases' triggers tell of every change in the transaction that makes it: SQLite in a table, PostgreSQL by
-//! NOTIFY. A server of PostgreSQL trusts its index for [`LEASE`] after it sent a beat that came back to it through the
+//! NOTIFY. A server of PostgreSQL trusts its index for `LEASE` after it sent a beat that came back to it through the
 //! same channel: by then it has heard of everything that was committed before the beat. Whoever makes a change waits
 //! until every server with a lease has said that it follows, or until that lease is over; a server that is cut off has
 //! stopped trusting its index by then.

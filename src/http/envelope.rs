@@ -127,9 +127,11 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
     }
 }
 
-/// A UUID of version 4.
-fn new_id(random: &Random) -> Arc<str> {
-    uuid::Builder::from_random_bytes(random.bytes()).into_uuid().to_string().into()
+impl CorrelationId {
+    /// A UUID of version 4.
+    pub fn generate(random: &Random) -> Self {
+        Self(uuid::Builder::from_random_bytes(random.bytes()).into_uuid().to_string().into())
+    }
 }
 
 /// The layer around all APIs: the correlation id goes in and out, and every error gets the envelope, those of the
@@ -138,7 +140,7 @@ pub async fn envelope(State(random): State<Random>, request: Request, next: Next
     let refused = request_limits::check(request.uri(), request.headers()).err();
     let (mut request, stalled) = request_limits::end_stalled_body(request);
     let sent = request.headers().get(CORRELATION_ID).and_then(|v| v.to_str().ok()).filter(|id| is_sane(id));
-    let id: Arc<str> = sent.map_or_else(|| new_id(&random), Arc::from);
+    let id: Arc<str> = sent.map_or_else(|| CorrelationId::generate(&random).0, Arc::from);
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let mut response = match refused {
         Some(refused) => ApiError::new(refused.status(), refused.code(), refused.message()).into_response(),

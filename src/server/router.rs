@@ -15,6 +15,7 @@ use crate::http::envelope as wire;
 use crate::http::envelope::ApiError;
 use crate::http::headers::Https;
 use crate::http::origin_check::PublicOrigin;
+use crate::http::request_span;
 use crate::http::{client_address, headers, origin_check};
 use crate::server::health;
 use crate::server::state::{AppState, Services};
@@ -163,6 +164,7 @@ fn version(routes: Router<AppState>, max_body: usize) -> Router<AppState> {
         // Outside the limit, which counts what a body is decoded to.
         .layer(RequestDecompressionLayer::new())
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(request_span::of_call))
 }
 
 /// The pages and their server functions.
@@ -196,6 +198,7 @@ fn dashboard(state: AppState) -> Router {
         .layer(RequestBodyLimitLayer::new(MAX_FORM))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(pages_only::limit_head))
+        .layer(from_fn_with_state(state.services.db.random().clone(), request_span::of_page))
         .with_state(state)
 }
 

@@ -45,7 +45,7 @@ pub struct Settings {
     /// Address of /metrics, which is answered nowhere else [default: 127.0.0.1:9464, or any free port where that is taken]
     #[arg(long, env = "AGENT_STUDIO_METRICS_LISTEN", global = true, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
-    /// Where people reach this server, if not at the address it listens on: https://keys.example.com
+    /// Where people reach this server, if not at the address it listens on: `https://keys.example.com`
     #[arg(long, env = "AGENT_STUDIO_PUBLIC_URL", global = true, value_name = "URL")]
     pub public_url: Option<String>,
     /// Take clients' addresses from the last entry of X-Forwarded-For, which a proxy in front must set

@@ -52,16 +52,10 @@ pub fn has_form_of_an_id(text: &str) -> bool {
     text.strip_prefix("ws-").is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// A slug made from a name; `fallback` where the name has no letter to offer.
+/// A slug made from a name, whose letters are written in Latin ones; `fallback` where the name has no letter to offer.
 pub fn from_name(name: &str, fallback: &str) -> String {
-    let mut slug = String::new();
-    for c in name.chars().flat_map(char::to_lowercase) {
-        if c.is_ascii_alphanumeric() && (c.is_ascii_lowercase() || !slug.is_empty()) {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
+    let latin = slug::slugify(name);
+    let mut slug = latin.trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_owned();
     slug.truncate(MAX_LEN - 6);
     let slug = slug.trim_end_matches('-');
     if slug.is_empty() || RESERVED.contains(&slug) || has_form_of_an_id(slug) {
@@ -85,8 +79,9 @@ mod tests {
         for (name, slug) in [
             ("Acme UK", "acme-uk"),
             ("  3rd   floor!", "rd-floor"),
-            ("Ünïcode", "n-code"),
-            ("مفتاح", "agent"),
+            ("Ünïcode", "unicode"),
+            ("123 !?", "agent"),
+            ("Ключи ЕС", "kliuchi-es"),
             ("v3", "agent-v3"),
             ("Sign in", "agent-sign-in"),
             ("WS fd112d8f", "agent-ws-fd112d8f"),

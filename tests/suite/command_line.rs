@@ -171,7 +171,22 @@ fn a_second_server_on_the_same_directory_refuses() {
 async fn two_servers_share_postgres() {
     let place = Place::on_postgres().await;
     let (first, second) = (place.serve(), place.serve());
-    assert_eq!((first.status("/v3/a/b/conversations", ""), second.status("/v3/a/b/conversations", "")), (401, 401));
+    let json = |args: &str| place.json(&args.split(' ').collect::<Vec<_>>());
+    json("workspace create --name Acme --json");
+    json("agent create --workspace acme --name Hotel --json");
+    // Whoever makes a key, or ends it, both servers know it at once.
+    for round in 0..3 {
+        let key = json("key create --workspace acme --name CRM --agents all --permissions conversations --json");
+        let (id, value) = (key["id"].as_str().unwrap(), key["key"].as_str().unwrap());
+        let both = || [&first, &second].map(|server| server.status("/v3/acme/hotel/conversations", value));
+        assert_eq!(both(), [200, 200], "made, round {round}");
+        assert!(place.run(&["key", "delete", "--workspace", "acme", id]).status.success());
+        assert_eq!(both(), [401, 401], "deleted, round {round}");
+    }
+    assert_eq!(
+        (first.status("/v3/acme/hotel/conversations", ""), second.status("/v3/acme/hotel/conversations", "")),
+        (401, 401)
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub type Refusal = Signal<Option<Error>>;
 /// The error of one field, in the place that `aria-describedby` names.
 #[component]
 pub fn FieldError(
-    /// The field's name in [`Problem::field`].
+    /// The field's name in [`Problem::field`](crate::base::error::Problem::field).
     field: &'static str,
     refusal: Refusal,
 ) -> impl IntoView {
