@@ -1,5 +1,5 @@
-//! The command line: everything that a page can do to keys, for operators and scripts. What it prints goes to standard
-//! output; what is wrong goes to standard error, as one sentence, with an exit status other than 0.
+//! Commands for operators and scripts: `serve`, and what can be done to workspaces, agents, users, keys and runtime tokens. Results
+//! go to standard output; an error goes to standard error as one sentence, with an exit status other than 0.
 
 /// `workspace`, `agent`, `user`: the things around keys.
 mod admin;

@@ -13,7 +13,7 @@ pub mod followers;
 /// Every live key in memory.
 pub mod index;
 /// What the gate knows of keys, workspaces and agents.
-pub mod known;
+pub mod indexed;
 /// What of the gate is measured.
 pub mod metrics;
 /// The key in a request.
@@ -33,7 +33,7 @@ use crate::workspaces::Workspace;
 use axum::http::{HeaderMap, StatusCode};
 use decision::{CallNeeds, KeyFacts, NeededAgent, RefusalReason};
 use index::{Gate, View};
-use known::{Holder, HolderWorkspace, IndexedAgent};
+use indexed::{Holder, HolderWorkspace, IndexedAgent};
 use std::sync::Arc;
 use std::time::Instant;
 

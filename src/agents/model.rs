@@ -1,4 +1,4 @@
-//! The agents of a workspace: each handles conversations, and is what keys are scoped to.
+//! Types and rules for agents.
 
 use crate::base::id::AgentId;
 use crate::base::time::Timestamp;

@@ -9,7 +9,7 @@ use crate::base::error::{Error, Problem};
 use crate::base::id::AgentId;
 use crate::base::time::format_instant;
 use crate::gate::caller::Caller;
-use crate::gate::known::IndexedKey;
+use crate::gate::indexed::IndexedKey;
 use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, Envelope, json, read_json};
 use crate::http::object::{json_object, object, objects, optional_object};

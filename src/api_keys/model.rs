@@ -1,5 +1,4 @@
-//! API keys: what they are and the rules on their parts. Each thing that is done with them has a file of its own,
-//! with its part of the page and its server function; the SQL is in `store`, the transactions in `operations`.
+//! Types and rules for API keys.
 
 use crate::agents::AgentName;
 use crate::base::error::Problem;

@@ -52,7 +52,7 @@ statements! {
         SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
     FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
     // Written over with itself, the row is locked on either engine.
-    HOLD = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 RETURNING name, permissions, all_agents";
+    LOCK = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 RETURNING name, permissions, all_agents";
     UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6
         WHERE workspace_id = $1 AND id = $2";
     DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2";
@@ -296,7 +296,7 @@ pub struct LockedKey {
 /// A key, which stays as it is until the transaction ends; `None` where it is gone.
 pub async fn lock(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<LockedKey>, Error> {
     let row: Option<(KeyName, String, bool)> =
-        on_change!(change, |c| sqlx::query_as(HOLD).bind(workspace).bind(id).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(LOCK).bind(workspace).bind(id).fetch_optional(c).await)?;
     row.map(|(name, ids, all_agents)| Ok(LockedKey { name, permissions: stored_permissions(&ids)?, all_agents }))
         .transpose()
 }

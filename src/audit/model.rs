@@ -1,4 +1,4 @@
-//! Who did what, when, from where.
+//! Types and rules for audit entries.
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,4 @@
-//! What each agent lets through to every key that may read its conversations: which response metrics, and whether
-//! transcripts. A fresh agent lets nothing through.
+//! Types and rules for Configuration.
 
 use crate::agents::AgentName;
 use serde::{Deserialize, Serialize};

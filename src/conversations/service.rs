@@ -57,7 +57,7 @@ impl Conversations {
         more: Turns,
     ) -> Result<Appended, Error> {
         let mut change = self.db.begin_unattended().await?;
-        let Some(mut held) = store::hold(&mut change, workspace, agent, id).await? else {
+        let Some(mut held) = store::lock(&mut change, workspace, agent, id).await? else {
             return Ok(Appended::NoSuchConversation);
         };
         if !held.in_progress {
@@ -185,7 +185,7 @@ impl Conversations {
             let mut change = self.db.of(Work::Background).begin_unattended().await?;
             for (workspace, agent, id) in &places {
                 // It may have been replaced or erased since.
-                let Some(held) = store::hold(&mut change, workspace, agent, id).await? else { continue };
+                let Some(held) = store::lock(&mut change, workspace, agent, id).await? else { continue };
                 let Ok(transcript) = held.transcript() else { continue };
                 store::index(&mut change, workspace, agent, id, &transcript).await?;
                 indexed += 1;

@@ -101,7 +101,7 @@ statements! {
             updated_at = excluded.updated_at";
     IN_PROGRESS = "SELECT in_progress FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     // Written over with itself, the row is locked on either engine.
-    HOLD = "UPDATE conversations SET updated_at = updated_at
+    LOCK = "UPDATE conversations SET updated_at = updated_at
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, document, turns, latencies";
     // Of every workspace: what the server does to itself after an update, for nobody to see.
     WITHOUT_WORDS = "SELECT c.workspace_id, c.agent_id, c.id FROM conversations c
@@ -157,6 +157,18 @@ const INDEX_POSTGRES: &str =
         VALUES ($1, $2, $3, $4::tsvector, $5::tsvector, $6::tsvector)
     ON CONFLICT (workspace_id, agent_id, conversation_id) DO UPDATE SET user_words = excluded.user_words,
         agent_words = excluded.agent_words, words = excluded.words";
+
+/// SQLite's alone.
+pub const SQLITE_STATEMENTS: [&str; 6] =
+    [SEARCH_SQLITE, COUNT_EXISTING_SQLITE, NUMBER_SQLITE, NEW_NUMBER_SQLITE, FORGET_WORDS_SQLITE, WORDS_SQLITE];
+/// PostgreSQL's alone.
+pub const POSTGRES_STATEMENTS: [&str; 5] = [
+    search_postgres!("user_words"),
+    search_postgres!("agent_words"),
+    search_postgres!("words"),
+    COUNT_EXISTING_POSTGRES,
+    INDEX_POSTGRES,
+];
 
 /// Where the conversations of a page are, newest first; one more than asked for where there are more. A sample has no
 /// second page.
@@ -366,13 +378,13 @@ pub async fn count_existing(
 }
 
 /// Holds a conversation as it is until the transaction ends; `None` where there is none.
-pub async fn hold(
+pub async fn lock(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     id: &str,
 ) -> Result<Option<LockedConversation>, Error> {
-    Ok(on_change!(change, |c| sqlx::query_as(HOLD).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
+    Ok(on_change!(change, |c| sqlx::query_as(LOCK).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
 }
 
 /// A conversation among all of the server's.

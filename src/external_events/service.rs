@@ -47,7 +47,7 @@ impl ExternalEvents {
         event_id: &str,
     ) -> Result<Awaited, Error> {
         let mut change = self.db.begin_unattended().await?;
-        let Some(receiving) = store::hold(&mut change, workspace, agent, conversation).await? else {
+        let Some(receiving) = store::lock(&mut change, workspace, agent, conversation).await? else {
             return Ok(Awaited::NoSuchConversation);
         };
         if !receiving.in_progress {
@@ -81,7 +81,7 @@ impl ExternalEvents {
         let event = NewEvent { event_id, content_type, body, digest, received_at: change.now() };
         let waits = store::awaited_by(&mut change, workspace, agent, event_id).await?;
         let Some(conversation) = waits else { return Ok(false) };
-        let receiving = store::hold(&mut change, workspace, agent, &conversation).await?;
+        let receiving = store::lock(&mut change, workspace, agent, &conversation).await?;
         let Some(receiving) = receiving else { return Ok(false) };
         if store::is_stored(&mut change, workspace, agent, &conversation, &event).await? {
             return Ok(true);

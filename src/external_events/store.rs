@@ -16,7 +16,7 @@ statements! {
         ON CONFLICT (workspace_id, agent_id, event_id)
             DO UPDATE SET conversation_id = excluded.conversation_id, since = excluded.since";
     // Written over with itself, the row is locked on either engine.
-    HOLD = "UPDATE conversations SET events_received = events_received
+    LOCK = "UPDATE conversations SET events_received = events_received
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, events_received";
     COUNT = "UPDATE conversations SET events_received = $4 WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     IS_STORED = "SELECT 1 FROM external_events
@@ -111,13 +111,13 @@ pub async fn set_awaited(
 }
 
 /// Holds a conversation as it is until the transaction ends; `None` where there is none.
-pub async fn hold(
+pub async fn lock(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
 ) -> Result<Option<Receiving>, Error> {
-    Ok(on_change!(change, |c| sqlx::query_as(HOLD)
+    Ok(on_change!(change, |c| sqlx::query_as(LOCK)
         .bind(workspace)
         .bind(agent)
         .bind(conversation)

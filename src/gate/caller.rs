@@ -3,7 +3,7 @@
 use crate::api_keys::{Permission, Status};
 use crate::gate::decision::RefusalReason;
 use crate::gate::index::Gate;
-use crate::gate::known::{Holder, IndexedAgent, IndexedKey};
+use crate::gate::indexed::{Holder, IndexedAgent, IndexedKey};
 use crate::gate::presented::explain;
 use crate::gate::{Denied, Need, Pass};
 use crate::http::envelope::ApiError;

@@ -56,6 +56,11 @@ const HAS_CHANGED: &str = "SELECT COALESCE(current_setting('agent_studio.gate_ch
 const SERVERS: &str = "SELECT id FROM gate_servers WHERE until > clock_timestamp()";
 const FORGET_SERVERS: &str = "DELETE FROM gate_servers WHERE id = $1 OR until < clock_timestamp() - interval '1 day'";
 
+/// SQLite's alone.
+pub const SQLITE_STATEMENTS: [&str; 3] = [LAST_CHANGE, CHANGES, FORGET_CHANGES];
+/// PostgreSQL's alone.
+pub const POSTGRES_STATEMENTS: [&str; 5] = [NOTIFY, BEAT_NOW, HAS_CHANGED, SERVERS, FORGET_SERVERS];
+
 /// Follows the database until the task is aborted. Whatever goes wrong, the index is not trusted meanwhile.
 pub async fn follow(gate: Arc<Gate>) {
     let db = gate.db().of(Work::Gate);

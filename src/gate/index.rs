@@ -5,7 +5,7 @@ use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
 use crate::db::Db;
 use crate::gate::followers::Followers;
-use crate::gate::known::{Holder, IndexedKey, IndexedWorkspace};
+use crate::gate::indexed::{Holder, IndexedKey, IndexedWorkspace};
 use crate::gate::metrics::GateMetrics;
 use crate::gate::store;
 use arc_swap::ArcSwap;

@@ -8,7 +8,7 @@ use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::configuration::{AllowedMetrics, Configuration};
 use crate::db::Db;
-use crate::gate::known::{IndexedAgent, IndexedKey, IndexedWorkspace};
+use crate::gate::indexed::{IndexedAgent, IndexedKey, IndexedWorkspace};
 use crate::workspaces::Workspace;
 use crate::{on_db, statements};
 use futures_util::TryStreamExt as _;

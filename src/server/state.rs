@@ -34,7 +34,7 @@ pub struct Services {
     pub usage: Arc<Usage>,
     pub arrivals: Arc<Arrivals>,
     pub metrics: Arc<ServerMetrics>,
-    /// Whether the last address of `X-Forwarded-For` is the client's.
+    /// Trust the last address in `X-Forwarded-For` (set when a reverse proxy is in front).
     pub behind_proxy: bool,
     /// Whether forward auth has an address of its own.
     pub forward_auth_apart: bool,

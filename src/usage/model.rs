@@ -1,5 +1,4 @@
-//! How keys are used: every call is counted, and most are logged for a while. The path of a call costs a few atomic
-//! counts; a worker writes them down.
+//! Types and rules for calls and their outcomes.
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@ use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::gate::Denied;
-use crate::gate::known::IndexedKey;
+use crate::gate::indexed::IndexedKey;
 use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, CorrelationId};
 use crate::usage::counts::Counts;

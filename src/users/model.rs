@@ -1,4 +1,4 @@
-//! The people of a workspace, their roles, and the invitations to become one.
+//! Types and rules for users and invitations.
 
 use crate::base::error::Problem;
 use crate::base::id::{InvitationId, UserId};

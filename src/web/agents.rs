@@ -65,7 +65,7 @@ pub async fn rename_agent(workspace: String, agent: String, name: String) -> Res
     Ok(())
 }
 
-/// The page.
+/// Page with one card for each agent.
 #[component]
 pub fn AgentsPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());

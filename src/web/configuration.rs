@@ -52,7 +52,7 @@ pub async fn set_configuration(
     Ok(())
 }
 
-/// The page.
+/// Page with one card for each agent.
 #[component]
 pub fn ConfigurationPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());

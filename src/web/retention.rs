@@ -29,7 +29,7 @@ pub async fn set_retention(
     Ok(())
 }
 
-/// The sheet.
+/// Dialog that sets how long conversations are kept.
 #[component]
 pub fn RetentionDialog() -> impl IntoView {
     let visit = use_visit();

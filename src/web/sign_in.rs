@@ -27,7 +27,7 @@ pub async fn sign_in(email: String, password: String, #[server(default)] next: S
     let email = Email::parse(&email).map_err(|_| Error::WrongCredentials)?;
     services.throttle.count(&email, address).await?;
     let Some(user) = services.users.verify(&email, password).await? else {
-        // As many as the throttle lets through: nobody fills the log.
+        // The throttle refuses further attempts before this line, so that nobody can fill the log.
         tracing::warn!(?address, "sign-in refused: wrong e-mail or password");
         return Err(Error::WrongCredentials);
     };

@@ -105,7 +105,7 @@ pub async fn withdraw_invitation(workspace: String, invitation: String) -> Resul
     Ok(())
 }
 
-/// The page.
+/// Page with members and invitations.
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());

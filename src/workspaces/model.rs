@@ -1,4 +1,4 @@
-//! Workspaces: the walls between customers. Everything else belongs to one.
+//! Types and rules for workspaces.
 
 use crate::base::error::Problem;
 use crate::base::id::WorkspaceId;

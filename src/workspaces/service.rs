@@ -114,7 +114,7 @@ pub async fn retentions(db: &Db) -> Result<Vec<(WorkspaceId, i32)>, Error> {
 
 /// Keeps a workspace's number of days as it is until the change ends; `false` where it is another one.
 pub async fn lock_retention(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<bool, Error> {
-    store::hold_retention(change, workspace, days).await
+    store::lock_retention(change, workspace, days).await
 }
 
 /// The workspace with this id or slug, for other nouns.

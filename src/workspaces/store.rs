@@ -1,4 +1,5 @@
-//! The SQL on workspaces.
+//! SQL for workspaces. Lists of every workspace are for the command line and for housekeeping; the rest is for one workspace or
+//! for one user.
 
 use crate::base::error::{Error, Problem};
 use crate::base::id::{UserId, WorkspaceId};
@@ -21,7 +22,7 @@ statements! {
     SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
     SET_RETENTION = "UPDATE workspaces SET retention_days = $2 WHERE id = $1 RETURNING name";
     // Written over with itself, the row is locked on either engine.
-    HOLD_RETENTION = "UPDATE workspaces SET retention_days = retention_days WHERE id = $1 AND retention_days = $2
+    LOCK_RETENTION = "UPDATE workspaces SET retention_days = retention_days WHERE id = $1 AND retention_days = $2
         RETURNING 1";
     // Of every workspace: what the server does of itself.
     RETENTIONS = "SELECT id, retention_days FROM workspaces WHERE retention_days IS NOT NULL ORDER BY id";
@@ -121,8 +122,8 @@ pub async fn retentions(db: &Db) -> Result<Vec<(WorkspaceId, i32)>, Error> {
 }
 
 /// Whether conversations are kept this many days, which is then so until the transaction ends.
-pub async fn hold_retention(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<bool, Error> {
+pub async fn lock_retention(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<bool, Error> {
     let row: Option<(i32,)> =
-        on_change!(change, |c| sqlx::query_as(HOLD_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
+        on_change!(change, |c| sqlx::query_as(LOCK_RETENTION).bind(workspace).bind(days).fetch_optional(c).await)?;
     Ok(row.is_some())
 }

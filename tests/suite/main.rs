@@ -20,6 +20,8 @@ mod gate;
 mod http;
 /// Much work at once.
 mod load;
+/// Migrations from every earlier schema.
+mod migrations;
 /// The OpenAPI document and the published contract, held against what the server does.
 mod openapi;
 /// Pages and server functions, as browsers see them.

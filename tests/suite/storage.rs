@@ -55,6 +55,25 @@ async fn every_statement_prepares(test: TestApp) {
         let prepared = on_db!(&test.app.db, |pool| pool.prepare(SqlStr::from_static(sql)).await.map(|_| ()));
         assert!(prepared.is_ok(), "{name}: {prepared:?}");
     }
+    let of_one_engine: Vec<&'static str> = match test.app.db.is_sqlite() {
+        true => [
+            &conversations::store::SQLITE_STATEMENTS[..],
+            &gate::follower::SQLITE_STATEMENTS,
+            &usage::store::SQLITE_STATEMENTS,
+        ]
+        .concat(),
+        false => [
+            &conversations::store::POSTGRES_STATEMENTS[..],
+            &gate::follower::POSTGRES_STATEMENTS,
+            &usage::store::POSTGRES_STATEMENTS,
+        ]
+        .concat(),
+    };
+    assert!(of_one_engine.len() > 10);
+    for sql in of_one_engine {
+        let prepared = on_db!(&test.app.db, |pool| pool.prepare(SqlStr::from_static(sql)).await.map(|_| ()));
+        assert!(prepared.is_ok(), "{sql}: {prepared:?}");
+    }
 }
 
 /// What an earlier version stored has no words yet.

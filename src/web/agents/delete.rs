@@ -1,4 +1,4 @@
-//! Deleting an agent with everything that belongs to it, after its name was typed.
+//! Deleting an agent with everything that belongs to it: confirmation dialog and server function.
 
 use crate::agents::{AgentName, Belongings};
 use crate::base::error::Error;
@@ -37,7 +37,7 @@ pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentNa
     Ok((found, belongings))
 }
 
-/// The question.
+/// Dialog that asks for the agent's name before deleting it.
 #[component]
 pub fn DeleteAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();

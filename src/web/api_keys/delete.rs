@@ -1,4 +1,4 @@
-//! Ending a key for good, after its name was typed.
+//! Deleting a key: confirmation dialog and server function.
 
 use crate::api_keys::ApiKey;
 use crate::base::error::Error;
@@ -34,7 +34,7 @@ pub async fn delete_api_key(
     Ok(())
 }
 
-/// The question.
+/// Dialog that asks for the key's name before deleting it.
 #[component]
 pub fn DeleteDialog() -> impl IntoView {
     let addresses = Addresses::current();

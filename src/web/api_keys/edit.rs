@@ -59,7 +59,7 @@ pub fn use_key() -> Loaded<ApiKey> {
     load(move || GetApiKey { workspace: slug.clone(), key: id.clone() })
 }
 
-/// The sheet.
+/// Dialog that changes a key's name and permissions.
 #[component]
 pub fn EditDialog() -> impl IntoView {
     let addresses = Addresses::current();

@@ -31,7 +31,7 @@ pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQ
     member.services().api_keys.page(&member.workspace().id, &query).await
 }
 
-/// The page.
+/// Page with search, order and one card for each key.
 #[component]
 pub fn ApiKeysPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());

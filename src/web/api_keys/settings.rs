@@ -30,7 +30,7 @@ pub async fn set_keys_copyable(
     Ok(())
 }
 
-/// The question.
+/// Dialog that sets whether keys can be copied later.
 #[component]
 pub fn SettingsDialog() -> impl IntoView {
     let visit = use_visit();

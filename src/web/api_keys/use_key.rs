@@ -38,7 +38,7 @@ pub async fn get_requests(workspace: String, key: String, language: String) -> R
     Ok(requests(&key, &place, Language::parse(&language)))
 }
 
-/// The sheet.
+/// Dialog with ready requests for a key.
 #[component]
 pub fn UseDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();

@@ -4,7 +4,7 @@ use crate::base::error::Error;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What was typed into a form that was refused without JavaScript, by field name; empty otherwise.
+/// Values of a form that was refused without JavaScript, as pairs of field name and value; empty for a fresh form.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft(pub Vec<(String, String)>);
 

@@ -18,7 +18,7 @@ pub struct Question {
     pub back: String,
 }
 
-/// The form.
+/// Form that asks for the name of what is deleted.
 pub fn typed_name_form(action: FormAction, question: Question) -> impl IntoView {
     let refusal = action.refusal();
     let harmless = NodeRef::<html::A>::new();

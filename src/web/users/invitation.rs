@@ -53,7 +53,7 @@ pub async fn accept_invitation(token: String, password: String) -> Result<(), Er
     Ok(())
 }
 
-/// The page.
+/// Page where an invitation is accepted.
 #[component]
 pub fn InvitationPage() -> impl IntoView {
     let params = use_params_map();

@@ -1,0 +1,111 @@
+//! Migrations, run from the schema of each earlier one with rows in it: none is lost, and what comes out is the schema of a new
+//! database.
+
+use crate::support::postgres;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+use std::collections::BTreeMap;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The first migrations, up to this version.
+fn up_to(migrator: &Migrator, version: i64) -> Migrator {
+    let first = migrator.iter().filter(|migration| migration.version <= version).cloned();
+    Migrator::with_migrations(first.collect())
+}
+
+/// What fits into a column: the same in each table, so that references hold.
+fn value(column: &str, kind: &str, engine: &str) -> String {
+    let kind = kind.to_lowercase();
+    match (column, kind.as_str()) {
+        ("role", _) => "'admin'".to_owned(),
+        (_, "blob") => "x'01'".to_owned(),
+        (_, "bytea") => "'\\x01'".to_owned(),
+        (_, "boolean") => "TRUE".to_owned(),
+        (_, "tsvector") => "''".to_owned(),
+        (_, "text") => "'one'".to_owned(),
+        (_, "bigint" | "integer" | "smallint") => "1".to_owned(),
+        _ => panic!("{engine}: a column `{column}` of type {kind}"),
+    }
+}
+
+fn insert(table: &str, columns: &[(String, String)], engine: &str) -> String {
+    let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let values: Vec<_> = columns.iter().map(|(name, kind)| value(name, kind, engine)).collect();
+    format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
+}
+
+/// Tables in the order in which they were made, but for those that a database fills by itself.
+const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
+    AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND name NOT LIKE 'transcript%' AND name NOT LIKE 'gate%'
+    AND name <> 'write_check' ORDER BY rowid";
+
+async fn sqlite_columns(connection: &mut SqliteConnection, table: &str) -> Vec<(String, String)> {
+    let sql = format!("SELECT name, type FROM pragma_table_info('{table}')");
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.unwrap();
+    rows.iter().map(|row| (row.get("name"), row.get("type"))).collect()
+}
+
+async fn postgres_columns(connection: &mut PgConnection, table: &str) -> Vec<(String, String)> {
+    let sql = "SELECT column_name::text, data_type::text FROM information_schema.columns
+        WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position";
+    sqlx::query_as(sql).bind(table).fetch_all(connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn rows_survive_from_every_earlier_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = async |name: &str| {
+        let options = SqliteConnectOptions::new().filename(dir.path().join(name)).create_if_missing(true);
+        SqliteConnection::connect_with(&options.foreign_keys(true)).await.unwrap()
+    };
+    let latest = SQLITE.iter().map(|migration| migration.version).max().unwrap();
+    assert_eq!(POSTGRES.iter().map(|migration| migration.version).max(), Some(latest));
+    let mut new = open("new").await;
+    SQLITE.run(&mut new).await.unwrap();
+    let mut new_on_postgres = PgConnection::connect(&postgres::new_database().await).await.unwrap();
+    POSTGRES.run(&mut new_on_postgres).await.unwrap();
+    for version in 1..latest {
+        let mut sqlite = open(&format!("from-{version}")).await;
+        let mut on_postgres = PgConnection::connect(&postgres::new_database().await).await.unwrap();
+        up_to(&SQLITE, version).run(&mut sqlite).await.unwrap();
+        up_to(&POSTGRES, version).run(&mut on_postgres).await.unwrap();
+        let tables: Vec<String> = sqlx::query_scalar(TABLES).fetch_all(&mut sqlite).await.unwrap();
+        assert!(tables.len() >= 6, "{tables:?}");
+        for table in &tables {
+            let columns = sqlite_columns(&mut sqlite, table).await;
+            sqlite.execute(AssertSqlSafe(insert(table, &columns, "SQLite"))).await.unwrap();
+            let columns = postgres_columns(&mut on_postgres, table).await;
+            on_postgres.execute(AssertSqlSafe(insert(table, &columns, "PostgreSQL"))).await.unwrap();
+        }
+        SQLITE.run(&mut sqlite).await.unwrap();
+        POSTGRES.run(&mut on_postgres).await.unwrap();
+        let mut lost = BTreeMap::new();
+        for table in &tables {
+            let count = || AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+            let counts: [Result<i64, _>; 2] = [
+                sqlx::query_scalar(count()).fetch_one(&mut sqlite).await,
+                sqlx::query_scalar(count()).fetch_one(&mut on_postgres).await,
+            ];
+            for (engine, count) in ["SQLite", "PostgreSQL"].into_iter().zip(counts) {
+                if !matches!(count, Ok(1)) {
+                    lost.insert((table.clone(), engine), format!("{count:?}"));
+                }
+            }
+            let (mut grown, mut fresh) =
+                (sqlite_columns(&mut sqlite, table).await, sqlite_columns(&mut new, table).await);
+            grown.sort();
+            fresh.sort();
+            assert_eq!(grown, fresh, "SQLite's {table} from version {version}");
+            let mut grown = postgres_columns(&mut on_postgres, table).await;
+            let mut fresh = postgres_columns(&mut new_on_postgres, table).await;
+            grown.sort();
+            fresh.sort();
+            assert_eq!(grown, fresh, "PostgreSQL's {table} from version {version}");
+        }
+        assert!(lost.is_empty(), "from version {version}: {lost:?}");
+    }
+}
