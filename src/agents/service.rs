@@ -16,7 +16,7 @@ use serde_json::json;
 /// Most characters of an agent's name (the contract's `CreateAgentBody`).
 pub const MAX_NAME_CHARS: usize = 100;
 
-/// What pages, APIs and command line do with agents. Each is one transaction with its audit entry.
+/// Agents of workspaces: made, renamed, deleted, found.
 #[derive(Clone, Debug)]
 pub struct Agents {
     db: Db,

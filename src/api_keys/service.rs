@@ -30,7 +30,7 @@ pub struct CreatedKey {
     pub value: PlainKey,
 }
 
-/// What pages and command line do with keys. Each is one transaction with its audit entry.
+/// API keys: made, edited, copied, deleted, listed.
 #[derive(Clone, Debug)]
 pub struct ApiKeys {
     db: Db,

@@ -3,7 +3,6 @@
 use crate::base::actor::Actor;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
-
 use crate::server::state::Services;
 use crate::users::password::Password;
 use crate::users::{Email, Role};

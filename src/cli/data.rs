@@ -4,7 +4,6 @@ use crate::cli::demo;
 use crate::cli::lookup::agent;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
-
 use crate::server::state::Services;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};

@@ -9,7 +9,6 @@ use crate::base::time::Timestamp;
 use crate::cli::lookup::agent;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
-
 use crate::server::state::Services;
 use crate::usage::service::Totals;
 use clap::Subcommand;

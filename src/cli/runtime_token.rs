@@ -5,7 +5,6 @@ use crate::base::error::Error;
 use crate::base::id::RuntimeTokenId;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
-
 use crate::server::state::Services;
 use clap::Subcommand;
 use serde_json::json;

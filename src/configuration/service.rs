@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_METRICS: usize = 200;
 const MAX_METRIC_CHARS: usize = 200;
 
-/// What the Configuration page does. Each is one transaction with its audit entry.
+/// What agents let through: read and set.
 #[derive(Clone, Debug)]
 pub struct Configurations {
     db: Db,

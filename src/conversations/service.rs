@@ -26,7 +26,7 @@ pub enum Appended {
     TooLarge,
 }
 
-/// What the runtime side does to conversations. Each is one transaction with its audit entry.
+/// Conversations: written, read, listed, erased.
 #[derive(Clone, Debug)]
 pub struct Conversations {
     db: Db,

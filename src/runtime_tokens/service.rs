@@ -15,7 +15,7 @@ use serde_json::json;
 
 /// What every token begins with.
 pub const PREFIX: &str = "ast_";
-/// Runtime tokens: made, listed, revoked. Each is one transaction with its audit entry.
+/// Runtime tokens: made, listed, revoked, let in.
 #[derive(Clone, Debug)]
 pub struct RuntimeTokens {
     db: Db,

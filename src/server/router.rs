@@ -89,6 +89,8 @@ pub fn metrics(state: &AppState) -> Router {
 fn around(state: &AppState, source: Source, router: Router) -> Router {
     router
         .layer(from_fn_with_state(Https::from_ref(state), headers::set))
+        // Outside the headers, which read a page to its end.
+        .layer(from_fn_with_state(ShownOnce::from_ref(state), shown_once::deliver))
         .layer(from_fn_with_state(source, client_address::determine))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
@@ -197,7 +199,6 @@ fn dashboard(state: AppState) -> Router {
         .layer(RequestBodyLimitLayer::new(MAX_FORM))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(pages_only::limit_head))
-        .layer(from_fn_with_state(ShownOnce::from_ref(&state), shown_once::deliver))
         .layer(from_fn_with_state(state.services.db.random().clone(), request_span::of_page))
         .with_state(state)
 }

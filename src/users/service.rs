@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// How long an invitation can be used.
 const INVITATION_DAYS: i64 = 7;
 
-/// What pages and command line do with users. Each is one transaction with its audit entry.
+/// Users: made, invited, signed in, given roles, removed.
 #[derive(Clone, Debug)]
 pub struct Users {
     db: Db,

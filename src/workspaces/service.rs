@@ -12,7 +12,7 @@ use serde_json::json;
 
 const MAX_NAME_CHARS: usize = 100;
 
-/// What pages and command line do with workspaces. Each is one transaction with its audit entry.
+/// Workspaces: made, listed, found, set up.
 #[derive(Clone, Debug)]
 pub struct Workspaces {
     db: Db,
