@@ -86,7 +86,7 @@ pub struct Paging {
     pub query: Option<String>,
     /// Whose words, with `query_type=transcript`; both sides' where it is left out.
     #[param(inline)]
-    pub turn_type: Option<Speaker>,
+    pub turn_type: Option<SpeakerParameter>,
     /// Draws `limit` conversations evenly; needs `start_time` and `end_time`, not together with `query_type`.
     #[param(inline)]
     pub sample: Option<Sample>,
@@ -115,7 +115,7 @@ pub enum QueryType {
 /// Who said it.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Speaker {
+pub enum SpeakerParameter {
     User,
     Agent,
 }

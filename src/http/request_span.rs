@@ -1,6 +1,7 @@
 //! What is logged while a request is answered names the request's id.
 
 use crate::base::randomness::Random;
+use crate::base::text::without_secrets;
 use crate::http::envelope::CorrelationId;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
@@ -14,14 +15,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Around an API call, within [`envelope`](crate::http::envelope::envelope): its correlation id, the `error_id` of a refusal.
 pub async fn of_call(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<CorrelationId>().cloned().unwrap_or_default();
-    let span = tracing::error_span!("call", error_id = %id.0);
+    // A client may have sent a key where its own id belongs.
+    let span = tracing::error_span!("call", error_id = without_secrets(&id.0));
     next.run(request).instrument(span).await
 }
 
 /// Around a page or a server function: an id of its own, which the answer says.
 pub async fn of_page(State(random): State<Random>, request: Request, next: Next) -> Response {
     let id = CorrelationId::generate(&random);
-    let span = tracing::error_span!("page", request_id = %id.0, path = request.uri().path());
+    // Not the path: an invitation's holds its token.
+    let span = tracing::error_span!("page", request_id = %id.0);
     let mut response = next.run(request).instrument(span).await;
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -74,5 +77,10 @@ mod tests {
             let logged = String::from_utf8(log.0.lock().unwrap().drain(..).collect()).unwrap();
             assert!(logged.contains("the cause") && logged.contains(id), "{logged}");
         }
+        let key = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
+        let request = Request::get("/api").header("x-polyai-correlation-id", key).body(Body::empty()).unwrap();
+        router.oneshot(request).await.unwrap();
+        let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(logged.contains("the cause") && !logged.contains(&key[5..]), "{logged}");
     }
 }
