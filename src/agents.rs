@@ -1,11 +1,8 @@
-//! The agents of a workspace: each handles conversations, and is what keys are scoped to.
+//! The agents of a workspace. Conversations belong to agents, and keys can be limited to agents.
 
-/// Types and rules.
 pub mod model;
-/// What one can do, in one transaction each.
 #[cfg(feature = "ssr")]
 pub mod service;
-/// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
 

@@ -1,18 +1,20 @@
-//! HTTP APIs for integrators (`docs/api.md`): what a key opens, and the side that the platform of the agents uses.
+//! HTTP APIs (`docs/api.md`): those for integrators, which require API keys, and the runtime side, which the platform
+//! that runs
+//! the agents uses.
 
 /// The Agents API.
 pub mod agents;
-/// The calls of the Conversations API that name the same conversations in camelCase.
+/// Version 1 of the Conversations API: the same conversations with camelCase fields.
 pub mod conversations_v1;
-/// The Conversations API.
+/// Version 3 of the Conversations API.
 pub mod conversations_v3;
-/// The OpenAPI document and the pages to browse it by.
+/// Endpoints of the OpenAPI document and of the pages that show it.
 pub mod docs;
 /// The External Events API.
 pub mod external_events;
 /// The Handoff API.
 pub mod handoff;
-/// The OpenAPI document.
+/// Building the OpenAPI document.
 pub mod openapi;
-/// The runtime side: the platform that runs the agents feeds conversations in and picks events up.
+/// The runtime side: the platform that runs the agents stores conversations and receives events.
 pub mod runtime;

@@ -1,14 +1,11 @@
-//! API keys: their parts, and the rules on them.
+//! API keys: names, permissions, agent scope, expiry and secret values.
 
-/// Types and rules.
 pub mod model;
-/// A key's value: plain and hashed.
+/// The secret value of a key: plain, hashed, sealed and masked.
 #[cfg(feature = "ssr")]
 pub mod secret;
-/// What one can do, in one transaction each.
 #[cfg(feature = "ssr")]
 pub mod service;
-/// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
 

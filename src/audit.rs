@@ -1,11 +1,8 @@
-//! Who did what, when, from where.
+//! The audit log: who did what, when, and from which address.
 
-/// Types and rules.
 pub mod model;
-/// Reading and recording what was done.
 #[cfg(feature = "ssr")]
 pub mod service;
-/// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
 

@@ -1,34 +1,34 @@
-//! What everything else stands on, in the browser and on the server.
+//! Types and helpers that every other module may use: ids, time, text, secrets, errors, clock, randomness.
 
-/// The one error type of pages and server functions.
+/// The error type of pages and server functions.
 pub mod error;
-/// Newtypes for every kind of id.
+/// One newtype for each kind of id.
 pub mod id;
-/// A secret on its way to the one page that shows it.
+/// A secret that is sent to its owner's browser.
 pub mod secret;
-/// Text as people type it: one line, visible characters, query strings.
+/// Single-line text, invisible characters, percent-encoding, and removing secrets from logged text.
 pub mod text;
-/// Instants, and how they are shown.
+/// Instants and their formats.
 pub mod time;
 
-/// Who is behind an action.
+/// The person or program that performs an action.
 #[cfg(feature = "ssr")]
 pub mod actor;
-/// Large answers, made by threads that give way.
+/// A runtime with low-priority threads for large responses.
 #[cfg(feature = "ssr")]
 pub mod bulk;
-/// The clock, passed in so that tests know every second.
+/// The clock. It is passed in, so that tests can set the time.
 #[cfg(feature = "ssr")]
 pub mod clock;
-/// Randomness, passed in so that tests know every id.
+/// Source of random bytes. It is passed in, so that tests get predictable ids.
 #[cfg(feature = "ssr")]
 pub mod randomness;
-/// The key that seals what has to be read again.
+/// Encryption of stored secrets under the master key.
 #[cfg(feature = "ssr")]
 pub mod sealing;
-/// How much of the processor a thread asks for.
+/// Scheduling priority of threads.
 #[cfg(feature = "ssr")]
 pub mod thread_share;
-/// Tokens that are looked up by their hash.
+/// Random tokens that are stored as hashes.
 #[cfg(feature = "ssr")]
 pub mod token;

@@ -1,12 +1,10 @@
-//! What each agent lets through to every key that may read its conversations: which response metrics, and whether
-//! transcripts. A fresh agent lets nothing through.
+//! Configuration of each agent: which metrics the APIs return, and whether they return transcripts. It applies to every
+//! key that
+//! can read the agent's conversations. By default neither is returned.
 
-/// Types and rules.
 pub mod model;
-/// What one can do, in one transaction each.
 #[cfg(feature = "ssr")]
 pub mod service;
-/// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
 

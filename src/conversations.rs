@@ -1,20 +1,18 @@
-//! Conversations as they are kept, read and searched.
+//! Storing, reading and searching conversations.
 
-/// The opaque place where the next page begins.
+/// Pagination cursors.
 pub mod cursor;
-/// A conversation on its way in, and on its way out through Configuration.
+/// Parsing conversations, and writing them as JSON for responses.
 pub mod document;
-/// Bringing conversations in from JSON Lines.
+/// Import from JSON Lines.
 pub mod import;
-/// What a list can be asked for.
+/// Query parameters of lists.
 pub mod query;
-/// Conversations as the OpenAPI document describes them.
+/// Schemas for the OpenAPI document.
 pub mod schema;
-/// What the runtime side does to conversations.
 pub mod service;
-/// The SQL.
 pub mod store;
-/// Metric values and turns on their way in.
+/// Schemas of metric values and turns.
 pub mod values;
-/// The words of transcripts and of searches.
+/// Full-text search: words of transcripts and of queries.
 pub mod words;

@@ -1,29 +1,31 @@
-//! SQLite or PostgreSQL behind one type. Statements are written once, with `$1` placeholders, and run on either by
-//! [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change); `docs/storage.md` says what keeps the two alike.
+//! Access to SQLite or PostgreSQL through one type. A statement is written once, with `$1` placeholders, and runs on
+//! either
+//! engine through [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change). `docs/storage.md` describes how both
+//! engines
+//! are kept to the same behaviour.
 //!
-//! Each kind of `Work` has connections of its own, so that no kind can starve another.
+//! Each kind of `Work` has its own connections, so that no kind can starve another.
 
-/// Write transactions, and what their commits wait for.
+/// Write transactions and the hook that their commits wait for.
 mod change;
-/// Connections that are held, and who may hold one.
+/// Connections in use, and the check that no task holds two.
 mod connection;
-/// Why a database cannot be opened, reached or written.
+/// Errors: why a database cannot be opened, reached or written to.
 mod failure;
-/// Whose turn it is to write, among the processes that share a SQLite file.
+/// Queue of the processes that write to one SQLite file.
 mod file_queue;
-/// Kinds of work, and how much of each there may be at once.
+/// Kinds of work, and the limit of concurrent work for each.
 mod work;
-/// Whether anything can be written.
+/// Whether the database can be written to.
 mod write_health;
 
 pub use change::{Change, ChangeConnection, CommitHook, Committed};
 pub use connection::{ActiveConnection, Reader};
-pub use failure::{OpenError, Unreachable, WriteFailure};
+pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
 pub use work::{PATIENCE, Places, Work};
 
 use crate::base::actor::Actor;
 use crate::base::clock::Clock;
-use crate::base::error::Error;
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use arc_swap::ArcSwapOption;
@@ -40,23 +42,23 @@ use std::time::Duration;
 use tokio::time::timeout;
 use write_health::WriteHealth;
 
-/// How long work waits that has begun to answer and has had turns before.
+/// Longest wait for a turn of work that has already sent a part of its response.
 const PATIENCE_AMID_WORK: Duration = Duration::from_secs(50);
-/// How long a database may take to answer before it counts as gone.
+/// How long a database may take to answer a probe before it counts as unreachable.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// Asks for a sign of life in place of a client's connection that may be gone, where PostgreSQL can (14 and later).
+/// Makes PostgreSQL (14 and later) check every second, while a query runs, that its client is still connected.
 const WATCH_CLIENT: &str = "SELECT set_config('client_connection_check_interval', '1s', false)
     WHERE current_setting('server_version_num')::int >= 140000";
 const ANSWERS: &str = "SELECT 1";
 const CHECK_WRITE: &str = "UPDATE write_check SET number = number + 1";
 
-/// An open database, for one kind of work. A clone costs nothing.
+/// A handle to an open database for one kind of work. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Db {
     work: Work,
     shared: Arc<Shared>,
-    /// The place that this handle's reads share; without it each read takes one.
+    /// The permit that all reads of this handle share. Without it, each read takes its own.
     turn: Option<Arc<work::WorkPermit>>,
 }
 
@@ -65,7 +67,7 @@ struct Shared {
     engine: Engine,
     places: [Places; Work::ALL.len()],
     write_health: Arc<WriteHealth>,
-    /// Why the database could not be reached when it was last tried.
+    /// Why the last [`Db::probe`] could not reach the database.
     unreachable: ArcSwapOption<Unreachable>,
     is_gone: AtomicBool,
     clock: Clock,
@@ -75,13 +77,13 @@ struct Shared {
 
 #[derive(Debug)]
 enum Engine {
-    /// SQLite has one writer at a time: its pool for writes has one connection.
+    /// SQLite allows one writer at a time, so its pool for writes has one connection.
     Sqlite { pools: [SqlitePool; Work::ALL.len()], queue: FileQueue },
     /// PostgreSQL, which other servers may share.
     Postgres { pools: [PgPool; Work::ALL.len()], options: Box<PgConnectOptions> },
 }
 
-/// Runs the same sqlx call on a connection of either engine, for reading; or one call for each engine.
+/// Runs a sqlx call for reading on a connection of the open engine. Takes one call for both engines, or one for each.
 #[macro_export]
 macro_rules! on_db {
     ($db:expr, |$connection:ident| $call:expr) => {
@@ -110,7 +112,7 @@ macro_rules! on_db {
     };
 }
 
-/// Runs the same sqlx call in either engine's transaction; or one call for each engine.
+/// Runs a sqlx call in the transaction of a [`Change`]. Takes one call for both engines, or one for each.
 #[macro_export]
 macro_rules! on_change {
     ($change:expr, |$connection:ident| $call:expr) => {
@@ -150,13 +152,13 @@ macro_rules! statements {
 }
 
 impl Db {
-    /// Opens the SQLite database at this path, making it where there is none, and brings it up to date.
+    /// Opens the SQLite database at this path, creates it if there is none, and runs the migrations.
     pub async fn sqlite(path: &Path, clock: Clock, random: Random) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // An answered write survives power loss, not only a crash of the process.
+            // A committed write survives a power failure, not only a crash of the process.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(PATIENCE);
@@ -174,10 +176,10 @@ impl Db {
         Ok(Self::new(Engine::Sqlite { pools, queue }, Work::on_sqlite, clock, random))
     }
 
-    /// Connects to PostgreSQL and brings its schema up to date; several servers may do so at once.
+    /// Connects to PostgreSQL and runs the migrations. Several servers may do so at the same time.
     pub async fn postgres(url: &str, clock: Clock, random: Random) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.application_name("agent-studio");
-        // A change of the schema takes as long as it takes.
+        // Migrations run without a statement timeout.
         let mut migrating = PgConnection::connect_with(&options).await?;
         sqlx::migrate!("migrations/postgres").run(&mut migrating).await?;
         migrating.close().await?;
@@ -188,7 +190,8 @@ impl Db {
                 .acquire_timeout(if work == Work::Gate { PROBE } else { PATIENCE })
                 .after_connect(|connection, _| {
                     Box::pin(async move {
-                        // Some systems cannot; there a query of a client that is gone ends by itself.
+                        // Not every operating system supports this check. Without it, a query whose client has gone
+                        // runs to its end.
                         let _ = connection.execute(WATCH_CLIENT).await;
                         Ok(())
                     })
@@ -213,34 +216,35 @@ impl Db {
         Self { work: Work::Pages, shared: Arc::new(shared), turn: None }
     }
 
-    /// The same database, for another kind of work.
+    /// A handle to the same database for another kind of work.
     pub fn of(&self, work: Work) -> Self {
         Self { work, shared: self.shared.clone(), turn: None }
     }
 
-    /// The same database, for work that reads more than once: it waits for its turn here, and keeps it until this handle is
-    /// dropped. It must not be kept while a client is waited for.
-    pub async fn in_turn(&self) -> Result<Self, Error> {
+    /// A handle for work that reads more than once. Waits for a turn, which the handle keeps until it is dropped. Do
+    /// not keep
+    /// the handle while waiting for a client.
+    pub async fn in_turn(&self) -> Result<Self, DbError> {
         self.in_turn_within(PATIENCE).await
     }
 
-    /// The same for work that has begun to answer, and is not refused as long as its request lasts.
-    pub async fn in_turn_again(&self) -> Result<Self, Error> {
+    /// Like [`Db::in_turn`], with a longer wait, for work that has already sent a part of its response.
+    pub async fn in_turn_again(&self) -> Result<Self, DbError> {
         self.in_turn_within(PATIENCE_AMID_WORK).await
     }
 
-    async fn in_turn_within(&self, patience: Duration) -> Result<Self, Error> {
+    async fn in_turn_within(&self, patience: Duration) -> Result<Self, DbError> {
         self.refuse_while_gone()?;
         let place = self.shared.places[self.work as usize].take(patience).await?;
         Ok(Self { work: self.work, shared: self.shared.clone(), turn: Some(Arc::new(place)) })
     }
 
-    /// Whether it is SQLite, which one server has to itself.
+    /// Whether the engine is SQLite, which only one server may use.
     pub fn is_sqlite(&self) -> bool {
         matches!(self.shared.engine, Engine::Sqlite { .. })
     }
 
-    /// This work's pool of PostgreSQL, for listeners.
+    /// The PostgreSQL pool of this kind of work, for listeners; `None` on SQLite.
     pub fn postgres_pool(&self) -> Option<&PgPool> {
         match &self.shared.engine {
             Engine::Sqlite { .. } => None,
@@ -248,7 +252,7 @@ impl Db {
         }
     }
 
-    /// A connection for reading, when it is this work's turn; [`on_db!`](crate::on_db) takes one for one statement.
+    /// Waits for a turn and returns a connection for reading. [`on_db!`](crate::on_db) uses it for one statement.
     pub async fn read(&self) -> Result<Reader, sqlx::Error> {
         connection::expect_none_held();
         self.refuse_while_gone()?;
@@ -267,22 +271,20 @@ impl Db {
         })
     }
 
-    /// The present.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
 
-    /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
     }
 
-    /// For ids and secrets.
+    /// Source of random bytes for ids and secrets.
     pub fn random(&self) -> &Random {
         &self.shared.random
     }
 
-    /// Lets every commit wait for this, in place of what it waited for before.
+    /// Sets the hook that every commit waits for, and replaces an earlier one.
     pub fn install_commit_hook(&self, hook: Arc<dyn CommitHook>) {
         *self.shared.commit_hook.write().unwrap_or_else(PoisonError::into_inner) = Some(hook);
     }
@@ -299,8 +301,8 @@ impl Db {
         self.shared.commit_hook.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins a change that somebody makes.
-    pub async fn begin(&self, actor: &Actor) -> Result<Change, Error> {
+    /// Begins a write transaction on behalf of this actor.
+    pub async fn begin(&self, actor: &Actor) -> Result<Change, DbError> {
         connection::expect_none_held();
         self.refuse_while_gone()?;
         let work = match &self.shared.engine {
@@ -325,17 +327,17 @@ impl Db {
         Ok(begun.inspect_err(|error| self.shared.write_health.note(Err(error)))?)
     }
 
-    /// Begins a change that the server makes by itself, or for the platform that runs the agents.
-    pub async fn begin_unattended(&self) -> Result<Change, Error> {
+    /// Begins a write transaction of the server itself, or of the platform that runs the agents.
+    pub async fn begin_unattended(&self) -> Result<Change, DbError> {
         self.begin(&Actor::server()).await
     }
 
-    /// Every kind of work with its places.
+    /// The limits of every kind of work, for metrics.
     pub fn places(&self) -> &[Places] {
         &self.shared.places
     }
 
-    /// Connections of a kind of work that are open, and how many of them are idle.
+    /// Number of open connections of a kind of work, and how many of these are idle.
     pub fn connections(&self, work: Work) -> (u32, usize) {
         match &self.shared.engine {
             Engine::Sqlite { pools, .. } => (pools[work as usize].size(), pools[work as usize].num_idle()),
@@ -343,19 +345,21 @@ impl Db {
         }
     }
 
-    /// Why nothing could be written when it was last tried; `None` where that went well.
+    /// Why the last write failed; `None` if it succeeded.
     pub fn write_failure(&self) -> Option<WriteFailure> {
         self.shared.write_health.failure()
     }
 
-    /// Tries to write, and remembers how that went.
-    pub async fn check_write(&self) -> Result<(), Error> {
+    /// Writes a row to test that the database can be written to, and records the result in [`Db::write_failure`].
+    pub async fn check_write(&self) -> Result<(), DbError> {
         let mut change = self.begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(CHECK_WRITE).execute(c).await.map(|_| ()))?;
         change.commit().await
     }
 
-    /// Whether the database answers, asked by this work's own connections; why not, as far as the last [`Db::probe`] found out.
+    /// Checks that the database answers on the connections of this kind of work. If the last [`Db::probe`] failed,
+    /// returns its
+    /// reason without asking.
     pub async fn answers(&self) -> Result<(), Unreachable> {
         if let Some(why) = self.unreachable() {
             return Err(why);
@@ -367,7 +371,9 @@ impl Db {
         }
     }
 
-    /// Asks the database for a sign of life by the gate's own connections; whether it gave one, and why not. For who follows it.
+    /// Checks on the gate's connections that the database answers, and stores the result for [`Db::unreachable`].
+    /// Called by the
+    /// gate's follower.
     pub async fn probe(&self) -> Result<(), Unreachable> {
         let gate = self.of(Work::Gate);
         let asked = timeout(PROBE, async {
@@ -382,7 +388,7 @@ impl Db {
         reached
     }
 
-    /// A pool says no more than that it waited in vain: one more connection says why.
+    /// Finds the reason by opening one more connection: a pool reports only that it timed out.
     async fn why_unreachable(&self, error: Option<sqlx::Error>) -> Unreachable {
         let Engine::Postgres { options, .. } = &self.shared.engine else {
             return error.map_or(Unreachable::Slow, |error| Unreachable::of(&error));
@@ -397,12 +403,14 @@ impl Db {
         }
     }
 
-    /// Why the last [`Db::probe`] had no answer; `None` where it had one.
+    /// Why the last [`Db::probe`] failed; `None` if it succeeded.
     pub fn unreachable(&self) -> Option<Unreachable> {
         self.shared.unreachable.load().as_deref().copied()
     }
 
-    /// Refuses work at once, but for the gate's, until it is said to be back; whether it was gone before.
+    /// Marks the database as gone or back. While it is gone, all work but the gate's is refused at once. Returns
+    /// whether it was
+    /// marked as gone before.
     pub fn set_gone(&self, gone: bool) -> bool {
         if !gone {
             self.shared.unreachable.store(None);
@@ -417,7 +425,7 @@ impl Db {
         }
     }
 
-    /// Closes every connection once its call is done.
+    /// Closes all connections after their current calls have ended.
     pub async fn close(&self) {
         for work in Work::ALL {
             match &self.shared.engine {
@@ -428,7 +436,7 @@ impl Db {
     }
 }
 
-/// Whether this error says that a unique value exists already.
+/// Whether this error reports a violated unique constraint.
 pub fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|e| e.is_unique_violation())
 }

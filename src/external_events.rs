@@ -1,8 +1,6 @@
-//! Events that a provider sends into a conversation that waits for them.
+//! Events that external systems send into a running conversation that waits for them.
 
-/// Who waits for events, woken when one arrives.
+/// Waking the requests that wait for events.
 pub mod arrivals;
-/// Waiting for events, receiving them, reading them.
 pub mod service;
-/// The SQL.
 pub mod store;

@@ -1,33 +1,33 @@
-//! The one decision: may this key make this call? Header, key, expiry, workspace, permission, agent, in that order, and
-//! one answer to each stranger: what is refused with 401 says nothing about why, what is refused with 403 says nothing
-//! about what exists elsewhere.
+//! The gate decides whether a key may make a call. It checks, in this order: header, key, expiry, workspace,
+//! permission, agent.
+//! Responses reveal nothing to outsiders: a 401 does not tell an unknown key from an expired one, and a 403 does not
+//! reveal what
+//! exists in other workspaces.
 
-/// Who makes a call, as handlers see it.
+/// Extractor for the authenticated caller.
 pub mod caller;
-/// The decision itself, without database and HTTP.
+/// The decision as a pure function.
 pub mod decision;
-/// Keeping the index in step with the database.
+/// Keeping the index up to date with the database.
 pub mod follower;
-/// Which servers follow a change.
+/// Acknowledgements of changes by other servers.
 pub mod followers;
-/// Every live key in memory.
+/// All keys in memory, and how long they may be trusted.
 pub mod index;
-/// What the gate knows of keys, workspaces and agents.
+/// Keys, workspaces and agents as the index holds them.
 pub mod indexed;
-/// What of the gate is measured.
+/// Metrics.
 pub mod metrics;
-/// The key in a request.
+/// Reading the key from a request's headers.
 pub mod presented;
-/// The SQL.
 pub mod store;
 
 use crate::agents::AgentName;
 use crate::api_keys::Permission;
 use crate::api_keys::secret::HashedKey;
-use crate::base::error::Error;
 use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
-use crate::db::Work;
+use crate::db::{DbError, Work};
 use crate::http::envelope::ApiError;
 use crate::workspaces::Workspace;
 use axum::http::{HeaderMap, StatusCode};
@@ -37,34 +37,34 @@ use indexed::{Holder, HolderWorkspace, IndexedAgent};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a call that the gate let through may touch.
+/// What an authorised call may access.
 #[derive(Clone, Debug)]
 pub struct Pass {
     pub workspace: Arc<Workspace>,
     pub agent: Arc<AgentName>,
-    /// What the agent lets through.
+    /// The agent's configuration: metrics and transcripts that responses may contain.
     pub configuration: Arc<Configuration>,
 }
 
-/// What a call needs of its key.
+/// The access that a call requires.
 #[derive(Clone, Copy, Debug)]
 pub struct Need<'a> {
-    /// The workspace's id or slug; `None` for the key's own.
+    /// The workspace's id or slug; `None` for the key's own workspace.
     pub account_id: Option<&'a str>,
-    /// `None` where any key will do.
+    /// The permission that the key must have; `None` if it needs none.
     pub permission: Option<Permission>,
-    /// The agent's id or slug; `None` where the call is about the workspace as a whole.
+    /// The agent's id or slug; `None` if the call concerns the workspace as a whole.
     pub project_id: Option<&'a str>,
 }
 
-/// Why a call was not let in.
+/// Why a call was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// The gate decided so.
+    /// The gate refused the call.
     Refused(RefusalReason),
-    /// It could not decide: 503 or 500.
+    /// The gate could not decide because of an internal error: 500.
     Failed,
-    /// Its database is gone.
+    /// The database is not available: 503.
     Unavailable,
 }
 
@@ -77,7 +77,7 @@ impl Gate {
         Ok(Pass { workspace, agent, configuration })
     }
 
-    /// The key that a request presents which began then, where it is one of ours.
+    /// Finds the key that a request presents. `began` is the time at which the request began.
     pub async fn identify(&self, headers: &HeaderMap, began: Instant) -> Result<Holder, Denied> {
         let hash = presented::presented(headers)?;
         let index = match self.view(began)? {
@@ -88,7 +88,7 @@ impl Gate {
             return Ok(holder);
         }
         drop(index);
-        // It may have been made by the command line just now.
+        // The command line may have created the key just now.
         follower::catch_up_for(self, began).await?;
         self.index().holder(&hash).ok_or(Denied::Refused(RefusalReason::Unknown))
     }
@@ -102,7 +102,8 @@ impl Gate {
 }
 
 impl Holder {
-    /// Decides what the key may do: the workspace, and the agent that was asked for.
+    /// Decides whether the key has the access that a call requires. Returns the workspace, and the agent if the call
+    /// names one.
     pub async fn decide(
         &self,
         gate: &Gate,
@@ -136,8 +137,8 @@ impl Holder {
         Ok((own.clone(), agent))
     }
 
-    /// The agent of this id or slug in the key's workspace.
-    async fn agent(&self, gate: &Gate, name: &str) -> Result<Option<IndexedAgent>, Error> {
+    /// The agent with this id or slug in the key's workspace.
+    async fn agent(&self, gate: &Gate, name: &str) -> Result<Option<IndexedAgent>, DbError> {
         match &self.workspace {
             HolderWorkspace::Known(known) => Ok(known.agents.get(name).cloned()),
             HolderWorkspace::Stored(_) => store::agent(&gate.db().of(Work::Decisions), &self.key.workspace, name).await,
@@ -151,10 +152,10 @@ impl From<RefusalReason> for Denied {
     }
 }
 
-impl From<Error> for Denied {
-    fn from(error: Error) -> Self {
+impl From<DbError> for Denied {
+    fn from(error: DbError) -> Self {
         match error {
-            Error::Unavailable => Self::Unavailable,
+            DbError::Unavailable => Self::Unavailable,
             _ => Self::Failed,
         }
     }
@@ -164,7 +165,7 @@ impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Refused(refusal) => refusal.into(),
-            Denied::Unavailable => Error::Unavailable.into(),
+            Denied::Unavailable => DbError::Unavailable.into(),
             Denied::Failed => Self::internal(),
         }
     }
@@ -174,7 +175,7 @@ impl From<RefusalReason> for ApiError {
     fn from(refusal: RefusalReason) -> Self {
         let forbidden = |message: String| Self::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message);
         match refusal {
-            // Always the same.
+            // The same response for all of them.
             RefusalReason::NoKey | RefusalReason::Malformed | RefusalReason::Unknown | RefusalReason::Expired => {
                 let message = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
                 Self::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)

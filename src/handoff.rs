@@ -1,6 +1,4 @@
-//! The state that an agent stores when it passes a call on.
+//! The state that an agent stores when it transfers a call.
 
-/// Storing and finding states.
 pub mod service;
-/// The SQL.
 pub mod store;

@@ -1,22 +1,22 @@
-//! What every HTTP door shares.
+//! Shared by all HTTP doors: error envelope, security headers, limits, origin check, parameters.
 
-/// Where a request comes from.
+/// Determining a client's address.
 pub mod client_address;
-/// The error envelope of the APIs, and the correlation id.
+/// The APIs' error envelope, correlation id, and JSON bodies.
 pub mod envelope;
-/// The security headers.
+/// Security and caching headers.
 pub mod headers;
-/// Connections: accepted, timed, counted by address, and ended.
+/// Accepting connections, with timeouts and a limit per address.
 pub mod listener;
-/// JSON objects, and nothing else.
+/// Deserialising from JSON objects only.
 pub mod object;
-/// One Origin check for every unsafe method.
+/// Protection of pages against cross-site requests.
 pub mod origin_check;
-/// Query parameters, parsed.
+/// Parsing query parameters.
 pub mod parameters;
-/// What is refused of a request before anyone reads it.
+/// Limits on a request's head and on stalled bodies.
 pub mod request_limits;
-/// What is logged of a request names its id.
+/// Tracing spans with the request's id.
 pub mod request_span;
-/// JSON that every reader reads alike.
+/// Checks against ambiguous or unstorable JSON.
 pub mod strict_json;

@@ -1,8 +1,9 @@
-//! API keys for the conversation data of voice agents: the dashboard in which admins make them, and the APIs
-//! that they open. `docs/architecture.md` is the way in.
+//! API keys for the conversation data of voice agents: the dashboard in which admins manage the keys, and the APIs that
+//! require them. Start reading at `docs/architecture.md`.
 //!
-//! Imports run downward: doors → gate, usage, nouns → ground. Modules without `cfg` are compiled for browser and server, the
-//! others for the server only.
+//! Imports run downward: doors → gate, usage, nouns → ground. Modules without a `cfg` attribute are compiled for both
+//! browser
+//! and server, the others for the server only.
 #![recursion_limit = "256"]
 
 // The doors
@@ -13,10 +14,10 @@ pub mod api;
 /// Commands for operators.
 #[cfg(feature = "ssr")]
 pub mod cli;
-/// Answers for reverse proxies that ask about the keys of their own clients.
+/// Forward authentication: endpoints that reverse proxies ask whether a client's key is valid.
 #[cfg(feature = "ssr")]
 pub mod forward_auth;
-/// Settings, and building, running and stopping the application.
+/// Settings; building, running and stopping the application; metrics and health.
 #[cfg(feature = "ssr")]
 pub mod server;
 /// Pages for admins.
@@ -24,54 +25,54 @@ pub mod web;
 
 // What decides and counts
 
-/// May this key make this call?
+/// Decides whether a key may make a call.
 #[cfg(feature = "ssr")]
 pub mod gate;
-/// How keys are used: counts, request log, reports.
+/// Usage of keys: counts, request log, reports.
 pub mod usage;
 
 // The nouns
 
-/// The agents of a workspace: each handles conversations, and is what keys are scoped to.
+/// The agents of a workspace. Conversations belong to agents, and keys can be limited to agents.
 pub mod agents;
-/// API keys: their parts, and the rules on them.
+/// API keys: names, permissions, agent scope, expiry and secret values.
 pub mod api_keys;
-/// Who did what, when, from where.
+/// The audit log: who did what, when, and from which address.
 pub mod audit;
-/// Which metrics and transcripts each agent lets through.
+/// Per agent: which metrics and transcripts the APIs return.
 pub mod configuration;
-/// Conversations as they are kept, read and searched.
+/// Storing, reading and searching conversations.
 #[cfg(feature = "ssr")]
 pub mod conversations;
-/// Events that a provider sends into a conversation.
+/// Events that external systems send into a running conversation.
 #[cfg(feature = "ssr")]
 pub mod external_events;
-/// The state that an agent stores when it passes a call on.
+/// The state that an agent stores when it transfers a call.
 #[cfg(feature = "ssr")]
 pub mod handoff;
-/// Tokens of the platform that runs the agents.
+/// Tokens with which the platform that runs the agents authenticates.
 #[cfg(feature = "ssr")]
 pub mod runtime_tokens;
-/// Sessions of signed-in users, and how often a password may be tried.
+/// Sessions of signed-in users, values shown once, and the throttle for sign-in attempts.
 #[cfg(feature = "ssr")]
 pub mod sessions;
-/// The people of a workspace: roles and invitations.
+/// The users of a workspace: roles, passwords and invitations.
 pub mod users;
-/// Workspaces: the walls between customers.
+/// Workspaces. Each customer's data is isolated in a workspace.
 pub mod workspaces;
 
 // The ground
 
 /// Ids, time, text, secrets, errors.
 pub mod base;
-/// SQLite or PostgreSQL behind one type.
+/// Access to SQLite or PostgreSQL through one type.
 #[cfg(feature = "ssr")]
 pub mod db;
-/// What every HTTP door shares.
+/// Shared by all HTTP doors: error envelope, security headers, limits, origin check.
 #[cfg(feature = "ssr")]
 pub mod http;
 
-/// Wakes the server-rendered page up in the browser.
+/// Entry point in the browser: hydrates the server-rendered page.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

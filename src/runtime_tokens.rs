@@ -1,6 +1,4 @@
-//! Tokens of the platform that runs the agents.
+//! Tokens with which the platform that runs the agents authenticates.
 
-/// Runtime tokens: made, revoked, let in.
 pub mod service;
-/// The SQL.
 pub mod store;

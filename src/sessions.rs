@@ -1,12 +1,11 @@
-//! Sessions of signed-in users, and what waits for one page of theirs.
+//! Sessions of signed-in users, short-lived data for their next page, and the throttle for sign-in attempts.
 
-/// What was typed into a form that was refused.
+/// Input of refused forms.
 pub mod form_drafts;
-/// Ending sessions.
 pub mod service;
-/// Values that are shown once.
+/// Secrets that are shown once.
 pub mod shown_once;
-/// Sessions in our own tables.
+/// Session store for tower-sessions.
 pub mod store;
-/// How often somebody may try a password.
+/// Throttle for sign-in attempts.
 pub mod throttle;

@@ -1,24 +1,23 @@
-//! How keys are used: every call is counted, and most are logged for a while. The path of a call costs a few atomic
-//! counts; a worker writes them down.
+//! Usage of keys: counts, request log, reports. Every call is counted and most calls are logged. A call only increments
+//! atomic
+//! counters and puts a row into a queue; a background worker writes both to the database.
 
-/// What is counted of a key until it is written down.
+/// Counters of one key.
 #[cfg(feature = "ssr")]
 pub mod counts;
-/// What is measured.
+/// Metrics.
 #[cfg(feature = "ssr")]
 pub mod metrics;
-/// Types and rules.
 pub mod model;
-/// Counts and the queue of the log: what a call touches.
+/// Recording calls: middleware, counters and the queue of the request log.
 #[cfg(feature = "ssr")]
 pub mod record;
-/// Counts and log, as they are shown.
+/// Reports for pages and command line.
 #[cfg(feature = "ssr")]
 pub mod service;
-/// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
-/// The worker that writes down what was counted, and forgets what is old.
+/// Background worker that writes usage to the database and deletes old rows.
 #[cfg(feature = "ssr")]
 pub mod writer;
 

@@ -1,14 +1,11 @@
-//! The people of a workspace, their roles, and the invitations to become one.
+//! The users of a workspace: roles, passwords and invitations.
 
-/// Types and rules.
 pub mod model;
-/// Hashing and verifying.
+/// Hashing and verifying passwords.
 #[cfg(feature = "ssr")]
 pub mod password;
-/// What one can do, in one transaction each.
 #[cfg(feature = "ssr")]
 pub mod service;
-/// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
 

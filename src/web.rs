@@ -30,6 +30,9 @@ pub mod usage;
 /// The Users page, and where an invitation link leads.
 pub mod users;
 
+/// How the errors of the nouns are told on a page.
+#[cfg(feature = "ssr")]
+pub mod errors;
 /// Plain form posts without JavaScript: what was typed survives a refusal.
 #[cfg(feature = "ssr")]
 pub mod form_drafts;

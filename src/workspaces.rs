@@ -1,14 +1,10 @@
-//! Workspaces: the walls between customers. Everything else belongs to one.
+//! Workspaces. Each customer's data is isolated in a workspace, to which all other data belongs.
 
-/// Types and rules.
 pub mod model;
-/// What one can do, in one transaction each.
 #[cfg(feature = "ssr")]
 pub mod service;
-/// Short names for addresses.
 #[cfg(feature = "ssr")]
 pub mod slug;
-/// The SQL.
 #[cfg(feature = "ssr")]
 pub mod store;
 

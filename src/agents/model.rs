@@ -1,10 +1,10 @@
-//! Types and rules for agents.
+//! Types for agents.
 
 use crate::base::id::AgentId;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An agent, as far as other things name it.
+/// An agent's id and name, as lists and other objects refer to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
 pub struct AgentName {
@@ -12,24 +12,24 @@ pub struct AgentName {
     pub name: String,
 }
 
-/// An agent with what its page shows.
+/// An agent with the details that the Agents page shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
 pub struct Agent {
     pub id: AgentId,
-    /// Works wherever its id does.
+    /// Short name for addresses. It can be used wherever the id can.
     pub slug: String,
     pub name: String,
     pub created_at: Timestamp,
-    /// How many conversations it has had.
+    /// Number of stored conversations.
     pub conversations: i64,
 }
 
-/// What goes with an agent.
+/// What deleting an agent affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Belongings {
-    /// Its conversations, with what belongs to them.
+    /// Number of conversations, which are deleted with the agent.
     pub conversations: i64,
-    /// The keys that cover no other agent, which then open nothing.
+    /// Number of keys that cover no other agent. They remain, but grant access to nothing.
     pub keys: i64,
 }

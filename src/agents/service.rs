@@ -1,47 +1,58 @@
-//! What pages and command line do with agents. Each is one transaction with its audit entry.
+//! Operations on agents. Each change is recorded in the audit log, in the same transaction.
 
 use crate::agents::store::{self, DatedAgent};
 use crate::agents::{Agent, AgentName, Belongings};
 use crate::audit::{self, Action, Entry};
 use crate::base::actor::Actor;
-use crate::base::error::{Error, Problem};
+use crate::base::error::Problem;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::text::single_line;
 use crate::base::time::Timestamp;
 use crate::conversations::service::Conversations;
-use crate::db::{Db, Work};
+use crate::db::{Db, DbError, Work};
 use crate::workspaces::slug;
 use serde_json::json;
 
-/// Most characters of an agent's name (the contract's `CreateAgentBody`).
+/// Longest name of an agent, in characters (the contract's `CreateAgentBody`).
 pub const MAX_NAME_CHARS: usize = 100;
 
-/// Agents of workspaces: made, renamed, deleted, found.
+/// Why an operation on an agent failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AgentError {
+    #[error("There is no such agent.")]
+    NotFound,
+    #[error(transparent)]
+    Invalid(#[from] Problem),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Service for agents.
 #[derive(Clone, Debug)]
 pub struct Agents {
     db: Db,
 }
 
 impl Agents {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Makes an agent. Without a slug it gets one made from its name.
+    /// Creates an agent. Returns the agent and its slug, which is made from the name if none is given.
     pub async fn create(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         name: &str,
         slug: Option<&str>,
-    ) -> Result<(AgentName, String), Error> {
+    ) -> Result<(AgentName, String), AgentError> {
         let id = self.new_id();
         let CreatedAgent { agent, slug, .. } = self.create_as(workspace, actor, id, name, slug, "{}").await?;
         Ok((agent, slug))
     }
 
-    /// Makes an agent with this id, which no agent of the workspace may have as its id or slug.
+    /// Creates an agent with this id and these settings (JSON). No agent of the workspace may have the id as its id or
+    /// slug.
     pub async fn create_as(
         &self,
         workspace: &WorkspaceId,
@@ -50,7 +61,7 @@ impl Agents {
         name: &str,
         slug: Option<&str>,
         settings: &str,
-    ) -> Result<CreatedAgent, Error> {
+    ) -> Result<CreatedAgent, AgentError> {
         let created_at = self.db.now();
         let name = single_line(name, MAX_NAME_CHARS)?;
         let agent = AgentName { id, name };
@@ -72,7 +83,9 @@ impl Agents {
                 if taken { slug::with_suffix(&slug, self.db.random()) } else { slug }
             }
         };
-        store::insert(&mut change, workspace, &agent, &slug, settings, created_at).await?;
+        if !store::insert(&mut change, workspace, &agent, &slug, settings, created_at).await? {
+            return Err(Problem::SlugTaken.into());
+        }
         let entry = Entry {
             action: Action::AgentCreated,
             subject_id: agent.id.as_str(),
@@ -84,48 +97,59 @@ impl Agents {
         Ok(CreatedAgent { agent, slug, created_at })
     }
 
-    /// An id for a new agent.
+    /// Makes an id for a new agent.
     pub fn new_id(&self) -> AgentId {
         AgentId::generate(self.db.random())
     }
 
     /// Every agent of a workspace, newest first.
-    pub async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<Agent>, Error> {
+    pub async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<Agent>, DbError> {
         store::list(&self.db, workspace).await
     }
 
-    /// Every agent's name.
-    pub async fn names(&self, workspace: &WorkspaceId) -> Result<Vec<AgentName>, Error> {
+    /// Id and name of every agent, in the order of names.
+    pub async fn names(&self, workspace: &WorkspaceId) -> Result<Vec<AgentName>, DbError> {
         store::names(&self.db, workspace).await
     }
 
-    /// The agents that a key covers, oldest first.
-    pub async fn covered(&self, workspace: &WorkspaceId, key: &ApiKeyId, all: bool) -> Result<Vec<DatedAgent>, Error> {
+    /// The agents that a key covers, oldest first. `all` stands for a key that covers every agent.
+    pub async fn covered(
+        &self,
+        workspace: &WorkspaceId,
+        key: &ApiKeyId,
+        all: bool,
+    ) -> Result<Vec<DatedAgent>, DbError> {
         store::covered(&self.db.of(Work::Api), workspace, key, all).await
     }
 
     /// The agent with this id or slug.
-    pub async fn find(&self, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, Error> {
+    pub async fn find(&self, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, DbError> {
         store::find(&self.db, workspace, id_or_slug).await
     }
 
-    /// What would go with an agent.
-    pub async fn belongings(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Belongings, Error> {
+    /// What deleting this agent would affect.
+    pub async fn belongings(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Belongings, DbError> {
         store::belongings(&self.db, workspace, agent).await
     }
 
-    /// What the Agents API keeps of an agent's settings, as JSON.
-    pub async fn settings(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, Error> {
+    /// The settings that the Agents API stored for an agent, as JSON.
+    pub async fn settings(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
         store::settings(&self.db.of(Work::Api), workspace, agent).await
     }
 
-    /// Gives an agent another name; its id and slug, which integrations use, stay.
-    pub async fn rename(&self, workspace: &WorkspaceId, actor: &Actor, id: &AgentId, name: &str) -> Result<(), Error> {
+    /// Renames an agent. Its id and slug do not change, because integrations use them.
+    pub async fn rename(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &AgentId,
+        name: &str,
+    ) -> Result<(), AgentError> {
         let name = single_line(name, MAX_NAME_CHARS)?;
-        let before = store::find(&self.db, workspace, id.as_str()).await?.ok_or(Error::NotFound)?;
+        let before = store::find(&self.db, workspace, id.as_str()).await?.ok_or(AgentError::NotFound)?;
         let mut change = self.db.begin(actor).await?;
         if !store::rename(&mut change, workspace, &before.id, &name, self.db.now()).await? {
-            return Err(Error::NotFound);
+            return Err(AgentError::NotFound);
         }
         let entry = Entry {
             action: Action::AgentRenamed,
@@ -134,17 +158,19 @@ impl Agents {
             details: json!({ "name": { "from": before.name, "to": name } }),
         };
         audit::record(&mut change, workspace, entry).await?;
-        change.commit().await
+        Ok(change.commit().await?)
     }
 
-    /// Deletes an agent with its conversations; keys that covered it alone open nothing from then on. The conversations go
-    /// first, some at a time: so many that it takes longer than a request may go on where they were when it is tried again.
-    pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), Error> {
+    /// Deletes an agent with its conversations. Keys that covered only this agent remain, but grant access to nothing.
+    /// Conversations are deleted first, in batches. If there are too many for the time limit of one request, a second
+    /// attempt
+    /// continues with the rest.
+    pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), AgentError> {
         let gone = store::belongings(&self.db, workspace, &agent.id).await?;
         Conversations::new(self.db.clone()).erase_all(workspace, &agent.id).await?;
         let mut change = self.db.begin(actor).await?;
         if !store::delete(&mut change, workspace, &agent.id).await? {
-            return Err(Error::NotFound);
+            return Err(AgentError::NotFound);
         }
         let entry = Entry {
             action: Action::AgentDeleted,
@@ -153,11 +179,11 @@ impl Agents {
             details: json!({ "conversations": gone.conversations, "keys_without_agents": gone.keys }),
         };
         audit::record(&mut change, workspace, entry).await?;
-        change.commit().await
+        Ok(change.commit().await?)
     }
 }
 
-/// An agent just made.
+/// A newly created agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatedAgent {
     pub agent: AgentName,
@@ -165,7 +191,7 @@ pub struct CreatedAgent {
     pub created_at: Timestamp,
 }
 
-/// The agent with this id or slug, for other nouns.
-pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, Error> {
+/// The agent with this id or slug; for services of other modules.
+pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, DbError> {
     store::find(db, workspace, id_or_slug).await
 }

@@ -1,10 +1,9 @@
-//! The SQL on agents.
+//! SQL for agents.
 
 use crate::agents::{Agent, AgentName, Belongings};
-use crate::base::error::{Error, Problem};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db, is_duplicate};
+use crate::db::{Change, Db, DbError, is_duplicate};
 use crate::{on_change, on_db, statements};
 
 statements! {
@@ -30,7 +29,7 @@ statements! {
     SLUG_TAKEN = "SELECT 1 FROM agents WHERE workspace_id = $1 AND (slug = $2 OR id = $2)";
 }
 
-/// Writes a new agent.
+/// Inserts an agent; `false` if another agent has this id or slug.
 pub async fn insert(
     change: &mut Change,
     workspace: &WorkspaceId,
@@ -38,7 +37,7 @@ pub async fn insert(
     slug: &str,
     settings: &str,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<bool, DbError> {
     let written = on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(&agent.id)
@@ -50,19 +49,20 @@ pub async fn insert(
         .await
         .map(|_| ()));
     match written {
-        Err(error) if is_duplicate(&error) => Err(Problem::SlugTaken.into()),
-        other => Ok(other?),
+        Ok(()) => Ok(true),
+        Err(error) if is_duplicate(&error) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Gives an agent another name; `false` where it is gone.
+/// Renames an agent; `false` if it does not exist.
 pub async fn rename(
     change: &mut Change,
     workspace: &WorkspaceId,
     id: &AgentId,
     name: &str,
     now: Timestamp,
-) -> Result<bool, Error> {
+) -> Result<bool, DbError> {
     let changed = on_change!(change, |c| sqlx::query(RENAME)
         .bind(workspace)
         .bind(id)
@@ -74,22 +74,22 @@ pub async fn rename(
     Ok(changed > 0)
 }
 
-/// What the Agents API was sent beside an agent's name: a JSON object.
-pub async fn settings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Option<String>, Error> {
+/// The settings that the Agents API stored for an agent, as a JSON object.
+pub async fn settings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Option<String>, DbError> {
     let row: Option<(String,)> =
         on_db!(db, |pool| sqlx::query_as(SETTINGS).bind(workspace).bind(id).fetch_optional(pool).await)?;
     Ok(row.map(|(settings,)| settings))
 }
 
-/// Counts what would go with an agent.
-pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, Error> {
+/// Counts what deleting this agent would affect.
+pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, DbError> {
     let (conversations, keys): (i64, i64) =
         on_db!(db, |pool| sqlx::query_as(BELONGINGS).bind(workspace).bind(id).fetch_one(pool).await)?;
     Ok(Belongings { conversations, keys })
 }
 
-/// Deletes an agent with everything that belongs to it; `false` where it is gone already.
-pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, Error> {
+/// Deletes an agent and the rows that reference it; `false` if it does not exist.
+pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, DbError> {
     let deleted = on_change!(change, |c| sqlx::query(DELETE)
         .bind(workspace)
         .bind(id)
@@ -99,17 +99,17 @@ pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) 
     Ok(deleted > 0)
 }
 
-/// Every agent's name, in the order of names.
-pub async fn names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<AgentName>, Error> {
+/// Id and name of every agent, in the order of names.
+pub async fn names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<AgentName>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(NAMES).bind(workspace).fetch_all(pool).await)?)
 }
 
 /// Every agent, newest first.
-pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Agent>, Error> {
+pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Agent>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?)
 }
 
-/// An agent with its times.
+/// An agent with the times of its creation and last change.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct DatedAgent {
     pub id: AgentId,
@@ -119,21 +119,23 @@ pub struct DatedAgent {
 }
 
 /// The agents that a key covers, oldest first.
-pub async fn covered(db: &Db, workspace: &WorkspaceId, key: &ApiKeyId, all: bool) -> Result<Vec<DatedAgent>, Error> {
+pub async fn covered(db: &Db, workspace: &WorkspaceId, key: &ApiKeyId, all: bool) -> Result<Vec<DatedAgent>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(COVERED).bind(workspace).bind(key).bind(all).fetch_all(pool).await)?)
 }
 
 /// The agent with this id or slug.
-pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, Error> {
-    // Slugs are written like ids; anything else is none, and may be nothing that a database takes.
+pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<AgentName>, DbError> {
+    // Slugs have the characters of ids. Other text matches no agent, and PostgreSQL may not accept it (NUL).
     if AgentId::parse(id_or_slug).is_none() {
         return Ok(None);
     }
     Ok(on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id_or_slug).fetch_optional(pool).await)?)
 }
 
-/// Whether an agent of the workspace has this slug, or has it as its id: an address means one agent.
-pub async fn slug_taken(change: &mut Change, workspace: &WorkspaceId, slug: &str) -> Result<bool, Error> {
+/// Whether an agent of the workspace has this text as its slug or id. Ids and slugs share one namespace, because
+/// addresses
+/// accept both.
+pub async fn slug_taken(change: &mut Change, workspace: &WorkspaceId, slug: &str) -> Result<bool, DbError> {
     let row: Option<(i32,)> =
         on_change!(change, |c| sqlx::query_as(SLUG_TAKEN).bind(workspace).bind(slug).fetch_optional(c).await)?;
     Ok(row.is_some())

@@ -1,11 +1,10 @@
-//! The Agents API's handlers.
+//! Handlers of the Agents API.
 
-use crate::agents::service::Agents;
-use crate::agents::service::{self, CreatedAgent};
+use crate::agents::service::{self, AgentError, Agents, CreatedAgent};
 use crate::api::openapi::{BodyRefusals, Refusals};
 use crate::api_keys::Permission;
 use crate::base::actor::Actor;
-use crate::base::error::{Error, Problem};
+use crate::base::error::Problem;
 use crate::base::id::AgentId;
 use crate::base::time::format_instant;
 use crate::gate::caller::Caller;
@@ -32,13 +31,13 @@ pub struct AgentAnswer<'a> {
     agent_name: &'a str,
     created_at: String,
     updated_at: String,
-    /// Agents have no branches here.
+    /// Always 0: agents have no branches in this implementation.
     branch_count: u32,
 }
 
 /// List agents
 ///
-/// Those that the key covers, whatever its permissions.
+/// The agents that the key covers, whatever its permissions.
 #[utoipa::path(
     get,
     path = "/accounts/{account_id}/agents",
@@ -67,13 +66,13 @@ pub async fn list(
     json(&listed.collect::<Vec<_>>())
 }
 
-/// An agent to be made.
+/// An agent to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewAgent {
     #[schema(max_length = 100, pattern = r"[^\s\x00-\x1f\x7f-\x9f]", example = "Concierge")]
     name: String,
-    /// Made up where it is left out.
+    /// Generated if it is missing.
     #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
     agent_id: Option<String>,
     #[serde(deserialize_with = "object")]
@@ -86,7 +85,7 @@ pub struct NewAgent {
     experimental_config: Option<ExperimentalConfig>,
 }
 
-/// What is kept of a new agent beside its id and name.
+/// The stored settings of an agent.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AgentSettings<'a> {
@@ -125,7 +124,7 @@ pub struct LlmSettings {
     model_id: Option<String>,
 }
 
-/// What is being tried out with an agent.
+/// Experiments with an agent.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExperimentalConfig {
@@ -133,7 +132,7 @@ pub struct ExperimentalConfig {
     configs: Vec<Experiment>,
 }
 
-/// One thing that is being tried out.
+/// One experiment.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Experiment {
@@ -148,7 +147,7 @@ pub struct Experiment {
     active: bool,
 }
 
-/// A text that is not empty.
+/// A non-empty text.
 #[derive(Deserialize, Serialize)]
 #[serde(try_from = "String")]
 struct Text(String);
@@ -161,7 +160,7 @@ impl TryFrom<String> for Text {
     }
 }
 
-/// A language; British English where none is said.
+/// A language code; British English by default.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent)]
 struct LanguageCode(Text);
@@ -172,11 +171,11 @@ impl Default for LanguageCode {
     }
 }
 
-/// What a duplicate is called.
+/// Id and name of a duplicate.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Duplicate {
-    /// Made up where it is left out.
+    /// Generated if it is missing.
     #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
     new_agent_id: Option<String>,
     #[schema(max_length = 100, pattern = r"[^\s\x00-\x1f\x7f-\x9f]", example = "Concierge, night shift")]
@@ -225,7 +224,7 @@ pub async fn create(
 
 /// Delete an agent
 ///
-/// Its conversations go with it; keys that cover it alone open nothing from then on.
+/// Its conversations are deleted too. Keys that cover only this agent remain, but grant access to nothing.
 #[utoipa::path(
     delete,
     path = "/agents/{agent_id}",
@@ -248,7 +247,7 @@ pub async fn delete(
 
 /// Duplicate an agent
 ///
-/// Its settings are copied; what Configuration lets through is not, nor are conversations.
+/// Copies the agent's settings, but neither its Configuration nor its conversations.
 #[utoipa::path(
     post,
     path = "/agents/{agent_id}/duplicate",
@@ -283,7 +282,7 @@ pub async fn duplicate(
     answer(workspace.as_str(), &made.map_err(refused)?)
 }
 
-/// The id that was asked for, or a new one.
+/// The requested id, or a new one.
 fn agent_id(agents: &Agents, wanted: Option<&str>) -> Result<AgentId, ApiError> {
     let Some(wanted) = wanted else { return Ok(agents.new_id()) };
     AgentId::parse(wanted)
@@ -291,7 +290,8 @@ fn agent_id(agents: &Agents, wanted: Option<&str>) -> Result<AgentId, ApiError> 
         .ok_or_else(|| ApiError::parameter("agentId", wanted, "up to 64 letters, digits and hyphens"))
 }
 
-/// A name as the contract limits it, before spaces and control characters are taken out.
+/// Checks a name against the contract's length limit, which applies before whitespace and control characters are
+/// removed.
 fn agent_name(name: &str) -> Result<&str, ApiError> {
     match name.chars().count() <= service::MAX_NAME_CHARS {
         true => Ok(name),
@@ -315,15 +315,15 @@ fn answer(account_id: &str, CreatedAgent { agent, created_at, .. }: &CreatedAgen
     })
 }
 
-fn refused(error: Error) -> ApiError {
+fn refused(error: AgentError) -> ApiError {
     match error {
-        Error::Invalid(problems) if problems.contains(&Problem::SlugTaken) => {
+        AgentError::Invalid(Problem::SlugTaken) => {
             ApiError::new(StatusCode::CONFLICT, "AGENT_ID_TAKEN", "An agent of this workspace has this agentId.")
         }
-        Error::Invalid(_) => {
-            ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", error.to_string())
+        AgentError::Invalid(problem) => {
+            ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", problem.to_string())
         }
-        Error::NotFound => ApiError::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."),
-        other => other.into(),
+        AgentError::NotFound => ApiError::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist."),
+        AgentError::Db(error) => error.into(),
     }
 }

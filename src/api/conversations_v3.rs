@@ -3,13 +3,13 @@
 use crate::api::openapi::{AgentPath, Refusals};
 use crate::api_keys::Permission;
 use crate::base::bulk;
-use crate::base::error::Error;
 use crate::configuration::Configuration;
 use crate::conversations::cursor::{Cursor, is_id};
 use crate::conversations::document;
 use crate::conversations::query::{ListQuery, Mode, include_latency};
 use crate::conversations::schema::{Conversation, ConversationPage, Filters, Paging};
 use crate::conversations::service::{BATCH_SIZE, Conversations, ListReader};
+use crate::db::DbError;
 use crate::gate::Pass;
 use crate::gate::caller::Caller;
 use crate::http::envelope::{ApiError, Envelope, json_body};
@@ -79,7 +79,7 @@ async fn write_page(
     let found = async {
         let reader = conversations.list_reader().await?;
         let places = reader.places(&pass.workspace.id, &pass.agent.id, &query).await?;
-        Ok::<_, Error>((reader, places))
+        Ok::<_, DbError>((reader, places))
     };
     let (reader, mut places) = match found.await {
         Ok(found) => found,

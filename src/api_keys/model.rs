@@ -1,4 +1,4 @@
-//! Types and rules for API keys.
+//! Types and validation rules for API keys.
 
 use crate::agents::AgentName;
 use crate::base::error::Problem;
@@ -7,28 +7,27 @@ use crate::base::text::query_value;
 use crate::base::time::{Timestamp, end_of_day};
 use serde::{Deserialize, Serialize};
 
-/// A key's name: 1 to 100 characters, without line breaks and spaces around it.
+/// A key's name: one line of 1 to 100 characters, trimmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(sqlx::Type), sqlx(transparent))]
 #[serde(transparent)]
 pub struct KeyName(String);
 
 impl KeyName {
-    /// Most characters of a name.
+    /// Longest name, in characters.
     pub const MAX_CHARS: usize = 100;
 
-    /// Takes a name as it was typed.
+    /// Normalises and checks a name that a person typed.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         crate::base::text::single_line(text, Self::MAX_CHARS).map(Self)
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What a key may be used for.
+/// What a key grants access to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Permission {
@@ -38,7 +37,7 @@ pub enum Permission {
     Handoff,
     /// The External Events API.
     ExternalEvents,
-    /// Making and deleting agents with the Agents API; for keys on all agents only.
+    /// The Agents API, which manages agents. Only a key on all agents may have it.
     Agents,
 }
 
@@ -46,7 +45,7 @@ impl Permission {
     /// Every permission, in the order in which they are shown.
     pub const ALL: [Self; 4] = [Self::Conversations, Self::Handoff, Self::ExternalEvents, Self::Agents];
 
-    /// As it is stored and written on the command line.
+    /// The name in the database, in forms and on the command line.
     pub fn id(self) -> &'static str {
         match self {
             Self::Conversations => "conversations",
@@ -56,7 +55,7 @@ impl Permission {
         }
     }
 
-    /// As people see it.
+    /// The name that pages show.
     pub fn label(self) -> &'static str {
         match self {
             Self::Conversations => "Conversations data",
@@ -66,7 +65,7 @@ impl Permission {
         }
     }
 
-    /// What it grants, as one sentence.
+    /// One sentence for people that says what the permission grants.
     pub fn grants(self) -> &'static str {
         match self {
             Self::Conversations => {
@@ -78,24 +77,24 @@ impl Permission {
         }
     }
 
-    /// Whether only a key on all agents may have it.
+    /// Whether only a key on all agents may have this permission.
     pub fn needs_all_agents(self) -> bool {
         self == Self::Agents
     }
 
-    /// The one with this id.
+    /// The permission with this id.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.id() == id)
     }
 }
 
-/// At least one permission, each once, in the order of [`Permission::ALL`].
+/// A non-empty set of permissions, in the order of [`Permission::ALL`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Permissions(Vec<Permission>);
 
 impl Permissions {
-    /// Takes permissions by their ids.
+    /// Reads permissions from their ids. An unknown id is an error.
     pub fn parse<'a>(ids: impl IntoIterator<Item = &'a str>) -> Result<Self, Problem> {
         let mut chosen =
             ids.into_iter().map(Permission::parse).collect::<Option<Vec<_>>>().ok_or(Problem::PermissionsMissing)?;
@@ -104,39 +103,36 @@ impl Permissions {
         if chosen.is_empty() { Err(Problem::PermissionsMissing) } else { Ok(Self(chosen)) }
     }
 
-    /// Whether this one is among them.
     pub fn contain(&self, permission: Permission) -> bool {
         self.0.contains(&permission)
     }
 
-    /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = Permission> + '_ {
         self.0.iter().copied()
     }
 
-    /// As they are stored: ids with commas between.
+    /// The ids separated by commas, as the database stores them.
     pub fn ids(&self) -> String {
         self.0.iter().map(|p| p.id()).collect::<Vec<_>>().join(",")
     }
 }
 
-/// The agents that a key covers, fixed for good when it is made.
+/// The agents that a key covers. Set when the key is created and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AgentScope {
-    /// Every agent of the workspace, those made later too.
+    /// Every agent of the workspace, including those created later.
     All,
-    /// These.
     Chosen(Vec<AgentId>),
 }
 
-/// A key as admins and viewers see it; its value is not in it.
+/// A key as pages show it, without its value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApiKey {
     pub id: ApiKeyId,
     pub name: KeyName,
     /// `ask_gUGd************14cg`.
     pub masked: String,
-    /// Whether its value was kept, sealed.
+    /// Whether the value is stored, sealed, so that admins can copy it again.
     pub copyable: bool,
     /// `None` for all agents.
     pub agents: Option<Vec<AgentName>>,
@@ -144,21 +140,21 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     pub created_by: String,
     pub expires_at: Timestamp,
-    /// `None` where it never was.
+    /// `None` if it was never used.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Where a key stands on its way to its end.
+/// Whether a key is valid, judged by its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Active,
-    /// Within 7 days.
+    /// The key expires within 7 days.
     ExpiresSoon,
     Expired,
 }
 
 impl Status {
-    /// The status at this moment: a key is expired from the very second of its expiry.
+    /// The status at `now`. A key is expired from the instant of its expiry on.
     pub fn of(expires_at: Timestamp, now: Timestamp) -> Self {
         if now >= expires_at {
             Self::Expired
@@ -170,25 +166,25 @@ impl Status {
     }
 }
 
-/// When a new key shall expire, as chosen in the form.
+/// The expiry of a new key, as chosen in the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// So many days after its creation.
+    /// This many days after the creation.
     InDays(i64),
-    /// With the last second, in UTC, of a date such as `2027-02-24`.
+    /// At the last second, in UTC, of a date such as `2027-02-24`.
     OnDate(String),
 }
 
 impl Expiry {
-    /// The choices of the form: value, words, days.
+    /// The choices of the form: value, label, days.
     pub const CHOICES: [(&'static str, &'static str, i64); 4] =
         [("7d", "7 days", 7), ("30d", "30 days", 30), ("90d", "90 days", 90), ("1y", "1 year", 365)];
-    /// The choice that a fresh form shows.
+    /// The value of the choice that is preselected.
     pub const DEFAULT: &'static str = "90d";
-    /// Furthest expiry, in days: a hundred years.
+    /// Latest expiry, in days after now: a hundred years.
     pub const MAX_DAYS: i64 = 36_525;
 
-    /// Takes a choice, and the date that goes with the choice `date`.
+    /// Reads the value of a choice. The date is used only for the choice `date`.
     pub fn parse(choice: &str, date: &str) -> Result<Self, Problem> {
         if choice == "date" {
             return Ok(Self::OnDate(date.trim().to_owned()));
@@ -197,7 +193,7 @@ impl Expiry {
         known.map(|(_, _, days)| Self::InDays(*days)).ok_or(Problem::ExpiryUnreadable)
     }
 
-    /// The instant it means for a key made now.
+    /// The instant at which a key created `now` expires.
     pub fn from(&self, now: Timestamp) -> Result<Timestamp, Problem> {
         let at = match self {
             Self::InDays(days) => now.plus_days(*days),
@@ -207,7 +203,7 @@ impl Expiry {
     }
 }
 
-/// Passes an expiry on where a key made now may have it.
+/// Checks that an expiry is in the future and at most [`Expiry::MAX_DAYS`] ahead.
 pub fn within_limits(expires_at: Timestamp, now: Timestamp) -> Result<Timestamp, Problem> {
     if expires_at <= now {
         Err(Problem::ExpiryPast)
@@ -218,21 +214,21 @@ pub fn within_limits(expires_at: Timestamp, now: Timestamp) -> Result<Timestamp,
     }
 }
 
-/// An order of keys.
+/// Sort order of the list of keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyOrder {
     #[default]
     Newest,
     Oldest,
     Name,
-    /// Soonest first; those that have expired come before.
+    /// Earliest expiry first, so that expired keys come first.
     Expiry,
-    /// Used lately first; those that never were come last.
+    /// Most recently used first. Keys that were never used come last.
     LastUsed,
 }
 
 impl KeyOrder {
-    /// Each, with its name in the address and for people.
+    /// Each order with its value in the query string and its label.
     pub const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Newest, "newest", "Newest"),
         (Self::Oldest, "oldest", "Oldest"),
@@ -241,33 +237,33 @@ impl KeyOrder {
         (Self::LastUsed, "last-used", "Last used"),
     ];
 
-    /// The one with this name; else the default.
+    /// The order with this value in the query string, or the default.
     pub fn parse(id: &str) -> Self {
         Self::ALL.iter().find(|(_, known, _)| *known == id).map_or_else(Self::default, |(sort, ..)| *sort)
     }
 
-    /// Its name in the address.
+    /// The value in the query string.
     pub fn id(self) -> &'static str {
         Self::ALL.iter().find(|(sort, ..)| *sort == self).map_or("", |(_, id, _)| id)
     }
 }
 
-/// What part of the list is shown.
+/// Which part of the list of keys a page shows, as its query string says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyListQuery {
-    /// What the names contain.
+    /// Text that the names must contain.
     pub search: String,
     pub sort: KeyOrder,
-    /// The place that the page comes after, or before.
+    /// Cursor of the position after which the page begins.
     pub after: Option<String>,
     pub before: Option<String>,
 }
 
 impl KeyListQuery {
-    /// Most characters that are searched for.
+    /// Longest search text, in characters; more are cut off.
     pub const MAX_SEARCH: usize = KeyName::MAX_CHARS;
 
-    /// Reads the parameters of an address.
+    /// Reads the parameters of a query string.
     pub fn from_address(get: impl Fn(&str) -> Option<String>) -> Self {
         let search: String = get("q").unwrap_or_default().trim().chars().take(Self::MAX_SEARCH).collect();
         let place = |name| get(name).filter(|place| !place.is_empty());
@@ -279,7 +275,7 @@ impl KeyListQuery {
         }
     }
 
-    /// The query string of this part of the list; empty for its beginning.
+    /// The query string with a leading `?`; empty for the default query.
     pub fn to_address(&self) -> String {
         let mut parts = Vec::new();
         if !self.search.is_empty() {
@@ -297,13 +293,13 @@ impl KeyListQuery {
     }
 }
 
-/// One page of the list.
+/// One page of the list of keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyPage {
-    /// The present, which statuses are told by.
+    /// The server's time, by which [`Status::of`] judges the keys.
     pub now: Timestamp,
     pub keys: Vec<ApiKey>,
-    /// Where the pages before and after it are, if there are.
+    /// Cursors of the previous and the next page, if there are any.
     pub previous: Option<String>,
     pub next: Option<String>,
 }

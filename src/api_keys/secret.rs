@@ -1,13 +1,14 @@
-//! A key's value, plain and hashed. Only the plain one opens anything; it prints as `***` and is wiped from memory
-//! when dropped.
+//! A key's secret value, plain and hashed. Only the plain value authenticates. It prints as `***` and is wiped from
+//! memory when
+//! dropped.
 //!
-//! Format: `ask_`, 32 random base62 characters, and a checksum of 6: CRC-32 over the 36 characters before it, in
-//! base62, digits first, then upper, then lower case, most significant first, padded with `0`.
+//! Format: `ask_`, 32 random base62 characters, and a checksum of 6 characters. The checksum is CRC-32 over the 36
+//! characters
+//! before it, in base62 (digits, upper case, lower case), most significant first, padded with `0`.
 
-use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::randomness::{BASE62, Random};
-use crate::base::sealing::{MasterKey, Sealed};
+use crate::base::sealing::{MasterKey, SealError, Sealed};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -15,19 +16,19 @@ use zeroize::Zeroizing;
 const PREFIX: &str = "ask_";
 const RANDOM_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 6;
-/// Length of a key, in characters.
+/// Length of a value, in characters.
 pub const KEY_LEN: usize = PREFIX.len() + RANDOM_LEN + CHECKSUM_LEN;
 
-/// The value that its holder sends.
+/// The value that the key's holder sends.
 pub struct PlainKey(Zeroizing<String>);
 
-/// SHA-256 of the whole value: what it is looked up by. The value holds 190 random bits, so a slow hash would cost
-/// without protecting.
+/// SHA-256 of the whole value, by which it is looked up. A slow hash is not needed, because the value has 190 random
+/// bits.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HashedKey([u8; 32]);
 
 impl PlainKey {
-    /// A new value.
+    /// Makes a new value.
     pub fn generate(random: &Random) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(KEY_LEN));
         text.push_str(PREFIX);
@@ -37,40 +38,39 @@ impl PlainKey {
         Self(text)
     }
 
-    /// Reads a value that someone sent; `None` for a typo or garbage, without asking anyone.
+    /// Reads a value that a client sent; `None` if its format or checksum is wrong.
     pub fn parse(text: &str) -> Option<Self> {
         is_well_formed(text).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// What it is looked up by.
     pub fn hashed(&self) -> HashedKey {
         HashedKey::digest(self.expose())
     }
 
-    /// What a list may show of it: `ask_gUGd************14cg`.
+    /// The form that lists show: `ask_gUGd************14cg`.
     pub fn masked(&self) -> String {
         let text = self.expose();
         format!("{}************{}", &text[..PREFIX.len() + 4], &text[KEY_LEN - 4..])
     }
 
-    /// Seals it for its row in the database.
+    /// Encrypts the value for its row in the database.
     pub fn seal(
         &self,
         with: &MasterKey,
         workspace: &WorkspaceId,
         id: &ApiKeyId,
         random: &Random,
-    ) -> Result<Sealed, Error> {
+    ) -> Result<Sealed, SealError> {
         with.seal(self.expose(), &row(workspace, id), random)
     }
 
-    /// Opens what was sealed for this row.
-    pub fn open(sealed: &Sealed, with: &MasterKey, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Self, Error> {
+    /// Decrypts a value that was sealed for this row.
+    pub fn open(sealed: &Sealed, with: &MasterKey, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Self, SealError> {
         let text = with.open(sealed, &row(workspace, id))?;
-        Self::parse(&text).ok_or(Error::Internal)
+        Self::parse(&text).ok_or(SealError::Damaged)
     }
 
-    /// The value itself, to hand to its owner.
+    /// The value in plain text, to give to its owner.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -89,7 +89,7 @@ fn is_well_formed(text: &str) -> bool {
         && sum.as_bytes() == checksum(body)
 }
 
-/// CRC-32 (zlib's and PNG's) in base62, most significant character first.
+/// CRC-32 (as in zlib and PNG) in base62, most significant character first.
 fn checksum(body: &str) -> [u8; CHECKSUM_LEN] {
     let mut rest = crc32fast::hash(body.as_bytes());
     let mut out = [b'0'; CHECKSUM_LEN];
@@ -101,7 +101,7 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LEN] {
 }
 
 impl HashedKey {
-    /// What a presented value is looked up by, without a copy of it; `None` for a typo or garbage.
+    /// The hash of a value that a client sent, without copying the value; `None` if its format or checksum is wrong.
     pub fn of_presented(text: &str) -> Option<Self> {
         is_well_formed(text).then(|| Self::digest(text))
     }
@@ -110,17 +110,17 @@ impl HashedKey {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// Reads a hash as it is stored; `None` where it is none.
+    /// Reads a hash from the database; `None` if it is not 32 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Reads a hash in hexadecimal, as the databases' triggers write it.
+    /// Reads a hash in hexadecimal, as the databases' triggers write it; `None` if it is not one.
     pub fn from_hex(text: &str) -> Option<Self> {
         hex::decode(text).ok().and_then(|bytes| Self::from_bytes(&bytes))
     }
 
-    /// The hash as it is stored.
+    /// The hash as the database stores it.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

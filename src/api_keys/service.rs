@@ -1,20 +1,39 @@
-//! What pages, command line and APIs do with keys. Each is one transaction with its audit entry.
+//! Operations on keys. Each change is recorded in the audit log, in the same transaction.
 
 use crate::api_keys::secret::PlainKey;
 use crate::api_keys::store::{self, NewKeyRow, PAGE_SIZE, PageStart};
 use crate::api_keys::{AgentScope, ApiKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Permissions, within_limits};
 use crate::audit::{self, Action, Entry};
 use crate::base::actor::Actor;
-use crate::base::error::{Error, Problem};
+use crate::base::error::Problem;
 use crate::base::id::{ApiKeyId, WorkspaceId};
-use crate::base::sealing::MasterKey;
+use crate::base::sealing::{MasterKey, SealError};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::workspaces;
 use serde_json::json;
 use std::sync::Arc;
 
-/// A key to be made, each part already parsed.
+/// Why an operation on keys failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApiKeyError {
+    #[error("There is no such key.")]
+    NotFound,
+    /// The key's value was never stored, or was destroyed.
+    #[error("This key was shown once, when it was created, and cannot be copied any more. Create a new key instead.")]
+    NotCopyable,
+    /// The cursor of a page of the list is invalid for this sort order.
+    #[error("This is not a place in the list of keys.")]
+    BadCursor,
+    #[error(transparent)]
+    Invalid(#[from] Problem),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// The validated input for a new key.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     pub name: KeyName,
@@ -23,14 +42,14 @@ pub struct NewKey {
     pub expires_at: Timestamp,
 }
 
-/// A key just made, and its value for its owner.
+/// A newly created key and its value.
 #[derive(Debug)]
 pub struct CreatedKey {
     pub id: ApiKeyId,
     pub value: PlainKey,
 }
 
-/// API keys: made, edited, copied, deleted, listed.
+/// Service for API keys.
 #[derive(Clone, Debug)]
 pub struct ApiKeys {
     db: Db,
@@ -38,13 +57,19 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// On this database.
     pub fn new(db: Db, sealing: Arc<MasterKey>) -> Self {
         Self { db, sealing }
     }
 
-    /// Makes a key. Refuses chosen agents that are not this workspace's and an expiry out of bounds.
-    pub async fn create(&self, workspace: &WorkspaceId, actor: &Actor, new: &NewKey) -> Result<CreatedKey, Error> {
+    /// Creates a key. Errors: a chosen agent is not of this workspace, the expiry is out of range, or a permission
+    /// needs a key on all
+    /// agents.
+    pub async fn create(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        new: &NewKey,
+    ) -> Result<CreatedKey, ApiKeyError> {
         let now = self.db.now();
         let expires_at = within_limits(new.expires_at, now)?;
         fits(&new.permissions, new.scope == AgentScope::All)?;
@@ -52,7 +77,8 @@ impl ApiKeys {
         let value = PlainKey::generate(self.db.random());
 
         let mut change = self.db.begin(actor).await?;
-        let copyable = workspaces::service::keys_copyable(&mut change, workspace).await?.ok_or(Error::NotFound)?;
+        let copyable =
+            workspaces::service::keys_copyable(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
         let sealed = copyable.then(|| value.seal(&self.sealing, workspace, &id, self.db.random())).transpose()?;
         let row = NewKeyRow {
             id: &id,
@@ -82,17 +108,16 @@ impl ApiKeys {
         Ok(CreatedKey { id, value })
     }
 
-    /// One key.
-    pub async fn find(&self, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, Error> {
+    pub async fn find(&self, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, DbError> {
         store::find(&self.db, workspace, id).await
     }
 
-    /// How many keys of any workspace are sealed under another master key than this server's.
-    pub async fn foreign_seals(&self) -> Result<i64, Error> {
+    /// Number of keys, in all workspaces, whose values are sealed under another master key than this server's.
+    pub async fn foreign_seals(&self) -> Result<i64, DbError> {
         store::foreign_seals(&self.db, self.sealing.id()).await
     }
 
-    /// Changes a key's name and permissions, the two things that can be changed.
+    /// Changes a key's name and permissions. Nothing else of a key can be changed.
     pub async fn edit(
         &self,
         workspace: &WorkspaceId,
@@ -100,9 +125,9 @@ impl ApiKeys {
         id: &ApiKeyId,
         name: &KeyName,
         permissions: &Permissions,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
-        let before = store::lock(&mut change, workspace, id).await?.ok_or(Error::NotFound)?;
+        let before = store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         fits(permissions, before.all_agents)?;
         store::update(&mut change, workspace, id, name, permissions, self.db.now()).await?;
         let details = json!({
@@ -110,15 +135,15 @@ impl ApiKeys {
             "permissions": { "from": before.permissions, "to": permissions },
         });
         record(&mut change, workspace, Action::KeyEdited, id, name, details).await?;
-        change.commit().await
+        Ok(change.commit().await?)
     }
 
-    /// Ends a key for good: refused by every request that starts after this returned.
-    pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, id: &ApiKeyId) -> Result<ApiKey, Error> {
-        let key = store::find(&self.db, workspace, id).await?.ok_or(Error::NotFound)?;
+    /// Deletes a key. Every request that begins after this has returned is refused, on all servers.
+    pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, id: &ApiKeyId) -> Result<ApiKey, ApiKeyError> {
+        let key = store::find(&self.db, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         let mut change = self.db.begin(actor).await?;
         if !store::delete(&mut change, workspace, id).await? {
-            return Err(Error::NotFound);
+            return Err(ApiKeyError::NotFound);
         }
         let details = json!({ "masked": key.masked });
         record(&mut change, workspace, Action::KeyDeleted, id, &key.name, details).await?;
@@ -126,26 +151,33 @@ impl ApiKeys {
         Ok(key)
     }
 
-    /// Opens a key's sealed value, for an admin to copy.
-    pub async fn copy(&self, workspace: &WorkspaceId, actor: &Actor, id: &ApiKeyId) -> Result<PlainKey, Error> {
-        let key = store::find(&self.db, workspace, id).await?.ok_or(Error::NotFound)?;
+    /// Decrypts a key's value for an admin to copy, and records this in the audit log.
+    pub async fn copy(&self, workspace: &WorkspaceId, actor: &Actor, id: &ApiKeyId) -> Result<PlainKey, ApiKeyError> {
+        let key = store::find(&self.db, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         let mut change = self.db.begin(actor).await?;
-        let sealed = store::find_sealed(&mut change, workspace, id).await?.ok_or(Error::NotFound)?;
-        let value = PlainKey::open(&sealed.ok_or(Error::NotCopyable)?, &self.sealing, workspace, id)?;
+        let sealed = store::find_sealed(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
+        let value = PlainKey::open(&sealed.ok_or(ApiKeyError::NotCopyable)?, &self.sealing, workspace, id)?;
         record(&mut change, workspace, Action::KeyCopied, id, &key.name, json!({})).await?;
         change.commit().await?;
         Ok(value)
     }
 
-    /// Sets whether keys can be copied later; setting it to no destroys every value that was kept.
-    pub async fn set_copyable(&self, workspace: &WorkspaceId, actor: &Actor, copyable: bool) -> Result<(), Error> {
+    /// Sets whether the workspace's keys can be copied after their creation. Turning this off destroys all stored
+    /// values.
+    pub async fn set_copyable(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        copyable: bool,
+    ) -> Result<(), ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
-        let before = workspaces::service::keys_copyable(&mut change, workspace).await?.ok_or(Error::NotFound)?;
+        let before = workspaces::service::keys_copyable(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
         if before == copyable {
             return Ok(());
         }
-        let name =
-            workspaces::service::set_keys_copyable(&mut change, workspace, copyable).await?.ok_or(Error::NotFound)?;
+        let name = workspaces::service::set_keys_copyable(&mut change, workspace, copyable)
+            .await?
+            .ok_or(ApiKeyError::NotFound)?;
         let destroyed = if copyable { 0 } else { store::destroy_sealed(&mut change, workspace).await? };
         let entry = Entry {
             action: Action::WorkspaceChanged,
@@ -154,18 +186,19 @@ impl ApiKeys {
             details: json!({ "keys_copyable": { "from": before, "to": copyable }, "values_destroyed": destroyed }),
         };
         audit::record(&mut change, workspace, entry).await?;
-        change.commit().await
+        Ok(change.commit().await?)
     }
 
-    /// One page of keys. The place where it begins is a key's own value in that order, so that it costs the same at any
-    /// depth and nothing is skipped or doubled while keys come and go.
-    pub async fn page(&self, workspace: &WorkspaceId, query: &KeyListQuery) -> Result<KeyPage, Error> {
+    /// One page of keys. The cursor is the sort value and the id of a key (keyset pagination). So every page costs the
+    /// same, and no
+    /// key is skipped or repeated when keys are added or deleted meanwhile.
+    pub async fn page(&self, workspace: &WorkspaceId, query: &KeyListQuery) -> Result<KeyPage, ApiKeyError> {
         let (backwards, place) = match (&query.before, &query.after) {
             (Some(before), _) => (true, Some(before)),
             (None, after) => (false, after.as_ref()),
         };
         let place = match place {
-            Some(text) => Some(KeyCursor::parse(text).ok_or(Error::BadRequest)?),
+            Some(text) => Some(KeyCursor::parse(text).ok_or(ApiKeyError::BadCursor)?),
             None => None,
         };
         let (from, id) = begin(query.sort, backwards, place.as_ref())?;
@@ -194,7 +227,7 @@ fn fits(permissions: &Permissions, all_agents: bool) -> Result<(), Problem> {
     }
 }
 
-/// A key's place in an order: its id and its value in that order, as they stand in the page's address.
+/// Cursor of the list of keys: the id and the sort value of a key. In the query string it is `id~value`.
 struct KeyCursor {
     id: String,
     value: String,
@@ -214,12 +247,12 @@ impl KeyCursor {
     fn parse(text: &str) -> Option<Self> {
         let (id, value) = text.split_once('~')?;
         let id = ApiKeyId::parse(id)?.to_string();
-        // A name of 100 characters, each of which may grow to several bytes in lower case.
+        // The longest value is a name of 100 characters in lower case, each of up to several bytes.
         (value.len() <= 1_200 && !value.contains('\0')).then(|| Self { id, value: value.to_owned() })
     }
 
-    fn time(&self) -> Result<Timestamp, Error> {
-        self.value.parse().map(Timestamp).map_err(|_| Error::BadRequest)
+    fn time(&self) -> Result<Timestamp, ApiKeyError> {
+        self.value.parse().map(Timestamp).map_err(|_| ApiKeyError::BadCursor)
     }
 }
 
@@ -229,8 +262,8 @@ impl std::fmt::Display for KeyCursor {
     }
 }
 
-/// Where a page begins. Read backwards, an order is its opposite.
-fn begin(sort: KeyOrder, backwards: bool, place: Option<&KeyCursor>) -> Result<(PageStart, String), Error> {
+/// The start of a page, and the id after which it begins. A page read backwards has the opposite sort order.
+fn begin(sort: KeyOrder, backwards: bool, place: Option<&KeyCursor>) -> Result<(PageStart, String), ApiKeyError> {
     const FIRST: Timestamp = Timestamp(i64::MIN);
     const LAST: Timestamp = Timestamp(i64::MAX);
     let Some(place) = place else {
@@ -263,7 +296,7 @@ async fn record(
     id: &ApiKeyId,
     name: &KeyName,
     details: serde_json::Value,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     let entry = Entry { action, subject_id: id.as_str(), subject: name.as_str(), details };
     audit::record(change, workspace, entry).await
 }

@@ -1,17 +1,16 @@
-//! The SQL on keys.
+//! SQL for API keys.
 
 use crate::agents::AgentName;
 use crate::api_keys::secret::HashedKey;
 use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions};
-use crate::base::error::Error;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 use std::collections::HashMap;
 
-/// Most keys on one page.
+/// Maximum number of keys on one page.
 pub const PAGE_SIZE: usize = 25;
 
 macro_rules! columns {
@@ -20,8 +19,9 @@ macro_rules! columns {
          expires_at, last_used_at"
     };
 }
-// One text per order: the columns of an index, so that a page costs the same wherever it begins. `$3` and `$4` are
-// the place where it begins, `$2` is what the name contains.
+// One statement for each sort order. Its columns are those of an index, so that every page costs the same. `$2` is the
+// pattern
+// for the name, `$3` and `$4` are the cursor (sort value and id).
 macro_rules! page {
     ($column:literal, $compare:literal, $direction:literal) => {
         concat!(
@@ -51,7 +51,7 @@ statements! {
     INSERT_AGENT = "INSERT INTO api_key_agents (workspace_id, key_id, agent_id)
         SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
     FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
-    // Written over with itself, the row is locked on either engine.
+    // An update to the same value locks the row on both engines.
     LOCK = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 RETURNING name, permissions, all_agents";
     UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6
         WHERE workspace_id = $1 AND id = $2";
@@ -87,7 +87,7 @@ struct KeyRow {
     created_at: Timestamp,
     created_by: String,
     expires_at: Timestamp,
-    /// 0 where it never was.
+    /// 0 if it was never used.
     last_used_at: Timestamp,
 }
 
@@ -106,34 +106,34 @@ pub struct NewKeyRow<'a> {
     pub expires_at: Timestamp,
 }
 
-/// The order of a page, and the value of that order's column at which it begins.
+/// The sort order of a page, and the value of that order's column at which the page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageStart {
-    /// Newest first, before this creation.
+    /// Newest first, created before this instant.
     Newest(Timestamp),
-    /// Oldest first, after this creation.
+    /// Oldest first, created after this instant.
     Oldest(Timestamp),
     /// By name, after this name in lower case.
     Name(String),
-    /// By name backwards, before this name.
+    /// By name in reverse order, before this name in lower case.
     NameBackwards(String),
-    /// Soonest expiry first, after this one.
+    /// Earliest expiry first, after this instant.
     ExpiresFirst(Timestamp),
-    /// Latest expiry first, before this one.
+    /// Latest expiry first, before this instant.
     ExpiresLast(Timestamp),
-    /// Used lately first, before this last use; those that never were come last.
+    /// Most recently used first, last used before this instant. Keys that were never used come last.
     UsedLately(Timestamp),
-    /// The other way round.
+    /// The reverse of `UsedLately`: last used after this instant.
     UsedLatelyBackwards(Timestamp),
 }
 
-/// A name as it is searched and sorted by.
+/// The form of a name that is searched and sorted by: lower case.
 pub fn name_key(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Writes a new key; `false` where one of the chosen agents is not this workspace's.
-pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -> Result<bool, Error> {
+/// Inserts a key; `false` if a chosen agent does not belong to this workspace.
+pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -> Result<bool, DbError> {
     on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(row.id)
@@ -168,22 +168,22 @@ pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRo
     Ok(true)
 }
 
-/// One key.
-pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, Error> {
+pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, DbError> {
     let row: Option<KeyRow> =
         on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id).fetch_optional(pool).await)?;
     Ok(with_agents(db, workspace, row.into_iter().collect()).await?.pop().map(|(key, _)| key))
 }
 
-/// One page of keys whose names contain `search`, each with its name in lower case; one more than [`PAGE_SIZE`]
-/// where there are more.
+/// One page of keys whose names contain `search`, each with its name in lower case. Returns one more than [`PAGE_SIZE`]
+/// keys if
+/// there is another page.
 pub async fn page(
     db: &Db,
     workspace: &WorkspaceId,
     search: &str,
     from: &PageStart,
     after_id: &str,
-) -> Result<Vec<(ApiKey, String)>, Error> {
+) -> Result<Vec<(ApiKey, String)>, DbError> {
     let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
     let contains = contains(&name_key(search));
     let (sql, at) = match from {
@@ -207,7 +207,7 @@ pub async fn page(
     with_agents(db, workspace, rows).await
 }
 
-/// A `LIKE` pattern, escaped with `\`, for text that contains this one.
+/// A `LIKE` pattern, escaped with `\`, that matches texts which contain this one.
 fn contains(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
@@ -221,7 +221,7 @@ fn contains(text: &str) -> String {
     pattern
 }
 
-async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<KeyRow>) -> Result<Vec<(ApiKey, String)>, Error> {
+async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<KeyRow>) -> Result<Vec<(ApiKey, String)>, DbError> {
     let mut agents: HashMap<ApiKeyId, Vec<AgentName>> = HashMap::new();
     let scoped: Vec<&str> = rows.iter().filter(|r| !r.all_agents).map(|r| r.id.as_str()).collect();
     for ids in scoped.chunks(25) {
@@ -256,14 +256,14 @@ async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<KeyRow>) -> Res
         .collect()
 }
 
-fn stored_permissions(ids: &str) -> Result<Permissions, Error> {
+fn stored_permissions(ids: &str) -> Result<Permissions, DbError> {
     Permissions::parse(ids.split(',')).map_err(|_| {
         tracing::error!(permissions = ids, "a key's stored permissions are not readable");
-        Error::Internal
+        DbError::Failed
     })
 }
 
-/// Changes what may be changed, of a key that [`lock`] has found.
+/// Updates name and permissions of a key that [`lock`] has locked.
 pub async fn update(
     change: &mut Change,
     workspace: &WorkspaceId,
@@ -271,7 +271,7 @@ pub async fn update(
     name: &KeyName,
     permissions: &Permissions,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     on_change!(change, |c| sqlx::query(UPDATE)
         .bind(workspace)
         .bind(id)
@@ -285,7 +285,7 @@ pub async fn update(
     Ok(())
 }
 
-/// What an edit needs to know of a key.
+/// The columns of a locked key that an edit needs.
 #[derive(Debug)]
 pub struct LockedKey {
     pub name: KeyName,
@@ -293,16 +293,16 @@ pub struct LockedKey {
     pub all_agents: bool,
 }
 
-/// A key, which stays as it is until the transaction ends; `None` where it is gone.
-pub async fn lock(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<LockedKey>, Error> {
+/// Locks a key until the transaction ends; `None` if it does not exist.
+pub async fn lock(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<LockedKey>, DbError> {
     let row: Option<(KeyName, String, bool)> =
         on_change!(change, |c| sqlx::query_as(LOCK).bind(workspace).bind(id).fetch_optional(c).await)?;
     row.map(|(name, ids, all_agents)| Ok(LockedKey { name, permissions: stored_permissions(&ids)?, all_agents }))
         .transpose()
 }
 
-/// Deletes a key; `false` where it is gone already.
-pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<bool, Error> {
+/// Deletes a key; `false` if it does not exist.
+pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<bool, DbError> {
     let deleted = on_change!(change, |c| sqlx::query(DELETE)
         .bind(workspace)
         .bind(id)
@@ -312,19 +312,19 @@ pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId)
     Ok(deleted > 0)
 }
 
-/// A key's sealed value: `None` without such a key, `Some(None)` where no value was kept.
+/// A key's sealed value: `None` if there is no such key, `Some(None)` if its value is not stored.
 pub async fn find_sealed(
     change: &mut Change,
     workspace: &WorkspaceId,
     id: &ApiKeyId,
-) -> Result<Option<Option<Sealed>>, Error> {
+) -> Result<Option<Option<Sealed>>, DbError> {
     let row: Option<(Option<Vec<u8>>, Option<String>)> =
         on_change!(change, |c| sqlx::query_as(FIND_SEALED).bind(workspace).bind(id).fetch_optional(c).await)?;
     Ok(row.map(|(bytes, with)| Some(Sealed { bytes: bytes?, master_key_id: with? })))
 }
 
-/// Destroys every sealed value of a workspace; how many there were.
-pub async fn destroy_sealed(change: &mut Change, workspace: &WorkspaceId) -> Result<u64, Error> {
+/// Deletes every sealed value of a workspace and returns their number.
+pub async fn destroy_sealed(change: &mut Change, workspace: &WorkspaceId) -> Result<u64, DbError> {
     Ok(on_change!(change, |c| sqlx::query(DESTROY_SEALED)
         .bind(workspace)
         .execute(c)
@@ -332,8 +332,8 @@ pub async fn destroy_sealed(change: &mut Change, workspace: &WorkspaceId) -> Res
         .map(|done| done.rows_affected()))?)
 }
 
-/// How many keys are sealed under another master key than this one.
-pub async fn foreign_seals(db: &Db, master_key_id: &str) -> Result<i64, Error> {
+/// Number of keys, in all workspaces, whose values are sealed under another master key than this one.
+pub async fn foreign_seals(db: &Db, master_key_id: &str) -> Result<i64, DbError> {
     let (count,): (i64,) = on_db!(db, |pool| sqlx::query_as(FOREIGN_SEALS).bind(master_key_id).fetch_one(pool).await)?;
     Ok(count)
 }

@@ -1,6 +1,6 @@
-//! Types and rules for audit entries.
+//! Types for audit entries.
 
-/// What was done.
+/// The kind of an audited action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     SignedIn,
@@ -25,7 +25,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Each, as it is stored, and for people.
+    /// Each action with its stored name and its label.
     pub const ALL: [(Self, &'static str, &'static str); 19] = [
         (Self::SignedIn, "signed-in", "Signed in"),
         (Self::WorkspaceCreated, "workspace-created", "Workspace created"),
@@ -48,12 +48,12 @@ impl Action {
         (Self::RuntimeTokenRevoked, "runtime-token-revoked", "Runtime token revoked"),
     ];
 
-    /// As it is stored.
+    /// The stored name.
     pub fn id(self) -> &'static str {
         Self::ALL.iter().find(|(action, ..)| *action == self).map_or("", |(_, id, _)| id)
     }
 
-    /// The one that is stored so.
+    /// The action with this stored name.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known, _)| *known == id).map(|(action, ..)| *action)
     }

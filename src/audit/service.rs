@@ -1,36 +1,34 @@
-//! Reading what was done.
+//! Reading and recording audit entries.
 
 use crate::audit::store;
-use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
 use crate::base::time::Timestamp;
-use crate::db::Db;
+use crate::db::{Db, DbError};
 
-/// The audit entries of workspaces.
+/// Service that reads the audit entries of workspaces.
 #[derive(Clone, Debug)]
 pub struct AuditLog {
     db: Db,
 }
 
 impl AuditLog {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// A page of entries, newest first, after this place.
+    /// A page of entries, newest first, after the entry with this time and id.
     pub async fn list(
         &self,
         workspace: &WorkspaceId,
         filter: &ActivityFilter,
         after: Option<&(Timestamp, String)>,
         limit: i64,
-    ) -> Result<Vec<Recorded>, Error> {
+    ) -> Result<Vec<Recorded>, DbError> {
         store::list(&self.db, workspace, filter, after, limit).await
     }
 
-    /// Everyone who has done something, by name.
-    pub async fn people(&self, workspace: &WorkspaceId) -> Result<Vec<String>, Error> {
+    /// The names of all actors, in alphabetical order; at most 500.
+    pub async fn people(&self, workspace: &WorkspaceId) -> Result<Vec<String>, DbError> {
         store::people(&self.db, workspace).await
     }
 }

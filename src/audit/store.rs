@@ -1,11 +1,11 @@
-//! The SQL on audit entries. An entry is written in the transaction of the change that it tells of, so that neither is
-//! ever without the other.
+//! SQL for audit entries. An entry is written in the transaction of the change that it records, so that neither exists
+//! without
+//! the other.
 
 use crate::audit::model::Action;
-use crate::base::error::Error;
 use crate::base::id::{UserId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 
 statements! {
@@ -22,29 +22,29 @@ statements! {
     PEOPLE = "SELECT DISTINCT actor FROM audit_entries WHERE workspace_id = $1 ORDER BY actor LIMIT 500";
 }
 
-/// One thing done to one thing.
+/// A new audit entry: one action on one subject.
 #[derive(Debug)]
 pub struct Entry<'a> {
     pub action: Action,
-    /// The id of the key, agent or user acted upon.
+    /// Id of the subject, such as a key, agent or user.
     pub subject_id: &'a str,
-    /// Its name at that time.
+    /// Name of the subject at that time.
     pub subject: &'a str,
-    /// What changed; never a secret.
+    /// What changed, as JSON. Never contains a secret.
     pub details: serde_json::Value,
 }
 
-/// Writes an entry of a workspace.
-pub async fn record(change: &mut Change, workspace: &WorkspaceId, entry: Entry<'_>) -> Result<(), Error> {
+/// Writes an entry of one workspace.
+pub async fn record(change: &mut Change, workspace: &WorkspaceId, entry: Entry<'_>) -> Result<(), DbError> {
     insert(change, INSERT, workspace.as_str(), entry).await
 }
 
-/// Writes an entry of a user's own, once for each workspace that the user is a member of.
-pub async fn record_for_member(change: &mut Change, user: &UserId, entry: Entry<'_>) -> Result<(), Error> {
+/// Writes an entry about a user's account to each workspace that the user is a member of.
+pub async fn record_for_member(change: &mut Change, user: &UserId, entry: Entry<'_>) -> Result<(), DbError> {
     insert(change, INSERT_FOR_MEMBER, user.as_str(), entry).await
 }
 
-async fn insert(change: &mut Change, sql: &'static str, owner: &str, entry: Entry<'_>) -> Result<(), Error> {
+async fn insert(change: &mut Change, sql: &'static str, owner: &str, entry: Entry<'_>) -> Result<(), DbError> {
     let (actor, now) = (change.actor().clone(), change.now());
     let id = change.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
     on_change!(change, |c| sqlx::query(sql)
@@ -64,39 +64,39 @@ async fn insert(change: &mut Change, sql: &'static str, owner: &str, entry: Entr
     Ok(())
 }
 
-/// An entry, as it is read.
+/// A stored audit entry.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Recorded {
     pub id: String,
     pub at: Timestamp,
-    /// An e-mail at that time, `command line`, or an API key's id.
+    /// The actor's e-mail address at that time, `command line`, or `API key` and the key's id.
     pub actor: String,
     pub action: String,
     pub subject_id: String,
     pub subject: String,
-    /// JSON.
+    /// JSON text.
     pub details: String,
     /// Empty for the command line.
     pub address: String,
 }
 
-/// What part of a workspace's entries is wanted; what is empty does not narrow it.
+/// Filter for a workspace's entries. An empty field does not filter.
 #[derive(Clone, Debug, Default)]
 pub struct ActivityFilter {
     pub person: String,
     pub action: Option<Action>,
-    /// A key's id, or its name at the time.
+    /// A key's id, or its name at the time of the entry.
     pub key: String,
 }
 
-/// A page of entries, newest first, after this place.
+/// A page of entries, newest first, after the entry with this time and id.
 pub async fn list(
     db: &Db,
     workspace: &WorkspaceId,
     filter: &ActivityFilter,
     after: Option<&(Timestamp, String)>,
     limit: i64,
-) -> Result<Vec<Recorded>, Error> {
+) -> Result<Vec<Recorded>, DbError> {
     let (at, id) = after.cloned().unwrap_or((Timestamp(i64::MAX), String::new()));
     Ok(on_db!(db, |pool| sqlx::query_as(LIST)
         .bind(workspace)
@@ -110,8 +110,8 @@ pub async fn list(
         .await)?)
 }
 
-/// Everyone who has done something, by name.
-pub async fn people(db: &Db, workspace: &WorkspaceId) -> Result<Vec<String>, Error> {
+/// The names of all actors, in alphabetical order; at most 500.
+pub async fn people(db: &Db, workspace: &WorkspaceId) -> Result<Vec<String>, DbError> {
     let rows: Vec<(String,)> = on_db!(db, |pool| sqlx::query_as(PEOPLE).bind(workspace).fetch_all(pool).await)?;
     Ok(rows.into_iter().map(|(actor,)| actor).collect())
 }

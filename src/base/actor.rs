@@ -1,7 +1,7 @@
 use super::id::UserId;
 use std::net::IpAddr;
 
-/// Who is behind an action, for the audit entries.
+/// The person or program that performs an action, as the audit entries record it.
 #[derive(Clone, Debug)]
 pub struct Actor {
     /// The user's id; `None` for the command line.
@@ -13,12 +13,12 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Somebody with a shell on the server.
+    /// The operator who runs a command on the server.
     pub fn command_line() -> Self {
         Self { id: None, name: "command line".to_owned(), address: None }
     }
 
-    /// The server by itself.
+    /// The server itself, for background work and for the platform that runs the agents.
     pub fn server() -> Self {
         Self { id: None, name: "server".to_owned(), address: None }
     }

@@ -1,5 +1,6 @@
-//! Bulk work: large answers are made by threads of their own that give way to short calls, which would otherwise wait for a
-//! worker that is in the middle of one.
+//! A separate tokio runtime with low-priority threads for large responses. On the main runtime, a short call would wait
+//! for a
+//! worker thread that is busy with a large response.
 
 use crate::base::thread_share::{Share, limit_this_thread};
 use std::future::Future;
@@ -18,10 +19,10 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
         .build()
 });
 
-/// Begins work there. It ends with what is returned: a client that goes away ends what was made for it.
+/// Starts work on the bulk runtime. Dropping the returned set aborts the work, so a client that disconnects ends it.
 #[must_use = "the work ends when this is dropped"]
 pub fn begin(work: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
-    // What it logs is the request's.
+    // Log lines of the work carry the request's id.
     let work = work.in_current_span();
     let mut tasks = JoinSet::new();
     match &*RUNTIME {
@@ -34,7 +35,7 @@ pub fn begin(work: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
     tasks
 }
 
-/// Does work there, and waits for it; `None` where it panicked.
+/// Runs work on the bulk runtime and waits for its result; `None` if it panicked.
 pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (done, result) = tokio::sync::oneshot::channel();
     let _tasks = begin(async move {

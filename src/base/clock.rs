@@ -1,25 +1,24 @@
-//! The clock, passed in so that tests know every second.
+//! The clock. It is passed in, so that tests can set the time.
 
 use crate::base::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Where the present comes from.
+/// Source of the current time.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The machine's.
+    /// The machine's clock.
     System,
-    /// One that stands still until a test moves it.
+    /// A clock that stands still until a test advances it; microseconds since the epoch.
     Fixed(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that shows `now` until it is moved.
+    /// A clock that stands at `now` until it is advanced.
     pub fn fixed(now: Timestamp) -> Self {
         Self::Fixed(Arc::new(AtomicI64::new(now.0)))
     }
 
-    /// The present.
     pub fn now(&self) -> Timestamp {
         match self {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
@@ -31,7 +30,7 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock; the machine's stays as it is.
+    /// Advances a fixed clock. Does nothing to the machine's clock.
     pub fn advance_seconds(&self, seconds: i64) {
         if let Self::Fixed(micros) = self {
             micros.fetch_add(seconds * 1_000_000, Ordering::SeqCst);

@@ -1,18 +1,19 @@
-//! The one error type of pages and server functions: what went wrong, in words for people and as an HTTP status.
-//! It can come back in a page's address (`?__err=`), where anyone may write it: its texts are all our own, chosen
-//! by variant, and none holds a secret or what a database said.
+//! The error type of pages and server functions. Each variant has a sentence for people and an HTTP status.
+//! An error can return in a page's URL (`?__err=`), which anyone can write. So each text is fixed by its variant, and
+//! none
+//! contains a secret or a message of the database.
 
 use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
-/// Why something could not be done.
+/// Why a request of a page could not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// 401: nobody is signed in.
     #[error("Please sign in and try again.")]
     SignedOut,
-    /// 401: no such account, or another password.
+    /// 401: there is no such account, or the password is wrong.
     #[error("That e-mail and password do not match. Check both and try again.")]
     WrongCredentials,
     /// 403: signed in, but not as an admin of this workspace.
@@ -21,40 +22,40 @@ pub enum Error {
     /// 403: the request came from another site.
     #[error("This request did not come from this site, so it was refused. Reload the page and try again.")]
     WrongOrigin,
-    /// 404: it does not exist, or the person asking may not know that it does.
+    /// 404: it does not exist, or this person may not know that it exists.
     #[error("This does not exist, or no longer does. Someone may have deleted it in the meantime.")]
     NotFound,
-    /// 409: the last admin would be gone.
+    /// 409: the workspace would have no admin left.
     #[error("This is the workspace's last admin. Make somebody else an admin first.")]
     LastAdmin,
-    /// 409: the value was never kept, or was destroyed.
+    /// 409: the key's value was never stored, or was destroyed.
     #[error("This key was shown once, when it was created, and cannot be copied any more. Create a new key instead.")]
     NotCopyable,
-    /// 409: sealed under a master key that this server does not have.
+    /// 409: the value is sealed under a master key that this server does not have.
     #[error("This key is sealed under another master key. Ask whoever runs this server to start it with that one.")]
     OtherMasterKey,
-    /// 410: used, expired or replaced.
+    /// 410: the link was used, has expired or was replaced.
     #[error("This link is no longer valid. Ask an admin of the workspace for a new one.")]
     LinkSpent,
-    /// 422: the fields named need another value.
+    /// 422: these fields have invalid values.
     #[error("{}", .0.iter().map(|p| p.message()).collect::<Vec<_>>().join(" "))]
     Invalid(Vec<Problem>),
-    /// 429: too many attempts to sign in.
+    /// 429: too many sign-in attempts.
     #[error("Too many attempts. Wait {} and try again.", minutes(*.retry_after_seconds))]
     TooManyAttempts {
-        /// Seconds until the next attempt is heard.
+        /// Seconds until the next attempt is allowed.
         retry_after_seconds: u32,
     },
-    /// 400: not something our pages send.
+    /// 400: a request that the pages never send.
     #[error("The server did not understand this request. Reload the page and try again.")]
     BadRequest,
     /// The browser could not reach the server.
     #[error("The server could not be reached. Check your connection and try again.")]
     Unreachable,
-    /// 503: the database is busy or away.
+    /// 503: the database is busy or cannot be reached.
     #[error("The database is not available just now. Nothing was changed. Try again in a moment.")]
     Unavailable,
-    /// 500: our fault.
+    /// 500: a fault of the server.
     #[error("Something went wrong on our side. Try again; if it stays so, tell whoever runs this server.")]
     Internal,
 }
@@ -86,7 +87,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The name of the form field that it is about.
+    /// The name of the form field that the problem is about.
     pub fn field(self) -> &'static str {
         use Problem::*;
         match self {
@@ -105,7 +106,7 @@ impl Problem {
         }
     }
 
-    /// What is wrong and what would be right, as one sentence.
+    /// One sentence that says what is wrong and what to enter instead.
     pub fn message(self) -> &'static str {
         use Problem::*;
         match self {
@@ -134,6 +135,14 @@ impl Problem {
     }
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::error::Error for Problem {}
+
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Invalid(vec![problem])
@@ -141,7 +150,6 @@ impl From<Problem> for Error {
 }
 
 impl Error {
-    /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
         match self {
             Self::BadRequest => 400,
@@ -157,7 +165,7 @@ impl Error {
         }
     }
 
-    /// What is wrong with the field of this name, if anything is.
+    /// The message about the form field of this name, if there is one.
     pub fn about(&self, field: &str) -> Option<&'static str> {
         match self {
             Self::Invalid(problems) => problems.iter().find(|p| p.field() == field).map(|p| p.message()),
@@ -184,13 +192,5 @@ fn minutes(seconds: u32) -> String {
     match seconds.div_ceil(60) {
         0 | 1 => "a minute".to_owned(),
         n => format!("{n} minutes"),
-    }
-}
-
-#[cfg(feature = "ssr")]
-impl axum::response::IntoResponse for Error {
-    fn into_response(self) -> axum::response::Response {
-        let status = axum::http::StatusCode::from_u16(self.status()).unwrap_or_default();
-        (status, self.to_string()).into_response()
     }
 }

@@ -1,5 +1,6 @@
-//! Newtypes for every kind of id, so that one cannot be passed for another. Ids are text: a prefix that names the
-//! kind, then random characters. They are no secrets and give no access.
+//! One newtype for each kind of id, so that one kind cannot be passed for another. An id is text: a prefix that names
+//! its kind,
+//! then random characters. Ids are not secret and grant no access.
 
 #[cfg(feature = "ssr")]
 mod generate;
@@ -7,7 +8,7 @@ mod generate;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Longest id or slug that is looked up at all, in bytes.
+/// Longest id or slug that is looked up, in bytes. Longer text is treated as unknown.
 const MAX_LEN: usize = 64;
 
 macro_rules! ids {
@@ -19,12 +20,11 @@ macro_rules! ids {
         pub struct $name(String);
 
         impl $name {
-            /// Reads an id that someone sent; `None` where it cannot be one.
+            /// Reads an id from input; `None` if the text is not a possible id.
             pub fn parse(text: &str) -> Option<Self> {
                 is_id(text).then(|| Self(text.to_owned()))
             }
 
-            /// The id as it is stored and shown.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -47,15 +47,15 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A workspace, the API's `account_id`: `ws-fd112d8f`.
+    /// A workspace's id, `account_id` in the API: `ws-fd112d8f`.
     WorkspaceId;
-    /// An agent, the API's `project_id`: `PROJECT-58RP822I`.
+    /// An agent's id, `project_id` in the API: `PROJECT-58RP822I`.
     AgentId;
     /// An API key's id, not its value: `key-…`.
     ApiKeyId;
-    /// A person: `user-…`.
+    /// A user's id: `user-…`.
     UserId;
-    /// An invitation to a workspace: `inv-…`.
+    /// The id of an invitation to a workspace: `inv-…`.
     InvitationId;
     /// A runtime token's id, not its value: `rtok-…`.
     RuntimeTokenId;

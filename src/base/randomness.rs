@@ -1,28 +1,29 @@
-//! Randomness, passed in so that tests know every id.
+//! Source of random bytes. It is passed in, so that tests get predictable ids.
 
 use rand::rngs::{OsRng, StdRng};
 use rand::{RngCore, SeedableRng, TryRngCore};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Digits, then capitals, then small letters.
+/// The base62 alphabet: digits, upper case, lower case.
 pub const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Where random bytes come from.
+/// Source of random bytes for ids and secrets.
 #[derive(Clone, Debug)]
 pub enum Random {
-    /// The operating system: for everything that must not be guessed.
+    /// The operating system's generator, for ids and secrets that must not be guessable.
     System,
-    /// A sequence that is the same in each run: for tests and demo data.
+    /// A sequence that is the same in each run, for tests and demo data.
     Seeded(Arc<Mutex<StdRng>>),
 }
 
 impl Random {
-    /// The sequence that this seed always gives.
+    /// A generator whose sequence depends on the seed only.
     pub fn seeded(seed: u64) -> Self {
         Self::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
-    /// Fills a buffer. Panics where the operating system has no randomness to give: nothing safe could go on.
+    /// Fills a buffer. Panics if the operating system provides no random bytes, because no safe id or secret can be
+    /// made then.
     pub fn fill(&self, buffer: &mut [u8]) {
         match self {
             #[expect(clippy::expect_used, reason = "the one place that asks the system")]
@@ -31,16 +32,17 @@ impl Random {
         }
     }
 
-    /// So many random bytes.
+    /// An array of `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.fill(&mut bytes);
         bytes
     }
 
-    /// Text of `len` characters, each drawn evenly from `alphabet` (at most 256 ASCII characters).
+    /// Text of `len` characters, drawn uniformly from `alphabet` (at most 256 ASCII characters).
     pub fn text(&self, alphabet: &[u8], len: usize) -> String {
-        // Bytes at or above the largest multiple of the alphabet's length would favour its first characters.
+        // Bytes at or above the largest multiple of the alphabet's length are discarded: they would favour the first
+        // characters.
         let fair = 256 - 256 % alphabet.len();
         let mut text = String::with_capacity(len);
         let mut buffer = [0; 64];

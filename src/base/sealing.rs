@@ -1,6 +1,7 @@
-//! The key that seals what has to be read again: XChaCha20-Poly1305, each ciphertext bound to its place.
+//! Encryption of secrets that must be readable again: XChaCha20-Poly1305 under the master key. The associated data
+//! binds each
+//! ciphertext to the row that it is stored in.
 
-use crate::base::error::Error;
 use crate::base::randomness::Random;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,24 +13,36 @@ use zeroize::Zeroizing;
 
 const NONCE_LEN: usize = 24;
 
-/// The key that seals: 32 bytes from the settings or from the data directory.
+/// The master key: 32 bytes from the settings or from a file in the data directory.
 pub struct MasterKey {
     id: String,
     cipher: XChaCha20Poly1305,
     set_up_token: Zeroizing<String>,
 }
 
-/// A secret under the master key.
+/// Why a secret could not be sealed or opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    #[error("This value is sealed under another master key. Start the server with that key.")]
+    OtherMasterKey,
+    /// The ciphertext was changed, or moved to another row.
+    #[error("This sealed value does not open: it was changed or moved.")]
+    Damaged,
+    #[error("The value could not be sealed.")]
+    NotSealed,
+}
+
+/// A secret encrypted under the master key.
 #[derive(Clone)]
 pub struct Sealed {
     /// Nonce, ciphertext, tag.
     pub bytes: Vec<u8>,
-    /// The master key that opens it.
+    /// Id of the master key that it is encrypted under.
     pub master_key_id: String,
 }
 
 impl MasterKey {
-    /// Reads 32 bytes in base64; `None` where they are not.
+    /// Reads a key of 32 bytes in base64; `None` if the text is anything else.
     pub fn from_base64(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
         let bytes: &[u8; 32] = bytes.as_slice().try_into().ok()?;
@@ -44,36 +57,39 @@ impl MasterKey {
         }
     }
 
-    /// What ciphertexts name it by; tells nothing of the key.
+    /// Identifies the master key beside each ciphertext. It is derived from the key by a hash and reveals nothing of
+    /// it.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// What the set-up page asks for, where there are no users yet: the same on every server with this key.
+    /// Token that the set-up page asks for while there are no users. It is derived from the key, so all servers with
+    /// this key
+    /// accept the same token.
     pub fn set_up_token(&self) -> &str {
         &self.set_up_token
     }
 
-    /// Seals a secret for this place: moved to another, it does not open.
-    pub fn seal(&self, secret: &str, place: &str, random: &Random) -> Result<Sealed, Error> {
+    /// Encrypts a secret for one place, such as a row. It cannot be opened for another place.
+    pub fn seal(&self, secret: &str, place: &str, random: &Random) -> Result<Sealed, SealError> {
         let nonce: [u8; NONCE_LEN] = random.bytes();
         let payload = Payload { msg: secret.as_bytes(), aad: place.as_bytes() };
-        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::Internal)?;
+        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::NotSealed)?;
         Ok(Sealed { bytes: [nonce.as_slice(), &ciphertext].concat(), master_key_id: self.id.clone() })
     }
 
-    /// Opens what was sealed for this place.
-    pub fn open(&self, sealed: &Sealed, place: &str) -> Result<Zeroizing<String>, Error> {
+    /// Decrypts a secret that was sealed for this place.
+    pub fn open(&self, sealed: &Sealed, place: &str) -> Result<Zeroizing<String>, SealError> {
         if sealed.master_key_id != self.id {
-            return Err(Error::OtherMasterKey);
+            return Err(SealError::OtherMasterKey);
         }
-        let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(Error::Internal)?;
+        let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(SealError::Damaged)?;
         let payload = Payload { msg: ciphertext, aad: place.as_bytes() };
         let plain = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| {
             tracing::error!(place, "a sealed secret does not open: it was changed or moved");
-            Error::Internal
+            SealError::Damaged
         })?;
-        String::from_utf8(plain).map(Zeroizing::new).map_err(|_| Error::Internal)
+        String::from_utf8(plain).map(Zeroizing::new).map_err(|_| SealError::Damaged)
     }
 }
 
@@ -112,7 +128,7 @@ mod tests {
         for elsewhere in ["ws-2/key-1", "ws-1/key-2", ""] {
             assert!(master(7).open(&sealed, elsewhere).is_err(), "{elsewhere}");
         }
-        assert_eq!(master(8).open(&sealed, "ws-1/key-1").unwrap_err(), Error::OtherMasterKey);
+        assert_eq!(master(8).open(&sealed, "ws-1/key-1").unwrap_err(), SealError::OtherMasterKey);
 
         let mut changed = sealed.clone();
         changed.bytes[26] ^= 1;

@@ -1,20 +1,19 @@
-//! A secret on its way to the one page that shows it.
+//! A secret that is sent to its owner's browser.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A secret that its owner is about to see: a key's value, an invitation's link. Prints as `***`.
+/// A secret that a page shows to its owner, such as a key's value or an invitation's link. Prints as `***`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revealed(String);
 
 impl Revealed {
-    /// Takes a secret for its owner.
     pub fn new(secret: &str) -> Self {
         Self(secret.to_owned())
     }
 
-    /// The secret itself.
+    /// The secret in plain text.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,15 +1,18 @@
-//! Text as people type it: one line, visible characters, query strings.
+//! Text helpers: single-line names, invisible characters, percent-encoding, and removing secrets from logged text.
 
 use super::error::Problem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Unicode's `Bidi_Control`: marks, embeddings, overrides and isolates, which make text read otherwise than it is stored.
+/// Unicode's `Bidi_Control` characters (marks, embeddings, overrides, isolates). They make text appear in another order
+/// than
+/// it is stored in.
 pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a character leaves nothing to see: spaces, controls, Unicode's `Default_Ignorable_Code_Point`, and the empty
-/// Braille pattern.
+/// Whether a character is displayed as nothing: whitespace, control characters, Unicode's
+/// `Default_Ignorable_Code_Point`, and
+/// the empty Braille pattern.
 pub fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -20,8 +23,11 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Takes a name of one line as it was typed: line breaks become spaces; other control characters go, and with them those
-/// that make a name read otherwise than it is. Something of it must be seen.
+/// Normalises a name that a person typed. Whitespace characters, line breaks included, become spaces; other control
+/// characters
+/// and bidirectional controls are removed; the ends are trimmed. The error says that no visible character is left, or
+/// that
+/// the name has more than `max_chars` characters.
 pub fn single_line(text: &str, max_chars: usize) -> Result<String, Problem> {
     let spaced: String = text
         .chars()
@@ -36,18 +42,18 @@ pub fn single_line(text: &str, max_chars: usize) -> Result<String, Problem> {
     }
 }
 
-/// What stands in a query string as it is (RFC 3986, 2.3).
+/// All characters but the unreserved ones (RFC 3986, section 2.3), which need no percent-encoding.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Percent-encodes text for one value of a query string.
+/// Percent-encodes text for use as a value in a query string.
 pub fn query_value(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-/// Most characters of a text that are logged.
+/// Longest text that is logged, in characters.
 const MAX_LOGGED: usize = 500;
 
-/// A text as it is logged: what looks like a key or a token, put there by mistake, is not.
+/// Prepares text for the log: replaces what looks like a key or a token by `***`, and cuts the text to `MAX_LOGGED`.
 pub fn without_secrets(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;

@@ -1,27 +1,30 @@
-//! How much of the processor a thread asks for, so that calls with keys go first.
+//! Scheduling priority of threads. Threads for background work get less processor time than those that answer API
+//! calls.
 
 use std::thread;
 
-/// A share of the processor.
+/// A thread's share of the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// What no other thread wants: SCHED_IDLE is interrupted at once where a thread merely nice to others runs on until the next
-    /// tick, but may wait for ever.
+    /// Time that no other thread wants (SCHED_IDLE). Such a thread is preempted at once, while a thread with a high
+    /// niceness runs
+    /// until the next tick. It may get no time at all on a busy machine.
     Leftover,
-    /// A tenth of what another thread gets that wants as much: a niceness of 9.
+    /// About a tenth of the time of a normal thread (niceness 9).
     Tenth,
-    /// A third of it: a niceness of 4.
+    /// About a third of the time of a normal thread (niceness 4).
     Third,
 }
 
-/// Makes this thread ask for no more than this share, for as long as it lives. Where the system has no such thing for a single
-/// thread, or does not allow it, the thread works on as it is.
+/// Limits the current thread to this share for the rest of its life. Does nothing where the system has no priorities
+/// for single
+/// threads, or does not allow the change.
 pub fn limit_this_thread(share: Share) {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue};
         use thread_priority::{ThreadSchedulePolicy, unix};
-        // From 0, a niceness of 19, to 99, one of -20.
+        // The scale runs from 0 (niceness 19) to 99 (niceness -20).
         let priority =
             |value: u8| ThreadPriorityValue::try_from(value).map_or(ThreadPriority::Min, ThreadPriority::Crossplatform);
         let (policy, priority) = match share {
@@ -34,6 +37,6 @@ pub fn limit_this_thread(share: Share) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = share;
-    // Whoever waits already is not let in by that alone.
+    // A new priority alone does not make the scheduler switch to a thread that is already waiting.
     thread::yield_now();
 }

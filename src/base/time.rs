@@ -1,4 +1,4 @@
-//! Instants, and how they are shown. The calendar's arithmetic is the `time` crate's.
+//! Instants and their formats.
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "ssr")]
@@ -14,7 +14,6 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The instant of so many whole seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(MICROS_PER_SECOND))
     }
@@ -24,22 +23,21 @@ impl Timestamp {
         self.0.div_euclid(MICROS_PER_SECOND)
     }
 
-    /// This instant and so many seconds (fewer, where negative).
+    /// The instant `seconds` later; earlier if negative. Saturates.
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(MICROS_PER_SECOND)))
     }
 
-    /// This instant and so many days of 24 hours.
+    /// The instant `days` times 24 hours later. Saturates.
     pub const fn plus_days(self, days: i64) -> Self {
         self.plus_seconds(days.saturating_mul(86_400))
     }
 
-    /// The instant as a date and time in UTC; the epoch where it lies outside the calendar.
+    /// The instant as a date and time in UTC; the epoch if the `time` crate cannot represent it.
     pub fn utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// The instant of a date and time.
     pub fn from_utc(at: OffsetDateTime) -> Self {
         Self((at.unix_timestamp_nanos() / 1000).try_into().unwrap_or(i64::MAX))
     }
@@ -58,14 +56,14 @@ impl Timestamp {
         )
     }
 
-    /// For people: `24 Feb 2126 14:42 UTC`.
+    /// Short form for people: `24 Feb 2126 14:42 UTC`.
     pub fn short_utc(self) -> String {
         let t = self.utc();
         let month = MONTHS[usize::from(u8::from(t.month())) - 1];
         format!("{:02} {} {} {:02}:{:02} UTC", t.day(), &month[..3], t.year(), t.hour(), t.minute())
     }
 
-    /// In a sentence: `Sunday, 24 February 2126 at 14:42 UTC`.
+    /// Long form for people: `Sunday, 24 February 2126 at 14:42 UTC`.
     pub fn long_utc(self) -> String {
         let t = self.utc();
         format!(
@@ -79,14 +77,14 @@ impl Timestamp {
         )
     }
 
-    /// The date alone, as an `<input type="date">` has it: `2126-02-24`.
+    /// The date in the format of `<input type="date">`: `2126-02-24`.
     pub fn date(self) -> String {
         let mut iso = self.iso();
         iso.truncate(10);
         iso
     }
 
-    /// How long before `now` this was, roughly and for people: `14 days ago`.
+    /// Roughly how long before `now` this instant was, for people: `14 days ago`.
     pub fn ago(self, now: Timestamp) -> String {
         let seconds = (now.0.saturating_sub(self.0) / MICROS_PER_SECOND).max(0);
         let (count, unit) = match seconds {
@@ -105,7 +103,7 @@ impl Timestamp {
     }
 }
 
-/// The last second, in UTC, of a day written as `2126-02-24`; `None` where that is no date.
+/// The last second, in UTC, of a day written as `2126-02-24`; `None` if the text is not such a date.
 pub fn end_of_day(date: &str) -> Option<Timestamp> {
     let mut parts = date.splitn(3, '-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
@@ -133,7 +131,7 @@ const MONTHS: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// Reads an ISO 8601 date and time with its zone (RFC 3339).
+/// Reads a date and time with a time zone (RFC 3339); `None` if the text is not one.
 #[cfg(feature = "ssr")]
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(Timestamp::from_utc)

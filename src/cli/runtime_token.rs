@@ -1,10 +1,10 @@
 //! `runtime-token`: what lets the platform that runs the agents feed conversations in.
 
 use crate::base::actor::Actor;
-use crate::base::error::Error;
 use crate::base::id::RuntimeTokenId;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
+use crate::runtime_tokens::service::RuntimeTokenError;
 use crate::server::state::Services;
 use clap::Subcommand;
 use serde_json::json;
@@ -66,10 +66,10 @@ impl RuntimeTokenCommand {
                 let of = workspace(services, &of).await?;
                 let found = match RuntimeTokenId::parse(&id) {
                     Some(id) => services.runtime_tokens.revoke(&of.id, &actor, &id).await,
-                    None => Err(Error::NotFound),
+                    None => Err(RuntimeTokenError::NotFound),
                 };
                 found.map_err(|error| match error {
-                    Error::NotFound => {
+                    RuntimeTokenError::NotFound => {
                         format!("there is no runtime token `{id}`; `runtime-token list` shows those there are")
                     }
                     other => other.to_string(),

@@ -1,23 +1,22 @@
-//! Types and rules for Configuration.
+//! Types for Configuration.
 
 use crate::agents::AgentName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The metrics that every agent can report.
+/// The metrics that the contract documents and every agent can report.
 pub const DOCUMENTED_METRICS: [&str; 4] = ["CALL_IN_PROGRESS", "CALL_COMPLETED", "HANDOFF_REASON", "HANDOFF_TO"];
 
-/// Which metrics appear in API responses.
+/// The metrics that appear in API responses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AllowedMetrics {
-    /// Every one, those that come later too.
+    /// All metrics, including those added later.
     All,
-    /// These and no others.
+    /// Only the metrics with these names.
     Only(BTreeSet<String>),
 }
 
 impl AllowedMetrics {
-    /// Whether this metric appears.
     pub fn allow(&self, name: &str) -> bool {
         match self {
             Self::All => true,
@@ -26,7 +25,7 @@ impl AllowedMetrics {
     }
 }
 
-/// What one agent lets through.
+/// Configuration of one agent: what API responses contain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
     pub metrics: AllowedMetrics,
@@ -34,17 +33,17 @@ pub struct Configuration {
 }
 
 impl Default for Configuration {
-    /// Nothing.
+    /// No metrics and no transcript.
     fn default() -> Self {
         Self { metrics: AllowedMetrics::Only(BTreeSet::new()), transcript: false }
     }
 }
 
-/// One agent's card on the page.
+/// An agent's configuration with the choices that the page offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentConfiguration {
     pub agent: AgentName,
     pub configuration: Configuration,
-    /// Every metric name that can be chosen: the documented ones and those seen in its conversations.
+    /// All metric names to choose from: the documented ones, and those that occurred in the agent's conversations.
     pub offered: Vec<String>,
 }

@@ -1,33 +1,43 @@
-//! What the Configuration page does.
+//! Reading and changing the configuration of agents.
 
 use crate::agents;
 use crate::audit::{self, Action, Entry};
 use crate::base::actor::Actor;
-use crate::base::error::{Error, Problem};
+use crate::base::error::Problem;
 use crate::base::id::WorkspaceId;
 use crate::configuration::{AgentConfiguration, AllowedMetrics, Configuration, DOCUMENTED_METRICS, store};
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most metrics that are chosen by name, and most characters of a name.
+/// Maximum number of metrics chosen by name, and the longest name in characters.
 const MAX_METRICS: usize = 200;
 const MAX_METRIC_CHARS: usize = 200;
 
-/// What agents let through: read and set.
+/// Why an agent's configuration could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigurationError {
+    #[error("There is no such agent.")]
+    NoSuchAgent,
+    #[error(transparent)]
+    Invalid(#[from] Problem),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Service for the configuration of agents.
 #[derive(Clone, Debug)]
 pub struct Configurations {
     db: Db,
 }
 
 impl Configurations {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Every agent's card, by name.
-    pub async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<AgentConfiguration>, Error> {
+    /// The configuration of every agent, in the order of names.
+    pub async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<AgentConfiguration>, DbError> {
         let mut seen: BTreeMap<_, Vec<String>> = BTreeMap::new();
         for (agent, name) in store::metric_names(&self.db, workspace).await? {
             seen.entry(agent).or_default().push(name);
@@ -45,20 +55,20 @@ impl Configurations {
         Ok(cards.collect())
     }
 
-    /// Sets what an agent lets through.
+    /// Replaces the configuration of the agent with this id or slug.
     pub async fn set(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         agent: &str,
         configuration: &Configuration,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ConfigurationError> {
         if let AllowedMetrics::Only(names) = &configuration.metrics
             && (names.len() > MAX_METRICS || names.iter().any(|n| n.is_empty() || n.chars().count() > MAX_METRIC_CHARS))
         {
             return Err(Problem::MetricsTooMany.into());
         }
-        let agent = agents::service::find(&self.db, workspace, agent).await?.ok_or(Error::NotFound)?;
+        let agent = agents::service::find(&self.db, workspace, agent).await?.ok_or(ConfigurationError::NoSuchAgent)?;
         let before = store::find(&self.db, workspace, &agent.id).await?;
         if before == *configuration {
             return Ok(());
@@ -72,6 +82,6 @@ impl Configurations {
             details: json!({ "from": before, "to": configuration }),
         };
         audit::record(&mut change, workspace, entry).await?;
-        change.commit().await
+        Ok(change.commit().await?)
     }
 }

@@ -1,11 +1,10 @@
-//! The SQL on configurations.
+//! SQL for configurations.
 
 use crate::agents::AgentName;
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::configuration::{AllowedMetrics, Configuration};
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 
 statements! {
@@ -37,42 +36,42 @@ struct AgentRow {
 }
 
 impl ConfigurationRow {
-    fn read(self) -> Result<Configuration, Error> {
-        let names = serde_json::from_str(&self.metrics).map_err(|_| Error::Internal)?;
+    fn read(self) -> Result<Configuration, DbError> {
+        let names = serde_json::from_str(&self.metrics).map_err(|_| DbError::Failed)?;
         let metrics = if self.all_metrics { AllowedMetrics::All } else { AllowedMetrics::Only(names) };
         Ok(Configuration { metrics, transcript: self.transcript })
     }
 }
 
-/// What an agent lets through: nothing, where nobody has said anything.
-pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, Error> {
+/// An agent's configuration; the default if none is stored.
+pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, DbError> {
     let row: Option<ConfigurationRow> =
         on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(agent).fetch_optional(pool).await)?;
     row.map_or_else(|| Ok(Configuration::default()), ConfigurationRow::read)
 }
 
-/// Every agent with what it lets through, by name.
-pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentName, Configuration)>, Error> {
+/// Every agent with its configuration, in the order of names.
+pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentName, Configuration)>, DbError> {
     let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?;
     rows.into_iter().map(|row| Ok((row.agent, row.row.read()?))).collect()
 }
 
-/// Every metric name seen, by agent.
-pub async fn metric_names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentId, String)>, Error> {
+/// All metric names that occurred in conversations, with their agents.
+pub async fn metric_names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentId, String)>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(METRIC_NAMES).bind(workspace).fetch_all(pool).await)?)
 }
 
-/// Sets what an agent lets through.
+/// Stores an agent's configuration.
 pub async fn upsert(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     configuration: &Configuration,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     let names = match &configuration.metrics {
         AllowedMetrics::All => "[]".to_owned(),
-        AllowedMetrics::Only(names) => serde_json::to_string(names).map_err(|_| Error::Internal)?,
+        AllowedMetrics::Only(names) => serde_json::to_string(names).map_err(|_| DbError::Failed)?,
     };
     Ok(on_change!(change, |c| sqlx::query(UPSERT)
         .bind(workspace)

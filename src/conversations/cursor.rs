@@ -1,14 +1,13 @@
-//! The opaque place where the next page begins: the last conversation's start and id. It stays correct while
-//! conversations are being written, and costs the same at any depth.
+//! Pagination cursor: start and id of the last conversation on the page (keyset pagination). It stays correct while
+//! conversations are written, and every page costs the same. Opaque to clients.
 
 use crate::base::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Longest id of a conversation, in bytes.
 pub const MAX_ID_LEN: usize = 200;
 
-/// A place in the list, newest first: what comes next is older, or as old with a smaller id.
+/// A position in the list, which is sorted by start and id, both descending.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Cursor {
     pub started_at: Timestamp,
@@ -16,19 +15,19 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Before everything.
+    /// The beginning of the list.
     pub fn top() -> Self {
         Self { started_at: Timestamp(i64::MAX), id: String::new() }
     }
 
-    /// As callers get it: URL-safe.
+    /// The form that clients get: base64url of the start in microseconds (8 bytes, big-endian) and the id.
     pub fn encode(&self) -> String {
         let mut bytes = self.started_at.0.to_be_bytes().to_vec();
         bytes.extend_from_slice(self.id.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads one that a caller sent back; `None` where it is not one of ours.
+    /// Reads a cursor that a client sent; `None` if it is not well-formed.
     pub fn decode(text: &str) -> Option<Self> {
         if text.len() > (MAX_ID_LEN + 8) * 2 {
             return None;
@@ -40,7 +39,7 @@ impl Cursor {
     }
 }
 
-/// Whether this can be a conversation's id: 1 to 200 visible ASCII characters.
+/// Whether a text is a valid id of a conversation: 1 to 200 visible ASCII characters.
 pub fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_ID_LEN && id.bytes().all(|b| b.is_ascii_graphic())
 }

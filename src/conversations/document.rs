@@ -1,13 +1,16 @@
-//! A conversation on its way in, checked and brought into the contract's form once, and on its way out, where
-//! Configuration decides. What is stored is JSON text, so that a page of a thousand is copied, not rebuilt.
+//! Parsing of conversations for storage, and writing of stored conversations as JSON for responses, where Configuration
+//! removes
+//! what it does not allow. Conversations are validated and normalised once, when they are stored, as JSON texts. So a
+//! page of a
+//! thousand conversations is made by copying text.
 
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::{Timestamp, format_instant, parse_instant};
 use crate::configuration::{AllowedMetrics, Configuration};
 use crate::conversations::cursor::is_id;
 use crate::conversations::values::{MetricValue, NewMetricValue, NewTurn};
 use crate::conversations::words::Words;
+use crate::db::DbError;
 use crate::http::object::{Object, json_object, json_objects, objects};
 use crate::http::strict_json;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -16,15 +19,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use utoipa::ToSchema;
 
-/// Most bytes of a conversation's JSON.
+/// Largest JSON text of a conversation, in bytes.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// A conversation on its way in: the fields that v3 answers. Only `started_at` is required.
+/// A conversation to store: the fields of the v3 response. Only `started_at` is required.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = NewConversation)]
 pub struct Incoming {
     #[serde(default, deserialize_with = "text")]
-    /// That of the path, where it is given.
+    /// The id in the path, if it is given here too.
     #[schema(nullable, max_length = 200)]
     id: String,
     #[serde(default, deserialize_with = "text")]
@@ -82,8 +85,8 @@ pub struct Incoming {
     turns: Vec<Turn>,
 }
 
-/// One turn: what was said on either side, or on one.
-// As it is stored and answered; its latency is kept apart.
+/// One turn: what the user said, what the agent said, or both.
+// Turns are stored and returned in this form, but `latency` is stored separately.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub struct Turn {
     #[serde(default, deserialize_with = "text")]
@@ -98,7 +101,7 @@ pub struct Turn {
     #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, nullable = false)]
     agent_response_datetime: Option<String>,
-    /// In seconds; answered where it was asked for.
+    /// In seconds. Returned only if `include_latency` is set.
     #[serde(default, skip_serializing_if = "is_kept_apart")]
     #[schema(nullable = false)]
     latency: Option<f64>,
@@ -117,7 +120,7 @@ pub struct Turn {
     is_silence: bool,
 }
 
-/// What every caller with the permission sees, whatever Configuration says.
+/// The fields that do not depend on Configuration: every key that can read the conversation gets them.
 #[derive(Serialize, ToSchema)]
 pub struct CommonFields<'a> {
     id: &'a str,
@@ -140,7 +143,7 @@ pub struct CommonFields<'a> {
     state: &'a RawValue,
 }
 
-/// A conversation's row, ready to be written.
+/// A validated conversation in the form that is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     pub id: String,
@@ -151,19 +154,19 @@ pub struct Document {
     pub channel_family: String,
     pub variant_id: String,
     pub variant_name: String,
-    /// JSON texts from here on.
+    /// `CommonFields` as JSON text. The fields from here to `latencies` are JSON texts.
     pub always: String,
     pub handoff_reason: String,
     pub handoff_destination: String,
     pub metrics: String,
     pub turns: String,
     pub latencies: String,
-    /// The names in `metrics`.
+    /// The names of `metrics`.
     pub metric_names: Vec<String>,
     pub transcript: Transcript,
 }
 
-/// The words that a transcript is found by.
+/// The words of a transcript, by speaker, for full-text search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     pub user: Words,
@@ -184,7 +187,7 @@ impl Transcript {
     }
 }
 
-/// A conversation's row, as far as an answer needs it.
+/// The columns of a conversation's row that a response needs.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Stored {
     pub id: String,
@@ -193,13 +196,13 @@ pub struct Stored {
     pub handoff_reason: String,
     pub handoff_destination: String,
     pub metrics: String,
-    /// `[]` where Configuration holds transcripts back: they are not even read then.
+    /// `[]` if Configuration does not allow transcripts; they are not read from the database then.
     pub turns: String,
-    /// `[]` where nobody asked.
+    /// `[]` if the client did not ask for latencies.
     pub latencies: String,
 }
 
-/// Turns on their way into a conversation that has some already.
+/// Turns to append to a conversation.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Turns {
     #[serde(deserialize_with = "objects")]
@@ -207,7 +210,7 @@ pub struct Turns {
     turns: Vec<Turn>,
 }
 
-/// A conversation's row, as far as appending turns needs it.
+/// The columns of a locked conversation that appending turns needs.
 #[derive(Debug, sqlx::FromRow)]
 pub struct LockedConversation {
     pub in_progress: bool,
@@ -217,9 +220,9 @@ pub struct LockedConversation {
 }
 
 impl LockedConversation {
-    /// Appends turns and counts them.
+    /// Appends turns, and updates the counts of turns, silences and out-of-domain turns.
     pub fn append(&mut self, more: &Turns) -> Result<(), serde_json::Error> {
-        // Whatever is not counted stays as it is, to the letter.
+        // All other fields keep their JSON text unchanged.
         let mut document: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&self.document)?;
         let mut count = |name: &str, by: usize| -> Result<(), serde_json::Error> {
             let before: u64 = document.get(name).and_then(|raw| raw.get().parse().ok()).unwrap_or_default();
@@ -236,11 +239,11 @@ impl LockedConversation {
         Ok(())
     }
 
-    /// The words of all its turns.
-    pub fn transcript(&self) -> Result<Transcript, Error> {
+    /// The words of all turns.
+    pub fn transcript(&self) -> Result<Transcript, DbError> {
         let turns: Vec<Turn> = serde_json::from_str(&self.turns).map_err(|error| {
             tracing::error!(%error, "a stored conversation is not readable");
-            Error::Internal
+            DbError::Failed
         })?;
         Ok(Transcript::of(&turns))
     }
@@ -258,19 +261,19 @@ fn join(array: &mut String, more: &str) {
     }
 }
 
-/// Reads turns to be appended: `{"turns": […]}`. The error is one sentence for whoever wrote them.
+/// Reads turns to append: `{"turns": […]}`. The error is one sentence for the client.
 pub fn parse_turns(json: &[u8]) -> Result<Turns, String> {
     strict_json::check(json)?;
     serde_json::from_slice(json).map(|Object(turns)| turns).map_err(|e| e.to_string())
 }
 
 impl Document {
-    /// Reads a conversation. The error is one sentence for whoever wrote the document.
+    /// Reads a conversation. The error is one sentence for the author of the document.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         Self::from_incoming(Self::read(json)?)
     }
 
-    /// Reads the conversation of this id, which the document itself may leave out.
+    /// Reads a conversation whose id is in the request's path. If the document has an id too, both must be equal.
     pub fn parse_as(id: &str, json: &[u8]) -> Result<Self, String> {
         let mut incoming = Self::read(json)?;
         if incoming.id.is_empty() {
@@ -339,7 +342,9 @@ impl Document {
     }
 }
 
-/// Metric values are texts, or lists of at least two where a name was written more than once.
+/// Normalises metrics. A value becomes a text, or a list of at least two texts if the metric was written more than
+/// once. Null and
+/// empty lists are dropped.
 fn metrics(incoming: BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, MetricValue>, String> {
     let mut metrics = BTreeMap::new();
     for (name, value) in incoming {
@@ -364,7 +369,7 @@ fn metrics(incoming: BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String,
     Ok(metrics)
 }
 
-/// A text as it is; a number with the digits that it has; a flag as `true` or `false`.
+/// A metric's value as text. Numbers keep their digits; Booleans become `true` or `false`.
 fn metric_text(name: &str, value: &RawValue) -> Result<String, String> {
     match value.get().as_bytes().first() {
         Some(b'"') => serde_json::from_str(value.get()).map_err(|e| e.to_string()),
@@ -373,7 +378,7 @@ fn metric_text(name: &str, value: &RawValue) -> Result<String, String> {
     }
 }
 
-/// What a channel is one kind of: `voice` for VOICE-SIP, `chat` for WEBCHAT, else the channel in lower case.
+/// The family of a channel: `voice` for VOICE-SIP, `chat` for WEBCHAT, otherwise the channel in lower case.
 pub fn family(channel: &str) -> String {
     let channel = channel.to_lowercase();
     if channel.starts_with("voice") {
@@ -385,7 +390,7 @@ pub fn family(channel: &str) -> String {
     }
 }
 
-/// Writes a conversation as a caller may see it: a JSON object, appended to `out`.
+/// Appends a conversation to `out` as a JSON object, with the metrics and transcript that Configuration allows.
 pub fn write(
     out: &mut String,
     stored: &Stored,
@@ -393,7 +398,7 @@ pub fn write(
     agent: &AgentId,
     configuration: &Configuration,
 ) -> Result<(), serde_json::Error> {
-    // Ids are letters, digits and hyphens: nothing to escape.
+    // Ids consist of letters, digits, `-` and `_`, so they need no escaping.
     let always = stored.document.strip_suffix('}').unwrap_or_default();
     let text = |metric, value: &str| match configuration.metrics.allow(metric) {
         true => value.to_owned(),
@@ -415,7 +420,7 @@ pub fn write(
     Ok(())
 }
 
-/// Writes the metrics that Configuration lets through: a JSON object, appended to `out`.
+/// Appends the metrics that Configuration allows to `out`, as a JSON object.
 pub fn write_metrics(out: &mut String, stored: &str, allowed: &AllowedMetrics) -> Result<(), serde_json::Error> {
     match allowed {
         AllowedMetrics::All => out.push_str(stored),
@@ -439,7 +444,7 @@ fn write_turns(out: &mut String, turns: &str, latencies: &str) -> Result<(), ser
     for (at, turn) in turns.iter().enumerate() {
         out.push(if at == 0 { '[' } else { ',' });
         match latencies.get(at).map(|latency| latency.get()).filter(|latency| *latency != "null") {
-            // A turn is an object, and never empty.
+            // A stored turn is an object with at least one field.
             Some(latency) => {
                 let _ = write!(out, "{},\"latency\":{latency}}}", turn.get().strip_suffix('}').unwrap_or_default());
             }
@@ -454,7 +459,7 @@ fn empty_object() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).unwrap_or_default()
 }
 
-/// Every latency is.
+/// For `skip_serializing_if`: latencies are never serialised with their turn.
 fn is_kept_apart(_: &Option<f64>) -> bool {
     true
 }
@@ -463,12 +468,12 @@ fn json(value: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(value).map_err(|e| e.to_string())
 }
 
-/// A text that may be missing or null, which is then empty.
+/// A text that may be null, which becomes empty.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A date and time that may be missing, null or empty; brought to UTC.
+/// A date and time, converted to UTC; `None` if it is null or empty.
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()) {
         None => Ok(None),

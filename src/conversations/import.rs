@@ -1,30 +1,30 @@
-//! Bringing conversations in from JSON Lines. Each line is one conversation; a bad one is reported and passed over.
-//! Importing a file again, or the rest of one after an interruption, doubles nothing.
+//! Import of conversations from JSON Lines. Each line is one conversation. Invalid lines are reported and skipped. A
+//! conversation
+//! with a known id is replaced, so a file can be imported again, for example after an interruption.
 
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::conversations::document::Document;
 use crate::conversations::store;
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use std::collections::HashSet;
 use std::io::BufRead;
 
-/// Lines that are written in one transaction. In SQLite, which has one writer at a time, few, for others to write in between.
+/// Conversations per transaction. Fewer on SQLite, so that other writers do not wait long: it has one writer at a time.
 const BATCH_SQLITE: usize = 100;
 const BATCH_POSTGRES: usize = 500;
 
-/// What became of a file.
+/// Result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Imported {
-    /// Conversations that were new.
+    /// Number of new conversations.
     pub imported: u64,
-    /// Conversations that were written in place of one with the same id, from this file or from before.
+    /// Number of conversations that replaced one with the same id, stored earlier or by the same file.
     pub replaced: u64,
-    /// Lines that hold no conversation.
+    /// Number of invalid lines.
     pub rejected: u64,
 }
 
-/// Writes conversations and remembers which metric names it has noted already.
+/// Writes conversations in batches. Remembers which metric names it has already stored.
 pub struct Importer<'a> {
     db: &'a Db,
     workspace: &'a WorkspaceId,
@@ -36,21 +36,21 @@ pub struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
-    /// Ready to bring conversations to this agent.
+    /// An importer for conversations of this agent.
     pub fn new(db: &'a Db, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Self {
         let size = if db.is_sqlite() { BATCH_SQLITE } else { BATCH_POSTGRES };
         let batch = Vec::with_capacity(size);
         Self { db, workspace, agent, size, noted: HashSet::new(), batch, done: Imported::default() }
     }
 
-    /// Takes one conversation, and writes a batch where it is full.
-    pub async fn push(&mut self, document: Document) -> Result<(), Error> {
+    /// Adds a conversation to the batch, and writes the batch if it is full.
+    pub async fn push(&mut self, document: Document) -> Result<(), DbError> {
         self.batch.push(document);
         if self.batch.len() == self.size { self.flush().await } else { Ok(()) }
     }
 
-    /// Writes what has been taken, in one transaction.
-    pub async fn flush(&mut self) -> Result<(), Error> {
+    /// Writes the batch in one transaction.
+    pub async fn flush(&mut self) -> Result<(), DbError> {
         let now = self.db.now();
         let mut change = self.db.begin_unattended().await?;
         let ids: HashSet<&str> = self.batch.iter().map(|document| document.id.as_str()).collect();
@@ -71,8 +71,9 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Imports a file. `progress` hears how many bytes each line had; `rejected` hears the number and the reason of each
-/// bad line, counted from 1.
+/// Imports a file. Calls `progress` with the length of each line in bytes, and `rejected` with the number (from 1) of
+/// each
+/// invalid line and the reason.
 pub async fn import(
     db: &Db,
     workspace: &WorkspaceId,
@@ -107,13 +108,11 @@ pub async fn import(
     Ok(importer.done)
 }
 
-/// Why an import stopped; what was imported before stays.
+/// Why an import stopped. Batches written before the error remain.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file could not be read on.
     #[error("the file could not be read: {0}")]
     Read(#[from] std::io::Error),
-    /// The database failed.
     #[error("{0}")]
-    Write(#[from] Error),
+    Write(#[from] DbError),
 }

@@ -1,5 +1,6 @@
-//! What a list of conversations can be asked for: the contract's parameters, parsed. What does not parse, is out of
-//! range or contradicts another is refused by name.
+//! Query parameters of a list of conversations, as the contract defines them. The error for a value that does not
+//! parse, is out
+//! of range or contradicts another parameter names the parameter.
 
 use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
@@ -9,33 +10,33 @@ use crate::http::envelope::ApiError;
 use crate::http::parameters::{MAX_TEXT, Parameters};
 use axum::http::StatusCode;
 
-/// Most channels that one call filters by.
+/// Maximum number of channels in one filter.
 pub const MAX_CHANNELS: usize = 8;
-/// Most conversations on a page.
+/// Maximum number of conversations on a page.
 const MAX_LIMIT: u32 = 1_000;
-/// Most conversations that are skipped: what clients' integers of 32 bits hold.
+/// Largest offset: the largest signed 32-bit integer, which all clients can represent.
 const MAX_OFFSET: u32 = i32::MAX as u32;
 
-/// Which of the conversations that pass the filters are meant.
+/// Which of the conversations that match the filters are returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     All,
-    /// Those in which something was said.
+    /// Those whose transcripts match a search.
     Transcript(Search),
-    /// As many as the limit says, drawn evenly.
+    /// A uniformly drawn random sample of `limit` conversations.
     Sample,
 }
 
-/// A list, parsed.
+/// The parsed parameters of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
     pub mode: Mode,
     pub limit: u32,
     pub offset: u32,
     pub cursor: Option<Cursor>,
-    /// Inclusive.
+    /// Earliest start of a conversation, inclusive.
     pub start: Timestamp,
-    /// Exclusive.
+    /// Latest start of a conversation, exclusive.
     pub end: Timestamp,
     pub environment: String,
     pub in_progress: Option<bool>,
@@ -45,24 +46,26 @@ pub struct ListQuery {
     pub include_latency: bool,
 }
 
-/// A channel that a caller filters by, as it is stored and as a family: `voice` finds every VOICE-….
+/// The two forms of a channel in a filter: its name in upper case, and the family if it names one (`voice` matches
+/// every
+/// VOICE-…), else an empty text.
 pub fn channel_forms(channel: &str) -> (String, String) {
     (channel.to_uppercase(), if family(channel) == channel.to_lowercase() { family(channel) } else { String::new() })
 }
 
 impl ListQuery {
-    /// Parses the query string; parameters that the contract does not know are ignored.
+    /// Parses the query string. Parameters that the contract does not define are ignored.
     pub fn parse(query: &str) -> Result<Self, ApiError> {
         let given = Parameters::read(query)?;
         let filters = Self::filters(&given, MAX_LIMIT)?;
         let cursor = cursor(&given)?;
-        // The cursor wins where both are sent.
+        // The cursor takes precedence over the offset.
         let offset = if cursor.is_some() { 0 } else { filters.offset };
         let include_latency = given.flag("include_latency")?.unwrap_or(false);
         Ok(Self { mode: mode(&given)?, cursor, offset, include_latency, ..filters })
     }
 
-    /// Parses what filters a list, and its limit and offset: every conversation that passes is meant.
+    /// Parses the filters, limit and offset of a list. The mode is [`Mode::All`].
     pub fn filters(given: &Parameters, default_limit: u32) -> Result<Self, ApiError> {
         let start = given.instant("start_time")?.unwrap_or(Timestamp(i64::MIN));
         let end = given.instant("end_time")?.unwrap_or(Timestamp(i64::MAX));
@@ -92,7 +95,7 @@ impl ListQuery {
     }
 }
 
-/// Whether the single-conversation call asks for latencies.
+/// Parses the parameter of the call for a single conversation.
 pub fn include_latency(query: &str) -> Result<bool, ApiError> {
     Ok(Parameters::read(query)?.flag("include_latency")?.unwrap_or(false))
 }

@@ -1,5 +1,6 @@
-//! Conversations as the OpenAPI document describes them. What is answered is copied from stored JSON and never made from
-//! these types; tests hold real answers against them.
+//! Schemas of conversations for the OpenAPI document. Responses are copied from stored JSON and never made from these
+//! types;
+//! tests validate real responses against the schemas.
 
 use crate::conversations::document::{CommonFields, Turn};
 use crate::conversations::values::MetricValue;
@@ -12,19 +13,19 @@ pub struct Conversation {
     #[schema(inline)]
     #[serde(flatten)]
     pub always: CommonFields<'static>,
-    /// The workspace.
+    /// The workspace's id.
     #[schema(example = "ws-fd112d8f")]
     pub account_id: String,
-    /// The agent.
+    /// The agent's id.
     #[schema(example = "PROJECT-58RP822I")]
     pub project_id: String,
     /// `""` unless the metric `HANDOFF_REASON` is enabled in Configuration.
     pub handoff_reason: String,
     /// `""` unless the metric `HANDOFF_TO` is enabled in Configuration.
     pub handoff_destination: String,
-    /// The metrics enabled in Configuration, and no others.
+    /// Only the metrics that are enabled in Configuration.
     pub metrics: BTreeMap<String, MetricValue>,
-    /// `[]` while Conversation transcript is off in Configuration; `num_turns` still counts them.
+    /// `[]` while Conversation transcript is off in Configuration. `num_turns` still counts the turns.
     pub turns: Vec<Turn>,
 }
 
@@ -32,70 +33,72 @@ pub struct Conversation {
 #[derive(ToSchema)]
 pub struct ConversationPage {
     pub conversations: Vec<Conversation>,
-    /// To be sent as `offset` for the next page; left out on the last page, and where a cursor was sent.
+    /// Send this as `offset` for the next page. Missing on the last page, and if the request had a cursor.
     #[schema(nullable = false)]
     pub next_offset: Option<u64>,
-    /// To be sent as `cursor` for the next page; null on the last page.
+    /// Send this as `cursor` for the next page. Null on the last page.
     #[schema(required, nullable)]
     pub cursor: Option<String>,
 }
 
-/// Which conversations are meant.
+/// Parameters that filter a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Filters {
-    /// Only those that began at this instant or later.
+    /// Only conversations that began at this time or later.
     #[param(value_type = Option<String>, format = DateTime, example = "2021-07-01T14:15:00.000Z")]
     pub start_time: Option<String>,
-    /// Only those that began before this instant.
+    /// Only conversations that began before this time.
     #[param(value_type = Option<String>, format = DateTime, example = "2121-07-01T16:35:00.000Z")]
     pub end_time: Option<String>,
-    /// Where they took place.
+    /// The environment that the conversations took place in.
     #[param(inline, default = "live")]
     pub client_env: Option<Environment>,
-    /// Only those in progress, or only those that have ended.
+    /// `true`: only conversations in progress. `false`: only conversations that have ended.
     pub in_progress: Option<bool>,
-    /// A channel such as `VOICE-SIP`, or a family of them: `voice`, `chat`. May be given up to eight times.
+    /// A channel such as `VOICE-SIP`, or a family of channels: `voice`, `chat`. Can be repeated up to eight times.
     #[param(max_items = 8, example = json!(["voice", "SMS"]))]
     pub channel: Option<Vec<String>>,
-    /// Only those of this variant; not together with `variant_name`.
+    /// Only conversations of the variant with this id. Cannot be combined with `variant_name`.
     #[param(max_length = 200)]
     pub variant_id: Option<String>,
-    /// Only those of the variant of this name; not together with `variant_id`.
+    /// Only conversations of the variant with this name. Cannot be combined with `variant_id`.
     #[param(max_length = 200)]
     pub variant_name: Option<String>,
-    /// How many to skip.
+    /// Number of conversations to skip.
     #[param(minimum = 0, maximum = 2_147_483_647, default = 0, example = 0)]
     pub offset: Option<u32>,
 }
 
-/// What a page is.
+/// Parameters of one page: its size and position, search, sample.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// Most conversations on the page.
+    /// Maximum number of conversations on the page.
     #[param(minimum = 1, maximum = 1000, default = 1000, example = 100)]
     pub limit: Option<u32>,
-    /// The `cursor` of the page before, unchanged; wins over `offset`.
+    /// The `cursor` of the previous page, unchanged. Takes precedence over `offset`.
     pub cursor: Option<String>,
-    /// Finds words and `"phrases in quotes"` in what was said; needs `query`, `start_time` and `end_time`.
-    /// `semantic` answers 501.
+    /// `transcript` searches transcripts for words and `"phrases in quotes"`. Requires `query`, `start_time` and
+    /// `end_time`.
+    /// `semantic` is answered with 501.
     #[param(inline)]
     pub query_type: Option<QueryType>,
-    /// What to find, with `query_type`.
+    /// The text to search for. Used with `query_type`.
     pub query: Option<String>,
-    /// Whose words, with `query_type=transcript`; both sides' where it is left out.
+    /// Whose words to search, with `query_type=transcript`. Both speakers' if it is missing.
     #[param(inline)]
     pub turn_type: Option<SpeakerParameter>,
-    /// Draws `limit` conversations evenly; needs `start_time` and `end_time`, not together with `query_type`.
+    /// Returns a random sample of `limit` conversations. Requires `start_time` and `end_time`. Cannot be combined with
+    /// `query_type`.
     #[param(inline)]
     pub sample: Option<Sample>,
-    /// Adds each turn's latency in seconds.
+    /// Adds the latency of each turn, in seconds.
     #[param(default = false)]
     pub include_latency: Option<bool>,
 }
 
-/// Where a conversation takes place.
+/// The environment that a conversation takes place in.
 #[derive(ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Environment {
@@ -104,7 +107,7 @@ pub enum Environment {
     Live,
 }
 
-/// How `query` is understood.
+/// How `query` is interpreted.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueryType {
@@ -112,7 +115,7 @@ pub enum QueryType {
     Semantic,
 }
 
-/// Who said it.
+/// The speaker.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SpeakerParameter {

@@ -1,45 +1,43 @@
-//! What the runtime side does to conversations, each one transaction.
+//! Operations on conversations: storing, appending turns, reading, importing, erasing.
 
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::conversations::cursor::Cursor;
 use crate::conversations::document::{Document, MAX_BYTES, Stored, Turns};
 use crate::conversations::import::{ImportError, Imported, Importer, import};
 use crate::conversations::query::ListQuery;
 use crate::conversations::store;
-use crate::db::Db;
 use crate::db::Work;
+use crate::db::{Db, DbError};
 use crate::workspaces;
 use std::io::BufRead;
 
-/// How many conversations one transaction takes where many are meant, for others to write in between.
+/// Conversations per transaction in operations on many, so that other writers do not wait long.
 const BATCH: i64 = 100;
 
-/// What became of turns to be appended.
+/// Result of appending turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
     Done,
     NoSuchConversation,
     /// The conversation is no longer in progress.
     Ended,
-    /// It would outgrow [`MAX_BYTES`].
+    /// The conversation would become larger than [`MAX_BYTES`].
     TooLarge,
 }
 
-/// Conversations: written, read, listed, erased.
+/// Service for conversations.
 #[derive(Clone, Debug)]
 pub struct Conversations {
     db: Db,
 }
 
 impl Conversations {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
     /// Creates a conversation, or replaces it.
-    pub async fn replace(&self, workspace: &WorkspaceId, agent: &AgentId, document: &Document) -> Result<(), Error> {
+    pub async fn replace(&self, workspace: &WorkspaceId, agent: &AgentId, document: &Document) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
         store::upsert(&mut change, workspace, agent, document, self.db.now()).await?;
         for name in &document.metric_names {
@@ -55,7 +53,7 @@ impl Conversations {
         agent: &AgentId,
         id: &str,
         more: Turns,
-    ) -> Result<Appended, Error> {
+    ) -> Result<Appended, DbError> {
         let mut change = self.db.begin_unattended().await?;
         let Some(mut held) = store::lock(&mut change, workspace, agent, id).await? else {
             return Ok(Appended::NoSuchConversation);
@@ -65,7 +63,7 @@ impl Conversations {
         }
         held.append(&more).map_err(|error| {
             tracing::error!(%error, "a stored conversation is not readable");
-            Error::Internal
+            DbError::Failed
         })?;
         if held.document.len() + held.turns.len() > MAX_BYTES {
             return Ok(Appended::TooLarge);
@@ -75,12 +73,17 @@ impl Conversations {
         Ok(Appended::Done)
     }
 
-    /// Whether a conversation is in progress; `None` where there is none of this id.
-    pub async fn in_progress(&self, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<bool>, Error> {
+    /// Whether a conversation is in progress; `None` if it does not exist.
+    pub async fn in_progress(
+        &self,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+        id: &str,
+    ) -> Result<Option<bool>, DbError> {
         store::in_progress(&self.db.of(Work::Api), workspace, agent, id).await
     }
 
-    /// One conversation, with what was said and how long each turn took where that is wanted.
+    /// One conversation, optionally with its turns and their latencies.
     pub async fn find(
         &self,
         workspace: &WorkspaceId,
@@ -88,31 +91,31 @@ impl Conversations {
         id: &str,
         with_turns: bool,
         with_latency: bool,
-    ) -> Result<Option<Stored>, Error> {
+    ) -> Result<Option<Stored>, DbError> {
         store::find(&self.db.of(Work::Api), workspace, agent, id, with_turns, with_latency).await
     }
 
-    /// The id of an agent's latest conversation.
-    pub async fn latest(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, Error> {
+    /// The id of an agent's latest conversation in the environment `live`.
+    pub async fn latest(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
         store::latest(&self.db, workspace, agent).await
     }
 
-    /// Waits for a turn to read a list.
-    pub async fn list_reader(&self) -> Result<ListReader, Error> {
+    /// Waits for a turn to read lists.
+    pub async fn list_reader(&self) -> Result<ListReader, DbError> {
         Ok(ListReader { db: self.db.of(Work::Bulk).in_turn().await? })
     }
 
-    /// The same for a list whose answer has begun: it is not refused as long as its request lasts.
-    pub async fn list_reader_again(&self) -> Result<ListReader, Error> {
+    /// Like [`Self::list_reader`], with a longer wait, for a list whose response has already begun.
+    pub async fn list_reader_again(&self) -> Result<ListReader, DbError> {
         Ok(ListReader { db: self.db.of(Work::Bulk).in_turn_again().await? })
     }
 
-    /// An importer of conversations to this agent.
+    /// An importer for conversations of this agent.
     pub fn importer<'a>(&'a self, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Importer<'a> {
         Importer::new(&self.db, workspace, agent)
     }
 
-    /// Imports a file; see [`import`].
+    /// Imports a file. See [`import`].
     pub async fn import(
         &self,
         workspace: &WorkspaceId,
@@ -124,15 +127,15 @@ impl Conversations {
         import(&self.db, workspace, agent, lines, progress, rejected).await
     }
 
-    /// Erases a conversation with everything that belongs to it; nothing happens where there is none.
-    pub async fn erase(&self, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), Error> {
+    /// Deletes a conversation with its transcript words, events and handoff state. Does nothing if it does not exist.
+    pub async fn erase(&self, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
         store::delete(&mut change, workspace, agent, id).await?;
         change.commit().await
     }
 
-    /// Erases all of an agent's conversations.
-    pub async fn erase_all(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<(), Error> {
+    /// Deletes all of an agent's conversations, in batches.
+    pub async fn erase_all(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<(), DbError> {
         loop {
             let mut change = self.db.begin_unattended().await?;
             let count = store::delete_some(&mut change, workspace, agent, BATCH).await?;
@@ -143,9 +146,10 @@ impl Conversations {
         }
     }
 
-    /// Erases every conversation that is older than its workspace keeps them; how many there were. What fails in one
-    /// workspace holds up no other.
-    pub async fn erase_old(&self) -> Result<u64, Error> {
+    /// Deletes the conversations that are older than the retention period of their workspace, and returns their number.
+    /// An error in
+    /// one workspace is logged and does not stop the others.
+    pub async fn erase_old(&self) -> Result<u64, DbError> {
         let mut erased = 0;
         for (workspace, days) in workspaces::service::retentions(&self.db.of(Work::Background)).await? {
             match self.erase_older(&workspace, days).await {
@@ -156,8 +160,10 @@ impl Conversations {
         Ok(erased)
     }
 
-    /// Erases a workspace's conversations that are older than this many days, as long as it is set to that.
-    async fn erase_older(&self, workspace: &WorkspaceId, days: i32) -> Result<u64, Error> {
+    /// Deletes a workspace's conversations that are older than this many days. Stops if the workspace's retention
+    /// period is no
+    /// longer `days`.
+    async fn erase_older(&self, workspace: &WorkspaceId, days: i32) -> Result<u64, DbError> {
         let oldest = self.db.now().plus_days(-i64::from(days));
         let mut erased = 0;
         loop {
@@ -174,8 +180,8 @@ impl Conversations {
         }
     }
 
-    /// Indexes the transcripts that an earlier version stored without their words; how many there were.
-    pub async fn index_missing(&self) -> Result<u64, Error> {
+    /// Indexes the transcripts that an earlier version stored without an index, and returns their number.
+    pub async fn index_missing(&self) -> Result<u64, DbError> {
         let (mut indexed, mut last) = (0, None);
         loop {
             let places = store::without_words(&self.db.of(Work::Background), last.as_ref(), BATCH).await?;
@@ -184,7 +190,7 @@ impl Conversations {
             }
             let mut change = self.db.of(Work::Background).begin_unattended().await?;
             for (workspace, agent, id) in &places {
-                // It may have been replaced or erased since.
+                // It may have been deleted meanwhile.
                 let Some(held) = store::lock(&mut change, workspace, agent, id).await? else { continue };
                 let Ok(transcript) = held.transcript() else { continue };
                 store::index(&mut change, workspace, agent, id, &transcript).await?;
@@ -196,29 +202,29 @@ impl Conversations {
     }
 }
 
-/// Reads lists of conversations in its turn among other lists. It must not be kept while a client is waited for.
+/// Reads lists of conversations. It holds a turn until it is dropped, so do not keep it while waiting for a client.
 #[derive(Debug)]
 pub struct ListReader {
     db: Db,
 }
 
 impl ListReader {
-    /// The places of the conversations on a page, and of one more where there are more.
+    /// Cursors of the conversations on a page, and of one more conversation if there is a next page.
     pub async fn places(
         &self,
         workspace: &WorkspaceId,
         agent: &AgentId,
         query: &ListQuery,
-    ) -> Result<Vec<Cursor>, Error> {
+    ) -> Result<Vec<Cursor>, DbError> {
         store::places(&self.db, workspace, agent, query).await
     }
 
-    /// How many conversations the query means.
-    pub async fn count(&self, workspace: &WorkspaceId, agent: &AgentId, query: &ListQuery) -> Result<i64, Error> {
+    /// Number of conversations that match the filters, on all pages.
+    pub async fn count(&self, workspace: &WorkspaceId, agent: &AgentId, query: &ListQuery) -> Result<i64, DbError> {
         store::count(&self.db, workspace, agent, query).await
     }
 
-    /// The conversations at these places, at most [`BATCH_SIZE`].
+    /// The conversations at these cursors, at most [`BATCH_SIZE`].
     pub async fn batch(
         &self,
         workspace: &WorkspaceId,
@@ -226,7 +232,7 @@ impl ListReader {
         places: &[Cursor],
         with_turns: bool,
         with_latency: bool,
-    ) -> Result<Vec<Stored>, Error> {
+    ) -> Result<Vec<Stored>, DbError> {
         store::batch(&self.db, workspace, agent, places, with_turns, with_latency).await
     }
 }

@@ -1,13 +1,12 @@
-//! The SQL on conversations.
+//! SQL for conversations.
 
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
 use crate::conversations::document::{Document, LockedConversation, Stored, Transcript};
 use crate::conversations::query::{ListQuery, MAX_CHANNELS, Mode, channel_forms};
 use crate::conversations::words::Speaker;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 use sqlx::SqliteConnection;
 use std::collections::HashSet;
@@ -24,11 +23,10 @@ macro_rules! columns {
     };
 }
 
-/// Most conversations that are read at a time.
+/// Maximum number of conversations that one statement reads.
 pub const BATCH_SIZE: usize = 64;
 
-/// What a list is filtered by: $8 is the first of the channels as stored, or empty for all; $16 the first of their
-/// families.
+/// The filters of a list. $8 to $15 are channel names; $8 is empty for all channels. $16 to $23 are channel families.
 macro_rules! filters {
     () => {
         "workspace_id = $1 AND agent_id = $2 AND environment = $3
@@ -46,7 +44,7 @@ macro_rules! page {
     };
 }
 
-/// Binds what [`filters`] filters by.
+/// Binds the parameters of [`filters`].
 macro_rules! bind_filters {
     ($sql:expr, $workspace:expr, $agent:expr, $query:expr) => {{
         let top = Cursor::top();
@@ -75,7 +73,7 @@ macro_rules! bind_filters {
 statements! {
     PLACES = concat!("SELECT started_at, id FROM conversations WHERE ", filters!(), page!());
     COUNT = concat!("SELECT COUNT(*) FROM conversations WHERE ", filters!());
-    // Which ones is left to chance before they are put in order.
+    // The inner statement draws the sample, the outer one sorts it.
     SAMPLE = concat!("SELECT started_at, id FROM (SELECT started_at, id FROM conversations WHERE ", filters!(),
         " ORDER BY RANDOM() LIMIT $27) AS drawn", page!());
     BATCH = concat!("SELECT ", columns!("$3", "$4"), " FROM conversations
@@ -100,10 +98,10 @@ statements! {
             metrics = excluded.metrics, turns = excluded.turns, latencies = excluded.latencies,
             updated_at = excluded.updated_at";
     IN_PROGRESS = "SELECT in_progress FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
-    // Written over with itself, the row is locked on either engine.
+    // An update to the same value locks the row on both engines.
     LOCK = "UPDATE conversations SET updated_at = updated_at
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, document, turns, latencies";
-    // Of every workspace: what the server does to itself after an update, for nobody to see.
+    // Covers all workspaces: the server indexes old transcripts after an upgrade, and shows the result to nobody.
     WITHOUT_WORDS = "SELECT c.workspace_id, c.agent_id, c.id FROM conversations c
         WHERE (c.workspace_id, c.agent_id, c.id) > ($1, $2, $3) AND NOT EXISTS (SELECT 1 FROM transcripts t
             WHERE t.workspace_id = c.workspace_id AND t.agent_id = c.agent_id AND t.conversation_id = c.id)
@@ -111,7 +109,9 @@ statements! {
     UPDATE_TURNS = "UPDATE conversations SET document = $4, turns = $5, latencies = $6, updated_at = $7
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     DELETE = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
-    // As old as the oldest few: by their index alone, and not what was replaced by a younger one in the meantime.
+    // Deletes by start, up to that of the last of the $3 oldest. This needs only the index, and spares a conversation
+    // that was
+    // replaced by a newer one meanwhile.
     DELETE_OLDER = "DELETE FROM conversations WHERE workspace_id = $1 AND started_at <= (SELECT MAX(started_at) FROM
         (SELECT started_at FROM conversations WHERE workspace_id = $1 AND started_at < $2
             ORDER BY started_at LIMIT $3) AS oldest)";
@@ -121,7 +121,7 @@ statements! {
         ON CONFLICT DO NOTHING";
 }
 
-/// Full-text search is each database's own: these are no common statements.
+/// Full-text search differs between the engines, so each has its own statements.
 const SEARCH_SQLITE: &str = concat!(
     "SELECT started_at, id FROM conversations WHERE ",
     filters!(),
@@ -158,10 +158,10 @@ const INDEX_POSTGRES: &str =
     ON CONFLICT (workspace_id, agent_id, conversation_id) DO UPDATE SET user_words = excluded.user_words,
         agent_words = excluded.agent_words, words = excluded.words";
 
-/// SQLite's alone.
+/// Statements for SQLite only.
 pub const SQLITE_STATEMENTS: [&str; 6] =
     [SEARCH_SQLITE, COUNT_EXISTING_SQLITE, NUMBER_SQLITE, NEW_NUMBER_SQLITE, FORGET_WORDS_SQLITE, WORDS_SQLITE];
-/// PostgreSQL's alone.
+/// Statements for PostgreSQL only.
 pub const POSTGRES_STATEMENTS: [&str; 5] = [
     search_postgres!("user_words"),
     search_postgres!("agent_words"),
@@ -170,14 +170,15 @@ pub const POSTGRES_STATEMENTS: [&str; 5] = [
     INDEX_POSTGRES,
 ];
 
-/// Where the conversations of a page are, newest first; one more than asked for where there are more. A sample has no
-/// second page.
+/// Cursors of the conversations on a page, newest first, and of one more conversation if there is a next page. A sample
+/// has only
+/// one page.
 pub async fn places(
     db: &Db,
     workspace: &WorkspaceId,
     agent: &AgentId,
     query: &ListQuery,
-) -> Result<Vec<Cursor>, Error> {
+) -> Result<Vec<Cursor>, DbError> {
     let more = i64::from(query.mode != Mode::Sample);
     macro_rules! rows {
         ($sql:expr) => {
@@ -198,14 +199,17 @@ pub async fn places(
             on_db!(
                 db,
                 sqlite | c | rows!(SEARCH_SQLITE).bind(search.fts5(&scope(workspace, agent))).fetch_all(c).await,
-                // Planned anew for each search: a common word is found by walking from the newest, a rare one by its index.
+                // Not a prepared statement, so that PostgreSQL plans each search by its words: scanning from the newest
+                // is better for
+                // common words, the text index for rare ones.
                 postgres | c | rows!(by_speaker).bind(search.tsquery()).persistent(false).fetch_all(c).await
             )?
         }
     })
 }
 
-/// The conversations at these places, at most [`BATCH_SIZE`] of them, in their order; what is gone by now is left out.
+/// The conversations at these cursors, at most [`BATCH_SIZE`], in the same order. Conversations deleted meanwhile are
+/// left out.
 pub async fn batch(
     db: &Db,
     workspace: &WorkspaceId,
@@ -213,7 +217,7 @@ pub async fn batch(
     places: &[Cursor],
     with_turns: bool,
     with_latency: bool,
-) -> Result<Vec<Stored>, Error> {
+) -> Result<Vec<Stored>, DbError> {
     let mut found: Vec<Stored> = on_db!(db, |pool| {
         let mut sql =
             sqlx::query_as(BATCH).bind(workspace).bind(agent).bind(with_turns).bind(with_turns && with_latency);
@@ -227,33 +231,33 @@ pub async fn batch(
 }
 
 /// The id of an agent's latest live conversation.
-pub async fn latest(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, Error> {
+pub async fn latest(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
     let row: Option<(String,)> =
         on_db!(db, |pool| sqlx::query_as(LATEST).bind(workspace).bind(agent).fetch_optional(pool).await)?;
     Ok(row.map(|(id,)| id))
 }
 
-/// How many conversations pass the filters, on all pages together.
-pub async fn count(db: &Db, workspace: &WorkspaceId, agent: &AgentId, query: &ListQuery) -> Result<i64, Error> {
+/// Number of conversations that match the filters, on all pages.
+pub async fn count(db: &Db, workspace: &WorkspaceId, agent: &AgentId, query: &ListQuery) -> Result<i64, DbError> {
     let (count,): (i64,) =
         on_db!(db, |pool| bind_filters!(sqlx::query_as(COUNT), workspace, agent, query).fetch_one(pool).await)?;
     Ok(count)
 }
 
-/// One word that names an agent in SQLite's index.
+/// A single token that identifies an agent in SQLite's full-text index.
 fn scope(workspace: &WorkspaceId, agent: &AgentId) -> String {
-    // Hyphens would part it.
+    // The tokenizer would split the text at other ASCII characters, such as hyphens.
     format!("{workspace}/{agent}").replace(|c: char| !c.is_ascii_alphanumeric(), "·")
 }
 
-/// Writes the words of a conversation's transcript, in place of earlier ones.
+/// Stores the words of a conversation's transcript in the full-text index, and replaces earlier ones.
 pub async fn index(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     id: &str,
     transcript: &Transcript,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     Ok(on_change!(
         change,
         sqlite | c | index_sqlite(c, workspace, agent, id, transcript).await,
@@ -282,7 +286,7 @@ async fn index_sqlite(
     let known: Option<(i64,)> =
         sqlx::query_as(NUMBER_SQLITE).bind(workspace).bind(agent).bind(id).fetch_optional(&mut *connection).await?;
     let number = match known {
-        // Only where there are some: each deletion leaves a mark that every search has to look at.
+        // Deleted only if there are words, because FTS5 leaves a tombstone that slows down every search.
         Some((number,)) => {
             sqlx::query(FORGET_WORDS_SQLITE).bind(number).execute(&mut *connection).await?;
             number
@@ -303,7 +307,7 @@ async fn index_sqlite(
     Ok(())
 }
 
-/// One conversation.
+/// One conversation, optionally with its turns and their latencies.
 pub async fn find(
     db: &Db,
     workspace: &WorkspaceId,
@@ -311,7 +315,7 @@ pub async fn find(
     id: &str,
     with_turns: bool,
     with_latency: bool,
-) -> Result<Option<Stored>, Error> {
+) -> Result<Option<Stored>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(FIND)
         .bind(workspace)
         .bind(agent)
@@ -322,14 +326,14 @@ pub async fn find(
         .await)?)
 }
 
-/// Writes a conversation with the words of its transcript, in place of an earlier one with its id.
+/// Stores a conversation with the words of its transcript, and replaces an earlier one with the same id.
 pub async fn upsert(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     document: &Document,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     on_change!(change, |c| sqlx::query(UPSERT)
         .bind(workspace)
         .bind(agent)
@@ -354,21 +358,21 @@ pub async fn upsert(
     index(change, workspace, agent, &document.id, &document.transcript).await
 }
 
-/// Whether a conversation is in progress; `None` where there is none.
-pub async fn in_progress(db: &Db, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<bool>, Error> {
+/// Whether a conversation is in progress; `None` if it does not exist.
+pub async fn in_progress(db: &Db, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<Option<bool>, DbError> {
     let row: Option<(bool,)> =
         on_db!(db, |pool| sqlx::query_as(IN_PROGRESS).bind(workspace).bind(agent).bind(id).fetch_optional(pool).await)?;
     Ok(row.map(|(in_progress,)| in_progress))
 }
 
-/// How many of these ids are conversations' already.
+/// Number of these ids that belong to stored conversations.
 pub async fn count_existing(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     ids: &HashSet<&str>,
-) -> Result<u64, Error> {
-    let ids = serde_json::to_string(ids).map_err(|_| Error::Internal)?;
+) -> Result<u64, DbError> {
+    let ids = serde_json::to_string(ids).map_err(|_| DbError::Failed)?;
     let (count,): (i64,) = on_change!(
         change,
         sqlite | c | sqlx::query_as(COUNT_EXISTING_SQLITE).bind(workspace).bind(agent).bind(ids).fetch_one(c).await,
@@ -377,25 +381,26 @@ pub async fn count_existing(
     Ok(count as u64)
 }
 
-/// Holds a conversation as it is until the transaction ends; `None` where there is none.
+/// Locks a conversation until the transaction ends; `None` if it does not exist.
 pub async fn lock(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     id: &str,
-) -> Result<Option<LockedConversation>, Error> {
+) -> Result<Option<LockedConversation>, DbError> {
     Ok(on_change!(change, |c| sqlx::query_as(LOCK).bind(workspace).bind(agent).bind(id).fetch_optional(c).await)?)
 }
 
-/// A conversation among all of the server's.
+/// The primary key of a conversation.
 pub type ConversationKey = (WorkspaceId, AgentId, String);
 
-/// Some conversations of any workspace whose transcripts have no words in the index, in order, after this one.
+/// Up to `limit` conversations of all workspaces that are not in the full-text index, in the order of their keys, after
+/// `after`.
 pub async fn without_words(
     db: &Db,
     after: Option<&ConversationKey>,
     limit: i64,
-) -> Result<Vec<ConversationKey>, Error> {
+) -> Result<Vec<ConversationKey>, DbError> {
     let (workspace, agent, id) =
         after.map_or(("", "", ""), |(workspace, agent, id)| (workspace.as_str(), agent.as_str(), id.as_str()));
     Ok(on_db!(db, |pool| sqlx::query_as(WITHOUT_WORDS)
@@ -407,7 +412,7 @@ pub async fn without_words(
         .await)?)
 }
 
-/// Writes the turns of a conversation that is held.
+/// Updates the turns of a locked conversation.
 pub async fn update_turns(
     change: &mut Change,
     workspace: &WorkspaceId,
@@ -415,7 +420,7 @@ pub async fn update_turns(
     id: &str,
     held: &LockedConversation,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     on_change!(change, |c| sqlx::query(UPDATE_TURNS)
         .bind(workspace)
         .bind(agent)
@@ -430,18 +435,20 @@ pub async fn update_turns(
     index(change, workspace, agent, id, &held.transcript()?).await
 }
 
-/// Deletes a conversation; what belongs to it goes with it.
-pub async fn delete(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), Error> {
+/// Deletes a conversation and the rows that reference it.
+pub async fn delete(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(DELETE).bind(workspace).bind(agent).bind(id).execute(c).await.map(|_| ()))?)
 }
 
-/// Deletes the oldest of a workspace's conversations that began before this, about as many as the limit; how many.
+/// Deletes the oldest of a workspace's conversations that began before `than`, and returns their number. It can exceed
+/// `limit` if
+/// several began at the same time.
 pub async fn delete_older(
     change: &mut Change,
     workspace: &WorkspaceId,
     than: Timestamp,
     limit: i64,
-) -> Result<u64, Error> {
+) -> Result<u64, DbError> {
     Ok(on_change!(change, |c| sqlx::query(DELETE_OLDER)
         .bind(workspace)
         .bind(than)
@@ -451,13 +458,13 @@ pub async fn delete_older(
         .map(|done| done.rows_affected()))?)
 }
 
-/// Deletes some of an agent's conversations; how many.
+/// Deletes up to `limit` of an agent's conversations and returns their number.
 pub async fn delete_some(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     limit: i64,
-) -> Result<u64, Error> {
+) -> Result<u64, DbError> {
     Ok(on_change!(change, |c| sqlx::query(DELETE_SOME)
         .bind(workspace)
         .bind(agent)
@@ -467,13 +474,13 @@ pub async fn delete_some(
         .map(|done| done.rows_affected()))?)
 }
 
-/// Notes that an agent has reported this metric.
+/// Records that this metric occurred in an agent's conversations.
 pub async fn insert_metric_name(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     name: &str,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(INSERT_METRIC_NAME)
         .bind(workspace)
         .bind(agent)

@@ -1,9 +1,9 @@
-//! Metric values and turns on their way in, as the OpenAPI document describes them.
+//! Schemas of metric values and new turns for the OpenAPI document.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A metric's value; a list where it was written more than once.
+/// A metric's value. A list if the metric was written more than once.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum MetricValue {
@@ -11,7 +11,7 @@ pub enum MetricValue {
     Several(Vec<String>),
 }
 
-/// A metric's value on its way in, kept as text; null where there is none.
+/// A metric's value in a conversation to store. It is stored as text. Null means no value.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub enum NewMetricValue {
@@ -20,7 +20,7 @@ pub enum NewMetricValue {
     Several(Vec<Scalar>),
 }
 
-/// What is kept as a text.
+/// A value that is stored as text.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -29,7 +29,7 @@ pub enum Scalar {
     Flag(bool),
 }
 
-/// A turn on its way in: the fields of `Turn`, each of which may be null.
+/// A turn to store: the fields of `Turn`, of which most may be null.
 #[derive(ToSchema)]
 pub struct NewTurn {
     #[schema(example = "A room, please")]

@@ -1,37 +1,39 @@
-//! The words of a transcript, and of a search for them. Texts are taken apart here, not by the databases: both then find
-//! the same, and nothing that a caller types is ever read as a query language.
+//! Tokenising transcripts and search queries. Texts are split into words here and not by the databases, so that both
+//! engines
+//! find the same, and no input of a client is interpreted as a query language.
 
 use crate::http::envelope::ApiError;
 
-/// Most words of one side of a conversation that can be found; PostgreSQL counts no further than 16,383.
+/// Maximum number of indexed words for one speaker. PostgreSQL's word positions end at 16,383.
 const MAX_WORDS: usize = 10_000;
-/// Longest word, in bytes; the rest of a longer one is cut off, here and in searches alike.
+/// Longest word, in bytes. Longer words are cut, in transcripts and in queries.
 const MAX_WORD: usize = 64;
-/// Longest search, in bytes, and most words and phrases in it.
+/// Longest query, in bytes, and its maximum number of words and phrases.
 const MAX_QUERY: usize = 500;
 const MAX_TERMS: usize = 32;
-/// Between two utterances, for no phrase to reach across; no word is this.
+/// Separator between two utterances, so that no phrase matches across them. It is never a word.
 const BREAK: &str = "¶";
 
-/// Who said something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaker {
     User,
     Agent,
 }
 
-/// What is searched for: every one of these phrases, said by this speaker or by either.
+/// A parsed query: all of these phrases, said by one speaker, or by either if `speaker` is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
     phrases: Vec<Vec<String>>,
     speaker: Option<Speaker>,
 }
 
-/// The words of one side of a conversation, or of both, in order.
+/// The words of one speaker or of both, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words(Vec<String>);
 
-/// Takes a text apart: letters and digits in lower case. Scripts that put no spaces between words count each letter.
+/// Splits a text into words of letters and digits, in lower case. In scripts without spaces between words, each letter
+/// is a
+/// word.
 fn words_of(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -55,14 +57,14 @@ fn words_of(text: &str) -> Vec<String> {
     words
 }
 
-/// Letters and digits, and the marks that some scripts write their vowels with.
+/// Letters, digits, and combining marks, which some scripts use for vowels.
 fn is_letter(c: char) -> bool {
     let is_mark =
         matches!(c, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{963}' | '\u{971}'..='\u{dff}' | '\u{200c}' | '\u{200d}');
     c.is_alphanumeric() || is_mark
 }
 
-/// Thai, Lao, Myanmar, Khmer, kana, Chinese characters.
+/// Letters of scripts without spaces between words: Thai, Lao, Myanmar, Khmer, kana, Han.
 fn stands_alone(c: char) -> bool {
     matches!(c,
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
@@ -70,7 +72,7 @@ fn stands_alone(c: char) -> bool {
 }
 
 impl Words {
-    /// Takes one more utterance.
+    /// Adds an utterance. It is ignored if the words would exceed [`MAX_WORDS`].
     pub fn say(&mut self, text: &str) {
         let words = words_of(text);
         if words.is_empty() || self.0.len() + words.len() > MAX_WORDS {
@@ -82,12 +84,12 @@ impl Words {
         self.0.extend(words);
     }
 
-    /// As FTS5 takes them, whose `ascii` tokenizer parts them at spaces.
+    /// Text for SQLite's FTS5, whose `ascii` tokenizer splits it at spaces.
     pub fn text(&self) -> String {
         self.0.join(" ")
     }
 
-    /// As a `tsvector` is written.
+    /// Text of a PostgreSQL `tsvector`.
     pub fn vector(&self) -> String {
         let places = self.0.iter().enumerate().filter(|(_, word)| *word != BREAK);
         places.map(|(at, word)| format!("'{word}':{}", at + 1)).collect::<Vec<_>>().join(" ")
@@ -95,7 +97,7 @@ impl Words {
 }
 
 impl Search {
-    /// Reads what a caller searches for: words, and phrases in double quotes.
+    /// Parses a query: words, and phrases in double quotes.
     pub fn parse(query: &str, speaker: Option<Speaker>) -> Result<Self, ApiError> {
         let refused = |accepted: &str| ApiError::parameter("query", query, accepted);
         if query.len() > MAX_QUERY {
@@ -104,11 +106,11 @@ impl Search {
         let mut phrases: Vec<Vec<String>> = Vec::new();
         for (at, part) in query.split('"').enumerate() {
             let words = words_of(part);
-            // Every other part stands between quotes.
+            // Parts with an odd index are between quotes.
             if at % 2 == 1 {
                 phrases.push(words);
             } else {
-                // What was one word to the caller stays together where it is several here.
+                // Text without spaces that consists of several words, such as `e-mail`, becomes a phrase.
                 phrases.extend(part.split_whitespace().map(words_of));
             }
         }
@@ -120,12 +122,12 @@ impl Search {
         }
     }
 
-    /// Who must have said it.
+    /// The speaker whose words are searched; `None` for both.
     pub fn speaker(&self) -> Option<Speaker> {
         self.speaker
     }
 
-    /// As FTS5 takes it, among the conversations of one agent.
+    /// The query for SQLite's FTS5, limited to the conversations of one agent.
     pub fn fts5(&self, scope: &str) -> String {
         let columns = match self.speaker {
             Some(Speaker::User) => "user_words",
@@ -136,7 +138,7 @@ impl Search {
         format!("scope : \"{scope}\" AND {columns} : ({})", phrases.join(" AND "))
     }
 
-    /// As a `tsquery` is written.
+    /// Text of a PostgreSQL `tsquery`.
     pub fn tsquery(&self) -> String {
         let quoted = |words: &Vec<String>| words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>();
         let phrases: Vec<String> =

@@ -1,8 +1,8 @@
 use crate::base::actor::Actor;
-use crate::base::error::Error;
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use crate::db::connection::ActiveConnection;
+use crate::db::failure::DbError;
 use crate::db::file_queue::WriteTurn;
 use async_trait::async_trait;
 use sqlx::{Executor as _, Postgres, Sqlite};
@@ -11,21 +11,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a rollback may take before the connection is closed instead.
+/// Longest time for a rollback; after that the connection is closed instead.
 const ROLLBACK: Duration = Duration::from_secs(1);
 
-/// A write transaction, with who makes it, when, and the randomness for its ids; rolled back where it is dropped without
+/// A write transaction with its actor, its time and the randomness for its ids. It is rolled back if it is dropped
+/// without
 /// [`Change::commit`]. A connection whose transaction did not end cleanly is closed.
 #[derive(Debug)]
 pub struct Change {
-    /// `None` once it has ended.
+    /// `None` after the transaction has ended.
     open: Option<ChangeConnection>,
-    /// In the queue of processes that write to the file.
+    /// SQLite only: the turn in the queue of processes that write to the file.
     turn: Option<WriteTurn>,
     origin: Origin,
 }
 
-/// Who makes a change, when, with which randomness, and what its commit waits for.
+/// The context of a change: actor, time, randomness, and the hook that its commit waits for.
 #[derive(Debug)]
 pub struct Origin {
     pub actor: Actor,
@@ -34,15 +35,17 @@ pub struct Origin {
     pub commit_hook: Option<Arc<dyn CommitHook>>,
 }
 
-/// What a commit waits for. The gate installs itself here at start, so that no change of what it decides by can be
-/// answered before every server follows.
+/// A hook that every commit waits for. The gate installs one at start, so that a change of the data it decides by is
+/// answered
+/// only after every server has applied the change.
 #[async_trait]
 pub trait CommitHook: fmt::Debug + Send + Sync {
-    /// Asked in the transaction, before its commit; `None` where nothing that the hook cares for has changed.
+    /// Called in the transaction, before its commit. Returns `None` if the change does not concern the hook.
     async fn prepare(&self, change: &mut Change) -> Result<Option<Box<dyn Committed>>, sqlx::Error>;
 }
 
-/// What is done after a commit, by the connection that made it. It cannot fail: the change is made.
+/// The step after a commit, on the connection of the transaction. It cannot fail, because the change is already
+/// committed.
 #[async_trait]
 pub trait Committed: Send {
     /// Returns when the change may be answered.
@@ -52,9 +55,9 @@ pub trait Committed: Send {
 /// The connection of a transaction.
 #[derive(Debug)]
 pub enum ChangeConnection {
-    /// Begun with `BEGIN IMMEDIATE`.
+    /// The transaction begins with `BEGIN IMMEDIATE`.
     Sqlite(ActiveConnection<Sqlite>),
-    /// Read committed, as PostgreSQL begins them.
+    /// The transaction has PostgreSQL's default isolation level, read committed.
     Postgres(ActiveConnection<Postgres>),
 }
 
@@ -72,22 +75,21 @@ impl Change {
         Ok(Self { open: Some(connection), turn, origin })
     }
 
-    /// Who makes it.
     pub fn actor(&self) -> &Actor {
         &self.origin.actor
     }
 
-    /// Makes it somebody else's: of the user whom it has just created.
+    /// Replaces the actor, for a change that has just created the user who makes it.
     pub fn act_as(&mut self, actor: Actor) {
         self.origin.actor = actor;
     }
 
-    /// When it began.
+    /// The time at which the change began.
     pub fn now(&self) -> Timestamp {
         self.origin.now
     }
 
-    /// For ids and secrets.
+    /// Source of random bytes for ids and secrets.
     pub fn random(&self) -> &Random {
         &self.origin.random
     }
@@ -98,14 +100,15 @@ impl Change {
         self.open.as_mut().expect("the transaction is open")
     }
 
-    /// Makes everything written in it last, and returns when every server's gate follows.
-    pub async fn commit(mut self) -> Result<(), Error> {
+    /// Commits the transaction, and returns after the commit hook: when the gate of every server has applied the
+    /// change.
+    pub async fn commit(mut self) -> Result<(), DbError> {
         let committed = match self.origin.commit_hook.clone() {
             Some(hook) => hook.prepare(&mut self).await?,
             None => None,
         };
-        // While it is under way nobody knows how it ends: a request that is cancelled here closes the connection.
-        let Some(mut connection) = self.open.take() else { return Err(Error::Internal) };
+        // A request that is cancelled during the commit closes the connection, because the outcome is unknown.
+        let Some(mut connection) = self.open.take() else { return Err(DbError::Failed) };
         let done = connection.execute("COMMIT").await;
         drop(self.turn.take());
         done?;
@@ -147,7 +150,7 @@ impl ChangeConnection {
         }
     }
 
-    /// Cut short, it leaves a connection that is closed.
+    /// If this times out, the connection is closed when it is dropped.
     async fn roll_back(mut self) {
         let _ = timeout(ROLLBACK, self.execute("ROLLBACK")).await;
     }
@@ -171,7 +174,7 @@ impl Drop for Change {
 }
 
 impl ChangeConnection {
-    /// Ends a transaction that cannot be rolled back, with its connection.
+    /// Closes the connection, which ends its transaction, where a rollback is not possible.
     fn close(mut self) {
         match &mut self {
             Self::Sqlite(held) => drop(held.begin_statement()),

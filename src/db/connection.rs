@@ -4,15 +4,16 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Database, Postgres, Sqlite};
 use std::sync::Arc;
 
-/// A connection while it is used. It goes back to its pool only after a statement that ended well: one that was left in the
-/// middle (a cancelled request, a timeout) or that failed is closed.
+/// A connection in use. It returns to its pool only if its last statement ended cleanly. After a statement that failed
+/// or did
+/// not end (a cancelled request, a timeout) it is closed.
 #[derive(Debug)]
 pub struct ActiveConnection<D: Database> {
     connection: PoolConnection<D>,
-    /// Whether the last statement ended, and the connection can be used on.
+    /// Whether the last statement ended cleanly, so that the connection can be used again.
     is_intact: bool,
     pub(super) write_health: Arc<WriteHealth>,
-    /// Given back after the connection.
+    /// Declared after `connection`, so that the permit is released after the connection.
     _place: Option<WorkPermit>,
     _mark: HeldMark,
 }
@@ -35,11 +36,11 @@ impl<D: Database> ActiveConnection<D> {
         &mut self.connection
     }
 
-    /// Says what became of the statement.
+    /// Reports the result of the statement.
     pub fn end_statement<T>(&mut self, done: &Result<T, sqlx::Error>) {
         self.is_intact = match done {
             Ok(_) => true,
-            // The statement was refused for what it said; the connection has nothing to do with it.
+            // A violated constraint does not affect the connection.
             Err(error) => error.as_database_error().is_some_and(|error| {
                 error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation()
             }),
@@ -62,7 +63,8 @@ impl<D: Database> Drop for ActiveConnection<D> {
     }
 }
 
-/// Work that takes a connection while it holds one can wait for itself for ever. Debug builds, and so the tests, refuse it.
+/// A task that takes a connection while it holds another can deadlock with itself. Debug builds, and so the tests,
+/// panic on it.
 #[cfg(debug_assertions)]
 mod holders {
     use std::collections::HashMap;
@@ -75,7 +77,7 @@ mod holders {
         HOLDERS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A task holds a connection.
+    /// Marks the current task as holding a connection, until it is dropped.
     #[derive(Debug)]
     pub struct HeldMark(Option<Id>);
 
@@ -102,7 +104,7 @@ mod holders {
         }
     }
 
-    /// Panics where this task holds a connection already.
+    /// Panics if the current task already holds a connection.
     pub fn expect_none_held() {
         let held = task::try_id().is_some_and(|id| holders().contains_key(&id));
         assert!(!held, "a task takes a database connection while it holds one");

@@ -1,19 +1,18 @@
-use crate::base::error::Error;
 use sqlx::migrate::MigrateError;
 use std::io::ErrorKind;
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It is not there, or does not let us in.
+    /// The server cannot be reached, or does not accept the connection.
     #[error("{}", explain(.0))]
     Connect(#[from] sqlx::Error),
-    /// Its schema is not one that this version knows how to bring up to date.
+    /// A migration failed, or this version does not know the schema's version.
     #[error("{0}")]
     Migrate(#[from] MigrateError),
 }
 
-/// What is wrong, what to do where that is known, and the driver's own words, which do not repeat the URL.
+/// The reason, advice if there is any, and the driver's message, which does not contain the URL.
 fn explain(error: &sqlx::Error) -> String {
     match Unreachable::of(error) {
         Unreachable::Failed => error.to_string(),
@@ -21,7 +20,7 @@ fn explain(error: &sqlx::Error) -> String {
     }
 }
 
-/// Why a database could not be reached: the end of a sentence that begins with "it".
+/// Why a database could not be reached. The texts complete a sentence that begins with "it".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
     #[error("refuses connections")]
@@ -43,7 +42,7 @@ pub enum Unreachable {
 }
 
 impl Unreachable {
-    /// Reads an error of the driver.
+    /// Classifies an error of the driver.
     pub fn of(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Io(error) => match error.kind() {
@@ -58,7 +57,7 @@ impl Unreachable {
                 Some("3D000") => Self::NoSuchDatabase,
                 Some("53300") => Self::TooManyClients,
                 Some("57P01" | "57P02" | "57P03") => Self::StartingOrStopping,
-                // A role or a database that is set to take no connections, or fewer than there are.
+                // The database does not accept connections (`datallowconn` is false).
                 Some("55000") => Self::Refused,
                 _ => Self::Failed,
             },
@@ -80,7 +79,7 @@ impl Unreachable {
     }
 }
 
-/// Why nothing can be written.
+/// Why the database cannot be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteFailure {
     #[error("the disk is full")]
@@ -96,9 +95,9 @@ pub enum WriteFailure {
 }
 
 impl WriteFailure {
-    /// Reads an error of the driver; `None` where it says nothing about writing in general.
+    /// Classifies an error of the driver; `None` if it does not mean that writing fails in general.
     ///
-    /// SQLite's codes: <https://www.sqlite.org/rescode.html>, PostgreSQL's: its manual, appendix A.
+    /// Codes: <https://www.sqlite.org/rescode.html> for SQLite, appendix A of the manual for PostgreSQL.
     pub fn of(error: &sqlx::Error) -> Option<Self> {
         let code = error.as_database_error()?.code()?;
         if code.len() == 5 {
@@ -110,7 +109,7 @@ impl WriteFailure {
                 _ => None,
             };
         }
-        // The low byte is the kind of error, what is above it says more.
+        // The low byte of a SQLite code is the primary result code; the higher bytes extend it.
         match code.parse::<u32>().ok()? & 0xff {
             13 => Some(Self::DiskFull),
             3 | 8 => Some(Self::ReadOnly),
@@ -122,27 +121,40 @@ impl WriteFailure {
     }
 }
 
-impl From<sqlx::Error> for Error {
-    /// The database's own words go to the log, never to a client.
+/// Why a read or a write failed. The cause is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DbError {
+    /// The database is busy, unreachable or cannot be written to. A later attempt may succeed.
+    #[error("The database is not available just now. Nothing was changed. Try again in a moment.")]
+    Unavailable,
+    /// A statement failed unexpectedly, or a row contains invalid data.
+    #[error("The database call failed. The log has the cause.")]
+    Failed,
+}
+
+impl From<sqlx::Error> for DbError {
+    /// Logs the database's message, which is never sent to a client.
     fn from(error: sqlx::Error) -> Self {
-        // Work that had no turn is counted by its kind, and may be very much.
+        // A wait for a turn that timed out is counted by `Places` already. Under load there are too many to log each
+        // one.
         if !matches!(error, sqlx::Error::PoolTimedOut) {
             tracing::error!(%error, "database call failed");
         }
         match is_away_or_busy(&error) || WriteFailure::of(&error).is_some() {
             true => Self::Unavailable,
-            false => Self::Internal,
+            false => Self::Failed,
         }
     }
 }
 
-/// Whether a database's error says that it is not there just now, or that another transaction is in the way.
+/// Whether an error means that the database is temporarily unreachable, or blocked by another transaction.
 fn is_away_or_busy(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.len() {
-            // Connection lost, deadlock, too many connections, shutting down or starting, closed to connections, stopped after
-            // its time.
+            // Classes: 08 connection lost, 40 deadlock or serialization failure, 53 insufficient resources, 57
+            // shutdown, start
+            // or statement timeout. 55000: the database does not accept connections.
             5 => ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || &*code == "55000",
             // SQLITE_BUSY and SQLITE_LOCKED.
             _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)),

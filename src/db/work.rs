@@ -4,34 +4,33 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// How long work waits for its turn, and then for a connection.
+/// Longest wait of a request for its turn, and then for a connection.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A kind of work on the database. Each has connections of its own.
+/// A kind of work on the database. Each kind has its own connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// What keeps the gate's index true: its listener, its heartbeat, and reading what has changed.
+    /// Keeping the gate's index up to date: its listener, its heartbeat, and reading changes.
     Gate,
-    /// Calls that the gate decides by the database, while its index is not to be trusted.
+    /// Decisions that the gate makes by querying the database, while its index may be out of date.
     Decisions,
-    /// What the APIs read, but for lists of conversations.
+    /// Reads of the APIs, except lists of conversations.
     Api,
-    /// Lists of conversations, of up to 1,000.
+    /// Lists of up to 1,000 conversations.
     Bulk,
-    /// What pages and commands read.
+    /// Reads of pages and commands.
     Pages,
-    /// Every write but the background's.
+    /// Every write but those of background work.
     Writes,
-    /// Usage, retention, housekeeping, and the listener for events.
+    /// Usage counts, retention, housekeeping, and the listener for external events.
     Background,
 }
 
 impl Work {
-    /// Each of them.
     pub const ALL: [Self; 7] =
         [Self::Gate, Self::Decisions, Self::Api, Self::Bulk, Self::Pages, Self::Writes, Self::Background];
 
-    /// As metrics name it.
+    /// The name in metrics.
     pub fn id(self) -> &'static str {
         match self {
             Self::Gate => "gate",
@@ -44,7 +43,7 @@ impl Work {
         }
     }
 
-    /// Most connections to a SQLite file. It has one writer at a time, the background's included.
+    /// Maximum number of connections to a SQLite file. It has one writer at a time, which background work uses too.
     pub fn on_sqlite(self) -> u32 {
         match self {
             Self::Gate | Self::Background => 2,
@@ -53,7 +52,7 @@ impl Work {
         }
     }
 
-    /// Most connections to PostgreSQL, 29 together; it takes 100 by default, for all its clients.
+    /// Maximum number of connections to PostgreSQL: 29 in total. PostgreSQL allows 100 by default, for all its clients.
     pub fn on_postgres(self) -> u32 {
         match self {
             Self::Gate | Self::Decisions | Self::Api | Self::Bulk => 4,
@@ -63,7 +62,7 @@ impl Work {
     }
 }
 
-/// How much work of one kind there may be at once. Who comes first is served first.
+/// Limit of concurrent work of one kind, with a first-in, first-out queue.
 #[derive(Debug)]
 pub struct Places {
     work: Work,
@@ -72,7 +71,7 @@ pub struct Places {
     refused: AtomicU64,
 }
 
-/// A place that is taken; given back when dropped.
+/// The right to do one piece of work; released when dropped.
 pub type WorkPermit = OwnedSemaphorePermit;
 
 impl Places {
@@ -80,7 +79,7 @@ impl Places {
         Self { work, all, free: Arc::new(Semaphore::new(all)), refused: AtomicU64::new(0) }
     }
 
-    /// Waits for a place. The error: none became free in time.
+    /// Waits for a permit. The error: none became free in time.
     pub(super) async fn take(&self, patience: Duration) -> Result<WorkPermit, sqlx::Error> {
         match timeout(patience, self.free.clone().acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
@@ -92,17 +91,16 @@ impl Places {
         }
     }
 
-    /// The kind of work.
     pub fn work(&self) -> Work {
         self.work
     }
 
-    /// How many places are taken.
+    /// Number of permits in use.
     pub fn taken(&self) -> usize {
         self.all.saturating_sub(self.free.available_permits())
     }
 
-    /// How much work was refused because it had no turn in time.
+    /// Number of waits that ended without a permit.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }

@@ -2,17 +2,17 @@ use crate::db::failure::WriteFailure;
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 
-/// Whether anything can be written to the database, by what became of the last write.
+/// Whether the database can be written to, judged by the last write.
 #[derive(Debug, Default)]
 pub struct WriteHealth(ArcSwapOption<WriteFailure>);
 
 impl WriteHealth {
-    /// Why nothing could be written when it was last tried; `None` where that went well.
+    /// Why the last write failed; `None` if it succeeded.
     pub fn failure(&self) -> Option<WriteFailure> {
         self.0.load().as_deref().copied()
     }
 
-    /// Remembers what became of a write.
+    /// Records the result of a statement. Errors that do not concern writing in general are ignored.
     pub fn note(&self, done: Result<(), &sqlx::Error>) {
         let failure = match done {
             Ok(()) => None,

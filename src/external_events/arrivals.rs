@@ -1,5 +1,6 @@
-//! Who waits for events, woken when one arrives: here by a map in memory, from another server of the same PostgreSQL by
-//! NOTIFY. A waiter costs an entry in the map, no thread and no database connection.
+//! Wakes the requests that wait for events when an event arrives: on this server through a map in memory, from other
+//! servers on
+//! the same PostgreSQL through NOTIFY. A waiter needs an entry in the map, but no thread and no database connection.
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::db::{Db, Work};
@@ -10,25 +11,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// PostgreSQL's channel.
+/// The channel of NOTIFY.
 pub const CHANNEL: &str = "agent_studio_events";
-/// How long a lost listener waits before it connects again.
+/// Pause before the listener reconnects.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Names a conversation among all of the server's.
+/// Key of a conversation in the map, and payload of NOTIFY.
 pub fn name(workspace: &WorkspaceId, agent: &AgentId, conversation: &str) -> String {
     format!("{workspace}/{agent}/{conversation}")
 }
 
-/// Everyone who waits on this server.
+/// The requests on this server that wait for events.
 #[derive(Debug, Default)]
 pub struct Arrivals {
-    /// By conversation: what wakes its waiters, and how many there are.
+    /// By conversation: the `Notify` that wakes its waiters, and their number.
     waiting: Mutex<HashMap<String, (Arc<Notify>, usize)>>,
     closed: AtomicBool,
 }
 
-/// A place in the map; left when dropped.
+/// A registered waiter. Dropping it removes it from the map.
 #[derive(Debug)]
 pub struct Waiter<'a> {
     arrivals: &'a Arrivals,
@@ -41,7 +42,7 @@ impl Arrivals {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to wait for events of a conversation.
+    /// Registers a waiter for events of a conversation.
     pub fn waiter(&self, name: String) -> Waiter<'_> {
         let mut waiting = self.waiting();
         let (notify, count) = waiting.entry(name.clone()).or_default();
@@ -49,37 +50,37 @@ impl Arrivals {
         Waiter { arrivals: self, name, notify: notify.clone() }
     }
 
-    /// How many conversations somebody waits for.
+    /// Number of conversations that have waiters.
     pub fn count(&self) -> usize {
         self.waiting().len()
     }
 
-    /// Wakes whoever waits for events of this conversation.
+    /// Wakes the waiters of this conversation.
     pub fn wake(&self, name: &str) {
         if let Some((notify, _)) = self.waiting().get(name) {
             notify.notify_waiters();
         }
     }
 
-    /// Wakes everyone, to look for themselves.
+    /// Wakes all waiters, so that they query the database.
     pub fn wake_all(&self) {
         self.waiting().values().for_each(|(notify, _)| notify.notify_waiters());
     }
 
-    /// Lets nobody wait any more: the server stops.
+    /// Ends all waiting, because the server is stopping.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.wake_all();
     }
 
-    /// Whether the server stops.
+    /// Whether the server is stopping.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 }
 
 impl Waiter<'_> {
-    /// What wakes this waiter: to be enabled before looking, so that nothing arrives in between.
+    /// Wakes this waiter. Enable it before querying the database, so that no event is missed in between.
     pub fn notify(&self) -> &Notify {
         &self.notify
     }
@@ -96,13 +97,13 @@ impl Drop for Waiter<'_> {
     }
 }
 
-/// Hears of events that other servers received, until the task is aborted.
+/// Listens for events that other servers received, until the task is aborted.
 pub async fn listen(arrivals: Arc<Arrivals>, db: Db) {
     let db = db.of(Work::Background);
     let Some(pool) = db.postgres_pool() else { return };
     loop {
         if let Err(error) = listen_once(&arrivals, pool).await {
-            // A pool says no more than that it waited in vain.
+            // The pool's own error says only that it timed out.
             match db.unreachable() {
                 Some(why) => tracing::warn!("the listener for events connects again: the database {why}"),
                 None => tracing::warn!(%error, "the listener for events lost its connection; it connects again"),
@@ -116,7 +117,7 @@ pub async fn listen(arrivals: Arc<Arrivals>, db: Db) {
 async fn listen_once(arrivals: &Arrivals, pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
-    // What arrived while nobody listened.
+    // Events may have arrived while there was no listener.
     arrivals.wake_all();
     while let Some(notification) = listener.try_recv().await? {
         arrivals.wake(notification.payload());

@@ -1,8 +1,7 @@
-//! Waiting for events, receiving them, reading them.
+//! Waiting for events, receiving them and reading them.
 
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::db::{Db, Work};
+use crate::db::{Db, DbError, Work};
 use crate::external_events::arrivals::{self, Arrivals, CHANNEL};
 use crate::external_events::store::{self, NewEvent, ReceivedEvent};
 use sha2::{Digest, Sha256};
@@ -11,17 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// Most events in one answer.
+/// Maximum number of events in one response.
 const MAX_EVENTS: i64 = 100;
 
-/// Events for conversations.
+/// Service for external events.
 #[derive(Clone, Debug)]
 pub struct ExternalEvents {
     db: Db,
     arrivals: Arc<Arrivals>,
 }
 
-/// What became of a wish to wait for an event.
+/// Result of registering a conversation for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
     Done,
@@ -33,19 +32,18 @@ pub enum Awaited {
 }
 
 impl ExternalEvents {
-    /// On this database.
     pub fn new(db: Db, arrivals: Arc<Arrivals>) -> Self {
         Self { db, arrivals }
     }
 
-    /// Lets a conversation in progress wait for the event of this id from now on.
+    /// Registers that a conversation in progress waits for the event with this id.
     pub async fn wait_for(
         &self,
         workspace: &WorkspaceId,
         agent: &AgentId,
         conversation: &str,
         event_id: &str,
-    ) -> Result<Awaited, Error> {
+    ) -> Result<Awaited, DbError> {
         let mut change = self.db.begin_unattended().await?;
         let Some(receiving) = store::lock(&mut change, workspace, agent, conversation).await? else {
             return Ok(Awaited::NoSuchConversation);
@@ -53,7 +51,7 @@ impl ExternalEvents {
         if !receiving.in_progress {
             return Ok(Awaited::Ended);
         }
-        // The other one is not held: two that want each other's events would wait for each other.
+        // The other conversation is not locked: two conversations that claim each other's events would deadlock.
         if let Some(other) = store::awaited_by(&mut change, workspace, agent, event_id).await?
             && other != conversation
             && store::is_in_progress(&mut change, workspace, agent, &other).await?
@@ -66,8 +64,9 @@ impl ExternalEvents {
         Ok(Awaited::Done)
     }
 
-    /// Stores an event and wakes who waits for it; `false` where no active conversation does. The same event again is
-    /// stored once, also where its conversation has ended since.
+    /// Stores an event and wakes its waiters; `false` if no conversation in progress waits for it. A repeated event
+    /// with the same
+    /// content is accepted and not stored again, even if its conversation has ended since.
     pub async fn receive(
         &self,
         workspace: &WorkspaceId,
@@ -75,7 +74,7 @@ impl ExternalEvents {
         event_id: &str,
         content_type: &str,
         body: &str,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, DbError> {
         let digest = Sha256::new().chain_update(content_type).chain_update([0]).chain_update(body).finalize().into();
         let mut change = self.db.begin_unattended().await?;
         let event = NewEvent { event_id, content_type, body, digest, received_at: change.now() };
@@ -98,7 +97,7 @@ impl ExternalEvents {
         Ok(true)
     }
 
-    /// Events after this position: at once where there are some, else as soon as one arrives or the time is over.
+    /// Returns the events after this position. If there are none, waits until one arrives or `wait` has passed.
     pub async fn after(
         &self,
         workspace: &WorkspaceId,
@@ -106,7 +105,7 @@ impl ExternalEvents {
         conversation: &str,
         position: i64,
         wait: Duration,
-    ) -> Result<Vec<ReceivedEvent>, Error> {
+    ) -> Result<Vec<ReceivedEvent>, DbError> {
         let db = self.db.of(Work::Api);
         let until = Instant::now() + wait;
         let waiter = self.arrivals.waiter(arrivals::name(workspace, agent, conversation));
@@ -118,7 +117,7 @@ impl ExternalEvents {
             if over || !events.is_empty() {
                 return Ok(events);
             }
-            // Over or woken: one more look either way.
+            // Queries once more, whether woken or timed out.
             let _ = timeout_at(until, woken).await;
         }
     }

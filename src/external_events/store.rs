@@ -1,10 +1,10 @@
-//! The SQL on external events. Events are numbered within their conversation, whose row is held meanwhile: nobody who
-//! has read up to a number can miss one below it.
+//! SQL for external events. Events are numbered within their conversation while its row is locked. So a reader who has
+//! read up to
+//! a number cannot miss an event below it.
 
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 
 statements! {
@@ -15,7 +15,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (workspace_id, agent_id, event_id)
             DO UPDATE SET conversation_id = excluded.conversation_id, since = excluded.since";
-    // Written over with itself, the row is locked on either engine.
+    // An update to the same value locks the row on both engines.
     LOCK = "UPDATE conversations SET events_received = events_received
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, events_received";
     COUNT = "UPDATE conversations SET events_received = $4 WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
@@ -29,7 +29,7 @@ statements! {
         ORDER BY position LIMIT $5";
 }
 
-/// An event on its way in.
+/// An event to store.
 #[derive(Debug)]
 pub struct NewEvent<'a> {
     pub event_id: &'a str,
@@ -40,7 +40,7 @@ pub struct NewEvent<'a> {
     pub received_at: Timestamp,
 }
 
-/// An event as it was received.
+/// A stored event.
 #[derive(Debug, sqlx::FromRow)]
 pub struct ReceivedEvent {
     /// Counted from 1 within the conversation.
@@ -51,20 +51,20 @@ pub struct ReceivedEvent {
     pub received_at: Timestamp,
 }
 
-/// What is known of a conversation that receives events.
+/// The columns of a locked conversation that receiving an event needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Receiving {
     pub in_progress: bool,
     pub events_received: i64,
 }
 
-/// The conversation that waits for this event.
+/// The conversation that is registered for this event.
 pub async fn awaited_by(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     event_id: &str,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, DbError> {
     let row: Option<(String,)> = on_change!(change, |c| sqlx::query_as(AWAITED_BY)
         .bind(workspace)
         .bind(agent)
@@ -74,13 +74,13 @@ pub async fn awaited_by(
     Ok(row.map(|(conversation,)| conversation))
 }
 
-/// Whether a conversation is in progress.
+/// Whether a conversation is in progress; `false` if it does not exist.
 pub async fn is_in_progress(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
-) -> Result<bool, Error> {
+) -> Result<bool, DbError> {
     let row: Option<(bool,)> = on_change!(change, |c| sqlx::query_as(IN_PROGRESS)
         .bind(workspace)
         .bind(agent)
@@ -90,7 +90,7 @@ pub async fn is_in_progress(
     Ok(row.is_some_and(|(in_progress,)| in_progress))
 }
 
-/// Notes that this conversation waits for this event, in place of another.
+/// Registers a conversation for an event, in place of another conversation.
 pub async fn set_awaited(
     change: &mut Change,
     workspace: &WorkspaceId,
@@ -98,7 +98,7 @@ pub async fn set_awaited(
     event_id: &str,
     conversation: &str,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(AWAIT)
         .bind(workspace)
         .bind(agent)
@@ -110,13 +110,13 @@ pub async fn set_awaited(
         .map(|_| ()))?)
 }
 
-/// Holds a conversation as it is until the transaction ends; `None` where there is none.
+/// Locks a conversation until the transaction ends; `None` if it does not exist.
 pub async fn lock(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
-) -> Result<Option<Receiving>, Error> {
+) -> Result<Option<Receiving>, DbError> {
     Ok(on_change!(change, |c| sqlx::query_as(LOCK)
         .bind(workspace)
         .bind(agent)
@@ -125,14 +125,14 @@ pub async fn lock(
         .await)?)
 }
 
-/// Whether this very event is stored already.
+/// Whether an event with this id and digest is already stored.
 pub async fn is_stored(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
     event: &NewEvent<'_>,
-) -> Result<bool, Error> {
+) -> Result<bool, DbError> {
     let row: Option<(i32,)> = on_change!(change, |c| sqlx::query_as(IS_STORED)
         .bind(workspace)
         .bind(agent)
@@ -144,7 +144,7 @@ pub async fn is_stored(
     Ok(row.is_some())
 }
 
-/// Writes an event at this position of a conversation that is held.
+/// Stores an event at this position of a locked conversation.
 pub async fn insert(
     change: &mut Change,
     workspace: &WorkspaceId,
@@ -152,7 +152,7 @@ pub async fn insert(
     conversation: &str,
     position: i64,
     event: &NewEvent<'_>,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(agent)
@@ -176,8 +176,8 @@ pub async fn insert(
         .map(|_| ()))?)
 }
 
-/// Tells the other servers, once the transaction is committed. SQLite has none.
-pub async fn notify(change: &mut Change, channel: &str, payload: &str) -> Result<(), Error> {
+/// Notifies the other servers when the transaction commits. Does nothing on SQLite, which only one server uses.
+pub async fn notify(change: &mut Change, channel: &str, payload: &str) -> Result<(), DbError> {
     Ok(on_change!(
         change,
         sqlite | _c | Ok(()),
@@ -193,7 +193,7 @@ pub async fn after(
     conversation: &str,
     position: i64,
     limit: i64,
-) -> Result<Vec<ReceivedEvent>, Error> {
+) -> Result<Vec<ReceivedEvent>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(AFTER)
         .bind(workspace)
         .bind(agent)

@@ -1,4 +1,5 @@
-//! Who makes a call, as handlers see it. What the gate decides is remembered beside the call, for the log.
+//! Extractor for the authenticated caller of an API. Records each decision in the [`ObservedCall`], for the request
+//! log.
 
 use crate::api_keys::{Permission, Status};
 use crate::gate::decision::RefusalReason;
@@ -14,7 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use std::sync::Arc;
 
-/// A caller with a valid key. A handler that takes one is called by no other.
+/// A caller with a valid key. A handler with this argument runs only for valid keys.
 #[derive(Debug)]
 pub struct Caller {
     gate: Arc<Gate>,
@@ -43,23 +44,22 @@ where
 }
 
 impl Caller {
-    /// The key.
     pub fn key(&self) -> &IndexedKey {
         &self.holder.key
     }
 
-    /// Decides on a call to an agent's data in a workspace, both given by id or slug.
+    /// Authorises a call to an agent's data in a workspace, both named by id or slug.
     pub async fn admit(&self, permission: Permission, account_id: &str, project_id: &str) -> Result<Pass, ApiError> {
         let need = Need { account_id: Some(account_id), permission: Some(permission), project_id: Some(project_id) };
         self.pass(need).await
     }
 
-    /// Decides on a call that names an agent only: the workspace is the key's own.
+    /// Authorises a call that names only an agent, in the key's own workspace.
     pub async fn admit_to_agent(&self, permission: Permission, agent_id: &str) -> Result<Pass, ApiError> {
         self.pass(Need { account_id: None, permission: Some(permission), project_id: Some(agent_id) }).await
     }
 
-    /// Decides on a call that is about the workspace as a whole.
+    /// Authorises a call that concerns the workspace as a whole.
     pub async fn admit_to_workspace(
         &self,
         permission: Option<Permission>,
@@ -69,7 +69,7 @@ impl Caller {
         Ok(self.decide(need).await?.0)
     }
 
-    /// Refuses to search what was said where Configuration keeps it in.
+    /// Refuses to search transcripts if Configuration does not allow transcripts for this agent.
     pub fn may_search(&self, pass: &Pass) -> Result<(), ApiError> {
         match pass.configuration.transcript {
             true => Ok(()),
@@ -91,13 +91,13 @@ impl Caller {
     }
 }
 
-/// Remembers that a call was denied, and answers so.
+/// Records that a call was denied, and returns the error.
 pub fn deny(call: &ObservedCall, denied: Denied) -> ApiError {
     call.denied(denied);
     denied.into()
 }
 
-/// The same of a call without a key of ours: says what is wrong with the form in which one was sent.
+/// Like [`deny`], for a call without a valid key. The message says what is wrong with the header.
 pub fn deny_stranger(call: &ObservedCall, denied: Denied, headers: &HeaderMap, uri: &Uri) -> ApiError {
     let mut error = deny(call, denied);
     if matches!(denied, Denied::Refused(RefusalReason::NoKey | RefusalReason::Malformed)) {

@@ -1,37 +1,37 @@
-//! The decision itself, without database and HTTP: what is known of a key, what is asked, yes or why not.
+//! The decision as a pure function of the key's data and the call's requirements, without database and HTTP.
 
 use crate::api_keys::{Permission, Permissions, Status};
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::usage::Outcome;
 
-/// What is known of the key that was presented.
+/// The data of the presented key that the decision needs.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyFacts<'a> {
     pub workspace: &'a WorkspaceId,
     pub permissions: &'a Permissions,
     pub expires_at: Timestamp,
-    /// Whether its scope is all agents, or holds the one that is asked for.
+    /// Whether the key covers all agents, or the agent that the call names.
     pub covers_asked_agent: bool,
 }
 
-/// What is asked of it.
+/// What a call requires of the key.
 #[derive(Clone, Copy, Debug)]
 pub struct CallNeeds<'a> {
-    /// The workspace named in the call; `None` where there is none of that name.
+    /// The workspace that the call names; `None` if it is not the key's own.
     pub workspace: Option<&'a WorkspaceId>,
-    /// What the call needs; `None` where any key will do.
+    /// The permission that the key must have; `None` if it needs none.
     pub permission: Option<Permission>,
     pub agent: NeededAgent<'a>,
     pub now: Timestamp,
 }
 
-/// The agent that a call is about.
+/// The agent that a call concerns.
 #[derive(Clone, Copy, Debug)]
 pub enum NeededAgent<'a> {
-    /// It is about the workspace as a whole.
+    /// The call concerns the workspace as a whole.
     NotAsked,
-    /// The one named in the call; `None` where that workspace has none of that name.
+    /// The agent that the call names; `None` if the workspace has no such agent.
     Named(Option<&'a AgentId>),
 }
 
@@ -40,21 +40,21 @@ pub enum NeededAgent<'a> {
 pub enum RefusalReason {
     /// The header is missing.
     NoKey,
-    /// What was sent is no key: a typo, garbage, or two of them.
+    /// The header's value does not have the form of a key, or there are several.
     Malformed,
-    /// It could be a key, and is none of ours, or no longer.
+    /// The value is well-formed, but no key has it (any more).
     Unknown,
-    /// From the very second of its expiry.
+    /// The key is at or past its expiry.
     Expired,
-    /// The call names another workspace, which may or may not exist.
+    /// The call names another workspace, whether or not it exists.
     OtherWorkspace,
-    /// The key was not given this.
+    /// The key does not have this permission.
     LacksPermission(Permission),
-    /// The key has chosen agents, and this, which may or may not exist, is none of them.
+    /// The key is limited to other agents. The named agent may or may not exist.
     AgentNotCovered,
-    /// The key covers all agents, and there is none of that name.
+    /// The key covers all agents, but the named agent does not exist.
     NoSuchAgent,
-    /// The call searches what was said, which Configuration keeps in.
+    /// The call searches transcripts, which Configuration does not allow.
     TranscriptOff,
 }
 
@@ -74,7 +74,7 @@ impl From<RefusalReason> for Outcome {
     }
 }
 
-/// Decides. The first thing that is wrong is the answer.
+/// Decides whether a key may make a call. The first check that fails gives the reason.
 pub fn decide(known: &KeyFacts<'_>, asked: &CallNeeds<'_>) -> Result<(), RefusalReason> {
     if Status::of(known.expires_at, asked.now) == Status::Expired {
         return Err(RefusalReason::Expired);
@@ -146,8 +146,9 @@ mod tests {
                 }
             }
         }
-        // Of 15 sets of permissions, each permission is in 8, and none is asked of all; one expiry and one workspace fit;
-        // and of the agents the one that is there and covered, or none is asked for and the scope does not matter.
+        // Each permission is in 8 of the 15 sets, and a call that needs no permission passes with all 15. One expiry
+        // and
+        // one workspace pass. Of agent and scope, 3 combinations pass: a covered agent, and no agent with either scope.
         assert_eq!((cases, yes), (15 * 5 * 3 * 3 * 3 * 2, (4 * 8 + 15) * 3));
     }
 }

@@ -1,13 +1,16 @@
-//! Keeps the index in step with the database, and lets no change be answered before every server follows it.
+//! Keeps the index up to date with the database, and makes each change wait until every server has applied it.
 //!
-//! The databases' triggers tell of every change in the transaction that makes it: SQLite in a table, PostgreSQL by
-//! NOTIFY. A server of PostgreSQL trusts its index for `LEASE` after it sent a beat that came back to it through the
-//! same channel: by then it has heard of everything that was committed before the beat. Whoever makes a change waits
-//! until every server with a lease has said that it follows, or until that lease is over; a server that is cut off has
-//! stopped trusting its index by then.
+//! Triggers of the database report every change in its transaction: on SQLite in a table, on PostgreSQL through NOTIFY.
+//!
+//! On PostgreSQL, each server sends a heartbeat through the same channel. When it receives its own heartbeat, it has
+//! received
+//! every change that was committed before. It then trusts its index until `LEASE` after it sent the heartbeat. A change
+//! waits
+//! until every server with a lease has acknowledged it, or until that lease has ended. A server that is cut off no
+//! longer trusts
+//! its index by then.
 
-use crate::base::error::Error;
-use crate::db::{Change, ChangeConnection, CommitHook, Committed, Db, Unreachable, Work};
+use crate::db::{Change, ChangeConnection, CommitHook, Committed, Db, DbError, Unreachable, Work};
 use crate::gate::followers::Following;
 use crate::gate::index::{Gate, GateChange, Index};
 use crate::{on_change, on_db};
@@ -20,33 +23,35 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout, timeout_at};
 
-/// Where PostgreSQL's servers hear of changes, tickets and beats.
+/// PostgreSQL channel for changes, tickets and heartbeats.
 const CHANNEL: &str = "agent_studio_gate";
-/// Where they say that they follow.
+/// PostgreSQL channel for acknowledgements of tickets.
 const ACKNOWLEDGEMENTS: &str = "agent_studio_gate_followed";
-/// How long a server trusts its index after a beat.
+/// How long a server trusts its index after it sent a heartbeat.
 const LEASE: Duration = Duration::from_secs(2);
-/// By how much a server stops before its lease is over.
+/// A server stops trusting its index this long before its lease ends.
 const MARGIN: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_millis(500);
-/// How often SQLite's changes are looked for: those that the command line makes.
+/// Interval of polling SQLite for changes that the command line makes.
 const LOOK: Duration = Duration::from_millis(50);
-/// How often SQLite's changes are looked for at most because of keys that are not known.
+/// Shortest interval between polls of SQLite that unknown keys cause.
 const SOON: Duration = Duration::from_millis(2);
-/// How long SQLite's index is trusted after a look: a change is noticed within a second, whatever holds up the next one.
+/// How long the index is trusted after a poll of SQLite. So no change stays unnoticed for more than a second, even if
+/// the next
+/// poll is delayed.
 const TRUST: Duration = Duration::from_millis(800);
-/// How long a database may take to answer before it counts as gone.
+/// How long the database may take for a heartbeat before it counts as unreachable.
 const PROBE: Duration = Duration::from_secs(1);
-/// What tickets are made of.
+/// Characters of a ticket, which identifies one change.
 const TICKET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-/// How long a server waits before it begins anew.
+/// Pause before a server starts to follow again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-// SQLite's alone: statements of one database are in no common list.
+// Statements for SQLite only. They are not declared with `statements!`, whose list is prepared on both engines.
 const LAST_CHANGE: &str = "SELECT COALESCE(MAX(number), 0) FROM gate_changes";
 const CHANGES: &str = "SELECT number, kind, what FROM gate_changes WHERE number > $1 ORDER BY number LIMIT 1000";
 const FORGET_CHANGES: &str = "DELETE FROM gate_changes WHERE number <= $1";
-// PostgreSQL's alone.
+// Statements for PostgreSQL only.
 const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 const BEAT_NOW: &str =
     "WITH lease AS (INSERT INTO gate_servers (id, until) VALUES ($1, clock_timestamp() + $2 * interval '1 ms')
@@ -56,12 +61,13 @@ const HAS_CHANGED: &str = "SELECT COALESCE(current_setting('agent_studio.gate_ch
 const SERVERS: &str = "SELECT id FROM gate_servers WHERE until > clock_timestamp()";
 const FORGET_SERVERS: &str = "DELETE FROM gate_servers WHERE id = $1 OR until < clock_timestamp() - interval '1 day'";
 
-/// SQLite's alone.
+/// Statements for SQLite only.
 pub const SQLITE_STATEMENTS: [&str; 3] = [LAST_CHANGE, CHANGES, FORGET_CHANGES];
-/// PostgreSQL's alone.
+/// Statements for PostgreSQL only.
 pub const POSTGRES_STATEMENTS: [&str; 5] = [NOTIFY, BEAT_NOW, HAS_CHANGED, SERVERS, FORGET_SERVERS];
 
-/// Follows the database until the task is aborted. Whatever goes wrong, the index is not trusted meanwhile.
+/// Follows the database until the task is aborted. After an error, the index is not trusted until following has started
+/// again.
 pub async fn follow(gate: Arc<Gate>) {
     let db = gate.db().of(Work::Gate);
     loop {
@@ -79,7 +85,7 @@ pub async fn follow(gate: Arc<Gate>) {
     }
 }
 
-/// Finds out whether the database answers at all, and says so where that is news.
+/// Probes the database, and logs if its state has changed.
 async fn look_for_database(gate: &Gate) {
     let unreachable = gate.db().probe().await.err();
     set_gone(gate, unreachable);
@@ -99,13 +105,14 @@ fn set_gone(gate: &Gate, unreachable: Option<Unreachable>) {
     }
 }
 
-/// Lets every commit on this gate's database wait until every server follows what it changed of what the gate decides by.
-/// The databases' triggers tell of that: no code has to.
+/// Installs the commit hook: a commit that changes data of the gate waits until every server has applied it. Triggers
+/// of the
+/// database detect such changes, so no other code has to report them.
 pub fn install(gate: &Arc<Gate>) {
     gate.db().install_commit_hook(Arc::new(GateHook(Arc::downgrade(gate))));
 }
 
-/// The database holds it, and it must not hold the database.
+/// The commit hook. Its reference to the gate is weak, because the gate owns the database, which owns the hook.
 #[derive(Debug)]
 struct GateHook(Weak<Gate>);
 
@@ -115,8 +122,9 @@ impl CommitHook for GateHook {
         let Some(gate) = self.0.upgrade() else { return Ok(None) };
         if gate.db().is_sqlite() {
             let (last,): (i64,) = on_change!(change, |c| sqlx::query_as(LAST_CHANGE).fetch_one(c).await)?;
-            // A gate that does not follow yet may begin to before the commit, without this change. Nobody waits for the index here:
-            // the transaction would hold up every other.
+            // A gate that is not following yet may load its index before the commit, without this change. `try_lock`,
+            // because
+            // waiting for the index within the transaction would block every other writer.
             let is_applied = gate.applied.try_lock().is_ok_and(|applied| applied.is_some_and(|at| last <= at));
             return Ok((!is_applied).then(|| Box::new(SqliteChange(gate)) as Box<dyn Committed>));
         }
@@ -144,7 +152,7 @@ impl Committed for SqliteChange {
         let Self(gate) = *self;
         let committed = Instant::now();
         drop(connection);
-        // What was committed is done; where it cannot be followed, the index begins anew.
+        // The change is already committed. If it cannot be applied to the index, the index is loaded again.
         if catch_up(&gate).await.is_err() {
             *gate.applied.lock().await = None;
             gate.distrust();
@@ -153,11 +161,11 @@ impl Committed for SqliteChange {
     }
 }
 
-async fn follow_sqlite(gate: &Gate, db: &Db) -> Result<(), Error> {
+async fn follow_sqlite(gate: &Gate, db: &Db) -> Result<(), DbError> {
     {
         let mut applied = gate.applied.lock().await;
         let (last,): (i64,) = on_db!(db, |c| sqlx::query_as(LAST_CHANGE).fetch_one(c).await)?;
-        // What changes while it is read is applied again afterwards.
+        // Changes made during loading are applied again afterwards.
         gate.replace(Index::load(db).await?);
         *applied = Some(last);
     }
@@ -167,19 +175,20 @@ async fn follow_sqlite(gate: &Gate, db: &Db) -> Result<(), Error> {
         apply_changes(gate, Some(Instant::now())).await?;
         sleep(LOOK).await;
         if gate.applied.lock().await.is_none() {
-            return Err(Error::Unavailable);
+            return Err(DbError::Unavailable);
         }
     }
 }
 
-/// Applies what has changed in SQLite since the last time; PostgreSQL tells of changes by itself, and is not asked.
-pub async fn catch_up(gate: &Gate) -> Result<(), Error> {
+/// Applies the changes in SQLite since the last call. Does nothing on PostgreSQL, which sends notifications.
+pub async fn catch_up(gate: &Gate) -> Result<(), DbError> {
     apply_changes(gate, None).await
 }
 
-/// The same for a call that began then with a key that is not known: the command line may have made it just before. Such calls
-/// share what is looked up and wait for it a little: whoever makes up keys does not make the database work.
-pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), Error> {
+/// Like [`catch_up`], for a call with an unknown key, which the command line may have created just before the call
+/// began. Calls
+/// share one poll and wait up to `SOON` for it, so that many invalid keys do not put load on the database.
+pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), DbError> {
     if !gate.db().is_sqlite() {
         return Ok(());
     }
@@ -193,13 +202,14 @@ pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), Error> {
     }
 }
 
-/// Applies what has changed in SQLite since the last time, and trusts the index from this instant on, which was before;
-/// nothing where the database is not followed.
-async fn apply_changes(gate: &Gate, trust_since: Option<Instant>) -> Result<(), Error> {
+/// Applies the changes in SQLite since the last call, and trusts the index as of `trust_since`, an instant before this
+/// call.
+/// Does nothing if the database is not being followed.
+async fn apply_changes(gate: &Gate, trust_since: Option<Instant>) -> Result<(), DbError> {
     apply_changes_to(gate, &mut *gate.applied.lock().await, trust_since).await
 }
 
-async fn apply_changes_to(gate: &Gate, applied: &mut Option<i64>, trust_since: Option<Instant>) -> Result<(), Error> {
+async fn apply_changes_to(gate: &Gate, applied: &mut Option<i64>, trust_since: Option<Instant>) -> Result<(), DbError> {
     if !gate.db().is_sqlite() {
         return Ok(());
     }
@@ -222,8 +232,8 @@ async fn apply_changes_to(gate: &Gate, applied: &mut Option<i64>, trust_since: O
     Ok(())
 }
 
-/// Forgets changes that were applied.
-pub async fn forget(gate: &Gate) -> Result<(), Error> {
+/// Deletes the rows of changes that were applied, on SQLite.
+pub async fn forget(gate: &Gate) -> Result<(), DbError> {
     let applied = *gate.applied.lock().await;
     let Some(applied) = applied.filter(|_| gate.db().is_sqlite()) else { return Ok(()) };
     let mut change = gate.db().of(Work::Background).begin_unattended().await?;
@@ -231,32 +241,32 @@ pub async fn forget(gate: &Gate) -> Result<(), Error> {
     change.commit().await
 }
 
-async fn apply(gate: &Gate, db: &Db, kind: &str, what: &str) -> Result<(), Error> {
+async fn apply(gate: &Gate, db: &Db, kind: &str, what: &str) -> Result<(), DbError> {
     match GateChange::parse(kind, what) {
         Some(change) => gate.index().apply(db, &change).await,
-        None => Err(Error::Internal),
+        None => Err(DbError::Failed),
     }
 }
 
-/// When each beat was sent that has not come back yet, by its number.
+/// Send times of the heartbeats that have not been received yet, by their number.
 type Beats = Mutex<HashMap<u64, Instant>>;
 
-async fn follow_postgres(gate: &Arc<Gate>, db: &Db, pool: &PgPool) -> Result<(), Error> {
+async fn follow_postgres(gate: &Arc<Gate>, db: &Db, pool: &PgPool) -> Result<(), DbError> {
     let mut listener = PgListener::connect_with(pool).await?;
-    // A lost connection is told at once, not when there is another.
+    // Without this, a lost connection is reported only after a new one is made.
     listener.eager_reconnect(false);
     listener.listen_all([CHANNEL, ACKNOWLEDGEMENTS]).await?;
-    // What changes from here on is heard of, and applied after this.
+    // Changes from here on arrive as notifications and are applied after this.
     gate.replace(Index::load(db).await?);
     tracing::info!(keys = gate.index().len(), "the gate has every key in memory");
     gate.followers.hear();
     let beats = Arc::new(Beats::default());
-    // In a task of its own, which ends with this one: neither waits for the other's connection.
+    // Heartbeats run in a separate task, which ends with this one, so that neither waits for the other's connection.
     let mut beating = JoinSet::new();
     beating.spawn(beat(gate.clone(), db.clone(), beats.clone()));
     tokio::select! {
         lost = hear(gate, db, &beats, &mut listener) => lost,
-        _ = beating.join_next() => Err(Error::Internal),
+        _ = beating.join_next() => Err(DbError::Failed),
     }
 }
 
@@ -266,7 +276,7 @@ async fn beat(gate: Arc<Gate>, db: Db, beats: Arc<Beats>) {
         let sent = Instant::now();
         {
             let mut beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
-            // Those that never came back.
+            // Drops heartbeats that were never received.
             beats.retain(|_, sent| sent.elapsed() < LEASE);
             beats.insert(number, sent);
         }
@@ -282,27 +292,27 @@ async fn beat(gate: Arc<Gate>, db: Db, beats: Arc<Beats>) {
         };
         match timeout(PROBE, beat).await {
             Ok(Ok(_)) => set_gone(&gate, None),
-            // Calls do not wait for a database that does not answer.
+            // Marks an unreachable database as gone, so that calls do not wait for it.
             _ => look_for_database(&gate).await,
         }
         sleep(BEAT).await;
     }
 }
 
-/// Tells the others not to wait for this server any more.
+/// Ends this server's lease, so that other servers do not wait for it. Called when it stops.
 pub async fn leave(gate: &Gate) {
     gate.distrust();
     let db = gate.db().of(Work::Gate);
     if !db.is_sqlite() {
         let left =
             async { on_db!(db, |c| sqlx::query(FORGET_SERVERS).bind(gate.server()).execute(c).await.map(|_| ())) };
-        // Where it cannot be told, they wait until the lease is over.
+        // If this fails, they wait until the lease has ended.
         let _ = timeout(LEASE, left).await;
     }
 }
 
-async fn hear(gate: &Gate, db: &Db, beats: &Beats, listener: &mut PgListener) -> Result<(), Error> {
-    // None: the connection was lost, and what was sent meanwhile with it.
+async fn hear(gate: &Gate, db: &Db, beats: &Beats, listener: &mut PgListener) -> Result<(), DbError> {
+    // `None` means that the connection was lost, and notifications with it.
     while let Some(notification) = listener.try_recv().await? {
         if notification.channel() == ACKNOWLEDGEMENTS {
             gate.followers.follows(notification.payload());
@@ -311,7 +321,7 @@ async fn hear(gate: &Gate, db: &Db, beats: &Beats, listener: &mut PgListener) ->
         let mut words = notification.payload().split(' ');
         match (words.next(), words.next(), words.next()) {
             (Some("beat"), Some(id), Some(number)) if id == gate.server() => {
-                let number = number.parse().map_err(|_| Error::Internal)?;
+                let number = number.parse().map_err(|_| DbError::Failed)?;
                 let sent = beats.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
                 if let Some(sent) = sent {
                     gate.trust(sent, LEASE - MARGIN);
@@ -323,13 +333,15 @@ async fn hear(gate: &Gate, db: &Db, beats: &Beats, listener: &mut PgListener) ->
                 on_db!(db, |c| sqlx::query(NOTIFY).bind(ACKNOWLEDGEMENTS).bind(followed).execute(c).await.map(|_| ()))?;
             }
             (Some(kind), Some(what), _) => apply(gate, db, kind, what).await?,
-            _ => return Err(Error::Internal),
+            _ => return Err(DbError::Failed),
         }
     }
-    Err(Error::Unavailable)
+    Err(DbError::Unavailable)
 }
 
-/// Hears on PostgreSQL who follows this program's changes, where it is no server: for commands. Returns once it hears.
+/// Listens on PostgreSQL for acknowledgements, for commands, which change keys but are not servers. Returns when the
+/// listener is
+/// connected.
 pub async fn hear_followers(gate: &Arc<Gate>) {
     let db = gate.db().of(Work::Gate);
     let Some(pool) = db.postgres_pool() else { return };
@@ -338,7 +350,7 @@ pub async fn hear_followers(gate: &Arc<Gate>) {
         listener.listen(ACKNOWLEDGEMENTS).await?;
         Ok::<_, sqlx::Error>(listener)
     };
-    // Without it the servers' leases are waited for.
+    // Without a listener, changes wait until the servers' leases have ended.
     let Ok(mut listener) = listener.await else { return };
     gate.followers.hear();
     let gate = gate.clone();
@@ -366,23 +378,23 @@ impl Committed for PostgresChange {
     }
 }
 
-/// Waits until every server that has a lease follows, or until those leases are over.
+/// Waits until every server with a lease has acknowledged the change, or until those leases have ended.
 async fn wait_for_servers(following: &mut Following, connection: ChangeConnection, over: tokio::time::Instant) {
-    // Asking took as long as the leases last.
+    // On a timeout, the leases have ended already.
     let Ok(servers) = timeout_at(over, servers(connection)).await else { return };
     let Ok(servers) = servers else { return tokio::time::sleep_until(over).await };
     let mut waiting: HashSet<String> = servers.into_iter().map(|(id,)| id).collect();
     while !waiting.is_empty() {
         match timeout_at(over, following.next()).await {
             Ok(Some(server)) => drop(waiting.remove(&server)),
-            // Nobody hears any more: leases are waited for.
+            // The listener was lost, so this waits until the leases have ended.
             Ok(None) => return tokio::time::sleep_until(over).await,
             Err(_) => return,
         }
     }
 }
 
-/// The servers that have a lease, asked by the connection that has just committed.
+/// The servers with a lease, queried on the connection that has just committed.
 async fn servers(connection: ChangeConnection) -> Result<Vec<(String,)>, sqlx::Error> {
     let ChangeConnection::Postgres(mut held) = connection else { return Ok(Vec::new()) };
     let servers = sqlx::query_as(SERVERS).fetch_all(held.begin_statement()).await;

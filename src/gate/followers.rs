@@ -1,22 +1,23 @@
-//! Which servers have said that they follow a change, heard by one listener for every change that waits.
+//! Acknowledgements: which servers have applied a change. One listener receives them for all waiting changes.
+//! PostgreSQL only.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What changes wait for, on PostgreSQL.
+/// The changes that wait for acknowledgements.
 #[derive(Clone, Debug, Default)]
 pub struct Followers(Arc<Mutex<WaitingChanges>>);
 
 #[derive(Debug, Default)]
 struct WaitingChanges {
-    /// Whether there is a listener.
+    /// Whether a listener is connected.
     heard: bool,
-    /// By ticket: who waits to hear the servers' names.
+    /// By ticket: the channel that receives the names of the servers.
     changes: HashMap<String, UnboundedSender<String>>,
 }
 
-/// The servers that follow one change.
+/// Receives the names of the servers that acknowledge one change.
 #[derive(Debug)]
 pub struct Following {
     followers: Followers,
@@ -29,17 +30,17 @@ impl Followers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There is a listener from now on.
+    /// Called when a listener is connected.
     pub(super) fn hear(&self) {
         self.waiting().heard = true;
     }
 
-    /// There is none any more: who waits is told so.
+    /// Called when the listener is lost. Ends all waiting changes.
     pub(super) fn lose(&self) {
         *self.waiting() = WaitingChanges::default();
     }
 
-    /// A server has said of a ticket that it follows: both words, as they came.
+    /// Handles an acknowledgement: ticket and server's name, separated by a space.
     pub(super) fn follows(&self, payload: &str) {
         let Some((ticket, server)) = payload.split_once(' ') else { return };
         if let Some(change) = self.waiting().changes.get(ticket) {
@@ -47,11 +48,11 @@ impl Followers {
         }
     }
 
-    /// Waits for the servers that follow the change of this ticket.
+    /// Registers a change, before its commit, to receive the acknowledgements of its ticket.
     pub(super) fn expect(&self, ticket: &str) -> Following {
         let (sender, servers) = unbounded_channel();
         let mut waiting = self.waiting();
-        // Without a listener the sender is dropped, and nothing more will be heard.
+        // Without a listener the sender is dropped, so that `next` returns `None`.
         if waiting.heard {
             waiting.changes.insert(ticket.to_owned(), sender);
         }
@@ -61,7 +62,7 @@ impl Followers {
 }
 
 impl Following {
-    /// The next server that follows; `None` where nobody listens any more.
+    /// Waits for the next server's acknowledgement; `None` if there is no listener.
     pub(super) async fn next(&mut self) -> Option<String> {
         self.servers.recv().await
     }

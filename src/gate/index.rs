@@ -1,9 +1,9 @@
-//! Every live key in memory, looked up by hash, and whether it may be decided by. Readers take no lock.
+//! All keys in memory, found by their hash, and the state that says whether this index may be trusted. Readers take no
+//! lock.
 
 use crate::api_keys::secret::HashedKey;
-use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use crate::gate::followers::Followers;
 use crate::gate::indexed::{Holder, IndexedKey, IndexedWorkspace};
 use crate::gate::metrics::GateMetrics;
@@ -15,17 +15,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Something that the gate decides by has changed.
+/// A change of data that the gate decides by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateChange {
-    /// A key, by its hash: made, edited, deleted, or one of its agents is gone.
+    /// The key with this hash was created, edited or deleted, or one of its agents was deleted.
     Key(HashedKey),
-    /// A workspace, its agents, or what they let through.
+    /// A workspace, its agents or their configuration changed.
     Workspace(WorkspaceId),
 }
 
 impl GateChange {
-    /// Reads a change as the databases' triggers write it: its kind, and a hash in hexadecimal or an id.
+    /// Reads a change as the databases' triggers write it: its kind, and a hash in hexadecimal or a workspace's id.
     pub fn parse(kind: &str, what: &str) -> Option<Self> {
         match kind {
             "key" => HashedKey::from_hex(what).map(Self::Key),
@@ -35,7 +35,9 @@ impl GateChange {
     }
 }
 
-/// Takes a key's SHA-256 as the hash that it is: nobody can choose what keys' hashes are.
+/// Hasher that uses the first 8 bytes of a key's SHA-256. An attacker cannot choose values with colliding SHA-256
+/// prefixes
+/// cheaply, so no other hash is needed.
 #[derive(Debug, Default)]
 struct HashAsKey(u64);
 
@@ -51,7 +53,7 @@ impl Hasher for HashAsKey {
     }
 }
 
-/// The keys and workspaces as they were when the last change was applied.
+/// All keys and workspaces, as of the last applied change.
 #[derive(Debug, Default)]
 pub struct Index {
     keys: HashMap<HashedKey, Arc<IndexedKey>, BuildHasherDefault<HashAsKey>>,
@@ -59,8 +61,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// Reads everything.
-    pub async fn load(db: &Db) -> Result<Self, Error> {
+    /// Reads all keys and workspaces from the database.
+    pub async fn load(db: &Db) -> Result<Self, DbError> {
         let index = Self::default();
         for workspace in store::every_workspace(db).await? {
             index.workspaces.pin().insert(workspace.workspace.id.clone(), Arc::new(workspace));
@@ -72,8 +74,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Reads anew what has changed. Whatever order changes come in, the last one reads what is there.
-    pub async fn apply(&self, db: &Db, change: &GateChange) -> Result<(), Error> {
+    /// Applies a change by reading its key or workspace again. So changes can be applied in any order.
+    pub async fn apply(&self, db: &Db, change: &GateChange) -> Result<(), DbError> {
         match change {
             GateChange::Key(hash) => match store::key(db, hash).await? {
                 Some(key) => drop(self.keys.pin().insert(hash.clone(), Arc::new(key))),
@@ -87,43 +89,41 @@ impl Index {
         Ok(())
     }
 
-    /// The key with this hash, and its workspace. A lookup whose time depends on the hash tells nothing: nobody can
-    /// choose a key by its hash.
+    /// The key with this hash, and its workspace. The lookup need not take constant time, because a client cannot
+    /// choose a value by
+    /// its hash.
     pub fn holder(&self, hash: &HashedKey) -> Option<Holder> {
         let key = self.keys.pin().get(hash)?.clone();
         let workspace = self.workspaces.pin().get(&key.workspace)?.clone();
         Some(Holder::known(key, workspace))
     }
 
-    /// How many keys there are.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 }
 
-/// What calls are decided by at this moment.
+/// The data by which the gate decides at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecisionSource {
-    /// The index, which is up to date.
+    /// The index, while it is up to date.
     Index,
-    /// The database, asked for each call.
+    /// The database, queried for each call.
     Database,
-    /// The index as it was when the database went away, as the operator has allowed.
+    /// The index as it was when the database became unreachable. Only if the operator allows it.
     LastKnown,
-    /// Nothing: the database is gone, and calls are refused.
+    /// Nothing: the database is unreachable, and calls are refused.
     Nothing,
 }
 
 impl DecisionSource {
-    /// Each of them.
     pub const ALL: [Self; 4] = [Self::Index, Self::Database, Self::LastKnown, Self::Nothing];
 
-    /// As health and metrics name it.
+    /// The name in health and metrics.
     pub fn id(self) -> &'static str {
         match self {
             Self::Index => "index",
@@ -134,38 +134,42 @@ impl DecisionSource {
     }
 }
 
-/// Where a call finds what it is decided by.
+/// Where the data for one decision is read from.
 pub enum View {
-    /// In memory.
+    /// From the index.
     Index(arc_swap::Guard<Arc<Index>>),
-    /// In the database.
+    /// From the database.
     Database,
 }
 
-/// The index, and until when it is known to be up to date.
+/// The gate: the index, and until when it may be trusted.
 #[derive(Debug)]
 pub struct Gate {
     db: Db,
     metrics: GateMetrics,
     index: ArcSwap<Index>,
     born: Instant,
-    /// Microseconds since `born`; 0 while the index is not to be trusted.
+    /// Microseconds since `born`; 0 while the index is not trusted.
     trusted_until: AtomicU64,
-    /// Microseconds since `born`: when the index was last known to be up to date; 0 before it ever was.
+    /// When the index was last known to be up to date, in microseconds since `born`; 0 if it never was.
     known_at: AtomicU64,
-    /// Whether the database did not answer when it was last asked.
+    /// Whether the last probe of the database failed.
     gone: AtomicBool,
-    /// For how long the index is used after the database has gone.
+    /// How long the index is used after the database became unreachable.
     last_known: Duration,
-    /// The last change of SQLite that the index has, where it follows at all; held while changes are applied.
+    /// Number of the last change in SQLite that was applied; `None` while the index does not follow. Locked while
+    /// changes are
+    /// applied.
     pub(super) applied: tokio::sync::Mutex<Option<i64>>,
     server: String,
-    /// Who follows this program's changes.
+    /// Acknowledgements of this process's changes.
     pub(super) followers: Followers,
 }
 
 impl Gate {
-    /// Knows nothing yet. Without its database it decides by what it knew last for so long.
+    /// A gate with an empty index that is not trusted yet. If the database becomes unreachable, the gate continues to
+    /// use the index
+    /// for `last_known`.
     pub fn new(db: Db, metrics: GateMetrics, last_known: Duration) -> Self {
         let server = db.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
         Self {
@@ -183,22 +187,20 @@ impl Gate {
         }
     }
 
-    /// Its database.
     pub fn db(&self) -> &Db {
         &self.db
     }
 
-    /// What is measured of it.
     pub fn metrics(&self) -> &GateMetrics {
         &self.metrics
     }
 
-    /// This server's name among those of the same database.
+    /// Random name of this server among the servers of the same database.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// What calls are decided by now.
+    /// The data by which calls are decided now.
     pub fn basis(&self) -> DecisionSource {
         self.basis_at(Instant::now())
     }
@@ -218,55 +220,55 @@ impl Gate {
         }
     }
 
-    /// Where a call that began then finds what it is decided by.
-    pub fn view(&self, began: Instant) -> Result<View, Error> {
+    /// The data for deciding a call that began at this time. The error: the database is unreachable.
+    pub fn view(&self, began: Instant) -> Result<View, DbError> {
         match self.basis_at(began) {
             DecisionSource::Index | DecisionSource::LastKnown => Ok(View::Index(self.index.load())),
             DecisionSource::Database => Ok(View::Database),
-            DecisionSource::Nothing => Err(Error::Unavailable),
+            DecisionSource::Nothing => Err(DbError::Unavailable),
         }
     }
 
-    /// The index, up to date or not.
+    /// The index, whether or not it is up to date.
     pub fn index(&self) -> arc_swap::Guard<Arc<Index>> {
         self.index.load()
     }
 
-    /// How long ago the index was last known to be up to date; `None` where it never was.
+    /// How long ago the index was last known to be up to date; `None` if it never was.
     pub fn age(&self) -> Option<Duration> {
         let at = Some(self.known_at.load(Ordering::Acquire)).filter(|at| *at > 0)?;
         Some(Duration::from_micros(self.micros(Instant::now()).saturating_sub(at)))
     }
 
-    /// Whether the index was up to date at that instant or later.
+    /// Whether the index was up to date at this instant or later.
     pub(super) fn is_known_since(&self, at: Instant) -> bool {
         self.known_at.load(Ordering::Acquire) > self.micros(at)
     }
 
-    /// For how long the index is used after the database has gone.
+    /// How long the index is used after the database became unreachable.
     pub fn last_known(&self) -> Duration {
         self.last_known
     }
 
-    /// Puts another index in place of this one; it is not trusted yet.
+    /// Replaces the index. The new one is not trusted yet.
     pub fn replace(&self, index: Index) {
         self.distrust();
         self.index.store(Arc::new(index));
     }
 
-    /// Trusts the index, which was up to date at that instant, for so long after it.
+    /// Trusts the index, which was up to date at `since`, until `time` after that instant.
     pub fn trust(&self, since: Instant, time: Duration) {
         let since = self.micros(since).max(1);
         self.known_at.store(since, Ordering::Release);
         self.trusted_until.store(since + time.as_micros() as u64, Ordering::Release);
     }
 
-    /// Decides by the database from now on.
+    /// Stops trusting the index.
     pub fn distrust(&self) {
         self.trusted_until.store(0, Ordering::Release);
     }
 
-    /// Whether the database answers.
+    /// Records whether the database is unreachable.
     pub(super) fn set_gone(&self, gone: bool) {
         self.gone.store(gone, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! What the gate knows of keys, workspaces and agents: as much as a decision needs.
+//! Keys, workspaces and agents as the gate holds them, with the data that a decision needs.
 
 use crate::agents::AgentName;
 use crate::api_keys::Permissions;
@@ -10,28 +10,28 @@ use crate::workspaces::Workspace;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-/// A key, without its value.
+/// A key without its value.
 #[derive(Debug)]
 pub struct IndexedKey {
     pub workspace: WorkspaceId,
     pub id: ApiKeyId,
     pub name: Box<str>,
-    /// The chosen agents that still exist, in order; `None` for all agents.
+    /// Ids of the chosen agents that exist, sorted; `None` for all agents.
     pub agents: Option<Box<[AgentId]>>,
     pub permissions: Permissions,
     pub expires_at: Timestamp,
-    /// Made with the first call.
+    /// Usage counters, created by the key's first call.
     pub(crate) counts: OnceLock<Arc<Counts>>,
 }
 
 impl IndexedKey {
-    /// Whether it covers this agent of its workspace.
+    /// Whether the key covers this agent of its workspace.
     pub fn covers(&self, agent: &AgentId) -> bool {
         self.agents.as_ref().is_none_or(|agents| agents.binary_search(agent).is_ok())
     }
 }
 
-/// An agent, and what it lets through.
+/// An agent with its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexedAgent {
     pub agent: Arc<AgentName>,
@@ -42,18 +42,18 @@ pub struct IndexedAgent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexedWorkspace {
     pub workspace: Arc<Workspace>,
-    /// By id and by slug: an address means one agent.
+    /// Each agent under its id and under its slug. No slug is another agent's id.
     pub agents: HashMap<Box<str>, IndexedAgent>,
 }
 
-/// A key that is one of ours, and its workspace; it may have expired.
+/// A known key and its workspace. The key may have expired.
 #[derive(Clone, Debug)]
 pub struct Holder {
     pub key: Arc<IndexedKey>,
     pub(super) workspace: HolderWorkspace,
 }
 
-/// The key's own workspace, from where the key was found.
+/// The key's workspace, from the index or from the database.
 #[derive(Clone, Debug)]
 pub(super) enum HolderWorkspace {
     Known(Arc<IndexedWorkspace>),
@@ -61,12 +61,11 @@ pub(super) enum HolderWorkspace {
 }
 
 impl Holder {
-    /// A key in memory.
+    /// A key from the index.
     pub fn known(key: Arc<IndexedKey>, workspace: Arc<IndexedWorkspace>) -> Self {
         Self { key, workspace: HolderWorkspace::Known(workspace) }
     }
 
-    /// The workspace that the key belongs to.
     pub fn workspace(&self) -> &Arc<Workspace> {
         match &self.workspace {
             HolderWorkspace::Known(known) => &known.workspace,

@@ -1,9 +1,9 @@
-//! What of the gate is measured.
+//! Metrics of the gate.
 
 use prometheus::{Histogram, HistogramOpts};
 use std::time::Instant;
 
-/// How long decisions and changes take.
+/// Durations of decisions and of the propagation of changes.
 #[derive(Clone, Debug)]
 pub struct GateMetrics {
     pub decisions: Histogram,
@@ -11,7 +11,6 @@ pub struct GateMetrics {
 }
 
 impl GateMetrics {
-    /// Nothing measured yet.
     pub fn new() -> Result<Self, prometheus::Error> {
         let decisions = HistogramOpts::new("gate_seconds", "From a call's beginning until the gate let it in.");
         let decisions = Histogram::with_opts(
@@ -27,12 +26,12 @@ impl GateMetrics {
         Ok(Self { decisions, changes })
     }
 
-    /// The gate has let a call in that began then.
+    /// Records the decision on a call that began at this time and was let in.
     pub fn decided(&self, began: Instant) {
         self.decisions.observe(began.elapsed().as_secs_f64());
     }
 
-    /// A change that was committed then holds everywhere.
+    /// Records that all servers have applied a change that was committed at this time.
     pub fn changed(&self, committed: Instant) {
         self.changes.observe(committed.elapsed().as_secs_f64());
     }

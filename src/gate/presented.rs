@@ -1,17 +1,18 @@
-//! The key in a request, and what is wrong with the form in which it was sent. That tells a stranger nothing about keys: it is
-//! seen without looking one up.
+//! Reads the key from a request's headers, and explains what is wrong with its form. The explanations reveal nothing
+//! about
+//! existing keys, because they do not depend on a lookup.
 
 use crate::api_keys::secret::{HashedKey, KEY_LEN};
 use crate::gate::decision::RefusalReason;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 
-/// The header that the key travels in.
+/// The header with the key.
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// What every refusal says that is not about the form.
+/// Message for every refusal that does not concern the form.
 const NOT_VALID: &str = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
 
-/// What the presented key is looked up by: one header, well-formed.
+/// The hash of the presented key. Exactly one header with a well-formed value is accepted.
 pub fn presented(headers: &HeaderMap) -> Result<HashedKey, RefusalReason> {
     let mut values = headers.get_all(API_KEY).iter();
     let value = values.next().ok_or(RefusalReason::NoKey)?;
@@ -19,7 +20,7 @@ pub fn presented(headers: &HeaderMap) -> Result<HashedKey, RefusalReason> {
     text.and_then(HashedKey::of_presented).ok_or(RefusalReason::Malformed)
 }
 
-/// One sentence on a request that was refused with 401.
+/// One sentence for a request that was refused with 401.
 pub fn explain(headers: &HeaderMap, uri: &Uri) -> &'static str {
     let mut values = headers.get_all(API_KEY).iter();
     let Some(value) = values.next() else { return explain_missing(headers, uri) };

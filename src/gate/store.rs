@@ -1,13 +1,12 @@
-//! The SQL that the gate decides by: read anew for each call, or kept in step with by the index.
+//! SQL for the gate: loading the index, applying changes to it, and deciding by the database.
 
 use crate::agents::AgentName;
 use crate::api_keys::Permissions;
 use crate::api_keys::secret::HashedKey;
-use crate::base::error::Error;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::configuration::{AllowedMetrics, Configuration};
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use crate::gate::indexed::{IndexedAgent, IndexedKey, IndexedWorkspace};
 use crate::workspaces::Workspace;
 use crate::{on_db, statements};
@@ -34,12 +33,12 @@ macro_rules! workspaces {
 }
 
 statements! {
-    // Of every workspace: what the server keeps in memory.
+    // These cover all workspaces, for the index.
     KEYS = keys!();
     CHOSEN = "SELECT workspace_id, key_id, agent_id FROM api_key_agents";
     WORKSPACES = workspaces!();
     AGENTS = agents!();
-    // The hash is the proof.
+    // Searches all workspaces, because the hash alone authenticates.
     KEY = concat!(keys!(), " WHERE hash = $1");
     CHOSEN_OF = "SELECT agent_id FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2";
     WORKSPACE = concat!(workspaces!(), " WHERE id = $1");
@@ -59,18 +58,18 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    fn read(self, mut agents: Vec<AgentId>) -> Result<(HashedKey, IndexedKey), Error> {
+    fn read(self, mut agents: Vec<AgentId>) -> Result<(HashedKey, IndexedKey), DbError> {
         agents.sort_unstable();
         let key = IndexedKey {
             workspace: self.workspace_id,
             id: self.id,
             name: self.name.into_boxed_str(),
             agents: (!self.all_agents).then(|| agents.into_boxed_slice()),
-            permissions: Permissions::parse(self.permissions.split(',')).map_err(|_| Error::Internal)?,
+            permissions: Permissions::parse(self.permissions.split(',')).map_err(|_| DbError::Failed)?,
             expires_at: self.expires_at,
             counts: OnceLock::new(),
         };
-        Ok((HashedKey::from_bytes(&self.hash).ok_or(Error::Internal)?, key))
+        Ok((HashedKey::from_bytes(&self.hash).ok_or(DbError::Failed)?, key))
     }
 }
 
@@ -86,8 +85,8 @@ struct IndexedAgentRow {
 }
 
 impl IndexedAgentRow {
-    fn read(self) -> Result<IndexedAgent, Error> {
-        let names = serde_json::from_str(&self.metrics).map_err(|_| Error::Internal)?;
+    fn read(self) -> Result<IndexedAgent, DbError> {
+        let names = serde_json::from_str(&self.metrics).map_err(|_| DbError::Failed)?;
         let metrics = if self.all_metrics { AllowedMetrics::All } else { AllowedMetrics::Only(names) };
         Ok(IndexedAgent {
             agent: Arc::new(AgentName { id: self.id, name: self.name }),
@@ -95,7 +94,7 @@ impl IndexedAgentRow {
         })
     }
 
-    fn join(self, workspace: &mut IndexedWorkspace) -> Result<(), Error> {
+    fn join(self, workspace: &mut IndexedWorkspace) -> Result<(), DbError> {
         let names = [self.slug.clone(), self.id.to_string()];
         let agent = self.read()?;
         for name in names {
@@ -105,8 +104,7 @@ impl IndexedAgentRow {
     }
 }
 
-/// The key with this hash.
-pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<IndexedKey>, Error> {
+pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<IndexedKey>, DbError> {
     let row: Option<KeyRow> = on_db!(db, |pool| sqlx::query_as(KEY).bind(hash.as_bytes()).fetch_optional(pool).await)?;
     let Some(row) = row else { return Ok(None) };
     let chosen: Vec<(AgentId,)> = match row.all_agents {
@@ -118,14 +116,13 @@ pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<IndexedKey>, Error>
     Ok(Some(row.read(chosen.into_iter().map(|(agent,)| agent).collect())?.1))
 }
 
-/// A workspace without its agents.
-pub async fn workspace(db: &Db, id: &WorkspaceId) -> Result<Option<Workspace>, Error> {
+pub async fn workspace(db: &Db, id: &WorkspaceId) -> Result<Option<Workspace>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(WORKSPACE).bind(id).fetch_optional(pool).await)?)
 }
 
-/// The agent of this id or slug.
-pub async fn agent(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<IndexedAgent>, Error> {
-    // Slugs are written like ids; anything else is none, and may be nothing that a database takes.
+/// The agent with this id or slug.
+pub async fn agent(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<Option<IndexedAgent>, DbError> {
+    // Slugs have the characters of ids. Other text matches no agent, and PostgreSQL may not accept it (NUL).
     if AgentId::parse(id_or_slug).is_none() {
         return Ok(None);
     }
@@ -134,8 +131,7 @@ pub async fn agent(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result
     row.map(IndexedAgentRow::read).transpose()
 }
 
-/// A workspace with its agents.
-pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<IndexedWorkspace>, Error> {
+pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<IndexedWorkspace>, DbError> {
     let Some(workspace) = workspace(db, id).await? else { return Ok(None) };
     let mut known = IndexedWorkspace { workspace: Arc::new(workspace), agents: HashMap::new() };
     let rows: Vec<IndexedAgentRow> = on_db!(db, |pool| sqlx::query_as(AGENTS_OF).bind(id).fetch_all(pool).await)?;
@@ -145,8 +141,8 @@ pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<I
     Ok(Some(known))
 }
 
-/// Hands every key to `take`.
-pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> Result<(), Error> {
+/// Calls `take` with every key of all workspaces.
+pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> Result<(), DbError> {
     let mut chosen: HashMap<(WorkspaceId, ApiKeyId), Vec<AgentId>> = HashMap::new();
     on_db!(db, |pool| {
         let mut rows = sqlx::query_as::<_, (WorkspaceId, ApiKeyId, AgentId)>(CHOSEN).fetch(pool);
@@ -170,8 +166,8 @@ pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> 
     Ok(())
 }
 
-/// Every workspace with its agents.
-pub async fn every_workspace(db: &Db) -> Result<Vec<IndexedWorkspace>, Error> {
+/// All workspaces with their agents.
+pub async fn every_workspace(db: &Db) -> Result<Vec<IndexedWorkspace>, DbError> {
     let rows: Vec<Workspace> = on_db!(db, |pool| sqlx::query_as(WORKSPACES).fetch_all(pool).await)?;
     let known = rows
         .into_iter()

@@ -1,9 +1,8 @@
-//! The SQL on handoff states.
+//! SQL for handoff states.
 
-use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 
 statements! {
@@ -14,30 +13,30 @@ statements! {
             DO UPDATE SET shared_id = excluded.shared_id, data = excluded.data, stored_at = excluded.stored_at";
     BY_CONVERSATION = "SELECT conversation_id, shared_id, data FROM handoff_states
         WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3";
-    // Callers may use a shared id again: the latest state is meant.
+    // A shared id can be used again; the latest state counts.
     BY_SHARED_ID = "SELECT conversation_id, shared_id, data FROM handoff_states
         WHERE workspace_id = $1 AND agent_id = $2 AND shared_id = $3 ORDER BY stored_at DESC LIMIT 1";
 }
 
-/// A state as it was stored.
+/// A stored handoff state.
 #[derive(Debug, sqlx::FromRow)]
 pub struct HandoffState {
     pub conversation_id: String,
     pub shared_id: Option<String>,
-    /// A JSON object, as it was sent.
+    /// A JSON object, with its original text.
     pub data: String,
 }
 
-/// What a state is asked for by.
+/// By which id a state is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// The conversation's id.
     Conversation(String),
-    /// The integrator's id for it.
+    /// The integrator's own id.
     Shared(String),
 }
 
-/// Stores a conversation's state, in place of an earlier one; `false` where there is no such conversation.
+/// Stores a conversation's state and replaces an earlier one; `false` if there is no such conversation.
 pub async fn upsert(
     change: &mut Change,
     workspace: &WorkspaceId,
@@ -46,7 +45,7 @@ pub async fn upsert(
     shared_id: Option<&str>,
     data: &str,
     now: Timestamp,
-) -> Result<bool, Error> {
+) -> Result<bool, DbError> {
     let written = on_change!(change, |c| sqlx::query(UPSERT)
         .bind(workspace)
         .bind(agent)
@@ -60,8 +59,13 @@ pub async fn upsert(
     Ok(written > 0)
 }
 
-/// The state stored under this key.
-pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId, key: &Key) -> Result<Option<HandoffState>, Error> {
+/// The state with this key.
+pub async fn find(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    key: &Key,
+) -> Result<Option<HandoffState>, DbError> {
     let (sql, id) = match key {
         Key::Conversation(id) => (BY_CONVERSATION, id),
         Key::Shared(id) => (BY_SHARED_ID, id),

@@ -1,4 +1,4 @@
-//! Where a request comes from: the connection's other end, or what the proxy in front of us says.
+//! Determining a client's address: from the connection, or from `X-Forwarded-For` behind a reverse proxy.
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::HeaderMap;
@@ -6,23 +6,23 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
 
-/// The client's address, put into each request by [`determine`].
+/// Request extension with the client's address, set by [`determine`].
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
-/// Who is believed.
+/// Where the client's address is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The connection's other end.
+    /// The peer address of the connection.
     Connection,
-    /// A proxy of ours, which writes the last entry of `X-Forwarded-For`.
+    /// The last entry of `X-Forwarded-For`, which our own reverse proxy writes; the peer address if there is none.
     Proxy,
 }
 
-/// Puts the client's address into the request.
+/// Middleware that sets [`ClientAddress`].
 pub async fn determine(State(source): State<Source>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(a)| a.ip());
-    // Only the last entry was written by our own proxy; those before it are the client's word.
+    // Our own proxy wrote only the last entry. The client can forge those before it.
     let address = match source {
         Source::Proxy => forwarded(request.headers()).or(connection),
         Source::Connection => connection,

@@ -1,8 +1,9 @@
-//! What all APIs behind the keys answer alike. The contract is `docs/api.md`'s: one error envelope on every path, and a
-//! correlation id on every answer.
+//! Shared by all APIs: the error envelope of every path, the correlation id of every response, and reading and writing
+//! JSON
+//! bodies. `docs/api.md` has the contract.
 
-use crate::base::error::Error;
 use crate::base::randomness::Random;
+use crate::db::DbError;
 use crate::http::object::Object;
 use crate::http::{request_limits, strict_json};
 use axum::body::Body;
@@ -16,19 +17,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// What the framework says beside a status: which methods and which encodings a path takes.
+/// Headers of the framework's error responses that are kept: the methods and the encodings that a path accepts.
 const KEPT_HEADERS: [HeaderName; 2] = [header::ALLOW, header::ACCEPT_ENCODING];
 
-/// The header of the correlation id.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-polyai-correlation-id");
-/// Longest correlation id that is taken over from a request.
+/// Longest correlation id that is accepted from a request, in bytes.
 const MAX_CORRELATION_ID: usize = 128;
 
-/// A request's correlation id: its own where it sent a sane one, else a fresh UUID.
+/// A request's correlation id: the one that the client sent if it is valid, else a new UUID.
 #[derive(Clone, Debug, Default)]
 pub struct CorrelationId(pub Arc<str>);
 
-/// Why a call was refused.
+/// The body of every error response.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Error)]
 pub struct Envelope<'a> {
@@ -36,41 +36,39 @@ pub struct Envelope<'a> {
     success: bool,
     /// The same as `error_message`.
     error: &'a str,
-    /// The correlation id: what to tell whoever runs the server.
+    /// The correlation id. Name it when you report the error to the operator of the server.
     error_id: &'a str,
-    /// `UPPER_SNAKE_CASE`, for machines.
+    /// Error code in `UPPER_SNAKE_CASE`, for programs.
     #[schema(example = "AUTH_USER_INVALID_TOKEN")]
     error_code: &'a str,
-    /// One sentence, for people.
+    /// One sentence for people.
     error_message: &'a str,
     /// Always null.
     #[schema(required, schema_with = null)]
     data: Option<()>,
 }
 
-/// The schema of what is always null.
+/// OpenAPI schema of a field that is always null.
 fn null() -> utoipa::openapi::schema::Object {
     utoipa::openapi::schema::Object::with_type(utoipa::openapi::schema::Type::Null)
 }
 
-/// A refusal on the way to being answered; [`envelope`] gives it its body.
+/// An error of an API. As a response it is an empty body and an extension, from which [`envelope`] makes the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
-    /// The status.
     pub status: StatusCode,
-    /// `UPPER_SNAKE_CASE`, for machines.
+    /// Error code in `UPPER_SNAKE_CASE`, for programs.
     pub code: &'static str,
-    /// One sentence, for people.
+    /// One sentence for people.
     pub message: String,
 }
 
 impl ApiError {
-    /// An error with a message of its own.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 
-    /// 400: names the parameter, the value and what is accepted.
+    /// 400. The message names the parameter, its value (cut to 80 characters) and the accepted values.
     pub fn parameter(name: &str, value: &str, accepted: &str) -> Self {
         let shown: String = value.chars().take(80).collect();
         let more = if shown.len() < value.len() { "…" } else { "" };
@@ -86,27 +84,27 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "PATH_NOT_FOUND", "There is no such path in this API.")
     }
 
-    /// 405: a path of ours with another method.
+    /// 405: the path exists, but not with this method.
     pub fn wrong_method() -> Self {
         let message = "This path does not take this method; the `Allow` header names those that it takes.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
     }
 
-    /// 500: our fault.
+    /// 500: a fault of the server.
     pub fn internal() -> Self {
         let message = "Something went wrong on our side. Try again; if it stays so, tell support this error_id.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
     }
 }
 
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
         match error {
-            Error::Unavailable => {
+            DbError::Unavailable => {
                 let message = "The database is not available just now. Try again in a moment.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", message)
             }
-            _ => Self::internal(),
+            DbError::Failed => Self::internal(),
         }
     }
 }
@@ -128,14 +126,15 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
 }
 
 impl CorrelationId {
-    /// A UUID of version 4.
+    /// Makes a UUID of version 4.
     pub fn generate(random: &Random) -> Self {
         Self(uuid::Builder::from_random_bytes(random.bytes()).into_uuid().to_string().into())
     }
 }
 
-/// The layer around all APIs: the correlation id goes in and out, and every error gets the envelope, those of the
-/// framework too.
+/// Middleware around all APIs. It checks the request's limits, sets the correlation id of request and response, and
+/// gives
+/// every error the envelope, including the framework's own errors.
 pub async fn envelope(State(random): State<Random>, request: Request, next: Next) -> Response {
     let refused = request_limits::check(request.uri(), request.headers()).err();
     let (mut request, stalled) = request_limits::end_stalled_body(request);
@@ -175,7 +174,7 @@ impl ApiError {
     }
 }
 
-/// An answer in JSON, not to be kept by anyone on the way.
+/// A JSON response that must not be cached.
 pub fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
     match serde_json::to_string(answer) {
         Ok(body) => Ok(json_body(Body::from(body))),
@@ -186,12 +185,12 @@ pub fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
     }
 }
 
-/// The same, of an answer that is JSON already.
+/// A response that must not be cached, with a body that is already JSON.
 pub fn json_body(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// Reads a body that is a JSON object: 415 where it says that it is something else, 400 where it is not what is wanted.
+/// Reads a body that is a JSON object. Errors: 415 if its `Content-Type` is not JSON, 400 if it does not parse as `T`.
 pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, ApiError> {
     expect_json(headers)?;
     strict_json::check(body).map_err(|error| refused_body(&error))?;
@@ -201,13 +200,13 @@ pub fn read_json<'a, T: Deserialize<'a>>(headers: &HeaderMap, body: &'a [u8]) ->
         .map_err(|error| refused_body(&error))
 }
 
-/// 400: what is wrong with a body, and where.
+/// 400. The reason says what is wrong with the body, and where.
 pub fn refused_body(reason: &str) -> ApiError {
     let message = format!("The body is refused: {reason}.");
     ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", message)
 }
 
-/// 415 where a body says that it is something else than JSON.
+/// 415 if a body's `Content-Type` is not JSON. A missing `Content-Type` is accepted.
 pub fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let stated = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
     if stated.is_some_and(|stated| stated.split(';').next().map(str::trim) != Some("application/json")) {
@@ -217,7 +216,7 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What the framework refused without asking us.
+/// The envelope's error for a status that the framework set itself.
 fn from_framework(status: StatusCode) -> Option<ApiError> {
     let (code, message) = match status {
         StatusCode::NOT_FOUND => return Some(ApiError::unknown_path()),

@@ -1,4 +1,4 @@
-//! The security headers of every answer, and who may keep a copy of it.
+//! Security and caching headers of every response.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -6,18 +6,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// Whether browsers reach this server by HTTPS only.
+/// Whether browsers reach this server by HTTPS only. If so, responses have `Strict-Transport-Security`.
 #[derive(Clone, Copy, Debug)]
 pub struct Https(pub bool);
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-/// Largest page, in bytes.
+/// Largest page, in bytes. A page is buffered to read its nonce.
 const MAX_PAGE: usize = 32 * 1024 * 1024;
 
-/// The policy for a page, whose scripts carry this nonce.
+/// The Content-Security-Policy of a page whose scripts have this nonce.
 fn page_policy(nonce: &str) -> String {
-    // Live reload talks to another port, in development only.
+    // Live reload (cargo leptos watch) uses a WebSocket on another port, in development only.
     let also_connect_to = match std::env::var_os("LEPTOS_WATCH") {
         Some(_) => " ws://127.0.0.1:3001 ws://localhost:3001",
         None => "",
@@ -29,8 +29,9 @@ fn page_policy(nonce: &str) -> String {
     )
 }
 
-/// Gives a page its policy. The nonce is read from the page itself, whose rendering chose it: what the rendering says of
-/// its own answer's headers can reach another answer that is rendered at the same time.
+/// Sets a page's Content-Security-Policy. The nonce is read from the page's HTML. Headers that rendering sets through
+/// leptos
+/// are not used for it, because they can reach another response that is rendered at the same time.
 async fn with_policy(response: Response) -> Response {
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     if !content_type.is_some_and(|kind| kind.starts_with("text/html")) {
@@ -46,8 +47,9 @@ async fn with_policy(response: Response) -> Response {
     Response::from_parts(parts, Body::from(page))
 }
 
-/// The nonce of a page's first script; what a visitor typed cannot come before it, since the head has none of it but the
-/// title, which is escaped.
+/// The nonce of a page's first script. No user input can forge it: the only user input that precedes the script is the
+/// title,
+/// which is escaped.
 fn nonce_of(page: &[u8]) -> Option<&str> {
     let page = std::str::from_utf8(page).ok()?;
     let (_, rest) = page.split_once("<script")?.1.split_once("nonce=\"")?;
@@ -55,7 +57,7 @@ fn nonce_of(page: &[u8]) -> Option<&str> {
     nonce.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_+/=".contains(&b)).then_some(nonce)
 }
 
-/// Sets what every answer has.
+/// Middleware that sets the headers of every response.
 pub async fn set(State(https): State<Https>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let unchanging = path.starts_with("/pkg/") || path.starts_with("/fonts/");
@@ -67,14 +69,14 @@ pub async fn set(State(https): State<Https>, request: Request, next: Next) -> Re
     }
     let headers = response.headers_mut();
     let cache = match (success, unchanging, asset) {
-        // The file names carry their content's hash or version.
+        // These file names contain a hash or a version of the content.
         (true, true, _) => "public, max-age=31536000, immutable",
         (true, false, true) => "public, max-age=3600",
         _ => "no-store",
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Not `no-referrer`: a form that is refused without JavaScript goes back to where it came from.
+    // Not `no-referrer`: without JavaScript, a refused form redirects back to the page named by `Referer`.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));

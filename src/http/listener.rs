@@ -1,5 +1,4 @@
-//! Connections: accepted, timed, counted by address, and ended. A peer that is slow or goes silent ends; it holds nothing that
-//! others wait for.
+//! Accepts connections and serves HTTP/1 on them, with timeouts for slow peers and a limit of connections per address.
 
 use axum::Router;
 use axum::body::Body;
@@ -21,21 +20,21 @@ use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-/// How long a peer may take for the head of a request, and between two requests of one connection.
+/// Longest time for the head of a request, and between two requests on one connection.
 const HEAD: Duration = Duration::from_secs(30);
-/// How long a peer may read nothing of an answer.
+/// Longest time in which a peer reads nothing of a response.
 const READER_PROGRESS: Duration = Duration::from_secs(30);
-/// How long nothing is accepted after there was no file descriptor left.
+/// Pause after an accept failed, for example because no file descriptor was left.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How many connections one address may have.
+/// Maximum number of connections of one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PerAddress {
-    /// As many as it likes: a proxy speaks for everyone behind it.
+    /// No limit, for a reverse proxy, whose address stands for all its clients.
     Unlimited,
-    /// This many, loopback included.
+    /// This many, also for loopback addresses.
     AtMost(usize),
-    /// This many, but loopback as many as it likes: whoever is on this machine can do worse.
+    /// This many, but no limit for loopback addresses: a process on this machine has more direct ways to do harm.
     AtMostFromElsewhere(usize),
 }
 
@@ -49,11 +48,11 @@ impl PerAddress {
     }
 }
 
-/// The connections that are open, by address: an IPv6 network of 64 bits counts as one.
+/// Number of open connections by address. All addresses of an IPv6 /64 network count as one.
 #[derive(Clone, Debug, Default)]
 struct Open(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-/// A connection that is counted; not any more once dropped.
+/// A counted connection. Dropping it decreases the count.
 #[derive(Debug)]
 struct CountedConnection {
     open: Open,
@@ -61,7 +60,7 @@ struct CountedConnection {
 }
 
 impl Open {
-    /// Counts one more, unless that is one too many.
+    /// Counts one more connection; `None` if the address has reached its limit.
     fn count(&self, address: IpAddr, limits: PerAddress) -> Option<CountedConnection> {
         let network = network(address);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +95,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Serves until it is told to stop, and then what is under way.
+/// Serves connections until `stop` is set, then waits for the requests in progress to end.
 pub async fn serve(listener: TcpListener, router: Router, limits: PerAddress, mut stop: watch::Receiver<bool>) {
     let (open, graceful) = (Open::default(), GracefulShutdown::new());
     let mut http = http1::Builder::new();
@@ -121,7 +120,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: PerAddress, mu
         let connection = graceful.watch(http.serve_connection(TokioIo::new(timed(stream)), service));
         tokio::spawn(async move {
             let _counted = counted;
-            // What went wrong is the peer's: it has gone, was too slow, or speaks no HTTP.
+            // An error here is caused by the peer: it disconnected, was too slow, or does not speak HTTP.
             let _ = connection.await;
         });
     }
@@ -130,7 +129,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: PerAddress, mu
 }
 
 fn timed(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
-    // An answer is not held back until the one before it is acknowledged.
+    // Without Nagle's algorithm: a response is not delayed until the previous one is acknowledged.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READER_PROGRESS));
@@ -146,7 +145,7 @@ async fn answer(
     router.oneshot(request.map(Body::new)).await
 }
 
-/// A connection that was over before it was accepted.
+/// Whether an accept failed because one connection ended before it was accepted.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -1,4 +1,5 @@
-//! JSON objects, and nothing else: what serde derives for a struct would take an array of its fields' values, too.
+//! Deserialising structs from JSON objects only. What serde derives for a struct also accepts an array of the fields'
+//! values.
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -7,7 +8,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A `T` from an object.
+/// Deserialises a `T` from an object only.
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -30,22 +31,22 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// For a field: an object.
+/// For `deserialize_with`: an object.
 pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Object::deserialize(deserializer).map(|Object(value)| value)
 }
 
-/// For a field: an object, or null.
+/// For `deserialize_with`: an object or null.
 pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
 }
 
-/// For a field: an array of objects.
+/// For `deserialize_with`: an array of objects.
 pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::<Object<T>>::deserialize(deserializer)?.into_iter().map(|Object(value)| value).collect())
 }
 
-/// For a field: any object, kept to the letter.
+/// For `deserialize_with`: any object, kept as the original text.
 pub fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
     match raw.get().starts_with('{') {
@@ -54,7 +55,7 @@ pub fn json_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Raw
     }
 }
 
-/// For a field: an array of any objects, kept to the letter.
+/// For `deserialize_with`: an array of any objects, each kept as the original text.
 pub fn json_objects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<RawValue>>, D::Error> {
     let all = Vec::<Box<RawValue>>::deserialize(deserializer)?;
     match all.iter().all(|raw| raw.get().starts_with('{')) {

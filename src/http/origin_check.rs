@@ -1,23 +1,26 @@
-//! One Origin check for every unsafe method on pages and server functions, which a cookie opens: browsers send
-//! `Origin` with each of them, and only our own passes. The APIs take no cookies, so other sites have nothing to ride on.
+//! Protection against cross-site request forgery on pages and server functions, which authenticate by cookie. Browsers
+//! send
+//! `Origin` with every unsafe method; only the server's own origin passes. The APIs accept no cookies and need no such
+//! check.
 
 use crate::base::error::Error;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.
+/// The server's own origin, such as `https://keys.example.com`. If it is not configured, the `Host` of each request is
+/// trusted.
 #[derive(Clone, Debug)]
 pub struct PublicOrigin(pub Option<Arc<str>>);
 
-/// Refuses unsafe requests from elsewhere.
+/// Middleware that answers 403 to unsafe requests with another origin or none.
 pub async fn check(State(PublicOrigin(origin)): State<PublicOrigin>, request: Request, next: Next) -> Response {
     if request.method().is_safe() || is_ours(origin.as_deref(), request.headers(), request.uri()) {
         next.run(request).await
     } else {
-        Error::WrongOrigin.into_response()
+        (StatusCode::FORBIDDEN, Error::WrongOrigin.to_string()).into_response()
     }
 }
 

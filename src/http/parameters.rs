@@ -1,19 +1,19 @@
-//! Query parameters, parsed: what does not parse or is out of range is refused by name.
+//! Parsing query parameters. The error for a value that does not parse or is out of range names the parameter.
 
 use crate::base::time::Timestamp;
 use crate::base::time::parse_instant;
 use crate::http::envelope::ApiError;
 use axum::http::StatusCode;
 
-/// Longest text of a parameter, in bytes.
+/// Longest value of a text parameter, in bytes.
 pub const MAX_TEXT: usize = 200;
 
-/// A query string's parameters, as they were given.
+/// The decoded parameters of a query string, in their order.
 #[derive(Debug)]
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Takes a query string apart.
+    /// Parses a query string.
     pub fn read(query: &str) -> Result<Self, ApiError> {
         serde_html_form::from_str(query).map(Self).map_err(|_| {
             let message = "The query string is not well-formed.";
@@ -21,12 +21,12 @@ impl Parameters {
         })
     }
 
-    /// What is given.
+    /// The names of all parameters, repeated ones too.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The value of a parameter that may be given once.
+    /// The value of a parameter that may occur only once.
     pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {
@@ -35,12 +35,12 @@ impl Parameters {
         }
     }
 
-    /// The first value of a parameter, or nothing: for pages, whose addresses anyone may write.
+    /// The first value of a parameter, or the empty string. For pages, which accept any query string.
     pub fn first(&self, name: &str) -> &str {
         self.all(name).next().unwrap_or_default()
     }
 
-    /// One of the accepted words.
+    /// A value that must be one of the accepted words.
     pub fn one_of(&self, name: &str, accepted: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
         let Some(value) = self.one(name)? else { return Ok(None) };
         let known = accepted.iter().find(|a| **a == value).copied();
@@ -55,7 +55,7 @@ impl Parameters {
         number.map(Some).ok_or_else(|| ApiError::parameter(name, value, &format!("a whole number from {min} to {max}")))
     }
 
-    /// `true` or `false`.
+    /// A Boolean value: `true`, `True`, `false` or `False`.
     pub fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
         match self.one(name)? {
             None => Ok(None),
@@ -65,16 +65,16 @@ impl Parameters {
         }
     }
 
-    /// An ISO 8601 date and time with its zone.
+    /// A date and time with a time zone (RFC 3339).
     pub fn instant(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(value) = self.one(name)? else { return Ok(None) };
-        // A `+` before the zone that was not percent-encoded has become a space.
+        // A `+` before the zone becomes a space if it was not percent-encoded.
         let instant = parse_instant(&value.replace(' ', "+"));
         let accepted = "an ISO 8601 date and time with its zone, such as `2021-07-01T14:15:00.000Z`";
         instant.map(Some).ok_or_else(|| ApiError::parameter(name, value, accepted))
     }
 
-    /// A text that is not empty.
+    /// A text of at most [`MAX_TEXT`] bytes; `None` if it is missing or empty.
     pub fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
         match self.one(name)?.filter(|value| !value.is_empty()) {
             Some(value) if value.len() > MAX_TEXT || value.contains('\0') => {
@@ -84,12 +84,12 @@ impl Parameters {
         }
     }
 
-    /// Every value of a parameter that may be given more than once.
+    /// All values of a parameter that may occur more than once.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// A text that must be given.
+    /// A text that must be present and not empty.
     pub fn required(&self, name: &str) -> Result<String, ApiError> {
         self.text(name)?.ok_or_else(|| ApiError::parameter(name, "", "a value; it is required"))
     }

@@ -1,5 +1,6 @@
-//! What is refused of a request before anyone reads it: addresses that are too long or no UTF-8, heads that are too large, bodies
-//! that stall.
+//! Limits that apply before a handler reads a request: length and encoding of the URI, size of the headers, and a
+//! timeout for
+//! bodies that stall.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -11,24 +12,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tower_http::timeout::TimeoutBody;
 
-/// Longest path and query, in bytes. Above 64 KiB hyper answers itself, with 414 and nothing else.
+/// Longest path and query together, in bytes. Above 64 KiB hyper itself answers with 414 and an empty body.
 pub const MAX_URI: usize = 48 * 1024;
-/// Largest sum of header names and values, in bytes. Hyper itself refuses more than 100 headers with 431.
+/// Largest total size of header names and values, in bytes. Hyper itself answers 431 to more than 100 headers.
 pub const MAX_HEADERS: usize = 64 * 1024;
-/// How long the next part of a body may take.
+/// Longest wait for the next part of a body.
 const BODY_PROGRESS: Duration = Duration::from_secs(15);
 
-/// Why a request is refused by its head alone.
+/// Why a request is refused because of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadRefusal {
     UriTooLong,
     HeadersTooLarge,
-    /// A percent-encoded byte sequence of path or query is no UTF-8.
+    /// Path or query contains percent-encoded bytes that are not UTF-8.
     NoUtf8,
 }
 
 impl HeadRefusal {
-    /// The status that says so.
     pub fn status(self) -> StatusCode {
         match self {
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
@@ -37,7 +37,7 @@ impl HeadRefusal {
         }
     }
 
-    /// For machines.
+    /// The error code.
     pub fn code(self) -> &'static str {
         match self {
             Self::UriTooLong => "URI_TOO_LONG",
@@ -46,7 +46,7 @@ impl HeadRefusal {
         }
     }
 
-    /// For people.
+    /// One sentence for people.
     pub fn message(self) -> &'static str {
         match self {
             Self::UriTooLong => "The address is longer than 48 KiB.",
@@ -56,7 +56,7 @@ impl HeadRefusal {
     }
 }
 
-/// Looks at the head of a request.
+/// Checks the head of a request against the limits.
 pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), HeadRefusal> {
     let (path, query) = (uri.path(), uri.query().unwrap_or_default());
     if path.len() + query.len() > MAX_URI {
@@ -69,18 +69,17 @@ pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), HeadRefusal> {
     if is_utf8(path) && is_utf8(query) { Ok(()) } else { Err(HeadRefusal::NoUtf8) }
 }
 
-/// Whether a body has stalled: what failed then is a timeout.
+/// A flag that is set when a body has stalled, so that the failure is answered as a timeout.
 #[derive(Clone, Debug, Default)]
 pub struct Stalled(Arc<AtomicBool>);
 
 impl Stalled {
-    /// Whether it has.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Ends a body that does not go on, and says so in what is returned beside it.
+/// Adds a timeout to a request's body. The returned flag is set if the body stalls.
 pub fn end_stalled_body(request: Request) -> (Request, Stalled) {
     let stalled = Stalled::default();
     let flag = stalled.clone();

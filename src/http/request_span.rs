@@ -1,4 +1,4 @@
-//! What is logged while a request is answered names the request's id.
+//! Tracing spans that add the request's id to every log line written while the request is handled.
 
 use crate::base::randomness::Random;
 use crate::base::text::without_secrets;
@@ -9,21 +9,23 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
 
-/// The header of a page's request id.
+/// The header with the request id of a page.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Around an API call, within [`envelope`](crate::http::envelope::envelope): its correlation id, the `error_id` of a refusal.
+/// Middleware for API calls, inside [`envelope`](crate::http::envelope::envelope). The span has the correlation id,
+/// which error
+/// responses contain as `error_id`.
 pub async fn of_call(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<CorrelationId>().cloned().unwrap_or_default();
-    // A client may have sent a key where its own id belongs.
+    // A client may have sent a key as its correlation id by mistake.
     let span = tracing::error_span!("call", error_id = without_secrets(&id.0));
     next.run(request).instrument(span).await
 }
 
-/// Around a page or a server function: an id of its own, which the answer says.
+/// Middleware for pages and server functions. The span has a new id, which the response contains as `X-Request-Id`.
 pub async fn of_page(State(random): State<Random>, request: Request, next: Next) -> Response {
     let id = CorrelationId::generate(&random);
-    // Not the path: an invitation's holds its token.
+    // The span does not contain the path, because the path of an invitation contains its token.
     let span = tracing::error_span!("page", request_id = %id.0);
     let mut response = next.run(request).instrument(span).await;
     if let Ok(id) = HeaderValue::from_str(&id.0) {

@@ -1,20 +1,22 @@
-//! JSON that every reader reads alike (RFC 8259, sections 4 and 8, leave it open what a doubled name or half a surrogate pair
-//! means), and that both databases can store.
+//! Checks that every parser reads a JSON text in the same way and that both databases can store it. RFC 8259 (sections
+//! 4 and 8)
+//! does not define the meaning of duplicate names and of lone surrogates.
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Checks a JSON text: no name stands twice in one object, no text holds a NUL character, which PostgreSQL cannot store, and no
-/// text is half a surrogate pair. The error is one sentence that names the place, as in `turns[3].latency`.
+/// Checks that no object has duplicate names, that no text contains a NUL character, which PostgreSQL cannot store, and
+/// that no
+/// text contains a lone surrogate. The error is one sentence that names the position, as in `turns[3].latency`.
 pub fn check(json: &[u8]) -> Result<(), String> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let checked = Checked(&Path::Root).deserialize(&mut reader).and_then(|()| reader.end());
     checked.map_err(|error| error.to_string())
 }
 
-/// Where a value is within the document.
+/// Position of a value in the document.
 enum Path<'a> {
     Root,
     Field(&'a Path<'a>, &'a str),
@@ -33,7 +35,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// A value at a place.
+/// Checks the value at this position.
 struct Checked<'a>(&'a Path<'a>);
 
 impl<'de> DeserializeSeed<'de> for Checked<'_> {
@@ -103,7 +105,7 @@ impl<'de> Visitor<'de> for Checked<'_> {
     }
 }
 
-/// A name, borrowed where it has no escapes.
+/// A name in an object, borrowed from the input if it has no escapes.
 struct Name<'de>(Cow<'de, str>);
 
 impl<'de> serde::Deserialize<'de> for Name<'de> {

@@ -1,39 +1,50 @@
-//! Runtime tokens: `Authorization: Bearer ast_…`. They belong to a workspace and are no API keys: neither works in the
-//! other's place.
+//! Runtime tokens: `Authorization: Bearer ast_…`. A token belongs to a workspace. Runtime tokens are not API keys;
+//! neither is
+//! accepted in place of the other.
 
 use crate::audit::{self, Action, Entry};
 use crate::base::actor::Actor;
-use crate::base::error::Error;
+use crate::base::error::Problem;
 use crate::base::id::{AgentId, RuntimeTokenId, WorkspaceId};
 use crate::base::text::single_line;
 use crate::base::token::Token;
-use crate::db::Db;
-use crate::db::Work;
+use crate::db::{Db, DbError, Work};
 use crate::runtime_tokens::store::{self, RuntimeToken};
 use crate::{agents, workspaces};
 use serde_json::json;
 
-/// What every token begins with.
+/// Prefix of every token.
 pub const PREFIX: &str = "ast_";
-/// Runtime tokens: made, listed, revoked, let in.
+
+/// Why an operation on runtime tokens failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuntimeTokenError {
+    #[error("There is no such runtime token.")]
+    NotFound,
+    #[error(transparent)]
+    Invalid(#[from] Problem),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Service for runtime tokens.
 #[derive(Clone, Debug)]
 pub struct RuntimeTokens {
     db: Db,
 }
 
 impl RuntimeTokens {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Makes a token: the one time that its value is known.
+    /// Creates a token and returns its value, which is not stored.
     pub async fn create(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         name: &str,
-    ) -> Result<(RuntimeToken, Token), Error> {
+    ) -> Result<(RuntimeToken, Token), RuntimeTokenError> {
         let name = single_line(name, 100)?;
         let token = Token::generate(PREFIX, self.db.random());
         let made = RuntimeToken { id: RuntimeTokenId::generate(self.db.random()), name, created_at: self.db.now() };
@@ -50,22 +61,27 @@ impl RuntimeTokens {
         Ok((made, token))
     }
 
-    /// Ends a token: refused by every call that starts after this returned.
-    pub async fn revoke(&self, workspace: &WorkspaceId, actor: &Actor, id: &RuntimeTokenId) -> Result<(), Error> {
+    /// Deletes a token. Every call that begins after this has returned is refused.
+    pub async fn revoke(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &RuntimeTokenId,
+    ) -> Result<(), RuntimeTokenError> {
         let mut change = self.db.begin(actor).await?;
-        let name = store::delete(&mut change, workspace, id).await?.ok_or(Error::NotFound)?;
+        let name = store::delete(&mut change, workspace, id).await?.ok_or(RuntimeTokenError::NotFound)?;
         let entry =
             Entry { action: Action::RuntimeTokenRevoked, subject_id: id.as_str(), subject: &name, details: json!({}) };
         audit::record(&mut change, workspace, entry).await?;
-        change.commit().await
+        Ok(change.commit().await?)
     }
 
-    /// Tokens of a workspace.
-    pub async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<RuntimeToken>, Error> {
+    /// All tokens of a workspace, oldest first.
+    pub async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<RuntimeToken>, DbError> {
         store::list(&self.db, workspace).await
     }
 
-    /// Decides on a call with this token to an agent in a workspace, both given by id or slug.
+    /// Authorises a call with this token to an agent of a workspace, both named by id or slug.
     pub async fn admit(&self, token: &Token, account_id: &str, project_id: &str) -> Result<RuntimeScope, NotAdmitted> {
         let db = self.db.of(Work::Api).in_turn().await?;
         let own = store::workspace_of(&db, &token.hash()).await?.ok_or(NotAdmitted::UnknownToken)?;
@@ -76,24 +92,24 @@ impl RuntimeTokens {
     }
 }
 
-/// Where a call of the runtime side may write and read.
+/// The workspace and agent that an authorised call may access.
 #[derive(Clone, Debug)]
 pub struct RuntimeScope {
     pub workspace: WorkspaceId,
     pub agent: AgentId,
 }
 
-/// Why a call of the runtime side was not let in.
+/// Why a call with a runtime token was refused.
 #[derive(Debug)]
 pub enum NotAdmitted {
     UnknownToken,
     OtherWorkspace,
     NoSuchAgent,
-    Failed(Error),
+    Failed(DbError),
 }
 
-impl From<Error> for NotAdmitted {
-    fn from(error: Error) -> Self {
+impl From<DbError> for NotAdmitted {
+    fn from(error: DbError) -> Self {
         Self::Failed(error)
     }
 }

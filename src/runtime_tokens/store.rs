@@ -1,9 +1,8 @@
-//! The SQL on runtime tokens.
+//! SQL for runtime tokens.
 
-use crate::base::error::Error;
 use crate::base::id::{RuntimeTokenId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 
 statements! {
@@ -13,7 +12,7 @@ statements! {
     WORKSPACE_OF = "SELECT workspace_id FROM runtime_tokens WHERE hash = $1";
 }
 
-/// A token, without its value, which is kept nowhere.
+/// A token without its value, which is not stored.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
 pub struct RuntimeToken {
     pub id: RuntimeTokenId,
@@ -21,13 +20,12 @@ pub struct RuntimeToken {
     pub created_at: Timestamp,
 }
 
-/// Writes a new token.
 pub async fn insert(
     change: &mut Change,
     workspace: &WorkspaceId,
     token: &RuntimeToken,
     hash: &[u8; 32],
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(&token.id)
@@ -39,24 +37,24 @@ pub async fn insert(
         .map(|_| ()))?)
 }
 
-/// A workspace's tokens, oldest first.
-pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<RuntimeToken>, Error> {
+/// All tokens of a workspace, oldest first.
+pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<RuntimeToken>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?)
 }
 
-/// Deletes a token; its name, or `None` where there is none.
+/// Deletes a token and returns its name; `None` if it does not exist.
 pub async fn delete(
     change: &mut Change,
     workspace: &WorkspaceId,
     id: &RuntimeTokenId,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, DbError> {
     let row: Option<(String,)> =
         on_change!(change, |c| sqlx::query_as(DELETE).bind(workspace).bind(id).fetch_optional(c).await)?;
     Ok(row.map(|(name,)| name))
 }
 
-/// The workspace whose token has this hash.
-pub async fn workspace_of(db: &Db, hash: &[u8; 32]) -> Result<Option<WorkspaceId>, Error> {
+/// The workspace of the token with this hash.
+pub async fn workspace_of(db: &Db, hash: &[u8; 32]) -> Result<Option<WorkspaceId>, DbError> {
     let row: Option<(WorkspaceId,)> =
         on_db!(db, |pool| sqlx::query_as(WORKSPACE_OF).bind(hash.as_slice()).fetch_optional(pool).await)?;
     Ok(row.map(|(workspace,)| workspace))

@@ -1,11 +1,10 @@
-//! What a signed-in user typed into a form that was refused, until the next page shows it again.
+//! Stores the input of a refused form until the user's next page shows it again.
 
-use crate::base::error::Error;
 use crate::base::id::UserId;
-use crate::db::{Db, Work};
+use crate::db::{Db, DbError, Work};
 use crate::{on_change, statements};
 
-/// How long a draft waits for its page, in seconds.
+/// Lifetime of a draft, in seconds.
 pub const WAITS: i64 = 300;
 
 statements! {
@@ -15,28 +14,27 @@ statements! {
     DELETE_EXPIRED = "DELETE FROM form_drafts WHERE expires_at <= $1";
 }
 
-/// Drafts of signed-in users, one for each.
+/// Service for form drafts: at most one for each signed-in user.
 #[derive(Clone, Debug)]
 pub struct FormDrafts {
     db: Db,
 }
 
 impl FormDrafts {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Keeps a draft in place of an earlier one.
-    pub async fn put(&self, user: &UserId, fields: &str) -> Result<(), Error> {
+    /// Stores a draft and replaces an earlier one.
+    pub async fn put(&self, user: &UserId, fields: &str) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
         let until = change.now().plus_seconds(WAITS);
         on_change!(&mut change, |c| sqlx::query(PUT).bind(user).bind(fields).bind(until).execute(c).await.map(|_| ()))?;
         change.commit().await
     }
 
-    /// Takes the draft that waits.
-    pub async fn take(&self, user: &UserId) -> Result<Option<String>, Error> {
+    /// Removes and returns the user's draft.
+    pub async fn take(&self, user: &UserId) -> Result<Option<String>, DbError> {
         let mut change = self.db.begin_unattended().await?;
         let now = change.now();
         let row: Option<(String,)> =
@@ -45,8 +43,8 @@ impl FormDrafts {
         Ok(row.map(|(fields,)| fields))
     }
 
-    /// Removes drafts whose page was never opened.
-    pub async fn delete_expired(&self) -> Result<(), Error> {
+    /// Deletes expired drafts.
+    pub async fn delete_expired(&self) -> Result<(), DbError> {
         let mut change = self.db.of(Work::Background).begin_unattended().await?;
         let now = change.now();
         on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(now).execute(c).await.map(|_| ()))?;

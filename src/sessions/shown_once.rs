@@ -1,16 +1,16 @@
-//! Values that are shown once. Between the form that makes one and the page that shows it, it waits sealed in a row of its
-//! own, which one request takes.
+//! Secrets that are shown once. The form that creates a secret stores it, sealed, in a row; the next page removes the
+//! row and
+//! shows the secret.
 
-use crate::base::error::Error;
 use crate::base::id::{UserId, WorkspaceId};
-use crate::base::sealing::{MasterKey, Sealed};
+use crate::base::sealing::{MasterKey, SealError, Sealed};
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
-use crate::db::{Db, Work};
+use crate::db::{Db, DbError, Work};
 use crate::{on_change, statements};
 use std::sync::Arc;
 
-/// How long a value waits, in seconds.
+/// Lifetime of a stored value, in seconds.
 const WAITS: i64 = 300;
 
 statements! {
@@ -22,11 +22,11 @@ statements! {
         RETURNING workspace_id, user_id, subject, sealed, master_key_id, expires_at";
     PUT_BACK = "INSERT INTO shown_once (workspace_id, user_id, subject, sealed, master_key_id, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, user_id, subject) DO NOTHING";
-    // Of every workspace: what the server does of itself.
+    // Covers all workspaces: the server's own housekeeping.
     DELETE_EXPIRED = "DELETE FROM shown_once WHERE expires_at <= $1";
 }
 
-/// A value that waits to be shown.
+/// A sealed value that a page has not shown yet.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct WaitingValue {
     workspace_id: WorkspaceId,
@@ -37,7 +37,16 @@ pub struct WaitingValue {
     expires_at: Timestamp,
 }
 
-/// Values that wait for the one page that shows them.
+/// Why a value could not be stored for its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShownOnceError {
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Service for secrets that are shown once.
 #[derive(Clone, Debug)]
 pub struct ShownOnce {
     db: Db,
@@ -45,13 +54,18 @@ pub struct ShownOnce {
 }
 
 impl ShownOnce {
-    /// On this database.
     pub fn new(db: Db, sealing: Arc<MasterKey>) -> Self {
         Self { db, sealing }
     }
 
-    /// Puts the value of something where the next page of this user finds it, in place of one that waits already.
-    pub async fn put(&self, workspace: &WorkspaceId, user: &UserId, subject: &str, value: &str) -> Result<(), Error> {
+    /// Stores the value of a subject (such as a key's id) for the next page of this user, and replaces an earlier one.
+    pub async fn put(
+        &self,
+        workspace: &WorkspaceId,
+        user: &UserId,
+        subject: &str,
+        value: &str,
+    ) -> Result<(), ShownOnceError> {
         let sealed = self.sealing.seal(value, &context(workspace, subject), self.db.random())?;
         let waiting = WaitingValue {
             workspace_id: workspace.clone(),
@@ -61,16 +75,16 @@ impl ShownOnce {
             master_key_id: sealed.master_key_id,
             expires_at: self.db.now().plus_seconds(WAITS),
         };
-        self.write(INSERT, &waiting).await
+        Ok(self.write(INSERT, &waiting).await?)
     }
 
-    /// Takes the value of something out; `None` where none waits.
+    /// Removes and returns the value of a subject; `None` if none is stored.
     pub async fn take(
         &self,
         workspace: &WorkspaceId,
         user: &UserId,
         subject: &str,
-    ) -> Result<Option<WaitingValue>, Error> {
+    ) -> Result<Option<WaitingValue>, DbError> {
         let mut change = self.db.begin_unattended().await?;
         let now = change.now();
         let taken = on_change!(&mut change, |c| sqlx::query_as(TAKE)
@@ -84,29 +98,29 @@ impl ShownOnce {
         Ok(taken)
     }
 
-    /// The value itself.
-    pub fn open(&self, taken: WaitingValue) -> Result<Revealed, Error> {
+    /// Decrypts a value.
+    pub fn open(&self, taken: WaitingValue) -> Result<Revealed, SealError> {
         let context = context(&taken.workspace_id, &taken.subject);
         let sealed = Sealed { bytes: taken.sealed, master_key_id: taken.master_key_id };
         Ok(Revealed::new(&self.sealing.open(&sealed, &context)?))
     }
 
-    /// Puts back what was taken and not delivered, unless another one waits by now.
+    /// Stores a value again that was taken but not delivered, unless there is a newer one.
     pub async fn put_back(&self, value: &WaitingValue) {
         if let Err(error) = self.write(PUT_BACK, value).await {
             tracing::warn!(%error, "a value that was not delivered could not be kept for another try");
         }
     }
 
-    /// Removes what was not taken in time.
-    pub async fn delete_expired(&self) -> Result<(), Error> {
+    /// Deletes expired values.
+    pub async fn delete_expired(&self) -> Result<(), DbError> {
         let mut change = self.db.of(Work::Background).begin_unattended().await?;
         let now = change.now();
         on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(now).execute(c).await.map(|_| ()))?;
         change.commit().await
     }
 
-    async fn write(&self, sql: &'static str, value: &WaitingValue) -> Result<(), Error> {
+    async fn write(&self, sql: &'static str, value: &WaitingValue) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(sql)
             .bind(&value.workspace_id)
@@ -122,7 +136,7 @@ impl ShownOnce {
     }
 }
 
-/// What a value is sealed for.
+/// The associated data of a sealed value.
 fn context(workspace: &WorkspaceId, subject: &str) -> String {
     format!("{workspace}/shown-once/{subject}")
 }

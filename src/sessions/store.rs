@@ -1,9 +1,10 @@
-//! Sessions in our own tables, found by the hash of the id in the cookie: who reads the table cannot sign in.
+//! Session store for tower-sessions. Sessions are stored under the SHA-256 of the id in the cookie, so the table's
+//! contents do
+//! not allow anyone to sign in.
 
-use crate::base::error::Error;
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db, Work};
+use crate::db::{Change, Db, DbError, Work};
 use crate::{on_change, on_db, statements};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -11,14 +12,14 @@ use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store;
 
-/// The session's entry that holds the user's id.
+/// Name of the session entry with the user's id.
 pub const USER: &str = "user";
-/// The session's entry that says when the user signed in.
+/// Name of the session entry with the time of the sign-in.
 pub const SIGNED_IN_AT: &str = "signed_in_at";
 
-/// How long a session lasts, however busy it is.
+/// Maximum lifetime of a session, counted from the sign-in.
 const ABSOLUTE_SECONDS: i64 = 7 * 86_400;
-/// How long it lasts without a request.
+/// Lifetime of a session without requests.
 const IDLE_SECONDS: i64 = 12 * 3_600;
 
 statements! {
@@ -31,20 +32,19 @@ statements! {
     DELETE_EXPIRED = "DELETE FROM sessions WHERE expires_at <= $1";
 }
 
-/// The store that tower-sessions asks.
+/// Implementation of the store for tower-sessions.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     db: Db,
 }
 
 impl Sessions {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Removes what has expired.
-    pub async fn delete_expired(&self) -> Result<(), Error> {
+    /// Deletes expired sessions.
+    pub async fn delete_expired(&self) -> Result<(), DbError> {
         let mut change = self.db.of(Work::Background).begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(self.db.now()).execute(c).await.map(|_| ()))?;
         change.commit().await
@@ -54,14 +54,14 @@ impl Sessions {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        // Two random ids of 128 bits do not meet; should they, another is drawn.
+        // If the random id of 128 bits exists already, another one is drawn.
         while write(&self.db, INSERT, record).await? == 0 {
             record.id = Id(i128::from_le_bytes(self.db.random().bytes()));
         }
         Ok(())
     }
 
-    /// A session that was ended in the meantime stays ended: nothing is written then.
+    /// Does nothing if the session was ended meanwhile, so that it stays ended.
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         write(&self.db, UPDATE, record).await.map(|_| ())
     }
@@ -101,14 +101,15 @@ async fn write(db: &Db, sql: &'static str, record: &Record) -> session_store::Re
     Ok(written)
 }
 
-/// Idle and absolute expiry, by our own clock; tower-sessions' own stands in the cookie only.
+/// Idle and absolute expiry by this server's clock. The expiry that tower-sessions computes is used for the cookie
+/// only.
 fn expires_at(record: &Record, now: Timestamp) -> Timestamp {
     let signed_in_at = record.data.get(SIGNED_IN_AT).and_then(|at| at.as_i64()).map_or(now, Timestamp);
     now.plus_seconds(IDLE_SECONDS).min(signed_in_at.plus_seconds(ABSOLUTE_SECONDS))
 }
 
 /// Ends every session of a user.
-pub async fn delete_of_user(change: &mut Change, user: &UserId) -> Result<(), Error> {
+pub async fn delete_of_user(change: &mut Change, user: &UserId) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(DELETE_OF_USER).bind(user).execute(c).await.map(|_| ()))?)
 }
 

@@ -1,24 +1,25 @@
-//! How often somebody may try a password: a few times for one account from one address, more often from one address
-//! for any accounts. Nothing counts an account alone, so no stranger can lock somebody out from elsewhere. Who is refused
-//! leaves nothing more behind: what is counted first bounds how many rows what is counted next can make.
+//! Throttle for sign-in attempts: a low limit per account and address, a higher one per address, and one per IPv6 site.
+//! No limit
+//! counts an account alone, so an attacker elsewhere cannot lock a user out. The wider limits are checked first, and
+//! checking
+//! stops at the first exceeded limit. So the wider limits bound the number of rows that the narrower ones can create.
 
-use crate::base::error::Error;
 use crate::base::time::Timestamp;
-use crate::db::{Db, Work};
+use crate::db::{Db, DbError, Work};
 use crate::users::Email;
 use crate::{on_change, statements};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
-/// How long attempts are counted, in seconds, from the first one.
+/// Period in which attempts are counted, in seconds from the first attempt.
 const WINDOW: i64 = 15 * 60;
 const PER_ACCOUNT_AND_ADDRESS: i64 = 10;
 const PER_ADDRESS: i64 = 100;
-/// For all IPv6 addresses of one site (a network of 48 bits), which has 65,536 networks to send from.
+/// Limit for all IPv6 addresses of one site (a /48 network), which contains 65,536 /64 networks.
 const PER_SITE: i64 = 1_000;
 
 statements! {
-    // A count that ends later than one begun now is from a clock that was ahead: it begins again.
+    // A counter that resets later than $3 was written when the clock was ahead; it starts again.
     COUNT = "INSERT INTO sign_in_attempts (subject_hash, attempts, resets_at) VALUES ($1, 1, $3)
         ON CONFLICT (subject_hash) DO UPDATE SET
             attempts = CASE WHEN sign_in_attempts.resets_at NOT BETWEEN $2 + 1 AND $3
@@ -30,20 +31,28 @@ statements! {
     FORGET_OLD = "DELETE FROM sign_in_attempts WHERE resets_at <= $1";
 }
 
-/// Counts attempts to sign in.
+/// Why a sign-in attempt is refused before its password is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignInRefused {
+    #[error("There were too many attempts; the next one is heard in {retry_after_seconds} seconds.")]
+    TooManyAttempts { retry_after_seconds: u32 },
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Counts and limits sign-in attempts.
 #[derive(Clone, Debug)]
 pub struct SignInThrottle {
     db: Db,
 }
 
 impl SignInThrottle {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Counts an attempt before its password is looked at, and refuses it where there were too many.
-    pub async fn count(&self, email: &Email, address: Option<IpAddr>) -> Result<(), Error> {
+    /// Counts an attempt before its password is checked, and refuses it if a limit is exceeded.
+    pub async fn count(&self, email: &Email, address: Option<IpAddr>) -> Result<(), SignInRefused> {
         let now = self.db.now();
         let mut limits = Vec::with_capacity(3);
         limits.extend(per_site(address).map(|subject| (subject, PER_SITE)));
@@ -57,7 +66,8 @@ impl SignInThrottle {
                 .bind(now)
                 .bind(now.plus_seconds(WINDOW))
                 .fetch_one(c)
-                .await)?;
+                .await)
+            .map_err(DbError::from)?;
             if attempts > limit {
                 wait = Some(resets_at.seconds() - now.seconds() + 1);
                 break;
@@ -65,13 +75,15 @@ impl SignInThrottle {
         }
         change.commit().await?;
         match wait {
-            Some(seconds) => Err(Error::TooManyAttempts { retry_after_seconds: seconds.clamp(1, WINDOW) as u32 }),
+            Some(seconds) => {
+                Err(SignInRefused::TooManyAttempts { retry_after_seconds: seconds.clamp(1, WINDOW) as u32 })
+            }
             None => Ok(()),
         }
     }
 
-    /// Forgets the attempts for an account from an address, after the right password.
-    pub async fn forget(&self, email: &Email, address: Option<IpAddr>) -> Result<(), Error> {
+    /// Resets the counter of an account and address after a successful sign-in.
+    pub async fn forget(&self, email: &Email, address: Option<IpAddr>) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(FORGET)
             .bind(per_account(email, address))
@@ -81,8 +93,8 @@ impl SignInThrottle {
         change.commit().await
     }
 
-    /// Removes counts whose time is over.
-    pub async fn forget_old(&self) -> Result<(), Error> {
+    /// Deletes counters whose period has ended.
+    pub async fn forget_old(&self) -> Result<(), DbError> {
         let mut change = self.db.of(Work::Background).begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(FORGET_OLD).bind(self.db.now()).execute(c).await.map(|_| ()))?;
         change.commit().await
@@ -103,7 +115,9 @@ fn per_site(address: Option<IpAddr>) -> Option<Vec<u8>> {
     Some(Sha256::digest(format!("{a:x}:{b:x}:{c:x}::/48")).to_vec())
 }
 
-/// An IPv6 network of 64 bits is one household's or one machine's: its addresses count as one.
+/// The network of an address. All addresses of an IPv6 /64 network count as one, because it usually belongs to one
+/// household or
+/// machine.
 fn network(address: Option<IpAddr>) -> String {
     match address.map(|a| a.to_canonical()) {
         Some(IpAddr::V6(v6)) => {

@@ -1,18 +1,18 @@
-//! What is counted of a key until the worker writes it down.
+//! Counters of one key, which the worker writes to the database.
 
 use crate::usage::Outcome;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32};
 
 const OUTCOMES: usize = Outcome::ALL.len();
 
-/// What is counted of a key until the worker writes it down.
+/// Counters of one key since the last write.
 #[derive(Debug)]
 pub struct Counts {
-    /// Whether the worker knows that there is something to write.
+    /// Whether the key is in the worker's list of keys to write.
     pub(super) waiting: AtomicBool,
-    /// In microseconds since 1970.
+    /// Time of the last call, in microseconds since 1970.
     pub(super) last_used: AtomicI64,
-    /// By whether the hour's number is even, so that an hour that ends is not mixed with the one that begins.
+    /// Counters of even and of odd hours, so that calls of two consecutive hours are not mixed.
     hours: [Hour; 2],
 }
 

@@ -1,19 +1,18 @@
-//! What of calls with keys is measured.
+//! Metrics of calls with keys.
 
 use crate::usage::{Api, Outcome};
 use prometheus::{IntCounter, IntCounterVec, Opts};
 
-/// Calls, by API and outcome.
+/// Counters of calls.
 #[derive(Clone, Debug)]
 pub struct CallMetrics {
     pub all: IntCounterVec,
-    /// Found once, so that a call looks nothing up.
+    /// Counters by API and outcome, resolved once so that a call needs no lookup by label.
     requests: [[IntCounter; Outcome::ALL.len()]; Api::ALL.len()],
     pub left_out: IntCounter,
 }
 
 impl CallMetrics {
-    /// Nothing measured yet.
     pub fn new() -> Result<Self, prometheus::Error> {
         let all = IntCounterVec::new(
             Opts::new("requests_total", "Calls with API keys, by API and what became of them."),
@@ -24,12 +23,12 @@ impl CallMetrics {
         Ok(Self { requests: Api::ALL.map(of), all, left_out })
     }
 
-    /// Calls to an API, by what became of them.
+    /// The counter of calls to an API with this outcome.
     pub fn requests(&self, api: Api, outcome: Outcome) -> &IntCounter {
         &self.requests[api as usize][outcome as usize]
     }
 
-    /// Calls that were not logged.
+    /// The counter of calls that were not logged.
     pub fn left_out(&self) -> &IntCounter {
         &self.left_out
     }

@@ -1,24 +1,23 @@
-//! Types and rules for calls and their outcomes.
+//! Types for calls and their outcomes.
 
 use serde::{Deserialize, Serialize};
 
-/// What a call was made to.
+/// The API that a call was made to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Api {
     Conversations,
     Handoff,
     ExternalEvents,
     Agents,
-    /// A proxy asked for one of its own clients.
+    /// A reverse proxy asked about a client's request.
     ForwardAuth,
 }
 
 impl Api {
-    /// Each of them.
     pub const ALL: [Self; 5] =
         [Self::Conversations, Self::Handoff, Self::ExternalEvents, Self::Agents, Self::ForwardAuth];
 
-    /// As it is stored and stands in addresses.
+    /// The name in the database, in query strings and in metrics.
     pub fn id(self) -> &'static str {
         match self {
             Self::Conversations => "conversations",
@@ -29,7 +28,7 @@ impl Api {
         }
     }
 
-    /// As people see it.
+    /// The name that pages show.
     pub fn label(self) -> &'static str {
         match self {
             Self::Conversations => "Conversations",
@@ -46,10 +45,10 @@ impl Api {
     }
 }
 
-/// What became of a call.
+/// The gate's decision on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Outcome {
-    /// The gate let it in.
+    /// The gate let the call in.
     Accepted,
     NoKey,
     Malformed,
@@ -63,7 +62,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Each of them, in the order of their numbers.
+    /// All outcomes, in the order of their discriminants.
     pub const ALL: [Self; 10] = [
         Self::Accepted,
         Self::NoKey,
@@ -77,7 +76,7 @@ impl Outcome {
         Self::TranscriptOff,
     ];
 
-    /// As it is stored and stands in addresses.
+    /// The name in the database, in query strings and in metrics.
     pub fn id(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -93,7 +92,7 @@ impl Outcome {
         }
     }
 
-    /// As people see it. Calls without a known key are in no workspace's log.
+    /// The name that pages show. Calls without a known key belong to no workspace and are not logged.
     pub fn label(self) -> &'static str {
         match self {
             Self::Accepted => "Accepted",

@@ -1,4 +1,6 @@
-//! What a call touches: counts of its key, and the queue of the log. No lock that anyone waits for, no database.
+//! Recording calls: middleware, counters of keys, and the queue of the request log. Recording a call takes no contended
+//! lock and
+//! makes no database call.
 
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
@@ -26,19 +28,21 @@ use tokio::sync::mpsc;
 use tokio::task::futures::TaskLocalFuture;
 use tower::{Layer, Service};
 
-/// Most rows of the log that wait to be written.
+/// Maximum number of log rows that wait to be written.
 const QUEUE: usize = 65_536;
-/// 499: the client was gone before the answer; nginx's number for it.
+/// Status of a call whose client disconnected before the response. nginx uses the same number.
 const CLIENT_GONE: u16 = 499;
 
-/// How long and how much is logged.
+/// Limits of the request log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Accepted calls logged per second, on this server; above it a sample is. Refusals are always logged.
+    /// Maximum number of accepted calls logged per second on this server. Above it, a sample is logged. Refused calls
+    /// are always
+    /// logged.
     pub per_second: u32,
-    /// Days that a call stays in the log.
+    /// Number of days that a call stays in the log.
     pub days: u32,
-    /// Most calls in the log of a workspace.
+    /// Maximum number of calls in the log of a workspace.
     pub rows: u32,
 }
 
@@ -48,7 +52,7 @@ impl Default for Limits {
     }
 }
 
-/// One call, on its way into the log.
+/// A call to be written to the log.
 #[derive(Debug)]
 pub struct RequestLogRow {
     pub key: Arc<IndexedKey>,
@@ -58,10 +62,10 @@ pub struct RequestLogRow {
     pub duration: Duration,
 }
 
-/// What was counted and not written yet: how many calls by key, hour and outcome, and when each key was last used.
+/// Counts that are not written yet: calls by key, hour and outcome, and the last use of each key.
 #[derive(Debug, Default)]
 pub struct CountedCalls {
-    /// No outcome: calls that the log left out.
+    /// The outcome `None` counts the calls that were not logged.
     pub calls: BTreeMap<(WorkspaceId, ApiKeyId, i64, Option<Outcome>), u64>,
     pub last_used: BTreeMap<(WorkspaceId, ApiKeyId), Timestamp>,
 }
@@ -75,36 +79,35 @@ impl CountedCalls {
     }
 }
 
-/// Taken from the counts and the queue, and not written yet.
+/// One flush: data taken from the counters and the queue that is not written yet.
 #[derive(Debug, Default)]
 pub struct Pending {
-    /// Drawn once for this flush; empty where there is none.
+    /// Random id of this flush; empty if there is none.
     pub(super) id: String,
     pub(super) counted: CountedCalls,
     pub(super) rows: Vec<RequestLogRow>,
 }
 
-/// What was counted and logged and has not been written yet.
+/// Counts and log rows that are not written yet.
 #[derive(Debug)]
 pub struct Usage {
     db: Db,
     metrics: CallMetrics,
     limits: Limits,
-    /// Keys that have something to write.
+    /// Keys with counts to write.
     waiting: Mutex<Vec<Arc<IndexedKey>>>,
     log: mpsc::Sender<RequestLogRow>,
     queued: Mutex<mpsc::Receiver<RequestLogRow>>,
-    /// Every how many of the accepted calls are logged.
+    /// One of this many accepted calls is logged.
     stride: AtomicU32,
-    /// Accepted calls since the server began.
+    /// Number of accepted calls since the server started.
     accepted: AtomicU64,
-    /// Of this second's accepted calls, how many may still be logged.
+    /// Number of accepted calls that can still be logged in this second.
     budget: AtomicI64,
     pub(super) pending: tokio::sync::Mutex<Pending>,
 }
 
 impl Usage {
-    /// Nothing counted yet.
     pub fn new(db: Db, metrics: CallMetrics, limits: Limits) -> Self {
         let (log, queued) = mpsc::channel(QUEUE);
         Self {
@@ -121,27 +124,25 @@ impl Usage {
         }
     }
 
-    /// What is measured of calls.
     pub fn metrics(&self) -> &CallMetrics {
         &self.metrics
     }
 
-    /// Where it is written down.
     pub fn db(&self) -> &Db {
         &self.db
     }
 
-    /// How long and how much is logged.
+    /// Limits of the request log.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Rows of the log that wait to be written.
+    /// Number of log rows that wait to be written.
     pub fn queued(&self) -> usize {
         self.log.max_capacity() - self.log.capacity()
     }
 
-    /// Counts a call and logs it; whether it was logged.
+    /// Counts a call and puts its row into the queue. Returns whether the row was queued.
     fn record(
         &self,
         key: &Arc<IndexedKey>,
@@ -157,7 +158,9 @@ impl Usage {
             hour.left_out.fetch_add(1, Ordering::Relaxed);
         }
         counts.last_used.fetch_max(at.0, Ordering::Relaxed);
-        // Whoever finds it unset tells the worker, which unsets it before it reads the counts: none is forgotten.
+        // The call that finds the flag unset adds the key to the worker's list. The worker unsets the flag before it
+        // reads
+        // the counts, so no count is lost.
         if !counts.waiting.swap(true, Ordering::AcqRel) {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
         }
@@ -173,25 +176,25 @@ impl Usage {
             && self.budget.fetch_sub(1, Ordering::Relaxed) > 0
     }
 
-    /// Begins another second of the log, now that this many calls are accepted in one.
+    /// Starts a new second of the log's limit. `accepted` is the current number of accepted calls per second.
     pub(super) fn begin_second(&self, accepted: u64) {
         let limit = u64::from(self.limits.per_second.max(1));
         self.stride.store(accepted.div_ceil(limit).clamp(1, u64::from(u32::MAX)) as u32, Ordering::Relaxed);
         self.budget.store(self.limits.per_second.into(), Ordering::Relaxed);
     }
 
-    /// Accepted calls since the server began.
+    /// Number of accepted calls since the server started.
     pub(super) fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Moves what was counted since the last time.
+    /// Moves the counts since the last call into `counted`.
     pub(super) fn take_counts(&self, counted: &mut CountedCalls, now: Timestamp) {
         let keys = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for key in keys {
             let Some(counts) = key.counts.get() else { continue };
             counts.waiting.swap(false, Ordering::AcqRel);
-            // What was counted waits for a second, not for an hour: it is of the hour that is, or of the one before.
+            // Counts wait for less than an hour, so they belong to the current hour or to the previous one.
             for hour in [hour_of(now) - 1, hour_of(now)] {
                 let of_hour = counts.of_hour(hour);
                 for (outcome, calls) in Outcome::ALL.into_iter().zip(&of_hour.outcomes) {
@@ -205,7 +208,7 @@ impl Usage {
         }
     }
 
-    /// Takes up to so many rows of the log.
+    /// Moves rows from the queue into `rows`, until it has `most` rows.
     pub(super) fn take_rows(&self, rows: &mut Vec<RequestLogRow>, most: usize) {
         let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
         while rows.len() < most
@@ -216,17 +219,17 @@ impl Usage {
     }
 }
 
-/// An hour's number since 1970.
+/// Number of the hour since 1970.
 pub fn hour_of(at: Timestamp) -> i64 {
     at.seconds().div_euclid(3_600)
 }
 
 tokio::task_local! {
-    /// The call that this task answers.
+    /// The call that the current task handles.
     static CURRENT: Arc<ObservedCall>;
 }
 
-/// A call, and what is found out about it while it is under way.
+/// A call, with the key and the decision that are recorded while it is handled.
 #[derive(Debug)]
 pub struct ObservedCall {
     began: Instant,
@@ -242,7 +245,7 @@ pub struct ObservedCall {
 }
 
 impl ObservedCall {
-    /// One that begins now.
+    /// A call that begins now.
     fn begin(usage: &Usage, api: Api, request: &Request) -> Self {
         let extensions = request.extensions();
         let original = extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri);
@@ -260,46 +263,46 @@ impl ObservedCall {
         }
     }
 
-    /// The call that is being answered here. The error: the route is not within [`Observe`], where every call with a key
-    /// belongs.
+    /// The call that the current task handles. The error: the route lacks the layer [`Observe`], which every route with
+    /// keys needs.
     pub fn current() -> Result<Arc<Self>, ApiError> {
         CURRENT.try_with(Arc::clone).map_err(|_| ApiError::internal())
     }
 
-    /// When it began, to measure from.
+    /// Start of the call, for measuring durations.
     pub fn began(&self) -> Instant {
         self.began
     }
 
-    /// When it began, to hold expiries against.
+    /// Start of the call, for comparison with expiries.
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// The key that it is made with.
+    /// Records the key of the call.
     pub fn made_with(&self, key: &Arc<IndexedKey>) {
         let _ = self.key.set(key.clone());
     }
 
-    /// Why it was not let in. The first reason stands.
+    /// Records why the call was denied. Only the first reason is kept.
     pub fn denied(&self, denied: Denied) {
         let _ = self.denied.set(denied);
     }
 
-    /// What the client asked a proxy for, where the call is the proxy's own.
+    /// Records the client's original request, if the call was made by a reverse proxy.
     pub fn asked_for(&self, original: Option<(Method, Uri)>) {
         if let Some(original) = original {
             let _ = self.asked_for.set(original);
         }
     }
 
-    /// What the client asked for.
+    /// Method and URI of the client's request.
     pub(super) fn request(&self) -> (&Method, &Uri) {
         self.asked_for.get().map_or((&self.method, &self.uri), |(method, uri)| (method, uri))
     }
 }
 
-/// A call under way: recorded when it is answered, or when its client is gone.
+/// A call in progress. It is recorded when this is dropped: after the response, or when the client has disconnected.
 struct Observed {
     usage: Arc<Usage>,
     call: Arc<ObservedCall>,
@@ -311,13 +314,13 @@ impl Drop for Observed {
         let outcome = match self.call.denied.get() {
             None => Outcome::Accepted,
             Some(Denied::Refused(refusal)) => Outcome::from(*refusal),
-            // Neither let in nor refused.
+            // The gate made no decision.
             Some(Denied::Failed | Denied::Unavailable) => return,
         };
         let usage = &*self.usage;
         let metrics = &usage.metrics;
         let Some(key) = self.call.key.get() else {
-            // Without a key nothing is let in: what was not refused has failed before the gate was asked.
+            // Without a key nothing is accepted. A call that was not refused failed before the gate decided.
             if outcome != Outcome::Accepted {
                 metrics.requests(self.call.api, outcome).inc();
             }
@@ -337,7 +340,7 @@ impl Drop for Observed {
     }
 }
 
-/// The layer around each call with a key.
+/// Layer that records the calls of an API.
 #[derive(Clone, Debug)]
 pub struct Observe {
     usage: Arc<Usage>,
@@ -345,7 +348,7 @@ pub struct Observe {
 }
 
 impl Observe {
-    /// Counts and logs calls as this API's.
+    /// A layer that records calls to this API.
     pub fn new(usage: Arc<Usage>, api: Api) -> Self {
         Self { usage, api }
     }
@@ -359,7 +362,7 @@ impl<S> Layer<S> for Observe {
     }
 }
 
-/// See [`Observe`].
+/// The service that [`Observe`] makes.
 #[derive(Clone, Debug)]
 pub struct Observing<S> {
     observe: Observe,
@@ -384,7 +387,7 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Observing<S>
 }
 
 pin_project! {
-    /// A call on its way to its answer.
+    /// The future of a call that is recorded.
     pub struct Answering<F> {
         #[pin]
         answer: TaskLocalFuture<Arc<ObservedCall>, F>,

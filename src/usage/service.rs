@@ -1,30 +1,28 @@
-//! How keys are used, as pages and command line show it.
+//! Reports on the usage of keys, for pages and command line.
 
-use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use crate::usage::Outcome;
 use crate::usage::record::{Limits, hour_of};
 use crate::usage::store;
 pub use crate::usage::store::{HourCount, Logged, RequestFilter};
 
-/// Hours of a day.
 pub const HOURS_PER_DAY: i64 = 24;
 
-/// Today, a week, a month.
+/// The periods of reports, in days.
 pub const DAYS: [i64; 3] = [1, 7, 30];
 
-/// A key's requests, counted.
+/// Numbers of a key's requests.
 #[derive(Clone, Debug)]
 pub struct Totals {
-    /// For each number of days of [`DAYS`], the present one (in UTC) among them: accepted requests, refused ones.
+    /// For each period in [`DAYS`], which includes the current day (UTC): days, accepted requests, refused requests.
     pub within: [(i64, u64, u64); DAYS.len()],
-    /// Why requests were refused within the longest of them.
+    /// Number of refused requests by reason, in the longest period.
     pub refused: Vec<(Outcome, u64)>,
 }
 
-/// Accepted and refused requests.
+/// Numbers of accepted and refused requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     pub accepted: u64,
@@ -32,7 +30,6 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// Sums counts up.
     pub fn of<'a>(counts: impl Iterator<Item = &'a HourCount>) -> Self {
         counts.fold(Self::default(), |mut sum, count| {
             match count.outcome {
@@ -45,7 +42,7 @@ impl Sum {
     }
 }
 
-/// Counts and the request log.
+/// Service for usage reports: counts and the request log.
 #[derive(Clone, Debug)]
 pub struct UsageReports {
     db: Db,
@@ -53,7 +50,6 @@ pub struct UsageReports {
 }
 
 impl UsageReports {
-    /// On this database, whose log is limited so.
     pub fn new(db: Db, limits: Limits) -> Self {
         Self { db, limits }
     }
@@ -63,39 +59,39 @@ impl UsageReports {
         self.limits
     }
 
-    /// What was counted of a key in the last 30 days, the present one (in UTC) among them.
-    pub async fn month(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<Vec<HourCount>, Error> {
+    /// A key's counts by hour in the last 30 days, including the current day (UTC).
+    pub async fn month(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<Vec<HourCount>, DbError> {
         store::counts(&self.db, workspace, key, first_hour(self.db.now(), DAYS[DAYS.len() - 1])).await
     }
 
-    /// How many requests were made with a key.
-    pub async fn totals(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<Totals, Error> {
+    /// Numbers of a key's requests in each period.
+    pub async fn totals(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<Totals, DbError> {
         Ok(sum_up(&self.month(workspace, key).await?, self.db.now()))
     }
 
-    /// A page of a key's log, newest first.
+    /// A page of a key's request log, newest first.
     pub async fn requests(
         &self,
         workspace: &WorkspaceId,
         key: &ApiKeyId,
         filter: &RequestFilter,
         limit: i64,
-    ) -> Result<Vec<Logged>, Error> {
+    ) -> Result<Vec<Logged>, DbError> {
         store::requests(&self.db, workspace, key, filter, limit).await
     }
 
-    /// The calls with this correlation id.
-    pub async fn by_correlation(&self, workspace: &WorkspaceId, id: &str) -> Result<Vec<Logged>, Error> {
+    /// The latest calls with this correlation id, at most 20.
+    pub async fn by_correlation(&self, workspace: &WorkspaceId, id: &str) -> Result<Vec<Logged>, DbError> {
         store::by_correlation(&self.db, workspace, id).await
     }
 }
 
-/// The first hour of so many days, the present one among them.
+/// The first hour of a period of days that includes the current day.
 fn first_hour(now: Timestamp, days: i64) -> i64 {
     (hour_of(now).div_euclid(HOURS_PER_DAY) - days + 1) * HOURS_PER_DAY
 }
 
-/// Sums up what was counted of a key.
+/// Sums up a key's counts by period and reason.
 pub fn sum_up(counts: &[HourCount], now: Timestamp) -> Totals {
     let within = DAYS.map(|days| {
         let sum = Sum::of(counts.iter().filter(|count| count.hour >= first_hour(now, days)));

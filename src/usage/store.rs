@@ -1,21 +1,20 @@
-//! The SQL on usage. What is written comes in batches, each one statement: a JSON array of arrays.
+//! SQL for usage. Writes are batched: one statement takes all rows as a JSON array of arrays.
 
-use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
 use crate::base::text::without_secrets;
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::usage::record::{CountedCalls, RequestLogRow};
 use crate::usage::{Api, Outcome};
 use crate::{on_change, on_db, statements};
 use serde_json::json;
 
-/// Most characters of a method that are kept.
+/// Longest HTTP method that is stored, in characters.
 const MAX_METHOD: usize = 20;
 const LEFT_OUT: &str = "left-out";
 
-/// What stands beside each other where the engines differ: how they read an array of rows.
+/// How each engine reads a JSON array of rows.
 macro_rules! rows {
     (sqlite) => {
         "json_each($1) AS r"
@@ -63,9 +62,9 @@ macro_rules! insert_rows {
     };
 }
 
-/// SQLite's alone.
+/// Statements for SQLite only.
 pub const SQLITE_STATEMENTS: [&str; 3] = [add_counts!(sqlite), set_last_used!(sqlite), insert_rows!(sqlite)];
-/// PostgreSQL's alone.
+/// Statements for PostgreSQL only.
 pub const POSTGRES_STATEMENTS: [&str; 3] = [add_counts!(postgres), set_last_used!(postgres), insert_rows!(postgres)];
 
 macro_rules! found {
@@ -82,13 +81,13 @@ statements! {
     REQUESTS = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND (r.at, r.id) < ($3, $4)
             AND ($5 = '' OR r.outcome = $5) AND ($6 = '' OR r.api = $6)
         ORDER BY r.at DESC, r.id DESC LIMIT $7");
-    // Written out, so that it is answered from the index of refusals.
+    // A separate statement, so that the index of refused calls is used.
     REFUSED = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND (r.at, r.id) < ($3, $4)
             AND r.outcome <> 'accepted' AND ($5 = '' OR r.outcome = $5) AND ($6 = '' OR r.api = $6)
         ORDER BY r.at DESC, r.id DESC LIMIT $7");
     BY_CORRELATION = concat!(found!(), " WHERE r.workspace_id = $1 AND r.correlation_id = $2
         ORDER BY r.at DESC, r.id DESC LIMIT 20");
-    // What the server does of itself.
+    // The server's own housekeeping, for all workspaces.
     BEGIN_FLUSH = "INSERT INTO usage_flushes (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
     DELETE_FLUSHES = "DELETE FROM usage_flushes WHERE at < $1";
     WORKSPACES = "SELECT id FROM workspaces";
@@ -99,7 +98,7 @@ statements! {
         (SELECT workspace_id, key_id, hour, outcome FROM key_usage WHERE hour < $1 LIMIT $2)";
 }
 
-async fn run(change: &mut Change, statement: usize, rows: Vec<serde_json::Value>) -> Result<(), Error> {
+async fn run(change: &mut Change, statement: usize, rows: Vec<serde_json::Value>) -> Result<(), DbError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -111,8 +110,8 @@ async fn run(change: &mut Change, statement: usize, rows: Vec<serde_json::Value>
     )?)
 }
 
-/// Begins to write a flush of this id down; `false` where it is written already.
-pub async fn begin_flush(change: &mut Change, id: &str) -> Result<bool, Error> {
+/// Begins to write the flush with this id; `false` if it was written already.
+pub async fn begin_flush(change: &mut Change, id: &str) -> Result<bool, DbError> {
     let now = change.now();
     let begun = on_change!(change, |c| sqlx::query(BEGIN_FLUSH)
         .bind(id)
@@ -123,27 +122,27 @@ pub async fn begin_flush(change: &mut Change, id: &str) -> Result<bool, Error> {
     Ok(begun > 0)
 }
 
-/// Forgets the ids of flushes that were written before this time.
-pub async fn delete_flushes(change: &mut Change, before: Timestamp) -> Result<(), Error> {
+/// Deletes the ids of flushes that were written before this time.
+pub async fn delete_flushes(change: &mut Change, before: Timestamp) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(DELETE_FLUSHES).bind(before).execute(c).await.map(|_| ()))?)
 }
 
-/// Adds to what was counted before; the counts of keys that are gone are gone with them.
-pub async fn add_counts(change: &mut Change, counted: &CountedCalls) -> Result<(), Error> {
+/// Adds counts to the stored ones. Counts of deleted keys are dropped.
+pub async fn add_counts(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
     let rows = counted.calls.iter().map(|((workspace, key, hour, outcome), calls)| {
         json!([workspace, key, hour, outcome.map_or(LEFT_OUT, Outcome::id), calls])
     });
     run(change, 0, rows.collect()).await
 }
 
-/// Says when keys were last used, where that is later than what was said before.
-pub async fn set_last_used(change: &mut Change, counted: &CountedCalls) -> Result<(), Error> {
+/// Updates the last use of keys, where it is later than the stored one.
+pub async fn set_last_used(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
     let rows = counted.last_used.iter().map(|((workspace, key), at)| json!([workspace, key, at]));
     run(change, 1, rows.collect()).await
 }
 
-/// Writes rows of the log.
-pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLogRow]) -> Result<(), Error> {
+/// Inserts rows of the request log. Rows of deleted workspaces are dropped.
+pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLogRow]) -> Result<(), DbError> {
     let rows = rows.iter().map(|row| {
         let (method, uri) = row.call.request();
         json!([
@@ -164,23 +163,23 @@ pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLo
     run(change, 2, rows.collect()).await
 }
 
-/// How many requests a key had in an hour, by what became of them.
+/// Number of a key's requests in one hour with one outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourCount {
     /// Hours since 1970.
     pub hour: i64,
-    /// `None`: how many of them the log left out.
+    /// `None` for the number of requests that were not logged.
     pub outcome: Option<Outcome>,
     pub requests: u64,
 }
 
-/// What was counted of a key since an hour, oldest first.
+/// A key's counts from this hour on, oldest first.
 pub async fn counts(
     db: &Db,
     workspace: &WorkspaceId,
     key: &ApiKeyId,
     since_hour: i64,
-) -> Result<Vec<HourCount>, Error> {
+) -> Result<Vec<HourCount>, DbError> {
     let rows: Vec<(i64, String, i64)> =
         on_db!(db, |pool| sqlx::query_as(COUNTS).bind(workspace).bind(key).bind(since_hour).fetch_all(pool).await)?;
     let counts = rows.into_iter().map(|(hour, outcome, requests)| HourCount {
@@ -191,44 +190,44 @@ pub async fn counts(
     Ok(counts.collect())
 }
 
-/// A call in the log.
+/// A call in the request log.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Logged {
     pub id: String,
     pub at: Timestamp,
     pub key_id: ApiKeyId,
-    /// Empty where the key is gone.
+    /// Empty if the key was deleted.
     pub key_name: String,
     pub api: String,
     pub method: String,
     pub path: String,
     pub status: i64,
     pub outcome: String,
-    /// Microseconds until the answer began.
+    /// Microseconds until the response began.
     pub duration: i64,
     pub correlation_id: String,
     pub address: String,
 }
 
-/// What part of a key's log is wanted.
+/// Filter and position of a page of a key's request log.
 #[derive(Clone, Debug, Default)]
 pub struct RequestFilter {
-    /// Only calls that were refused, for whatever reason.
+    /// Only refused calls.
     pub refused: bool,
     pub outcome: Option<Outcome>,
     pub api: Option<Api>,
-    /// The place that the page comes after.
+    /// Time and id of the row after which the page begins.
     pub after: Option<(Timestamp, String)>,
 }
 
-/// A page of a key's log, newest first.
+/// A page of a key's request log, newest first.
 pub async fn requests(
     db: &Db,
     workspace: &WorkspaceId,
     key: &ApiKeyId,
     filter: &RequestFilter,
     limit: i64,
-) -> Result<Vec<Logged>, Error> {
+) -> Result<Vec<Logged>, DbError> {
     let (at, id) = filter.after.clone().unwrap_or((Timestamp(i64::MAX), String::new()));
     let sql = if filter.refused { REFUSED } else { REQUESTS };
     Ok(on_db!(db, |pool| sqlx::query_as(sql)
@@ -243,31 +242,31 @@ pub async fn requests(
         .await)?)
 }
 
-/// The latest calls with this correlation id.
-pub async fn by_correlation(db: &Db, workspace: &WorkspaceId, id: &str) -> Result<Vec<Logged>, Error> {
+/// The latest calls with this correlation id, at most 20.
+pub async fn by_correlation(db: &Db, workspace: &WorkspaceId, id: &str) -> Result<Vec<Logged>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(BY_CORRELATION).bind(workspace).bind(id).fetch_all(pool).await)?)
 }
 
-/// Every workspace.
-pub async fn workspaces(db: &Db) -> Result<Vec<WorkspaceId>, Error> {
+/// The ids of all workspaces.
+pub async fn workspaces(db: &Db) -> Result<Vec<WorkspaceId>, DbError> {
     let rows: Vec<(WorkspaceId,)> = on_db!(db, |pool| sqlx::query_as(WORKSPACES).fetch_all(pool).await)?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// When the first call was that is more than `rows` of a workspace's log.
-pub async fn nth_newest(db: &Db, workspace: &WorkspaceId, rows: i64) -> Result<Option<Timestamp>, Error> {
+/// Time of the newest row beyond the `rows` newest of a workspace's log; `None` if there are no more.
+pub async fn nth_newest(db: &Db, workspace: &WorkspaceId, rows: i64) -> Result<Option<Timestamp>, DbError> {
     let row: Option<(Timestamp,)> =
         on_db!(db, |pool| sqlx::query_as(NTH_NEWEST).bind(workspace).bind(rows).fetch_optional(pool).await)?;
     Ok(row.map(|(at,)| at))
 }
 
-/// Deletes up to `limit` rows of a workspace's log that are older; how many there were.
+/// Deletes up to `limit` rows of a workspace's log that are older than `before`, and returns their number.
 pub async fn delete_rows(
     change: &mut Change,
     workspace: &WorkspaceId,
     before: Timestamp,
     limit: i64,
-) -> Result<u64, Error> {
+) -> Result<u64, DbError> {
     Ok(on_change!(change, |c| sqlx::query(DELETE_ROWS)
         .bind(workspace)
         .bind(before)
@@ -277,8 +276,8 @@ pub async fn delete_rows(
         .map(|done| done.rows_affected()))?)
 }
 
-/// Deletes up to `limit` counts of earlier hours; how many there were.
-pub async fn delete_counts(change: &mut Change, before_hour: i64, limit: i64) -> Result<u64, Error> {
+/// Deletes up to `limit` counts of hours before `before_hour`, and returns their number.
+pub async fn delete_counts(change: &mut Change, before_hour: i64, limit: i64) -> Result<u64, DbError> {
     Ok(on_change!(change, |c| sqlx::query(DELETE_COUNTS)
         .bind(before_hour)
         .bind(limit)

@@ -1,8 +1,7 @@
-//! The worker that writes down what was counted and logged, twice a second, and forgets what is old.
+//! Background worker that writes counts and log rows to the database twice a second, and deletes old ones.
 
-use crate::base::error::Error;
 use crate::base::time::Timestamp;
-use crate::db::Work;
+use crate::db::{DbError, Work};
 use crate::usage::record::{Pending, Usage, hour_of};
 use crate::usage::store;
 use std::sync::Arc;
@@ -10,16 +9,16 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// How often what was counted is written down.
+/// Interval of writes.
 const EVERY: Duration = Duration::from_millis(500);
-/// Most rows of the log in one transaction; what is more waits in the queue.
+/// Maximum number of log rows in one transaction. Further rows wait in the queue.
 const ROWS: usize = 10_000;
-/// Most rows deleted in one transaction.
+/// Maximum number of rows deleted in one transaction.
 const BATCH: i64 = 5_000;
-/// How long an hour's counts are kept: the longest time that a page shows, and a day.
+/// How long counts are kept, in hours: the longest period of a report (30 days) and one day.
 const HOURS: i64 = 31 * 24;
 
-/// Writes until told to stop, then once more.
+/// Writes until `stop` is sent or dropped, then once more.
 pub async fn run(usage: Arc<Usage>, mut stop: oneshot::Receiver<()>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -34,7 +33,7 @@ pub async fn run(usage: Arc<Usage>, mut stop: oneshot::Receiver<()>) {
             usage.begin_second((accepted - before) * 1_000 / second.elapsed().as_millis().max(1) as u64);
             (second, before) = (Instant::now(), accepted);
         }
-        // Logged where it happened; what could not be written is tried again.
+        // The error was logged where it occurred. The next flush tries again.
         let written = flush(&usage).await;
         if stopping {
             if written.is_err() {
@@ -45,9 +44,10 @@ pub async fn run(usage: Arc<Usage>, mut stop: oneshot::Receiver<()>) {
     }
 }
 
-/// Writes down everything that was counted and logged until now. What could not be written, or whose commit was not answered,
-/// is tried again first, under the same id: it is counted once.
-pub async fn flush(usage: &Usage) -> Result<(), Error> {
+/// Writes all counts and log rows. A flush that failed, or whose commit had no answer, is tried again first under the
+/// same id, so
+/// that it is counted only once.
+pub async fn flush(usage: &Usage) -> Result<(), DbError> {
     let mut pending = usage.pending.lock().await;
     loop {
         let again = !pending.id.is_empty();
@@ -68,7 +68,7 @@ pub async fn flush(usage: &Usage) -> Result<(), Error> {
     }
 }
 
-async fn write(usage: &Usage, pending: &Pending) -> Result<(), Error> {
+async fn write(usage: &Usage, pending: &Pending) -> Result<(), DbError> {
     let mut change = usage.db().of(Work::Background).begin_unattended().await?;
     if !store::begin_flush(&mut change, &pending.id).await? {
         return Ok(());
@@ -79,8 +79,8 @@ async fn write(usage: &Usage, pending: &Pending) -> Result<(), Error> {
     change.commit().await
 }
 
-/// Deletes what is older, or more, than is kept.
-pub async fn forget(usage: &Usage) -> Result<(), Error> {
+/// Deletes counts and log rows beyond the limits of age and number.
+pub async fn forget(usage: &Usage) -> Result<(), DbError> {
     let (now, limits) = (usage.db().now(), usage.limits());
     let db = usage.db().of(Work::Background);
     while in_change(usage, async |change| store::delete_counts(change, hour_of(now) - HOURS, BATCH).await).await?
@@ -99,8 +99,8 @@ pub async fn forget(usage: &Usage) -> Result<(), Error> {
 
 async fn in_change<T>(
     usage: &Usage,
-    work: impl AsyncFnOnce(&mut crate::db::Change) -> Result<T, Error>,
-) -> Result<T, Error> {
+    work: impl AsyncFnOnce(&mut crate::db::Change) -> Result<T, DbError>,
+) -> Result<T, DbError> {
     let mut change = usage.db().of(Work::Background).begin_unattended().await?;
     let done = work(&mut change).await?;
     change.commit().await?;

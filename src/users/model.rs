@@ -1,4 +1,4 @@
-//! Types and rules for users and invitations.
+//! Types and validation rules for users and invitations.
 
 use crate::base::error::Problem;
 use crate::base::id::{InvitationId, UserId};
@@ -6,21 +6,21 @@ use crate::base::text::is_invisible;
 use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a member may do in a workspace.
+/// A member's role in a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Everything.
+    /// May do everything.
     Admin,
-    /// Sees everything but secrets, changes nothing.
+    /// Sees everything but secrets; changes nothing.
     Viewer,
 }
 
 impl Role {
-    /// Both, as they are shown.
+    /// All roles, in the order in which pages show them.
     pub const ALL: [Self; 2] = [Self::Admin, Self::Viewer];
 
-    /// As it is stored and written on the command line.
+    /// The name in the database, in forms and on the command line.
     pub fn id(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -28,7 +28,7 @@ impl Role {
         }
     }
 
-    /// As people see it.
+    /// The name that pages show.
     pub fn label(self) -> &'static str {
         match self {
             Self::Admin => "Admin",
@@ -36,7 +36,7 @@ impl Role {
         }
     }
 
-    /// What it means, as one sentence.
+    /// One sentence for people that says what the role may do.
     pub fn means(self) -> &'static str {
         match self {
             Self::Admin => "Creates, copies and deletes keys, and manages agents, users and configuration.",
@@ -44,7 +44,7 @@ impl Role {
         }
     }
 
-    /// Takes a role by its id.
+    /// The role with this id.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.id() == id)
     }
@@ -58,17 +58,17 @@ impl TryFrom<String> for Role {
     }
 }
 
-/// An e-mail address: something before and after one `@`, in lower case.
+/// An e-mail address in lower case, with text before and after a single `@`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(sqlx::Type), sqlx(transparent))]
 #[serde(transparent)]
 pub struct Email(String);
 
 impl Email {
-    /// Longest address (RFC 5321, 4.5.3.1.3).
+    /// Longest address, in bytes (RFC 5321, section 4.5.3.1.3).
     const MAX_LEN: usize = 254;
 
-    /// Takes an address as it was typed. Whether it exists shows when someone uses it.
+    /// Normalises and checks an address that a person typed. Does not check that the address exists.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let text = text.trim().to_lowercase();
         let plausible = text.len() <= Self::MAX_LEN
@@ -79,7 +79,6 @@ impl Email {
         if plausible { Ok(Self(text)) } else { Err(Problem::EmailInvalid) }
     }
 
-    /// The address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -93,11 +92,11 @@ pub struct Member {
     pub email: Email,
     #[cfg_attr(feature = "ssr", sqlx(try_from = "String"))]
     pub role: Role,
-    /// When the membership began.
+    /// Start of the membership.
     pub created_at: Timestamp,
 }
 
-/// Somebody who has been invited and has not come yet.
+/// An invitation that was not accepted yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
 pub struct Invited {

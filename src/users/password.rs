@@ -1,8 +1,10 @@
-//! Passwords: argon2id with OWASP's parameters, computed off the async threads, only a few at a time and after everything
-//! else that wants the processor, so that a rush of sign-ins cannot starve the calls that keys make. Where everything else
-//! leaves nothing over for a second, they take a share.
+//! Password hashing with argon2id and OWASP's parameters. It runs on separate threads, a few at a time and with idle
+//! priority, so
+//! that many sign-ins cannot starve API calls. A computation that gets no processor time for a second is started again
+//! with a
+//! higher priority.
 
-use crate::base::error::{Error, Problem};
+use crate::base::error::Problem;
 use crate::base::randomness::Random;
 use crate::base::thread_share::{Share, limit_this_thread};
 use argon2::Argon2;
@@ -15,30 +17,41 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// Fewest and most characters of a password.
+/// Allowed length of a password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=256;
 
-/// How many are computed at once with each share: each takes 19 MiB and a core for some 20 ms.
+/// Maximum number of concurrent computations for each priority. One takes 19 MiB and about 20 ms of a core.
 const AT_ONCE: usize = 2;
-/// How long one waits for its turn.
+/// Longest wait of a computation for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long one waits for processor time that nobody else wants.
+/// How long a computation waits for idle processor time.
 const GIVES_WAY: Duration = Duration::from_secs(1);
 
 /// A password as typed; wiped from memory when dropped.
 pub struct Password(Zeroizing<String>);
 
-/// Hashes and verifies, a few at a time.
+/// Why a password could not be hashed or verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// No turn within the time limit.
+    #[error("The server is busy just now. Nothing was changed. Try again in a moment.")]
+    Busy,
+    /// The stored hash is invalid, or the computation ended early.
+    #[error("The password could not be computed.")]
+    Failed,
+}
+
+/// Hashes and verifies passwords, with a limit of concurrent computations.
 #[derive(Debug)]
 pub struct Passwords {
     leftover: Computations,
     shares: Computations,
-    /// What a sign-in without an account is verified against, so that it takes the same time.
+    /// The hash that a sign-in to an unknown account is verified against, so that it takes the same time.
     nobodys: String,
 }
 
 impl Password {
-    /// Takes a password to be set.
+    /// Checks a password that is to be set.
     pub fn parse(text: String) -> Result<Self, Problem> {
         let text = Zeroizing::new(text);
         match text.chars().count() {
@@ -48,7 +61,9 @@ impl Password {
         }
     }
 
-    /// Takes a password to be verified: any length that could have been set, so that what is refused is refused alike.
+    /// Wraps a password that is to be verified. Not checked for its length, so that every wrong password is refused
+    /// alike. Text
+    /// beyond 257 characters, which cannot match, is cut off.
     pub fn attempt(text: String) -> Self {
         let mut text = Zeroizing::new(text);
         let end = text.char_indices().nth(LENGTH.end() + 1).map_or(text.len(), |(at, _)| at);
@@ -64,34 +79,38 @@ impl std::fmt::Debug for Password {
 }
 
 impl Passwords {
-    /// Ready to work.
-    pub fn new(random: &Random) -> Result<Self, Error> {
+    pub fn new(random: &Random) -> Result<Self, PasswordError> {
         let nobodys = hash(&Password(Zeroizing::new(String::new())), &random.bytes())?;
         Ok(Self { leftover: Computations::new(), shares: Computations::new(), nobodys })
     }
 
-    /// The hash to store, as a PHC string.
-    pub async fn hash(&self, password: Password, random: &Random) -> Result<String, Error> {
+    /// Computes the hash to store, as a PHC string.
+    pub async fn hash(&self, password: Password, random: &Random) -> Result<String, PasswordError> {
         let salt = random.bytes();
         self.in_turn(move || hash(&password, &salt)).await?
     }
 
-    /// Whether this is the password behind the stored hash; `None`, no account, takes as long and is never right.
-    pub async fn verify(&self, password: Password, stored: Option<String>) -> Result<bool, Error> {
+    /// Whether the password matches the stored hash. `None` stands for an unknown account: this takes as long and
+    /// returns `false`.
+    pub async fn verify(&self, password: Password, stored: Option<String>) -> Result<bool, PasswordError> {
         let exists = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.nobodys.clone());
         self.in_turn(move || verify(&password, &stored)).await?.map(|right| right && exists)
     }
 
-    /// Computes with what is left over of the processor; where nothing is for a second, with a share of it.
-    async fn in_turn<T: Send + 'static>(&self, work: impl Fn() -> T + Send + Sync + 'static) -> Result<T, Error> {
+    /// Runs a computation on a thread with idle priority. If it has no result after a second, runs it again with a
+    /// higher priority.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl Fn() -> T + Send + Sync + 'static,
+    ) -> Result<T, PasswordError> {
         let (work, began) = (Arc::new(work), Instant::now());
         let (done, mut results) = mpsc::channel(2);
-        // As long as others get on, it has its turn soon.
+        // Waits on as long as other computations with idle priority make progress.
         let place = loop {
             match timeout(GIVES_WAY, self.leftover.places.clone().acquire_owned()).await {
-                Ok(place) => break Some(place.map_err(|_| Error::Internal)?),
-                Err(_) if began.elapsed() > PATIENCE => return Err(Error::Unavailable),
+                Ok(place) => break Some(place.map_err(|_| PasswordError::Failed)?),
+                Err(_) if began.elapsed() > PATIENCE => return Err(PasswordError::Busy),
                 Err(_) if self.leftover.gets_on() => {}
                 Err(_) => break None,
             }
@@ -99,18 +118,18 @@ impl Passwords {
         if let Some(place) = place {
             self.leftover.begin(Share::Leftover, place, work.clone(), done.clone())?;
             if let Ok(result) = timeout(GIVES_WAY, results.recv()).await {
-                return result.ok_or(Error::Internal);
+                return result.ok_or(PasswordError::Failed);
             }
         }
-        // A thread that has given way cannot be made to go first again: another begins anew.
+        // A thread cannot raise its own priority again, so another thread starts from the beginning.
         let place = timeout(PATIENCE, self.shares.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| Error::Unavailable)?.map_err(|_| Error::Internal)?;
+        let place = place.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Failed)?;
         self.shares.begin(Share::Third, place, work, done)?;
-        results.recv().await.ok_or(Error::Internal)
+        results.recv().await.ok_or(PasswordError::Failed)
     }
 }
 
-/// Computations with one share of the processor, a few at a time.
+/// Computations with one priority, with a limit of concurrent ones.
 #[derive(Debug)]
 struct Computations {
     places: Arc<Semaphore>,
@@ -122,22 +141,23 @@ impl Computations {
         Self { places: Arc::new(Semaphore::new(AT_ONCE)), last_done: Arc::new(Mutex::new(Instant::now())) }
     }
 
-    /// Whether one of them was done a moment ago.
+    /// Whether a computation ended within the last second.
     fn gets_on(&self) -> bool {
         self.last_done.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < GIVES_WAY
     }
 
-    /// Works in a thread of its own, and sends the result where it is still wanted.
+    /// Runs the work on a new thread. Skips it if the receiver has been dropped meanwhile.
     fn begin<T: Send + 'static>(
         &self,
         share: Share,
         place: OwnedSemaphorePermit,
         work: Arc<impl Fn() -> T + Send + Sync + 'static>,
         done: mpsc::Sender<T>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), PasswordError> {
         let last_done = self.last_done.clone();
         let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
-            // Held by the work itself: a client that goes away does not make room for one more.
+            // The thread holds the permit, so that a client that disconnects does not free it before the work has
+            // ended.
             let _place = place;
             limit_this_thread(share);
             if done.is_closed() {
@@ -146,17 +166,17 @@ impl Computations {
             let _ = done.try_send(work());
             *last_done.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         });
-        thread.map(drop).map_err(|_| Error::Unavailable)
+        thread.map(drop).map_err(|_| PasswordError::Busy)
     }
 }
 
-fn hash(password: &Password, salt: &[u8; 16]) -> Result<String, Error> {
+fn hash(password: &Password, salt: &[u8; 16]) -> Result<String, PasswordError> {
     let hash = Argon2::default().hash_password_with_salt(password.0.as_bytes(), salt);
-    Ok(hash.map_err(|_| Error::Internal)?.to_string())
+    Ok(hash.map_err(|_| PasswordError::Failed)?.to_string())
 }
 
-fn verify(password: &Password, stored: &str) -> Result<bool, Error> {
-    let stored = PasswordHash::new(stored).map_err(|_| Error::Internal)?;
+fn verify(password: &Password, stored: &str) -> Result<bool, PasswordError> {
+    let stored = PasswordHash::new(stored).map_err(|_| PasswordError::Failed)?;
     Ok(Argon2::default().verify_password(password.0.as_bytes(), &stored).is_ok())
 }
 

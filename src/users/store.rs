@@ -1,9 +1,8 @@
-//! The SQL on users, memberships and invitations.
+//! SQL for users, memberships and invitations.
 
-use crate::base::error::Error;
 use crate::base::id::{InvitationId, UserId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db, is_duplicate};
+use crate::db::{Change, Db, DbError, is_duplicate};
 use crate::users::{Email, Invited, Member, Role};
 use crate::{on_change, on_db, statements};
 
@@ -25,7 +24,7 @@ statements! {
     SET_ROLE = "UPDATE memberships SET role = $3 WHERE workspace_id = $1 AND user_id = $2";
     DELETE_MEMBER = "DELETE FROM memberships WHERE workspace_id = $1 AND user_id = $2";
     ADMINS = "SELECT COUNT(*) FROM memberships WHERE workspace_id = $1 AND role = 'admin'";
-    // Changes to members take turns: two admins who demote each other cannot both succeed.
+    // Serialises changes to members, so that two admins who demote each other cannot both succeed.
     LOCK_WORKSPACE = "UPDATE workspaces SET id = id WHERE id = $1";
     UPSERT_INVITATION = "INSERT INTO invitations (workspace_id, id, email, role, token_hash, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -38,7 +37,7 @@ statements! {
     SPEND_INVITATION = "DELETE FROM invitations WHERE token_hash = $1 AND expires_at > $2";
 }
 
-/// An account as sign-in needs it.
+/// The columns of an account that a sign-in needs.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Credentials {
     pub id: UserId,
@@ -46,7 +45,7 @@ pub struct Credentials {
     pub password_hash: String,
 }
 
-/// A user of this server, whatever the workspace: for the command line.
+/// A user of any workspace, for the command line.
 #[derive(Debug, serde::Serialize, sqlx::FromRow)]
 pub struct User {
     pub id: UserId,
@@ -54,7 +53,7 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-/// An invitation as the person invited sees it.
+/// An invitation with its workspace, as the invited person sees it.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Invitation {
     pub workspace_id: WorkspaceId,
@@ -67,38 +66,40 @@ pub struct Invitation {
     pub expires_at: Timestamp,
 }
 
-/// Whether there is any user at all.
-pub async fn any(db: &Db) -> Result<bool, Error> {
+/// Whether there are any users.
+pub async fn any(db: &Db) -> Result<bool, DbError> {
     let row: Option<(i32,)> = on_db!(db, |pool| sqlx::query_as(ANY).fetch_optional(pool).await)?;
     Ok(row.is_some())
 }
 
-/// The same, within a transaction.
-pub async fn any_within(change: &mut Change) -> Result<bool, Error> {
+/// Whether there are any users, within an open change.
+pub async fn any_within(change: &mut Change) -> Result<bool, DbError> {
     let row: Option<(i32,)> = on_change!(change, |c| sqlx::query_as(ANY).fetch_optional(c).await)?;
     Ok(row.is_some())
 }
 
-/// Claims setting the server up; `false` where it was done before. Who comes second waits for the first.
-pub async fn claim_set_up(change: &mut Change, now: Timestamp) -> Result<bool, Error> {
+/// Claims the right to set the server up; `false` if it was claimed before. A concurrent claim waits for the first
+/// one's
+/// transaction.
+pub async fn claim_set_up(change: &mut Change, now: Timestamp) -> Result<bool, DbError> {
     let claimed =
         on_change!(change, |c| sqlx::query(CLAIM_SET_UP).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     Ok(claimed > 0)
 }
 
-/// Every user, by e-mail: for the command line.
-pub async fn list_all(db: &Db) -> Result<Vec<User>, Error> {
+/// All users in the order of their e-mail addresses, for the command line.
+pub async fn list_all(db: &Db) -> Result<Vec<User>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(LIST_ALL).fetch_all(pool).await)?)
 }
 
-/// Writes a new user; `false` where the e-mail has an account already.
+/// Inserts a user; `false` if the e-mail address has an account already.
 pub async fn insert(
     change: &mut Change,
     id: &UserId,
     email: &Email,
     password_hash: &str,
     now: Timestamp,
-) -> Result<bool, Error> {
+) -> Result<bool, DbError> {
     let written = on_change!(change, |c| sqlx::query(INSERT)
         .bind(id)
         .bind(email)
@@ -114,29 +115,29 @@ pub async fn insert(
 }
 
 /// The account with this e-mail.
-pub async fn credentials(db: &Db, email: &Email) -> Result<Option<Credentials>, Error> {
+pub async fn credentials(db: &Db, email: &Email) -> Result<Option<Credentials>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(CREDENTIALS).bind(email).fetch_optional(pool).await)?)
 }
 
 /// A user's e-mail.
-pub async fn email(db: &Db, id: &UserId) -> Result<Option<Email>, Error> {
+pub async fn email(db: &Db, id: &UserId) -> Result<Option<Email>, DbError> {
     let row: Option<(Email,)> = on_db!(db, |pool| sqlx::query_as(EMAIL).bind(id).fetch_optional(pool).await)?;
     Ok(row.map(|(email,)| email))
 }
 
 /// Sets a user's password hash.
-pub async fn set_password(change: &mut Change, id: &UserId, password_hash: &str) -> Result<(), Error> {
+pub async fn set_password(change: &mut Change, id: &UserId, password_hash: &str) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(SET_PASSWORD).bind(id).bind(password_hash).execute(c).await.map(|_| ()))?)
 }
 
-/// Writes a membership; `false` where the user is a member already.
+/// Inserts a membership; `false` if the user is a member already.
 pub async fn insert_member(
     change: &mut Change,
     workspace: &WorkspaceId,
     user: &UserId,
     role: Role,
     now: Timestamp,
-) -> Result<bool, Error> {
+) -> Result<bool, DbError> {
     let written = on_change!(change, |c| sqlx::query(INSERT_MEMBER)
         .bind(workspace)
         .bind(user)
@@ -151,30 +152,38 @@ pub async fn insert_member(
     }
 }
 
-/// Everyone in a workspace, by e-mail.
-pub async fn members(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Member>, Error> {
+/// The members of a workspace, in the order of their e-mail addresses.
+pub async fn members(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Member>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(MEMBERS).bind(workspace).fetch_all(pool).await)?)
 }
 
-/// One member.
-pub async fn find_member(change: &mut Change, workspace: &WorkspaceId, user: &UserId) -> Result<Option<Member>, Error> {
+pub async fn find_member(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    user: &UserId,
+) -> Result<Option<Member>, DbError> {
     Ok(on_change!(change, |c| sqlx::query_as(FIND_MEMBER).bind(workspace).bind(user).fetch_optional(c).await)?)
 }
 
-/// Whether a member has this e-mail.
-pub async fn is_member(db: &Db, workspace: &WorkspaceId, email: &Email) -> Result<bool, Error> {
+/// Whether a member has this e-mail address.
+pub async fn is_member(db: &Db, workspace: &WorkspaceId, email: &Email) -> Result<bool, DbError> {
     let row: Option<(i32,)> =
         on_db!(db, |pool| sqlx::query_as(IS_MEMBER).bind(workspace).bind(email).fetch_optional(pool).await)?;
     Ok(row.is_some())
 }
 
-/// Makes other changes to this workspace's members wait for this transaction.
-pub async fn lock_members(change: &mut Change, workspace: &WorkspaceId) -> Result<(), Error> {
+/// Locks the workspace, so that other changes to its members wait for this transaction.
+pub async fn lock_members(change: &mut Change, workspace: &WorkspaceId) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(LOCK_WORKSPACE).bind(workspace).execute(c).await.map(|_| ()))?)
 }
 
-/// Gives a member another role; `false` where they are gone.
-pub async fn set_role(change: &mut Change, workspace: &WorkspaceId, user: &UserId, role: Role) -> Result<bool, Error> {
+/// Changes a member's role; `false` if there is no such member.
+pub async fn set_role(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    user: &UserId,
+    role: Role,
+) -> Result<bool, DbError> {
     let changed = on_change!(change, |c| sqlx::query(SET_ROLE)
         .bind(workspace)
         .bind(user)
@@ -185,8 +194,8 @@ pub async fn set_role(change: &mut Change, workspace: &WorkspaceId, user: &UserI
     Ok(changed > 0)
 }
 
-/// Ends a membership; `false` where it has ended already.
-pub async fn delete_member(change: &mut Change, workspace: &WorkspaceId, user: &UserId) -> Result<bool, Error> {
+/// Deletes a membership; `false` if it does not exist.
+pub async fn delete_member(change: &mut Change, workspace: &WorkspaceId, user: &UserId) -> Result<bool, DbError> {
     let deleted = on_change!(change, |c| sqlx::query(DELETE_MEMBER)
         .bind(workspace)
         .bind(user)
@@ -196,20 +205,20 @@ pub async fn delete_member(change: &mut Change, workspace: &WorkspaceId, user: &
     Ok(deleted > 0)
 }
 
-/// How many admins a workspace has.
-pub async fn admins(change: &mut Change, workspace: &WorkspaceId) -> Result<i64, Error> {
+/// Number of admins of a workspace.
+pub async fn admins(change: &mut Change, workspace: &WorkspaceId) -> Result<i64, DbError> {
     let (count,): (i64,) = on_change!(change, |c| sqlx::query_as(ADMINS).bind(workspace).fetch_one(c).await)?;
     Ok(count)
 }
 
-/// Writes an invitation, in place of an earlier one for the same e-mail.
+/// Stores an invitation and replaces an earlier one for the same e-mail address.
 pub async fn upsert_invitation(
     change: &mut Change,
     workspace: &WorkspaceId,
     invited: &Invited,
     token_hash: &[u8],
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(UPSERT_INVITATION)
         .bind(workspace)
         .bind(&invited.id)
@@ -223,29 +232,29 @@ pub async fn upsert_invitation(
         .map(|_| ()))?)
 }
 
-/// Everyone invited to a workspace, by e-mail.
-pub async fn invited(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Invited>, Error> {
+/// The open invitations of a workspace, in the order of their e-mail addresses.
+pub async fn invited(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Invited>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(INVITED).bind(workspace).fetch_all(pool).await)?)
 }
 
-/// Withdraws an invitation: whose it was, `None` where it is gone already.
+/// Deletes an invitation and returns its e-mail address; `None` if it does not exist.
 pub async fn delete_invitation(
     change: &mut Change,
     workspace: &WorkspaceId,
     id: &InvitationId,
-) -> Result<Option<Email>, Error> {
+) -> Result<Option<Email>, DbError> {
     let row: Option<(Email,)> =
         on_change!(change, |c| sqlx::query_as(DELETE_INVITATION).bind(workspace).bind(id).fetch_optional(c).await)?;
     Ok(row.map(|(email,)| email))
 }
 
-/// The invitation with this token, of whichever workspace: the token is the proof.
-pub async fn find_invitation(db: &Db, token_hash: &[u8]) -> Result<Option<Invitation>, Error> {
+/// The invitation with this token. Searches all workspaces, because the token alone authorises.
+pub async fn find_invitation(db: &Db, token_hash: &[u8]) -> Result<Option<Invitation>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(FIND_INVITATION).bind(token_hash).fetch_optional(pool).await)?)
 }
 
-/// Uses an invitation up; `false` where it was used before, or has expired.
-pub async fn spend_invitation(change: &mut Change, token_hash: &[u8], now: Timestamp) -> Result<bool, Error> {
+/// Deletes an invitation that is accepted; `false` if it was used already or has expired.
+pub async fn spend_invitation(change: &mut Change, token_hash: &[u8], now: Timestamp) -> Result<bool, DbError> {
     let spent = on_change!(change, |c| sqlx::query(SPEND_INVITATION)
         .bind(token_hash)
         .bind(now)

@@ -34,7 +34,7 @@ pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), E
 #[server(endpoint = "list_agent_names", input = Json)]
 pub async fn list_agent_names(workspace: String) -> Result<Vec<AgentName>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    member.services().agents.names(&member.workspace().id).await
+    Ok(member.services().agents.names(&member.workspace().id).await?)
 }
 
 /// One agent.

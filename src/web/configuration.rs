@@ -25,7 +25,7 @@ const SEARCHED_FROM: usize = 6;
 #[server(endpoint = "list_configurations", input = Json)]
 pub async fn list_configurations(workspace: String) -> Result<Vec<AgentConfiguration>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    member.services().configurations.list(&member.workspace().id).await
+    Ok(member.services().configurations.list(&member.workspace().id).await?)
 }
 
 /// Sets what an agent lets through.

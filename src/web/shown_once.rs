@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 
 /// Puts the value of something where the member's next page finds it, in place of one that waits already.
 pub async fn put(member: &SignedInMember, subject: &str, value: &str) -> Result<(), Error> {
-    member.services().shown_once.put(&member.workspace().id, &member.visitor.user, subject, value).await
+    Ok(member.services().shown_once.put(&member.workspace().id, &member.visitor.user, subject, value).await?)
 }
 
 /// Takes the value of something out; `None` where none waits, or where the request will show it to nobody. To be called last,
@@ -37,7 +37,7 @@ pub async fn take(member: &SignedInMember, subject: &str) -> Result<Option<Revea
             values.put_back(&taken).await;
             return Ok(None);
         }
-        values.open(taken).map(Some)
+        Ok::<_, Error>(Some(values.open(taken)?))
     });
     taking.await.map_err(|_| Error::Internal)?
 }

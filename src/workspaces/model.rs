@@ -1,4 +1,4 @@
-//! Types and rules for workspaces.
+//! Types and validation rules for workspaces.
 
 use crate::base::error::Problem;
 use crate::base::id::WorkspaceId;
@@ -10,52 +10,52 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
 pub struct Workspace {
     pub id: WorkspaceId,
-    /// Works wherever its id does, and names it in addresses.
+    /// Short name for addresses. It can be used wherever the id can.
     pub slug: String,
     pub name: String,
     /// Whether API keys can be copied after their creation.
     pub keys_copyable: bool,
-    /// How many days conversations are kept after they began; `None` keeps them.
+    /// Number of days after their start for which conversations are kept; `None` keeps them for ever.
     pub retention_days: Option<i32>,
 }
 
 impl Workspace {
-    /// Whether a call means this workspace: by its id, or by its slug, which may be no other's id.
+    /// Whether a name in a call is this workspace's id or slug. A slug with the form of an id never matches, because it
+    /// could be
+    /// another workspace's id.
     #[cfg(feature = "ssr")]
     pub fn is_named(&self, name: &str) -> bool {
         self.id.as_str() == name || (self.slug == name && !super::slug::has_form_of_an_id(name))
     }
 }
 
-/// What a workspace's pages need to know of who looks at them.
+/// The context of a workspace's page: the workspace and the signed-in user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visit {
-    /// The workspace that the page belongs to.
     pub workspace: Workspace,
-    /// The visitor's role in it.
+    /// The user's role in it.
     pub role: Role,
-    /// The visitor's e-mail.
+    /// The user's e-mail address.
     pub email: String,
-    /// Every workspace that the visitor is a member of, by name.
+    /// Every workspace that the user is a member of, in the order of names.
     pub workspaces: Vec<Workspace>,
 }
 
 impl Visit {
-    /// Whether the visitor may change things here.
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin
     }
 }
 
-/// Most days that a workspace can be set to: a hundred years.
+/// Longest retention period, in days: a hundred years.
 const MAX_DAYS: i32 = 36_500;
 
-/// A number of days, at least one.
+/// A retention period of 1 to 36,500 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionDays(i32);
 
 impl RetentionDays {
-    /// Reads what was typed; nothing is no limit.
+    /// Reads a period that a person typed. Empty text means no limit.
     pub fn parse(text: &str) -> Result<Option<Self>, Problem> {
         let text = text.trim();
         if text.is_empty() {
@@ -65,13 +65,13 @@ impl RetentionDays {
         days.map(|days| Some(Self(days))).ok_or(Problem::DaysInvalid)
     }
 
-    /// The number.
+    /// The number of days.
     pub fn get(self) -> i32 {
         self.0
     }
 }
 
-/// How long conversations are kept, in a sentence.
+/// A sentence for people that says how long conversations are kept.
 pub fn retention_in_words(days: Option<i32>) -> String {
     match days {
         None => "Conversations are kept until they are deleted.".to_owned(),
@@ -80,8 +80,9 @@ pub fn retention_in_words(days: Option<i32>) -> String {
     }
 }
 
-/// Up to three letters for a workspace's tile, which shows them in upper case: the words' initials, or the name's first
-/// letters.
+/// Up to three letters for a workspace's tile: the initials of the words, or the first letters of a single word. CSS
+/// shows them
+/// in upper case.
 pub fn initials(name: &str) -> String {
     let words: Vec<&str> = name
         .split(|c: char| c.is_whitespace() || c.is_ascii_punctuation())

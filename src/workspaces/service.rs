@@ -1,63 +1,73 @@
-//! What pages and command line do with workspaces.
+//! Operations on workspaces.
 
 use crate::audit::{self, Action, Entry};
 use crate::base::actor::Actor;
-use crate::base::error::Error;
+use crate::base::error::Problem;
 use crate::base::id::{UserId, WorkspaceId};
 use crate::base::text::single_line;
-use crate::db::{Change, Db};
+use crate::db::{Change, Db, DbError};
 use crate::users::Role;
 use crate::workspaces::{RetentionDays, Workspace, slug, store};
 use serde_json::json;
 
 const MAX_NAME_CHARS: usize = 100;
 
-/// Workspaces: made, listed, found, set up.
+/// Why an operation on workspaces failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkspaceError {
+    #[error("There is no such workspace.")]
+    NotFound,
+    #[error(transparent)]
+    Invalid(#[from] Problem),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Service for workspaces.
 #[derive(Clone, Debug)]
 pub struct Workspaces {
     db: Db,
 }
 
 impl Workspaces {
-    /// On this database.
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Makes a workspace. Without a slug it gets one made from its name.
-    pub async fn create(&self, actor: &Actor, name: &str, slug: Option<&str>) -> Result<Workspace, Error> {
+    /// Creates a workspace. The slug is made from the name if none is given.
+    pub async fn create(&self, actor: &Actor, name: &str, slug: Option<&str>) -> Result<Workspace, WorkspaceError> {
         let mut change = self.db.begin(actor).await?;
         let made = create_in(&mut change, name, slug).await?;
         change.commit().await?;
         Ok(made)
     }
 
-    /// Every workspace, by name: for the command line.
-    pub async fn list(&self) -> Result<Vec<Workspace>, Error> {
+    /// All workspaces in the order of names, for the command line.
+    pub async fn list(&self) -> Result<Vec<Workspace>, DbError> {
         store::list(&self.db).await
     }
 
     /// The workspace with this id or slug.
-    pub async fn find(&self, id_or_slug: &str) -> Result<Option<Workspace>, Error> {
+    pub async fn find(&self, id_or_slug: &str) -> Result<Option<Workspace>, DbError> {
         store::find(&self.db, id_or_slug).await
     }
 
-    /// The workspaces that a user is a member of, by name, with the user's role in each.
-    pub async fn of_user(&self, user: &UserId) -> Result<Vec<(Workspace, Role)>, Error> {
+    /// The workspaces that a user is a member of, in the order of names, with the user's role in each.
+    pub async fn of_user(&self, user: &UserId) -> Result<Vec<(Workspace, Role)>, DbError> {
         store::of_user(&self.db, user).await
     }
 
-    /// Sets how long conversations are kept; `None` keeps them. Those that are older go with the next round of
-    /// [`erase_old`](crate::conversations::service::Conversations::erase_old).
+    /// Sets how long conversations are kept; `None` keeps them for ever. The next run of
+    /// [`erase_old`](crate::conversations::service::Conversations::erase_old) deletes those that are older.
     pub async fn set_retention(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         days: Option<RetentionDays>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), WorkspaceError> {
         let days = days.map(RetentionDays::get);
         let mut change = self.db.begin(actor).await?;
-        let name = store::set_retention(&mut change, workspace, days).await?.ok_or(Error::NotFound)?;
+        let name = store::set_retention(&mut change, workspace, days).await?.ok_or(WorkspaceError::NotFound)?;
         let entry = Entry {
             action: Action::WorkspaceChanged,
             subject_id: workspace.as_str(),
@@ -65,12 +75,12 @@ impl Workspaces {
             details: json!({ "retention_days": days }),
         };
         audit::record(&mut change, workspace, entry).await?;
-        change.commit().await
+        Ok(change.commit().await?)
     }
 }
 
-/// Makes a workspace in a transaction of the caller's. Without a slug it gets one made from its name.
-pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> Result<Workspace, Error> {
+/// Creates a workspace within an open change. The slug is made from the name if none is given.
+pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> Result<Workspace, WorkspaceError> {
     let name = single_line(name, MAX_NAME_CHARS)?;
     let id = WorkspaceId::generate(change.random());
     let slug = match slug {
@@ -82,7 +92,9 @@ pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> R
         }
     };
     let now = change.now();
-    store::insert(change, &id, &slug, &name, now).await?;
+    if !store::insert(change, &id, &slug, &name, now).await? {
+        return Err(Problem::SlugTaken.into());
+    }
     let entry = Entry {
         action: Action::WorkspaceCreated,
         subject_id: id.as_str(),
@@ -93,31 +105,32 @@ pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> R
     Ok(Workspace { id, slug, name, keys_copyable: true, retention_days: None })
 }
 
-/// Whether a workspace's keys can be copied later; `None` where there is no such workspace.
-pub async fn keys_copyable(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<bool>, Error> {
+/// Whether a workspace's keys can be copied after their creation; `None` if there is no such workspace.
+pub async fn keys_copyable(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<bool>, DbError> {
     store::keys_copyable(change, workspace).await
 }
 
-/// Sets whether a workspace's keys can be copied later; its name.
+/// Sets whether a workspace's keys can be copied after their creation. Returns the workspace's name; `None` if it does
+/// not exist.
 pub async fn set_keys_copyable(
     change: &mut Change,
     workspace: &WorkspaceId,
     copyable: bool,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, DbError> {
     store::set_keys_copyable(change, workspace, copyable).await
 }
 
-/// How many days each workspace that erases its conversations keeps them.
-pub async fn retentions(db: &Db) -> Result<Vec<(WorkspaceId, i32)>, Error> {
+/// The workspaces with a retention period, and the period in days.
+pub async fn retentions(db: &Db) -> Result<Vec<(WorkspaceId, i32)>, DbError> {
     store::retentions(db).await
 }
 
-/// Keeps a workspace's number of days as it is until the change ends; `false` where it is another one.
-pub async fn lock_retention(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<bool, Error> {
+/// Locks a workspace's retention period until the change ends; `false` if it is no longer `days`.
+pub async fn lock_retention(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<bool, DbError> {
     store::lock_retention(change, workspace, days).await
 }
 
-/// The workspace with this id or slug, for other nouns.
-pub async fn find(db: &Db, id_or_slug: &str) -> Result<Option<Workspace>, Error> {
+/// The workspace with this id or slug; for services of other modules.
+pub async fn find(db: &Db, id_or_slug: &str) -> Result<Option<Workspace>, DbError> {
     store::find(db, id_or_slug).await
 }

@@ -1,11 +1,11 @@
-//! Short names for addresses: `acme-uk`.
+//! Slugs: short names for addresses, such as `acme-uk`.
 
 use crate::base::error::Problem;
 use crate::base::randomness::Random;
 
 const MAX_LEN: usize = 40;
 
-/// First segments of our own addresses, which no workspace may take.
+/// First path segments that the server uses itself or may use later. No slug may be one of them.
 const RESERVED: [&str; 24] = [
     "account",
     "api",
@@ -33,7 +33,7 @@ const RESERVED: [&str; 24] = [
     "v3",
 ];
 
-/// Takes a slug that somebody chose.
+/// Checks a slug that a person chose.
 pub fn parse(text: &str) -> Result<String, Problem> {
     let well_formed = text.len() <= MAX_LEN
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -47,12 +47,12 @@ pub fn parse(text: &str) -> Result<String, Problem> {
     }
 }
 
-/// Whether this could be a workspace's id: an address means one workspace.
+/// Whether a text could be a workspace's id. Such slugs are refused, because addresses accept both ids and slugs.
 pub fn has_form_of_an_id(text: &str) -> bool {
     text.strip_prefix("ws-").is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// A slug made from a name, whose letters are written in Latin ones; `fallback` where the name has no letter to offer.
+/// Makes a slug from a name, transliterated to ASCII. `fallback` replaces an empty slug and prefixes a reserved one.
 pub fn from_name(name: &str, fallback: &str) -> String {
     let latin = slug::slugify(name);
     let mut slug = latin.trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_owned();
@@ -65,7 +65,7 @@ pub fn from_name(name: &str, fallback: &str) -> String {
     }
 }
 
-/// The same with five random characters, where the plain one is taken.
+/// Appends five random characters to a slug that is taken.
 pub fn with_suffix(slug: &str, random: &Random) -> String {
     format!("{slug}-{}", random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 5))
 }

@@ -1,16 +1,18 @@
 //! What keeps the two databases alike.
 
 use crate::support::{NOW, PASSWORD, TestApp, conversation, new_key, on_both_engines, postgres};
+use agent_studio::api_keys::service::ApiKeyError;
 use agent_studio::api_keys::{KeyListQuery, KeyOrder};
 use agent_studio::api_keys::{KeyName, store};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::clock::Clock;
-use agent_studio::base::error::Error;
+use agent_studio::base::error::Problem;
 use agent_studio::base::randomness::Random;
 use agent_studio::conversations::query::ListQuery;
 use agent_studio::db::{Db, Reader};
 use agent_studio::users::Email;
 use agent_studio::users::password::Password;
+use agent_studio::users::service::UserError;
 use agent_studio::workspaces::RetentionDays;
 use agent_studio::{
     agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_change, on_db,
@@ -148,7 +150,7 @@ async fn a_server_is_set_up_once(test: TestApp) {
     let (ada, bob) = tokio::join!(set_up("ada@example.com"), set_up("bob@example.com"));
     assert_eq!([&ada, &bob].iter().filter(|done| done.is_ok()).count(), 1, "{ada:?} {bob:?}");
     assert_eq!(users::store::list_all(&test.app.db).await.unwrap().len(), 1);
-    assert_eq!(set_up("cleo@example.com").await.unwrap_err(), Error::NotFound);
+    assert_eq!(set_up("cleo@example.com").await.unwrap_err(), UserError::AlreadySetUp);
 }
 
 /// Tables and columns, each with its type and whether it may be null.
@@ -233,7 +235,7 @@ async fn a_key_lives_and_dies(test: TestApp) {
     test.app.api_keys.delete(&workspace.id, &actor, &made.id).await.unwrap();
     assert!(gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap().is_none());
     let again = test.app.api_keys.delete(&workspace.id, &actor, &made.id).await;
-    assert_eq!(again.unwrap_err(), Error::NotFound);
+    assert_eq!(again.unwrap_err(), ApiKeyError::NotFound);
 }
 
 async fn pages_hold_every_key_once_in_order(test: TestApp) {
@@ -287,7 +289,11 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
     }
     for broken in ["", "x", "key-1~x", "~5", "key-1~\0"] {
         let query = KeyListQuery { after: Some(broken.to_owned()), ..KeyListQuery::default() };
-        assert_eq!(test.app.api_keys.page(&workspace.id, &query).await.unwrap_err(), Error::BadRequest, "{broken}");
+        assert_eq!(
+            test.app.api_keys.page(&workspace.id, &query).await.unwrap_err(),
+            ApiKeyError::BadCursor,
+            "{broken}"
+        );
     }
 }
 
@@ -318,7 +324,7 @@ async fn what_was_rolled_back_left_nothing(test: TestApp) {
     let mut new = new_key("CRM");
     new.scope = api_keys::AgentScope::Chosen(vec![foreign]);
     let refused = test.app.api_keys.create(&workspace.id, &Actor::command_line(), &new).await;
-    assert_eq!(refused.unwrap_err(), agent_studio::base::error::Problem::AgentsUnknown.into());
+    assert_eq!(refused.unwrap_err(), Problem::AgentsUnknown.into());
     let page = test.app.api_keys.page(&workspace.id, &KeyListQuery::default()).await.unwrap();
     assert_eq!(page.keys, []);
     assert_eq!(audit_actions(&test, workspace.id.as_str()).await, ["workspace-created"]);
@@ -334,7 +340,7 @@ async fn an_audit_entry_goes_with_each_change(test: TestApp) {
     test.app.api_keys.edit(id, &actor, &made.id, &name, &new_key("x").permissions).await.unwrap();
     test.app.api_keys.set_copyable(id, &actor, false).await.unwrap();
     let refused = test.app.api_keys.copy(id, &actor, &made.id).await;
-    assert_eq!(refused.unwrap_err(), Error::NotCopyable);
+    assert_eq!(refused.unwrap_err(), ApiKeyError::NotCopyable);
     test.app.api_keys.delete(id, &actor, &made.id).await.unwrap();
     let expected = ["key-copied", "key-created", "key-deleted", "key-edited", "workspace-changed", "workspace-created"];
     assert_eq!(audit_actions(&test, id.as_str()).await, expected);

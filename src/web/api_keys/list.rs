@@ -28,7 +28,7 @@ pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQ
     if query.search.chars().count() > KeyListQuery::MAX_SEARCH || query.search.contains('\0') {
         return Err(Error::BadRequest);
     }
-    member.services().api_keys.page(&member.workspace().id, &query).await
+    Ok(member.services().api_keys.page(&member.workspace().id, &query).await?)
 }
 
 /// Page with search, order and one card for each key.
