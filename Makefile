@@ -1,8 +1,8 @@
-# Everything there is to do, by name. `make` lists it.
+# All tasks of the project. `make` lists them.
 SHELL := /bin/bash
 TOOLS := $(or $(AGENT_STUDIO_TOOLS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/agent-studio/tools)
 export PATH := $(TOOLS)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
-# Where rustup's servers could not be reached, scripts/wasm-target-from-debian.sh has made this toolchain.
+# scripts/wasm-target-from-debian.sh makes this toolchain if rustup's servers cannot be reached.
 ifneq ($(wildcard $(HOME)/.rustup/toolchains/debian),)
 export RUSTUP_TOOLCHAIN := debian
 endif
@@ -11,15 +11,15 @@ BINARY := $(TARGET)/release/agent-studio
 BUILT := $(BINARY).built
 SOURCES := Cargo.toml Cargo.lock package-lock.json $(shell find src migrations style public -type f)
 
-help: ## List what there is
+help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(BUILT) ## Build and start the server on http://127.0.0.1:3000, with the demo where it is empty
+run: $(BUILT) ## Build and start the server on http://127.0.0.1:3000; load the demo if the database is empty
 	$(BINARY) serve --demo-if-empty
 
-build: $(BUILT) ## Build for production: the program, and the pages' files in target/site
+build: $(BUILT) ## Build the release: the program, and the pages' files in target/site
 
-# The stamp is newer than what program and pages were built from: a second `make run` starts in seconds.
+# The stamp file is newer than all sources of the last build, so that a second `make run` starts in seconds.
 $(BUILT): $(SOURCES)
 	@scripts/setup.sh build
 	cargo leptos build --release --precompress
@@ -29,7 +29,7 @@ dev: ## Build after each change and reload the browser
 	@scripts/setup.sh build
 	cargo leptos watch -- serve --demo-if-empty
 
-check: ## Formatting, lints, docs, unused dependencies, scripts, licences and advisories
+check: ## Check formatting, lints, docs, unused dependencies, scripts, licences and advisories
 	@scripts/setup.sh test
 	cargo fmt --check
 	cargo clippy --features ssr --all-targets -- -D warnings
@@ -42,22 +42,22 @@ check: ## Formatting, lints, docs, unused dependencies, scripts, licences and ad
 	cargo deny --all-features check licenses bans sources
 	@scripts/check-advisories.sh
 
-test: $(BUILT) ## Every test: Rust on SQLite and PostgreSQL, then the browser's against the release build
+test: $(BUILT) ## Run all tests: Rust on SQLite and PostgreSQL, then browser tests against the release build
 	@scripts/setup.sh test
 	@scripts/test.sh
 
-test-rust: ## The Rust tests alone
+test-rust: ## Run only the Rust tests
 	@scripts/setup.sh test
 	cargo test --features ssr
 
-test-browser: $(BUILT) ## The browser's tests alone
+test-browser: $(BUILT) ## Run only the browser tests
 	@scripts/setup.sh test
 	npm test
 
-fuzz: $(BUILT) ## Generated requests against the APIs, for a minute
+fuzz: $(BUILT) ## Send generated requests to the APIs for a minute
 	@scripts/fuzz.sh $(BINARY)
 
-bench: $(BUILT) ## The measurements of docs/benchmarks.md
+bench: $(BUILT) ## Run the benchmarks of docs/benchmarks.md
 	@scripts/setup.sh test
 	cargo bench --features ssr --bench pages
 	cargo bench --features ssr --bench conversations

@@ -1,5 +1,6 @@
-//! What the Conversations API costs, on both databases: importing, a page of 100 with its turns against the bare query
-//! and its serialising, transcript search over 100,000 conversations, a sample of them. Ratios are from one run.
+//! Benchmark of the Conversations API on both databases: import, a page of 100 conversations with turns compared with
+//! the bare query and serialisation, transcript search over 100,000 conversations, random samples. Ratios are from one
+//! run.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -19,12 +20,12 @@ use std::time::{Duration, Instant};
 use support::{Outcome, Postgres, analyse, new_key, send, server, time, workspace};
 use tower::ServiceExt as _;
 
-/// Set for the process that only imports: into which database.
+/// Environment variable for the process that only imports: the database.
 const IMPORT_INTO: &str = "BENCH_IMPORT_INTO";
 const CONVERSATIONS: usize = 100_000;
 const TURNS: usize = 6;
 const ROUNDS: usize = 400;
-/// How many words the conversations draw from; the n-th is drawn about 1/n as often as the first.
+/// Number of different words. The n-th word occurs about 1/n as often as the first.
 const VOCABULARY: usize = 5_000;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
@@ -36,7 +37,8 @@ async fn main() -> Outcome<()> {
     let dir = tempfile::tempdir()?;
     let sqlite = support::sqlite(&dir.path().join("bench.db")).await?;
     let postgres = support::postgres(&cluster.url).await?;
-    // First of all, while the process has no memory to use again: the conversations are imported by another.
+    // Memory is measured first, while the process has no freed memory to reuse. Another process imports the
+    // conversations.
     memory("SQLite", sqlite.clone(), &dir.path().join("bench.db").to_string_lossy()).await?;
     memory("PostgreSQL", postgres.clone(), &cluster.url).await?;
     measure("SQLite", sqlite).await?;
@@ -116,7 +118,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
 /// The agent whose conversations are large.
 const TALKER: &str = "talker";
 
-/// Imports 1,000 conversations of some 50 KB each, as a process of its own.
+/// Imports 1,000 conversations of about 50 KB each. Runs in a separate process.
 async fn import_large(place: &str) -> Outcome<()> {
     let db = if place.starts_with("postgres") {
         support::postgres(place).await?
@@ -140,7 +142,7 @@ async fn import_large(place: &str) -> Outcome<()> {
     Ok(importer.flush().await?)
 }
 
-/// The process's peak memory while pages of 1,000 large conversations are read, against pages of 10.
+/// Peak memory of the process while it reads pages of 1,000 large conversations, compared with pages of 10.
 async fn memory(engine: &str, db: Db, place: &str) -> Outcome<()> {
     let imported = std::process::Command::new(std::env::current_exe()?).env(IMPORT_INTO, place).status()?;
     assert!(imported.success(), "the import failed");
@@ -175,7 +177,7 @@ async fn memory(engine: &str, db: Db, place: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// What a page is at the least: one query, and its rows as JSON.
+/// The minimal work for a page: one query, and its rows as JSON.
 async fn select_and_serialise(app: &Services, workspace: &str, agent: &str) -> Outcome<usize> {
     let rows: Vec<(String, String, String)> = on_db!(&app.db, |pool| sqlx::query_as(
         "SELECT document, metrics, turns FROM conversations
@@ -200,7 +202,7 @@ fn percentiles(times: &mut [Duration]) -> (f64, f64) {
     (at(0.5), at(0.99))
 }
 
-/// Words as a language has them: few that are common, many that are rare. The same in each run.
+/// Generates words with the distribution of a language: few common ones, many rare ones. The same in each run.
 struct Words(u64);
 
 impl Words {

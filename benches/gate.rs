@@ -1,7 +1,7 @@
-//! What the gate costs: reading every key at the start, a decision, and a call over a real connection against the same
-//! route without the gate, with 1, 10,000 and 1,000,000 keys; what refusals cost; how soon a deletion holds; and whether a
-//! rush of sign-ins starves it. Usage is counted and the request log is written, as by default. Server and client run on a
-//! core each.
+//! Benchmark of the gate with 1, 10,000 and 1,000,000 keys: loading all keys at start, a decision, and a call over a
+//! real connection (`/authz/caddy`) compared with one that needs no decision (`/healthz`). Also the cost of refusals,
+//! the time until a deletion takes effect, and calls during many sign-ins. Usage is counted and the request log is
+//! written, as by default. Server and client run on one core each.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -11,30 +11,28 @@ use agent_studio::api_keys::service::NewKey;
 use agent_studio::api_keys::{AgentScope, Permission, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::randomness::Random;
-use agent_studio::gate::caller::Caller;
 use agent_studio::gate::index::DecisionSource;
 use agent_studio::gate::{self, Need, follower};
-use agent_studio::http::envelope::ApiError;
-use agent_studio::usage::record::Observe;
-use agent_studio::usage::{Api, writer};
-use axum::Router;
+use agent_studio::http::listener::{self, PerAddress};
+use agent_studio::server::front::Front;
+use agent_studio::usage::writer;
 use axum::body::Body;
-use axum::extract::Path;
-use axum::http::{HeaderMap, Request, StatusCode};
-use axum::routing::get;
+use axum::http::{HeaderMap, Request};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::load::{Ask, Found, Pace, answer_if_asked, ask};
-use support::{Outcome, Postgres, add_keys, new_key, server, workspace};
+use support::{Outcome, Postgres, add_keys, front, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tower::ServiceExt as _;
+use tokio::sync::watch;
 
-/// Set for the process that serves: how many keys.
+/// Environment variable for the process that serves: the number of keys.
 const KEYS: &str = "BENCH_KEYS";
-/// Set for the process that signs in, and where.
+/// Environment variable for the process that signs in: the server's address.
 const SIGN_IN: &str = "BENCH_SIGN_IN";
+/// A path that is answered by the same code, but for the gate.
+const OPEN: &str = "/healthz";
 const ROUND: Duration = Duration::from_millis(700);
 const ROUNDS: usize = 25;
 const DECISIONS: u32 = 500_000;
@@ -54,7 +52,7 @@ fn main() -> Outcome<()> {
     if let Ok(keys) = std::env::var(KEYS) {
         return runtime.block_on(measure(keys.parse()?));
     }
-    // `cargo bench` passes options of its own.
+    // `cargo bench` adds options.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |what: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == what);
     for keys in ["1", "10000", "1000000", "sign-ins"].into_iter().filter(|keys| wanted(keys)) {
@@ -65,29 +63,20 @@ fn main() -> Outcome<()> {
     if wanted("revoke") { runtime.block_on(revoke()) } else { Ok(()) }
 }
 
-async fn serve(router: Router) -> Outcome<SocketAddr> {
+async fn serve(front: Front) -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let router = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        let _stop = stop;
+        listener::serve(listener, front, PerAddress::Unlimited, stopped).await;
+    });
     Ok(address)
-}
-
-async fn guarded(
-    Path((account_id, project_id)): Path<(String, String)>,
-    caller: Caller,
-) -> Result<StatusCode, ApiError> {
-    caller.admit(Permission::Conversations, &account_id, &project_id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn open(Path(_): Path<(String, String)>) -> StatusCode {
-    StatusCode::NO_CONTENT
 }
 
 async fn measure(keys: usize) -> Outcome<()> {
     let dir = tempfile::tempdir()?;
-    let (app, full) = server(support::sqlite(&dir.path().join("bench.db")).await?)?;
+    let (app, front) = front(support::sqlite(&dir.path().join("bench.db")).await?)?;
     let workspace = workspace(&app, "Acme").await?;
     let actor = Actor::command_line();
     let agent = app.agents.create(&workspace.id, &actor, "Agent", None).await?.0.id;
@@ -103,16 +92,16 @@ async fn measure(keys: usize) -> Outcome<()> {
     let (took, grown) = (began.elapsed(), memory()?.saturating_sub(before));
     let (_stop, stopped) = tokio::sync::oneshot::channel();
     tokio::spawn(writer::run(app.usage.clone(), stopped));
-    let path = format!("/{}/{agent}", workspace.id);
-    let with_gate = get(guarded).route_layer(Observe::new(app.usage.clone(), Api::Conversations));
-    let route = |route| Router::new().route("/{account_id}/{project_id}", route).with_state(app.gate.clone());
-    let routers = [route(with_gate), route(get(open))];
-    let (guarded, open) = (serve(routers[0].clone()).await?, serve(routers[1].clone()).await?);
-    let asked =
-        |address, key: &PlainKey, status| Ask { address, path: path.clone(), key: key.expose().to_owned(), status };
+    let gated = format!("/authz/caddy?account_id={}&project_id={agent}&permission=conversations", workspace.id);
+    let address = serve(front.clone()).await?;
+    let asked = |path: &str, key: &PlainKey, status| Ask {
+        address,
+        path: path.to_owned(),
+        key: key.expose().to_owned(),
+        status,
+    };
     if keys == 0 {
-        let calls = asked(guarded, &key.value, 204);
-        return while_people_sign_in(&calls, serve(full).await?).await;
+        return while_people_sign_in(&asked(&gated, &key.value, 200), address).await;
     }
     assert_eq!(app.gate.index().len(), keys);
     println!(
@@ -134,12 +123,12 @@ async fn measure(keys: usize) -> Outcome<()> {
     println!("{keys} keys: a decision in {:.0} ns", began.elapsed().as_nanos() as f64 / f64::from(DECISIONS));
 
     let mut nanoseconds = [0.0; 2];
-    for (router, nanoseconds) in routers.iter().zip(&mut nanoseconds) {
+    for (path, nanoseconds) in [gated.as_str(), OPEN].into_iter().zip(&mut nanoseconds) {
         let began = Instant::now();
         for _ in 0..DECISIONS {
-            let request = Request::get(&path).header(gate::presented::API_KEY, key.value.expose());
-            let answer = router.clone().oneshot(request.body(Body::empty())?).await?;
-            assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+            let request = Request::get(path).header(gate::presented::API_KEY, key.value.expose());
+            let answer = front.answer(address, request.body(Body::empty())?).await;
+            assert_eq!(answer.status(), 200);
         }
         *nanoseconds = began.elapsed().as_nanos() as f64 / f64::from(DECISIONS);
     }
@@ -148,8 +137,8 @@ async fn measure(keys: usize) -> Outcome<()> {
 
     let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let guarded = ask(&asked(guarded, &key.value, 204), Pace::Closed(ROUND)).await?.rate;
-        let open = ask(&asked(open, &key.value, 204), Pace::Closed(ROUND)).await?.rate;
+        let guarded = ask(&asked(&gated, &key.value, 200), Pace::Closed(ROUND)).await?.rate;
+        let open = ask(&asked(OPEN, &key.value, 200), Pace::Closed(ROUND)).await?.rate;
         with.push(guarded);
         without.push(open);
         ratios.push(guarded / open);
@@ -161,7 +150,7 @@ async fn measure(keys: usize) -> Outcome<()> {
         with / without
     );
 
-    // What is refused, against what is let in.
+    // Compares refused calls with accepted ones.
     let scope = AgentScope::Chosen(vec![other]);
     let out_of_scope = app.api_keys.create(&workspace.id, &actor, &NewKey { scope, ..new_key(&app)? }).await?;
     let lacking = Permissions::parse(["handoff"]).map_err(|problem| problem.message())?;
@@ -171,16 +160,16 @@ async fn measure(keys: usize) -> Outcome<()> {
     let expired = app.api_keys.create(&workspace.id, &actor, &NewKey { expires_at, ..new_key(&app)? }).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let unknown = PlainKey::generate(&Random::System);
-    let mut mixes = vec![("let in", asked(guarded, &key.value, 204))];
-    mixes.push(("out of scope", asked(guarded, &out_of_scope.value, 403)));
-    mixes.push(("permission missing", asked(guarded, &lacking.value, 403)));
-    mixes.push(("expired", asked(guarded, &expired.value, 401)));
-    mixes.push(("unknown", asked(guarded, &unknown, 401)));
-    mixes.push(("garbage", Ask { key: "ask_garbage".to_owned(), ..asked(guarded, &key.value, 401) }));
+    let mut mixes = vec![("let in", asked(&gated, &key.value, 200))];
+    mixes.push(("out of scope", asked(&gated, &out_of_scope.value, 403)));
+    mixes.push(("permission missing", asked(&gated, &lacking.value, 403)));
+    mixes.push(("expired", asked(&gated, &expired.value, 401)));
+    mixes.push(("unknown", asked(&gated, &unknown, 401)));
+    mixes.push(("garbage", Ask { key: "ask_garbage".to_owned(), ..asked(&gated, &key.value, 401) }));
     let mut rates = vec![Vec::new(); mixes.len()];
     for _ in 0..7 {
         for ((_, asked), rates) in mixes.iter().zip(&mut rates) {
-            // What the last one left to be logged is not this one's.
+            // Waits until the log rows of the previous measurement are written.
             while app.usage.queued() > 0 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -199,7 +188,7 @@ fn median(mut of: Vec<f64>) -> f64 {
     of[of.len() / 2]
 }
 
-/// The gate's calls alone, and while people sign in at the same server.
+/// Measures the gate's calls alone, and while people sign in to the same server.
 async fn while_people_sign_in(calls: &Ask, dashboard: SocketAddr) -> Outcome<()> {
     let pace = Pace::Open(CALLS, Duration::from_secs(5));
     const PARTS: [f64; 3] = [0.5, 0.95, 0.99];
@@ -230,7 +219,7 @@ async fn while_people_sign_in(calls: &Ask, dashboard: SocketAddr) -> Outcome<()>
     Ok(())
 }
 
-/// People who mistype their passwords, each from an address of their own, until this process is ended.
+/// Sends sign-ins with wrong passwords, each from a different address, until this process is killed.
 async fn sign_in_again_and_again(address: SocketAddr) -> Outcome<()> {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / SIGN_INS);
     for number in 0_u32.. {
@@ -249,7 +238,7 @@ async fn sign_in_again_and_again(address: SocketAddr) -> Outcome<()> {
             connection.write_all(request.as_bytes()).await?;
             let mut answer = String::new();
             connection.read_to_string(&mut answer).await?;
-            // 503: those who waited too long for their turn.
+            // 503 for sign-ins that waited too long for their turn.
             let tried = answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 503");
             assert!(tried, "{answer}");
             Ok::<_, std::io::Error>(())
@@ -258,8 +247,8 @@ async fn sign_in_again_and_again(address: SocketAddr) -> Outcome<()> {
     Ok(())
 }
 
-/// How long after a deletion was asked for it is answered, and the other server of the same PostgreSQL, which is asked all
-/// the time, refuses the key.
+/// Measures the time from the request for a deletion until its response, and until another server on the same
+/// PostgreSQL, which is called continuously, refuses the key.
 async fn revoke() -> Outcome<()> {
     let cluster = Postgres::start()?;
     let mut apps = Vec::new();

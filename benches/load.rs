@@ -1,6 +1,6 @@
-//! Many readers beside the gate: the program itself, on both databases, with so many clients that read pages of 1,000
-//! conversations as fast as they get them, and one that asks forward auth 200 times a second. And an import beside writers.
-//! With `import`, that alone. `BENCH_PROGRAM` measures another build, `BENCH_SECONDS` sets the time of each round.
+//! Load test of the program on both databases: clients read pages of 1,000 conversations as fast as they can, while
+//! another one calls forward auth 200 times a second. Then an import beside other writers; the argument `import` runs
+//! only this part. `BENCH_PROGRAM` measures another build, `BENCH_SECONDS` sets the time of each round.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const ASKED_PER_SECOND: u32 = 200;
 const CONVERSATIONS: usize = 1_000;
-/// Set for the process that reads: address, key, number of readers, seconds.
+/// Environment variable for the process that reads: address, key, number of readers, seconds.
 const READ: &str = "BENCH_READ";
 
 fn main() -> Outcome<()> {
@@ -151,12 +151,12 @@ async fn measure(name: &str, program: &Program, time: Duration) -> Outcome<()> {
     Ok(())
 }
 
-/// What forward auth answered.
+/// The responses of forward auth.
 #[derive(Default)]
 struct Asked {
     micros: Vec<u64>,
     refused: usize,
-    /// From the end of `key delete` until the key was refused, at most.
+    /// Longest time from the end of `key delete` until the key was refused.
     revoked_after: Duration,
 }
 
@@ -219,7 +219,7 @@ async fn ask_the_gate(program: &Program, address: SocketAddr, time: Duration) ->
     Ok(all)
 }
 
-/// The status of one call without a body to send.
+/// Sends a request without a body and returns the status.
 async fn exchange(connection: &mut TcpStream, line: &str, key: &str) -> std::io::Result<u16> {
     let request = format!("{line} HTTP/1.1\r\nhost: bench\r\nx-api-key: {key}\r\n\r\n");
     connection.write_all(request.as_bytes()).await?;
@@ -239,7 +239,7 @@ async fn exchange(connection: &mut TcpStream, line: &str, key: &str) -> std::io:
     }
 }
 
-/// So many clients that read pages as fast as they get them; prints how many they got.
+/// Runs clients that read pages as fast as they can, and prints the number of pages.
 async fn read(what: &str) -> Outcome<()> {
     let words: Vec<&str> = what.split(' ').collect();
     let [address, key, readers, seconds] = words[..] else { return Err("incomplete".into()) };
@@ -280,7 +280,7 @@ async fn read(what: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Writes of a server while the command line imports into the same database.
+/// Measures writes of a server while the command line imports into the same database.
 async fn beside_an_import(name: &str, program: &Program) -> Outcome<()> {
     const IMPORTED: usize = 20_000;
     program.write_conversations("many.jsonl", IMPORTED)?;
@@ -335,7 +335,7 @@ async fn beside_an_import(name: &str, program: &Program) -> Outcome<()> {
         deletions.len(),
         at(&deletions, 1.0)
     );
-    // Afterwards, alone.
+    // The same import without other writers.
     let began = Instant::now();
     program.write_conversations("again.jsonl", IMPORTED)?;
     let file = program.dir.path().join("again.jsonl");

@@ -1,5 +1,6 @@
-//! What the size of the data costs a page, through the real router on both databases: the API Keys page with 10 and with
-//! 100,000 keys, and the first and the thousandth page of a million conversations. Prints ratios of medians from one run.
+//! Benchmark of pages by the size of the data, through the real router on both databases: the API Keys page with 10 and
+//! with 100,000 keys, and the first and the thousandth page of a million conversations. Prints ratios of medians from
+//! one run.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;

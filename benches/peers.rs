@@ -1,6 +1,6 @@
-//! Side by side with others that verify API keys: nginx with a map of keys in its configuration, which is as fast as it gets;
-//! `@better-auth/api-key` on Node with its fastest store; `djangorestframework-api-key` under gunicorn with SQLite. Ours is the
-//! program itself, asked as a proxy asks it. All of them run on one core, the client on the other.
+//! Comparison with other software that verifies API keys: nginx with a map of keys in its configuration, as an upper
+//! bound; `@better-auth/api-key` on Node with its fastest store; `djangorestframework-api-key` under gunicorn with
+//! SQLite. This program is called through forward auth. All servers run on one core, the client on another.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -19,16 +19,16 @@ use support::{Outcome, add_keys, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Keys that each of them has.
+/// Number of keys of each server.
 const KEYS: usize = 1_000;
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_secs(1);
 const REVOCATIONS: usize = 30;
-/// So many equal answers in a row are no chance.
+/// Number of equal responses in a row that count as a stable state.
 const STEADY: usize = 100;
 const PASSWORD: &str = "correct horse battery staple";
 
-/// A server under measurement; it ends with this.
+/// A measured server, which is killed when this is dropped.
 struct Server {
     name: &'static str,
     asked: Ask,
@@ -37,13 +37,13 @@ struct Server {
     revocation: Revocation,
 }
 
-/// How a key of a server is ended.
+/// How a key of a server is revoked.
 enum Revocation {
-    /// By one request, and taken back by another.
+    /// By one request. Another request restores the key.
     Requests,
-    /// By another map and a signal: the map's file and its text, the configuration.
+    /// By another map and a signal: the map's file, its text, and the configuration.
     Reload(PathBuf, String, PathBuf),
-    /// By the dashboard's own form: the keys that are there for it, ids and values, and the session's cookie.
+    /// By the dashboard's form: ids and values of the keys to delete, and the session's cookie.
     Form(Vec<(String, String)>, String),
 }
 
@@ -93,13 +93,13 @@ fn median(mut of: Vec<f64>) -> f64 {
 }
 
 impl Server {
-    /// Ends a key, and says how many milliseconds after that was asked for it was refused for good.
+    /// Revokes a key. Returns the milliseconds from the request until the key is refused permanently.
     async fn revoke(&self, round: usize) -> Outcome<f64> {
         let asked = match &self.revocation {
             Revocation::Form(keys, _) => Ask { key: keys[round].1.clone(), ..self.asked.clone() },
             _ => self.asked.clone(),
         };
-        // A server that is being replaced may answer beside its successor for a while.
+        // While nginx reloads, old and new workers answer side by side.
         let mut right = 0;
         while right < STEADY {
             right = if status(&asked).await? == asked.status { right + 1 } else { 0 };
@@ -108,7 +108,7 @@ impl Server {
         let refused = tokio::spawn(async move {
             let (mut refusals, mut first) = (0, began.elapsed());
             while refusals < STEADY {
-                // A new connection each time: one that is kept open may go on with a server that is being replaced.
+                // A new connection each time, because an open one may stay with an old worker.
                 let accepted = status(&asked).await.map_err(|error| error.to_string())? == asked.status;
                 refusals = if accepted { 0 } else { refusals + 1 };
                 if refusals == 1 {
@@ -155,7 +155,7 @@ async fn status(asked: &Ask) -> Outcome<u16> {
     Ok(String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().parse()?)
 }
 
-/// A form, or nothing, sent on a connection of its own.
+/// Sends a request with a form or an empty body on a new connection.
 async fn exchange(to: SocketAddr, method: &str, path: &str, cookie: &str, body: &str) -> Outcome<(u16, String)> {
     let mut connection = TcpStream::connect(to).await?;
     let request = format!(
@@ -170,7 +170,7 @@ async fn exchange(to: SocketAddr, method: &str, path: &str, cookie: &str, body: 
     Ok((answer.split(' ').nth(1).unwrap_or_default().parse()?, answer))
 }
 
-/// A command on the servers' core.
+/// A command that runs on the servers' core.
 fn on_core(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program).stdin(Stdio::null()).stderr(Stdio::null());
@@ -202,7 +202,7 @@ async fn is_up(asked: &Ask) -> Outcome<()> {
 async fn ours() -> Outcome<Server> {
     let dir = tempfile::tempdir()?;
     let program = env!("CARGO_BIN_EXE_agent-studio");
-    // The first start makes the database and the master key, which the keys below are sealed under.
+    // The first run creates the database and the master key, under which the keys below are sealed.
     let made = Command::new(program).args(["workspace", "list", "--data-dir"]).arg(dir.path()).output()?;
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let (app, _) = server(support::sqlite(&dir.path().join("agent-studio.db")).await?)?;

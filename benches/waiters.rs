@@ -1,5 +1,5 @@
-//! What waiting for external events costs: 5,000 callers wait on one server, over real connections, while events arrive
-//! there and, on PostgreSQL, at another server of the same database.
+//! Benchmark of waiting for external events: 5,000 clients wait on one server over real connections, while events
+//! arrive there and, on PostgreSQL, at another server of the same database.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -36,7 +36,7 @@ async fn main() -> Outcome<()> {
     measure("PostgreSQL", vec![one, other]).await
 }
 
-/// Callers wait on the first database's server; events arrive at each.
+/// Clients wait on the server of the first database handle. Events arrive at each server.
 async fn measure(engine: &str, dbs: Vec<Db>) -> Outcome<()> {
     let mut servers = Vec::new();
     for db in dbs {
@@ -92,7 +92,7 @@ async fn measure(engine: &str, dbs: Vec<Db>) -> Outcome<()> {
         let place = if at == 0 { "the same server" } else { "another server" };
         let mut times = Vec::new();
         for n in 0..EVENTS {
-            // Every fifth caller, and others for the next server.
+            // Every fifth client; different ones for each server.
             let n = (n * 5 + at) % WAITERS;
             deliver(router, &workspace.id.to_string(), agent.as_str(), n, key.value.expose()).await?;
             let answered = Instant::now();
@@ -111,7 +111,7 @@ async fn measure(engine: &str, dbs: Vec<Db>) -> Outcome<()> {
     Ok(())
 }
 
-/// Asks again and again until an event comes, as the runtime side does; says who heard of it and when.
+/// Polls until an event arrives, as the platform does. Reports which client received it and when.
 async fn wait(
     address: SocketAddr,
     request: String,
@@ -143,10 +143,10 @@ async fn deliver(router: &Router, workspace: &str, agent: &str, number: usize, k
     if status == 201 { Ok(()) } else { Err(format!("answered {status}").into()) }
 }
 
-/// How many of our connections ran anything during this time; PostgreSQL is the one that tells.
+/// Number of connections that ran a statement during this time. Only PostgreSQL can report this.
 async fn busy_connections(app: &Services, time: Duration) -> Outcome<String> {
     let Some(pool) = app.db.postgres_pool() else { return Ok("not told by SQLite".to_owned()) };
-    // The last callers are still on their way, and this query itself.
+    // Waits until the last clients are waiting.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (began,): (String,) = sqlx::query_as("SELECT (clock_timestamp() + '100 ms')::text").fetch_one(pool).await?;
     tokio::time::sleep(time).await;
@@ -155,7 +155,7 @@ async fn busy_connections(app: &Services, time: Duration) -> Outcome<String> {
     Ok(sqlx::query_as::<_, (i64,)>(sql).bind(began).fetch_one(pool).await?.0.to_string())
 }
 
-/// This process's threads, and its memory in KiB.
+/// Number of threads of this process, and its memory in KiB.
 fn process() -> Outcome<(usize, usize)> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let number = |name: &str| -> Outcome<usize> {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Known vulnerabilities in dependencies. Their database lives on GitHub: a machine that cannot reach it is told so and
-# is not failed for it; a vulnerability that was found fails.
+# Checks dependencies for known vulnerabilities. The database is on GitHub: if it cannot be reached, the script says so
+# and
+# succeeds. If it finds a vulnerability, it fails.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sends generated requests, well-formed and not, to a server of its own with a real key and a real runtime token, and
-# holds every answer against our OpenAPI document: scripts/fuzz.sh PROGRAM [SECONDS]
+# Starts a server, sends it generated requests (valid and invalid) with a real key and a real runtime token, and
+# validates every
+# response against the OpenAPI document: scripts/fuzz.sh PROGRAM [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program="$1" seconds="${2:-60}"
@@ -14,7 +15,7 @@ if [ ! -x "$environment/bin/schemathesis" ]; then
   "$environment/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS"
 fi
 
-# What is set for another server, its database above all, must not reach this one.
+# Settings for another server, above all its database, must not apply to this one.
 for name in $(compgen -e AGENT_STUDIO_ || true) DATABASE_URL; do unset "$name"; done
 data="$(mktemp -d)"
 export AGENT_STUDIO_DATA_DIR="$data"
@@ -34,7 +35,7 @@ runtime() {
   curl --silent --show-error --fail -X "$1" -H "authorization: Bearer $FUZZ_TOKEN" -H 'content-type: application/json' \
     -d "$3" "http://$address/runtime/v1/$FUZZ_WORKSPACE/$FUZZ_AGENT/conversations/$2"
 }
-# Something to find, and somebody who waits for the example event.
+# A conversation to find, which waits for the event of the examples.
 runtime PUT fuzz '{"started_at": "2026-05-01T10:00:00Z", "in_progress": true}'
 runtime PUT fuzz/handoff '{"data": {"reason": "billing"}}'
 runtime POST fuzz/external-events '{"event_id": "event-1"}'
@@ -42,5 +43,5 @@ export FUZZ_WORKSPACE FUZZ_AGENT FUZZ_KEY FUZZ_TOKEN
 
 "$environment/bin/schemathesis" --config-file tests/schemathesis.toml run "http://$address/openapi.json" \
   --phases examples,coverage,fuzzing --max-time "$seconds"
-# The log tells of what callers are not shown.
+# The log has errors that clients do not see.
 if grep -E 'ERROR|panicked' "$data/log"; then exit 1; fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the browser downloads, of the release build in target/site: raw and as it is sent.
+# Prints the size of what a browser downloads from the release build in target/site: raw and compressed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for kind in wasm js css; do

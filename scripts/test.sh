@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, and one line at the end that sums up both runners.
+# Runs all tests, and prints one line with the totals of both test runners.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 

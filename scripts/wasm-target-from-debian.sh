@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# The WASM target for a Debian machine that cannot reach rustup's servers: Debian's own compiler, with the
-# standard library for wasm32-unknown-unknown built from Debian's source package and put where rustup would
-# have put it. The toolchain is then called `debian`; the Makefile selects it where it exists.
+# Installs the WASM target on a Debian machine that cannot reach rustup's servers: Debian's compiler, with the standard
+# library
+# for wasm32-unknown-unknown built from Debian's source package, in the place where rustup would install it. The
+# toolchain
+# is named `debian`; the Makefile selects it if it exists.
 set -euo pipefail
 
 [ "$(id -u)" = 0 ] || { echo "setup: run this once as root: $0" >&2; exit 1; }

@@ -1,6 +1,5 @@
 //! HTTP APIs (`docs/api.md`): those for integrators, which require API keys, and the runtime side, which the platform
-//! that runs
-//! the agents uses.
+//! that runs the agents uses.
 
 /// The Agents API.
 pub mod agents;

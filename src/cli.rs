@@ -1,19 +1,19 @@
-//! Commands for operators and scripts: `serve`, and what can be done to workspaces, agents, users, keys and runtime tokens. Results
-//! go to standard output; an error goes to standard error as one sentence, with an exit status other than 0.
+//! Commands for operators and scripts: `serve`, and commands for workspaces, agents, users, keys and runtime tokens.
+//! Results go to standard output. An error goes to standard error as one sentence, with an exit status other than 0.
 
-/// `workspace`, `agent`, `user`: the things around keys.
+/// The commands `workspace`, `agent` and `user`.
 mod admin;
-/// `import` and `demo`.
+/// The commands that load conversations: import and demo.
 mod data;
-/// A believable workspace to look around in.
+/// The demo workspace.
 pub mod demo;
-/// `key`.
+/// The command `key`.
 mod key;
-/// Finding what a command names.
+/// Finding workspaces and agents by id or slug.
 mod lookup;
-/// What commands print.
+/// Printing results.
 mod output;
-/// `runtime-token`.
+/// The command `runtime-token`.
 mod runtime_token;
 
 use crate::gate;
@@ -36,37 +36,37 @@ struct Cli {
 enum Command {
     /// Start the server
     Serve {
-        /// Load the demo workspace first, where the database is empty, and print a sign-in for it
+        /// If the database is empty, load the demo workspace first and print a sign-in for it
         #[arg(long)]
         demo_if_empty: bool,
     },
     /// Load the demo workspace: 3 agents, 500 conversations, two keys
-    DemoCommand(data::DemoCommand),
-    /// Bring conversations in from JSON Lines
+    Demo(data::DemoCommand),
+    /// Import conversations from JSON Lines
     Import(data::Import),
-    /// Make and list workspaces
+    /// Create and list workspaces, set how long they keep conversations
     #[command(subcommand)]
     Workspace(admin::WorkspaceCommand),
-    /// Make and list agents
+    /// Create and list agents
     #[command(subcommand)]
     Agent(admin::AgentCommand),
-    /// Make and list users, set passwords
+    /// Create and list users, set passwords
     #[command(subcommand)]
     User(admin::UserCommand),
-    /// Make, list, show and delete API keys
+    /// Create, list, show and delete API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Make, list and revoke runtime tokens
+    /// Create, list and revoke runtime tokens
     #[command(subcommand)]
     RuntimeToken(runtime_token::RuntimeTokenCommand),
     /// Print the OpenAPI document of the APIs
     Openapi,
 }
 
-/// Runs the command that was typed.
+/// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Rendering pages next to blocking work has been seen to hang on a single worker.
+    // At least 4 workers: rendering pages beside blocking work has been observed to hang on a single worker.
     let workers = std::thread::available_parallelism().map_or(4, |n| n.get().max(4));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let done = match runtime {
@@ -99,7 +99,7 @@ async fn run(cli: Cli) -> Result<(), String> {
             }
             serve(&settings, services).await
         }
-        Command::DemoCommand(command) => command.run(&services).await,
+        Command::Demo(command) => command.run(&services).await,
         Command::Import(command) => command.run(&services).await,
         Command::Workspace(command) => command.run(&services).await,
         Command::Agent(command) => command.run(&services).await,
@@ -110,7 +110,7 @@ async fn run(cli: Cli) -> Result<(), String> {
     }
 }
 
-/// Needs no settings and no database.
+/// Needs neither settings nor a database.
 fn print_openapi() -> Result<(), String> {
     println!("{}", crate::server::openapi().to_pretty_json().map_err(|e| e.to_string())?);
     Ok(())

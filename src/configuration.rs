@@ -1,6 +1,5 @@
 //! Configuration of each agent: which metrics the APIs return, and whether they return transcripts. It applies to every
-//! key that
-//! can read the agent's conversations. By default neither is returned.
+//! key that can read the agent's conversations. By default neither is returned.
 
 pub mod model;
 #[cfg(feature = "ssr")]

@@ -1,8 +1,6 @@
 //! Access to SQLite or PostgreSQL through one type. A statement is written once, with `$1` placeholders, and runs on
-//! either
-//! engine through [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change). `docs/storage.md` describes how both
-//! engines
-//! are kept to the same behaviour.
+//! either engine through [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change). `docs/storage.md` describes how
+//! both engines are kept to the same behaviour.
 //!
 //! Each kind of `Work` has its own connections, so that no kind can starve another.
 
@@ -112,7 +110,8 @@ macro_rules! on_db {
     };
 }
 
-/// Runs a sqlx call in the transaction of a [`Change`]. Takes one call for both engines, or one for each.
+/// Runs a sqlx call in the transaction of a [`Change`](crate::db::Change). Takes one call for both engines, or one for
+/// each.
 #[macro_export]
 macro_rules! on_change {
     ($change:expr, |$connection:ident| $call:expr) => {
@@ -222,8 +221,7 @@ impl Db {
     }
 
     /// A handle for work that reads more than once. Waits for a turn, which the handle keeps until it is dropped. Do
-    /// not keep
-    /// the handle while waiting for a client.
+    /// not keep the handle while waiting for a client.
     pub async fn in_turn(&self) -> Result<Self, DbError> {
         self.in_turn_within(PATIENCE).await
     }
@@ -358,8 +356,7 @@ impl Db {
     }
 
     /// Checks that the database answers on the connections of this kind of work. If the last [`Db::probe`] failed,
-    /// returns its
-    /// reason without asking.
+    /// returns its reason without asking.
     pub async fn answers(&self) -> Result<(), Unreachable> {
         if let Some(why) = self.unreachable() {
             return Err(why);
@@ -372,8 +369,7 @@ impl Db {
     }
 
     /// Checks on the gate's connections that the database answers, and stores the result for [`Db::unreachable`].
-    /// Called by the
-    /// gate's follower.
+    /// Called by the gate's follower.
     pub async fn probe(&self) -> Result<(), Unreachable> {
         let gate = self.of(Work::Gate);
         let asked = timeout(PROBE, async {
@@ -409,8 +405,7 @@ impl Db {
     }
 
     /// Marks the database as gone or back. While it is gone, all work but the gate's is refused at once. Returns
-    /// whether it was
-    /// marked as gone before.
+    /// whether it was marked as gone before.
     pub fn set_gone(&self, gone: bool) -> bool {
         if !gone {
             self.shared.unreachable.store(None);

@@ -1,7 +1,7 @@
-//! Forward auth: a proxy asks whether a client's key opens a place that is not ours. `docs/forward-auth.md` has a whole
-//! configuration for each proxy.
+//! Forward authentication: a reverse proxy asks whether a client's key grants access to another service.
+//! `docs/forward-auth.md` has a complete configuration for each proxy.
 
-/// What a location needs, as the proxy's configuration says it.
+/// The access that a location of the proxy requires.
 pub mod location;
-/// The handlers, one for each proxy.
-pub mod routes;
+/// Answers the auth requests of each proxy.
+pub mod service;

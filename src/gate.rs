@@ -1,8 +1,6 @@
 //! The gate decides whether a key may make a call. It checks, in this order: header, key, expiry, workspace,
-//! permission, agent.
-//! Responses reveal nothing to outsiders: a 401 does not tell an unknown key from an expired one, and a 403 does not
-//! reveal what
-//! exists in other workspaces.
+//! permission, agent. Responses reveal nothing to outsiders: a 401 does not tell an unknown key from an expired one,
+//! and a 403 does not reveal what exists in other workspaces.
 
 /// Extractor for the authenticated caller.
 pub mod caller;

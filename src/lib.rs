@@ -2,8 +2,7 @@
 //! require them. Start reading at `docs/architecture.md`.
 //!
 //! Imports run downward: doors → gate, usage, nouns → ground. Modules without a `cfg` attribute are compiled for both
-//! browser
-//! and server, the others for the server only.
+//! browser and server, the others for the server only.
 #![recursion_limit = "256"]
 
 // The doors

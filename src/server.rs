@@ -1,14 +1,17 @@
-//! Settings, and building, running and stopping the application. `build` is shared by the command line and the tests.
+//! Settings; building, running and stopping the application; metrics and health. The command line and the tests share
+//! `build`.
 
-/// Composes the services.
+/// Building the services.
 pub mod build;
-/// Alive, ready, and metrics.
+/// Forward auth and health checks, which stand before the router.
+pub mod front;
+/// Endpoints for health and metrics.
 pub mod health;
 /// Metrics for Prometheus.
 pub mod metrics;
-/// Every route but the pages'.
+/// All routes but those of single pages.
 pub mod router;
-/// Start, serve, stop.
+/// Starting, serving and stopping.
 pub mod serve;
 /// Flags, environment variables and the settings file.
 pub mod settings;

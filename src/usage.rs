@@ -1,6 +1,5 @@
 //! Usage of keys: counts, request log, reports. Every call is counted and most calls are logged. A call only increments
-//! atomic
-//! counters and puts a row into a queue; a background worker writes both to the database.
+//! atomic counters and puts a row into a queue; a background worker writes both to the database.
 
 /// Counters of one key.
 #[cfg(feature = "ssr")]

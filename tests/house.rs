@@ -1,4 +1,4 @@
-//! The rules of the house (`docs/architecture.md`), held against the `use` lines and paths of `src/`.
+//! Checks the `use` lines and paths in `src/` against the import rules of `docs/architecture.md`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +20,10 @@ const NOUNS: [&str; 11] = [
     "users",
     "workspaces",
 ];
-/// From the bottom up.
-const GROUND: [&str; 3] = ["base", "http", "db"];
+/// From the lowest layer up.
+const GROUND: [&str; 3] = ["base", "db", "http"];
 
-/// A path of our own in a source file.
+/// A path in a source file that names a module of this crate.
 struct Import {
     file: PathBuf,
     line: usize,
@@ -42,7 +42,7 @@ fn source_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The module that a file is: `["users", "store"]`.
+/// The module path of a file: `["users", "store"]`.
 fn module_of(file: &Path) -> Vec<String> {
     let relative = file.strip_prefix(root()).unwrap().with_extension("");
     relative.iter().map(|part| part.to_str().unwrap().to_owned()).collect()
@@ -52,8 +52,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// Every path of our own, also those in braces, but for comments and tests: after `crate::` and `super::`, and after the name of
-/// a child module or of a module that was imported.
+/// Finds every path to a module of this crate, also in braces, except in comments and tests: paths after `crate::` and
+/// `super::`, and after the name of a child module or of an imported module.
 fn imports() -> Vec<Import> {
     let mut files = Vec::new();
     source_files(&root(), &mut files);
@@ -80,7 +80,7 @@ fn imports() -> Vec<Import> {
             for (at, _) in code.match_indices(word).filter(|(at, _)| !code[..*at].ends_with([':', '$', '_'])) {
                 for path in paths(&code[at + word.len()..]) {
                     let path = [base.clone(), path].concat();
-                    // A module that was imported by its name.
+                    // An imported module.
                     if let [.., last] = path.as_slice()
                         && last != "self"
                         && last.starts_with(char::is_lowercase)
@@ -110,7 +110,7 @@ fn imports() -> Vec<Import> {
     imports
 }
 
-/// The paths that begin here: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// The paths at the beginning of a text: `a::{b, c::d}` is `a::b` and `a::c::d`.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     let rest = &text[name.len()..];
@@ -147,7 +147,8 @@ fn group_items(group: &str) -> Vec<&str> {
     items.into_iter().filter(|item| !item.is_empty()).collect()
 }
 
-/// How high a module stands: what is imported must not stand higher. Nouns may reach each other, as may the two in the middle.
+/// The layer of a module. A module must not import from a higher layer. Nouns may import each other, and so may `gate`
+/// and `usage`.
 fn floor(module: &str) -> Option<usize> {
     if let Some(at) = GROUND.iter().position(|name| *name == module) {
         return Some(at);
@@ -156,7 +157,7 @@ fn floor(module: &str) -> Option<usize> {
         _ if NOUNS.contains(&module) => Some(3),
         _ if MIDDLE.contains(&module) => Some(4),
         "server" => Some(7),
-        // The command line starts the server, and stands above it.
+        // The command line starts the server, so it is above it.
         "cli" => Some(8),
         _ if DOORS.contains(&module) => Some(6),
         _ => None,
@@ -205,7 +206,7 @@ fn no_files_import_each_other_in_a_circle() {
     let mut arrows: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for import in imports() {
         let from = module_of(&import.file).join("::");
-        // The longest part of the path that is a file.
+        // The longest prefix of the path that is a file.
         let to = (1..=import.path.len()).rev().map(|n| import.path[..n].join("::")).find(|to| modules.contains(to));
         if let Some(to) = to.filter(|to| *to != from && *to != "lib") {
             arrows.entry(from).or_default().insert(to, say(&import, "is part of a circle of files"));

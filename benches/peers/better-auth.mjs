@@ -1,5 +1,6 @@
-// A server that verifies API keys with @better-auth/api-key, kept in its fastest store (a map in memory), rate limits off.
-// Prints the key once it listens. `/revoke` ends it, `/restore` takes that back.
+// A server that verifies API keys with @better-auth/api-key, with its fastest store (a map in memory) and without rate
+// limits.
+// Prints the key when it listens. `/revoke` revokes the key, `/restore` restores it.
 import { apiKey } from '@better-auth/api-key';
 import { betterAuth } from 'better-auth';
 import { memoryAdapter } from 'better-auth/adapters/memory';

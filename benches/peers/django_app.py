@@ -1,7 +1,7 @@
-"""A server that verifies API keys with djangorestframework-api-key, kept in SQLite; `/revoke` ends the latest, `/restore` takes
-that back.
+"""A server that verifies API keys with djangorestframework-api-key, with SQLite. `/revoke` revokes the latest key, `/restore`
+restores it.
 
-`python django_app.py DATABASE KEYS` makes the keys and prints one; gunicorn then serves `django_app:application`.
+`python django_app.py DATABASE KEYS` creates the keys and prints one. Then gunicorn serves `django_app:application`.
 """
 
 import os

@@ -1,5 +1,5 @@
-//! A client that asks over real connections, in a process of its own on another core: as many answers as it can get, or so
-//! many per second, timed from when each was due.
+//! A load generator over real connections, in a separate process on another core. It sends requests as fast as it can,
+//! or at a fixed rate. At a fixed rate, latencies count from the time at which each request was due.
 
 use super::Outcome;
 use std::net::SocketAddr;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Set for the process that asks.
+/// Environment variable for the process that sends the requests.
 const ASK: &str = "BENCH_ASK";
 /// The core that the client runs on; servers run on the other.
 const CORE: &str = "1";
 const CONNECTIONS: usize = 32;
 
-/// What is asked: an address, the request's first line and headers, and the status that is right.
+/// A request: address, first line and headers, and the expected status.
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub address: SocketAddr,
@@ -23,29 +23,29 @@ pub struct Ask {
     pub status: u16,
 }
 
-/// How a client asks.
+/// The rate of requests.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// As fast as 32 connections can.
+    /// As fast as possible on 32 connections, for this time.
     Closed(Duration),
-    /// So many times per second.
+    /// This many requests per second, for this time.
     Open(u32, Duration),
 }
 
-/// What a client found: answers per second, and how long they took, sorted, in microseconds.
+/// Results: responses per second, and sorted latencies in microseconds.
 pub struct Found {
     pub rate: f64,
     pub micros: Vec<u64>,
 }
 
 impl Found {
-    /// How long this part of the answers took at most, in milliseconds.
+    /// The latency that this fraction of the responses did not exceed, in milliseconds.
     pub fn percentile(&self, part: f64) -> f64 {
         self.micros.get(((self.micros.len() - 1) as f64 * part) as usize).copied().unwrap_or(0) as f64 / 1_000.0
     }
 }
 
-/// Asks in a process of its own; this process must call [`answer_if_asked`] first of all.
+/// Runs the load generator in a separate process. `main` must call [`answer_if_asked`] first.
 pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<Found> {
     let (kind, rate, time) = match pace {
         Pace::Closed(time) => ("closed", 0, time),
@@ -64,7 +64,7 @@ pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<Found> {
     Ok(Found { rate: rate.parse()?, micros })
 }
 
-/// Asks and prints what was found, where this is the process for it.
+/// Sends the requests and prints the results, if this is the process for it.
 pub fn answer_if_asked(runtime: &tokio::runtime::Runtime) -> Outcome<bool> {
     let Ok(what) = std::env::var(ASK) else { return Ok(false) };
     let mut words = what.splitn(7, ' ');
@@ -99,7 +99,7 @@ async fn ask_from_here(ask: &Ask, rate: Option<u32>, time: Duration) -> Outcome<
                         let mut since = due;
                         if Instant::now() < due {
                             tokio::time::sleep_until(due.into()).await;
-                            // Timers count milliseconds: what they are late is not the server's doing.
+                            // Timers have a resolution of milliseconds. Their delay is not counted as latency.
                             since = Instant::now();
                         }
                         exchange(&mut connection, &request, &right, &mut answer).await?;
@@ -122,7 +122,7 @@ async fn ask_from_here(ask: &Ask, rate: Option<u32>, time: Duration) -> Outcome<
     Ok((count, micros))
 }
 
-/// One request and the whole of its answer.
+/// Sends a request and reads the whole response.
 async fn exchange(connection: &mut TcpStream, request: &str, right: &str, answer: &mut [u8]) -> std::io::Result<()> {
     connection.write_all(request.as_bytes()).await?;
     let mut length = 0;

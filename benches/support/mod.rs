@@ -1,4 +1,4 @@
-//! What both benchmarks need: a server without its socket on either database, and a stopwatch.
+//! Shared by the benchmarks: a server without a listener on either database, and timing.
 
 use agent_studio::api_keys::service::NewKey;
 use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
@@ -9,15 +9,18 @@ use agent_studio::base::sealing::MasterKey;
 use agent_studio::db::Db;
 use agent_studio::on_change;
 use agent_studio::server::build::{Parts, build};
+use agent_studio::server::front::Front;
 use agent_studio::server::state::{AppState, Services};
 use agent_studio::usage::record::Limits;
 use agent_studio::workspaces::Workspace;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use leptos::config::LeptosOptions;
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
@@ -26,7 +29,7 @@ pub mod load;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// A PostgreSQL of the benchmark's own; gone when this process ends.
+/// A temporary PostgreSQL, which ends with this process.
 pub struct Postgres {
     pub url: String,
     _keeper: Child,
@@ -44,6 +47,12 @@ impl Postgres {
 
 /// The application and its routes.
 pub fn server(db: Db) -> Outcome<(Services, Router)> {
+    let (services, front) = front(db)?;
+    Ok((services, as_router(front)))
+}
+
+/// The application and what it serves on its main listener.
+pub fn front(db: Db) -> Outcome<(Services, Front)> {
     let parts = Parts {
         db,
         master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
@@ -56,16 +65,22 @@ pub fn server(db: Db) -> Outcome<(Services, Router)> {
     };
     let services = build(parts)?;
     let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-    let router = agent_studio::server::router::all(AppState { services: services.clone(), leptos });
-    Ok((services, router))
+    let front = Front::all(AppState { services: services.clone(), leptos });
+    Ok((services, front))
 }
 
-/// SQLite in a file.
+/// A whole listener as a router, to be asked without a connection.
+fn as_router(front: Front) -> Router {
+    Router::new().fallback(move |request: Request<Body>| async move {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        front.answer(peer.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1))), request).await
+    })
+}
+
 pub async fn sqlite(path: &std::path::Path) -> Outcome<Db> {
     Ok(Db::sqlite(path, Clock::System, Random::System).await?)
 }
 
-/// PostgreSQL at this URL.
 pub async fn postgres(url: &str) -> Outcome<Db> {
     Ok(Db::postgres(url, Clock::System, Random::System).await?)
 }
@@ -83,7 +98,7 @@ pub fn new_key(app: &Services) -> Outcome<NewKey> {
     })
 }
 
-/// What PostgreSQL does by itself after a while.
+/// Updates PostgreSQL's statistics, which it otherwise does by itself after a while.
 pub async fn analyse(app: &Services) -> Outcome<()> {
     if let Some(pool) = app.db.postgres_pool() {
         sqlx::query("ANALYZE").execute(pool).await?;
@@ -104,7 +119,7 @@ pub async fn time(router: &Router, request: Request<Body>) -> Outcome<Duration> 
     Ok(began.elapsed())
 }
 
-/// Keys that nobody has the values of, written as fast as may be.
+/// Inserts keys with random hashes in bulk.
 pub async fn add_keys(app: &Services, workspace: &Workspace, count: usize) -> Outcome<()> {
     let mut change = app.db.begin_unattended().await?;
     let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $2)

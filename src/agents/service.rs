@@ -163,8 +163,7 @@ impl Agents {
 
     /// Deletes an agent with its conversations. Keys that covered only this agent remain, but grant access to nothing.
     /// Conversations are deleted first, in batches. If there are too many for the time limit of one request, a second
-    /// attempt
-    /// continues with the rest.
+    /// attempt continues with the rest.
     pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), AgentError> {
         let gone = store::belongings(&self.db, workspace, &agent.id).await?;
         Conversations::new(self.db.clone()).erase_all(workspace, &agent.id).await?;

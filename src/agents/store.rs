@@ -133,8 +133,7 @@ pub async fn find(db: &Db, workspace: &WorkspaceId, id_or_slug: &str) -> Result<
 }
 
 /// Whether an agent of the workspace has this text as its slug or id. Ids and slugs share one namespace, because
-/// addresses
-/// accept both.
+/// addresses accept both.
 pub async fn slug_taken(change: &mut Change, workspace: &WorkspaceId, slug: &str) -> Result<bool, DbError> {
     let row: Option<(i32,)> =
         on_change!(change, |c| sqlx::query_as(SLUG_TAKEN).bind(workspace).bind(slug).fetch_optional(c).await)?;

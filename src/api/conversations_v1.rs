@@ -1,4 +1,4 @@
-//! The calls of the family `/v1/agents/{agentId}/conversations`: the same conversations, named in camelCase.
+//! Handlers below `/v1/agents/{agentId}/conversations`: the same conversations as in v3, with camelCase fields.
 
 use crate::api::conversations_v3::{no_such_conversation, unreadable};
 use crate::api::openapi::Refusals;
@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// How many conversations are listed where no limit is asked for.
+/// Default limit of the list.
 const DEFAULT_LIMIT: u32 = 50;
 
-/// What every caller with the permission sees: read as it is stored, written in camelCase.
+/// The fields that do not depend on Configuration. Read from the stored JSON and written in camelCase.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
 #[schema(rename_all = "camelCase")]
@@ -65,7 +65,7 @@ pub struct Summary<'a> {
     project_id: &'a str,
     #[schema(format = DateTime)]
     created_at: String,
-    /// Left out while the conversation is in progress.
+    /// Missing while the conversation is in progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
     finished_at: Option<String>,
@@ -79,7 +79,7 @@ pub struct Summary<'a> {
     metrics: Box<RawValue>,
 }
 
-/// A conversation with its turns, which keep their names in snake_case.
+/// A conversation with its turns. The fields of turns are in snake_case.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ConversationDetail)]
@@ -93,12 +93,12 @@ pub struct Detail<'a> {
     function_events: Nothing,
 }
 
-/// `{}`: function events are not kept.
+/// Always `{}`: function events are not stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FunctionEvents)]
 pub struct Nothing {}
 
-/// Whose voice a recording has.
+/// Which speakers a recording contains.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -112,7 +112,7 @@ pub enum Direction {
 #[schema(as = ConversationSummaryPage)]
 pub struct Page<'a> {
     conversations: Vec<Summary<'a>>,
-    /// How many there are on all pages together.
+    /// Number of conversations on all pages.
     count: i64,
     limit: u32,
     offset: u32,
@@ -120,7 +120,7 @@ pub struct Page<'a> {
 
 /// List conversations in camelCase
 ///
-/// Newest first, without turns; `count` is that of all pages together.
+/// Newest first, without turns. `count` is the number of conversations on all pages.
 #[utoipa::path(
     get,
     path = "/agents/{agent_id}/conversations",
@@ -141,7 +141,7 @@ pub async fn list(
     caller: Caller,
 ) -> Result<Response, ApiError> {
     let pass = caller.admit_to_agent(Permission::Conversations, &agent_id).await?;
-    // Filters only: a search would have to be allowed first, and this call has none.
+    // This call has filters only. A search would require a check that Configuration allows transcripts.
     let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
     bulk::run(page(conversations, pass, query)).await.ok_or_else(ApiError::internal)?
 }
@@ -164,7 +164,7 @@ async fn page(conversations: Conversations, pass: Pass, query: ListQuery) -> Res
 
 /// Get a conversation in camelCase
 ///
-/// Its turns keep their names in snake_case.
+/// The fields of its turns are in snake_case.
 #[utoipa::path(
     get,
     path = "/agents/{agent_id}/conversations/{id}",
@@ -200,7 +200,7 @@ pub async fn find(
 
 /// Get a conversation's recording
 ///
-/// Recordings are not kept: answers 404 with `CONVERSATIONS_RECORDING_NOT_FOUND`.
+/// Recordings are not stored. The response is 404 with `CONVERSATIONS_RECORDING_NOT_FOUND`.
 #[utoipa::path(
     get,
     path = "/agents/{agent_id}/conversations/{id}/audio",

@@ -1,4 +1,4 @@
-//! The Conversations API's handlers.
+//! Handlers of the Conversations API: version 3, and the retired versions before it.
 
 use crate::api::openapi::{AgentPath, Refusals};
 use crate::api_keys::Permission;
@@ -24,16 +24,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// How many conversations of a page are read first, before it is known how long they are.
+/// Size of the first batch of a page, before the length of its conversations is known.
 const FIRST_BATCH: usize = 8;
-/// About how many bytes of a page are written at a time.
+/// Approximate size of the chunks of a page, in bytes.
 const CHUNK: usize = 256 * 1024;
-/// How long a page waits for its reader before it lets others have its turn.
+/// How long a page waits for a slow client before it gives up its turn.
 const KEEPS_ITS_TURN: Duration = Duration::from_millis(200);
 
 /// List conversations
 ///
-/// Newest first. A page of any size is streamed.
+/// Newest first. The response is streamed.
 #[utoipa::path(
     get,
     path = "/{account_id}/{project_id}/conversations",
@@ -60,7 +60,7 @@ pub async fn list(
     }
     let (chunks, mut written) = mpsc::channel(1);
     let writing = bulk::begin(write_page(conversations, pass, query, chunks));
-    // An error before anything was sent has its own status; one after that breaks the answer off.
+    // An error before the first chunk gets its own status. A later one aborts the response.
     let first = written.recv().await.ok_or_else(ApiError::internal)??;
     let rest = stream::unfold((written, writing), |(mut written, writing)| async {
         Some((written.recv().await?, (written, writing)))
@@ -69,7 +69,7 @@ pub async fn list(
     Ok(json_body(Body::from_stream(all)))
 }
 
-/// Finds out what is on a page, and writes it.
+/// Finds the conversations of a page and writes them.
 async fn write_page(
     conversations: Conversations,
     pass: Pass,
@@ -96,7 +96,7 @@ async fn write_page(
     page.write(&conversations, reader, chunks).await;
 }
 
-/// What comes after the conversations: where the next page begins.
+/// The JSON after the conversations: offset and cursor of the next page.
 fn page_end(query: &ListQuery, places: &[Cursor], more: bool) -> String {
     let Some(last) = places.last().filter(|_| more) else { return "],\"cursor\":null}".to_owned() };
     let mut end = "]".to_owned();
@@ -107,8 +107,8 @@ fn page_end(query: &ListQuery, places: &[Cursor], more: bool) -> String {
     end
 }
 
-/// A page on its way out. A few conversations at a time are read and written, so that a large page costs no more memory
-/// than a small one, and a slow reader no database connection.
+/// Writes a page in batches, so that a large page needs no more memory than a small one, and a slow client holds no
+/// database connection.
 struct PageWriter {
     pass: Pass,
     allowed: Arc<Configuration>,
@@ -118,7 +118,7 @@ struct PageWriter {
 }
 
 impl PageWriter {
-    /// The turn is given up while the client is slow.
+    /// Writes the page. Gives up the turn while the client is slow.
     async fn write(
         self,
         conversations: &Conversations,
@@ -143,7 +143,7 @@ impl PageWriter {
             let (places, later) = rest.split_at(size.min(rest.len()));
             rest = later;
             let chunk = self.chunk(&reader, places, &mut separator).await;
-            // As many as are about this long together, going by those that came before.
+            // Estimates the size of the next batch from the length of this one.
             let length = chunk.as_ref().map_or(0, String::len).max(1);
             size = (CHUNK * places.len() / length).clamp(1, BATCH_SIZE);
             let failed = chunk.is_err();
@@ -157,14 +157,14 @@ impl PageWriter {
                     chunks.reserve().await
                 }
             };
-            // Nobody reads on.
+            // The client has disconnected.
             let Ok(slot) = slot else { return };
             slot.send(chunk.map(Bytes::from));
             if failed {
                 return;
             }
         }
-        // Where there was nothing before the first separator, it is still to be written.
+        // If the page is empty, its beginning was not written yet.
         let beginning = if separator == "," { "" } else { separator };
         let _ = chunks.send(Ok(Bytes::from(format!("{beginning}{}", self.end)))).await;
     }
@@ -219,7 +219,7 @@ pub async fn find(
 
 /// List conversations: retired
 ///
-/// Answers 410 and names the path in v3 to move to.
+/// The response is 410 and names the new path in v3.
 #[utoipa::path(
     get,
     path = "/{account_id}/{project_id}/conversations",
@@ -235,7 +235,7 @@ pub async fn retired_list(uri: Uri) -> ApiError {
 
 /// Get a conversation: retired
 ///
-/// Answers 410 and names the path in v3 to move to.
+/// The response is 410 and names the new path in v3.
 #[utoipa::path(
     get,
     path = "/{account_id}/{project_id}/conversations/{id}",
@@ -249,18 +249,18 @@ pub async fn retired_find(uri: Uri) -> ApiError {
     retired(&uri)
 }
 
-/// 410, with the path to move to; the retired versions' routers are nested.
+/// 410 with the new path. `uri` has no version prefix, because the routers of retired versions are nested.
 fn retired(uri: &Uri) -> ApiError {
     let message = format!("This version of the Conversations API is retired. Move to v3: /v3{}", uri.path());
     ApiError::new(StatusCode::GONE, "API_VERSION_RETIRED", message)
 }
 
-/// 404, inside the key's reach.
+/// 404 for an agent that the key covers.
 pub fn no_such_conversation() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_NOT_FOUND", "Conversation ID does not exist.")
 }
 
-/// 500: what was stored cannot be read.
+/// 500: a stored conversation cannot be read.
 pub fn unreadable(error: serde_json::Error) -> ApiError {
     tracing::error!(%error, "a stored conversation is not readable");
     ApiError::internal()

@@ -1,4 +1,4 @@
-//! The OpenAPI document and the pages to browse it by, all from this program.
+//! Endpoints of the OpenAPI document and of Swagger UI, whose files are built into the program.
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -8,15 +8,15 @@ use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// Where the document is.
+/// Path of the document.
 const DOCUMENT: &str = "/openapi.json";
-/// What the pages may load: their own files, and the icons inside their styles. Swagger UI sets styles of its own.
+/// Content-Security-Policy of Swagger UI: it needs inline styles, and icons as `data:` URLs in its styles.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// The document, and the pages below `/docs`.
+/// Routes of the document, and of Swagger UI below `/docs`.
 pub fn routes<S: Clone + Send + Sync + 'static>(document: OpenApi) -> Router<S> {
     let json = serde_json::to_string(&document).unwrap_or_default();
     let config = Config::from(DOCUMENT).use_base_layout().display_request_duration(true);

@@ -1,6 +1,6 @@
-//! The External Events API's handler.
+//! Handler of the External Events API.
 
-/// Finding the event id in a request.
+/// Extracting the event id from a request.
 pub mod event_id;
 
 use crate::api::external_events::event_id::{BodyKind, EventIdLocation, in_body, in_headers, is_event_id};
@@ -16,8 +16,9 @@ use axum::http::{HeaderMap, StatusCode};
 
 /// Deliver an event
 ///
-/// 201 once the event is stored for the conversation that waits for it. The same event sent again is stored once.
-/// Its id is looked for where `event_id_location` says, under `event_id_path`: a name, in JSON and XML a dotted path.
+/// The response is 201 after the event is stored for the conversation that waits for it. A repeated event is stored
+/// once. `event_id_location` and `event_id_path` say where the event's id is: under a name, or a dotted path in JSON
+/// and XML.
 #[utoipa::path(
     post,
     path = "/external-events/webhook",
@@ -65,7 +66,7 @@ pub async fn webhook(
     let body = std::str::from_utf8(&body).ok().filter(|text| !text.contains('\0')).ok_or_else(|| {
         ApiError::new(StatusCode::BAD_REQUEST, "EXTERNAL_EVENT_NOT_READABLE", "The body is not UTF-8 text.")
     })?;
-    // Read in any case: what cannot be read is refused wherever its id is.
+    // The body is always parsed, because a malformed body is refused even if the id is elsewhere.
     let in_body = if body.is_empty() { None } else { in_body(kind, body, &path)? };
     let id = match location {
         EventIdLocation::Headers => in_headers(&headers, &path)?,

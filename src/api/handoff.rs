@@ -1,4 +1,4 @@
-//! The Handoff API's handler.
+//! Handler of the Handoff API.
 
 use crate::api::openapi::{AgentPath, Refusals};
 use crate::api_keys::Permission;
@@ -14,25 +14,25 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// What an agent stored at the moment of a handoff.
+/// The state that an agent stored when it transferred a call.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HandoffState)]
 pub struct HandoffAnswer<'a> {
     /// The conversation's id.
     id: &'a str,
-    /// An id of the agent's own, where it gave one.
+    /// The agent's own id for the state, if it set one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     shared_id: Option<&'a str>,
-    /// To the letter what was stored.
+    /// The stored object, unchanged.
     #[schema(value_type = Object)]
     data: &'a RawValue,
 }
 
 /// Get a handoff state
 ///
-/// By the conversation's `id`, or by `shared_id`, which wins where both are sent; used for several conversations, it names
-/// the latest.
+/// By the conversation's `id` or by `shared_id`, which takes precedence. If several conversations have the same
+/// `shared_id`, the latest state is returned.
 #[utoipa::path(
     get,
     path = "/{account_id}/{project_id}/handoff_state",
@@ -63,7 +63,7 @@ pub async fn find(
     json(&HandoffAnswer { id: &conversation_id, shared_id: shared_id.as_deref(), data })
 }
 
-/// `shared_id` wins where both are sent.
+/// Reads the query string. `shared_id` takes precedence over `id`.
 fn key(query: &str) -> Result<Key, ApiError> {
     let given = Parameters::read(query)?;
     match (given.text("shared_id")?, given.text("id")?) {

@@ -1,5 +1,5 @@
-//! Our own OpenAPI document. Its paths are the router's, its schemas the Rust types'; `/openapi.json` serves it,
-//! `agent-studio openapi` prints it, `/docs` makes it browsable.
+//! The OpenAPI document, generated from the router's paths and the Rust types. `/openapi.json` serves it, `agent-studio
+//! openapi` prints it, `/docs` shows it.
 
 use crate::http::envelope::Envelope;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -45,11 +45,11 @@ impl Modify for Schemes {
     }
 }
 
-/// The document of routes nested below these prefixes.
+/// Builds the document from routes that are nested below these prefixes.
 pub fn document(nested: impl IntoIterator<Item = (&'static str, Document)>) -> Document {
     let mut document = Head::openapi();
     for (prefix, mut routes) in nested {
-        // The same handler may answer in several versions; an operation's id is its own.
+        // One handler can serve several versions, but operation ids must be unique.
         let version = prefix.trim_start_matches('/').replace('/', "_");
         for path in routes.paths.paths.values_mut() {
             let methods = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
@@ -72,39 +72,39 @@ pub struct AgentPath {
     pub project_id: String,
 }
 
-/// What any call may be refused with.
+/// Error responses of all calls.
 #[derive(IntoResponses)]
 pub enum Refusals {
-    /// A parameter does not parse, is out of range or contradicts another; the message names it.
+    /// A parameter does not parse, is out of range or contradicts another. The message names it.
     #[response(status = 400)]
     Invalid(Envelope<'static>),
     /// The key or token is missing, sent twice, malformed, unknown, expired or deleted.
     #[response(status = 401)]
     Unauthorised(Envelope<'static>),
-    /// The call is outside what the key or token may do; the message names what was missing.
+    /// The key or token may not make this call. The message names what is missing.
     #[response(status = 403)]
     Forbidden(Envelope<'static>),
-    /// Inside what the key may do, and not there.
+    /// The object does not exist.
     #[response(status = 404)]
     NotFound(Envelope<'static>),
     /// The request took longer than a minute.
     #[response(status = 408)]
     TimedOut(Envelope<'static>),
-    /// Our fault.
+    /// A fault of the server.
     #[response(status = 500)]
     Internal(Envelope<'static>),
-    /// The database is busy or away; to be tried again.
+    /// The database is busy or cannot be reached. Try again later.
     #[response(status = 503)]
     Unavailable(Envelope<'static>),
 }
 
-/// What a call with a body may be refused with, too.
+/// Further error responses of calls with a body.
 #[derive(IntoResponses)]
 pub enum BodyRefusals {
     /// The body is too large.
     #[response(status = 413)]
     TooLarge(Envelope<'static>),
-    /// The body is of a type that is not accepted here.
+    /// The body's type is not accepted.
     #[response(status = 415)]
     WrongType(Envelope<'static>),
 }

@@ -1,4 +1,4 @@
-//! The runtime side's handlers.
+//! Handlers of the runtime side.
 
 use crate::api::conversations_v3::no_such_conversation;
 use crate::api::external_events::event_id::is_event_id;
@@ -22,13 +22,13 @@ use serde_json::value::RawValue;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// Longest that a call waits for an event, in seconds.
+/// Longest wait of a call for an event, in seconds.
 const MAX_WAIT: u32 = 30;
 const MAX_SHARED_ID: usize = 200;
-/// Longest token that is looked up at all, in bytes.
+/// Longest token that is looked up, in bytes.
 const MAX_LEN: usize = 100;
 
-/// A call of the runtime side on one conversation, which may not exist yet: let in by its token, before its body is read.
+/// Extractor for a call on one conversation, which may not exist yet. Checks the token before the body is read.
 pub struct RuntimeCall {
     scope: RuntimeScope,
     /// The conversation's id.
@@ -57,7 +57,7 @@ where
 
 /// Create or replace a conversation
 ///
-/// Replacing with the same document changes nothing.
+/// Idempotent.
 #[utoipa::path(
     put,
     path = "/{account_id}/{project_id}/conversations/{id}",
@@ -117,7 +117,8 @@ pub async fn append_turns(
 
 /// Erase a conversation
 ///
-/// With its turns, index entries, handoff state and events; 204, also where there is none.
+/// Deletes the conversation with its turns, index entries, handoff state and events. The response is 204 even if the
+/// conversation does not exist.
 #[utoipa::path(
     delete,
     path = "/{account_id}/{project_id}/conversations/{id}",
@@ -135,14 +136,14 @@ pub async fn erase(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A handoff state to be stored.
+/// A handoff state to store.
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({ "shared_id": "desk-1", "data": { "reason": "billing" } }))]
 pub struct NewHandoff<'a> {
-    /// An id of the agent's own, to find the state by.
+    /// The agent's own id, by which the state can be found.
     #[schema(max_length = 200)]
     shared_id: Option<String>,
-    /// Answered to the letter.
+    /// Returned unchanged.
     #[serde(borrow)]
     #[schema(value_type = Object)]
     data: &'a RawValue,
@@ -180,7 +181,7 @@ pub async fn put_handoff(
     }
 }
 
-/// What a conversation waits for.
+/// The event that a conversation waits for.
 #[derive(Deserialize, ToSchema)]
 pub struct NewWait {
     /// 1 to 256 bytes without control characters.
@@ -190,7 +191,7 @@ pub struct NewWait {
 
 /// Wait for an event
 ///
-/// The conversation, which is in progress, waits for the event of this id from now on.
+/// Registers that a conversation in progress waits for the event with this id.
 #[utoipa::path(
     post,
     path = "/{account_id}/{project_id}/conversations/{id}/external-events",
@@ -227,7 +228,7 @@ pub async fn await_event(
     }
 }
 
-/// An event that was received.
+/// A received event.
 #[derive(Serialize, ToSchema)]
 pub struct Event<'a> {
     /// Counted from 1 within the conversation.
@@ -235,7 +236,7 @@ pub struct Event<'a> {
     event_id: &'a str,
     received_at: String,
     content_type: &'a str,
-    /// As it was sent.
+    /// The body as it was sent.
     body: &'a str,
 }
 
@@ -243,13 +244,14 @@ pub struct Event<'a> {
 #[derive(Serialize, ToSchema)]
 pub struct Events<'a> {
     events: Vec<Event<'a>>,
-    /// To be sent as `after` next time.
+    /// Send this as `after` in the next call.
     last: i64,
 }
 
 /// List a conversation's events
 ///
-/// Those received after the position `after`, at most 100. `wait` holds the answer until one arrives.
+/// The events after the position `after`, at most 100. If there are none, the response waits up to `wait` seconds for
+/// one.
 #[utoipa::path(
     get,
     path = "/{account_id}/{project_id}/conversations/{id}/external-events",
@@ -287,7 +289,7 @@ pub async fn received_events(
     json(&Events { events: shown.collect(), last: events.last().map_or(after, |event| event.position) })
 }
 
-/// The token that a request presents: one header, in the form of RFC 6750.
+/// Reads the token from the `Authorization` header (RFC 6750). Exactly one header is accepted.
 fn presented(headers: &HeaderMap) -> Option<Token> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -296,7 +298,7 @@ fn presented(headers: &HeaderMap) -> Option<Token> {
     well_formed.then(|| Token::sent(token))
 }
 
-/// 401, always the same.
+/// 401, the same for every reason.
 fn unauthorised() -> ApiError {
     let message = "The runtime token is missing or not valid. Send a valid one as `Authorization: Bearer …`.";
     ApiError::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)

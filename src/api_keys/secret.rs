@@ -1,10 +1,8 @@
 //! A key's secret value, plain and hashed. Only the plain value authenticates. It prints as `***` and is wiped from
-//! memory when
-//! dropped.
+//! memory when dropped.
 //!
 //! Format: `ask_`, 32 random base62 characters, and a checksum of 6 characters. The checksum is CRC-32 over the 36
-//! characters
-//! before it, in base62 (digits, upper case, lower case), most significant first, padded with `0`.
+//! characters before it, in base62 (digits, upper case, lower case), most significant first, padded with `0`.
 
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::randomness::{BASE62, Random};

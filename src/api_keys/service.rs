@@ -62,8 +62,7 @@ impl ApiKeys {
     }
 
     /// Creates a key. Errors: a chosen agent is not of this workspace, the expiry is out of range, or a permission
-    /// needs a key on all
-    /// agents.
+    /// needs a key on all agents.
     pub async fn create(
         &self,
         workspace: &WorkspaceId,
@@ -190,8 +189,7 @@ impl ApiKeys {
     }
 
     /// One page of keys. The cursor is the sort value and the id of a key (keyset pagination). So every page costs the
-    /// same, and no
-    /// key is skipped or repeated when keys are added or deleted meanwhile.
+    /// same, and no key is skipped or repeated when keys are added or deleted meanwhile.
     pub async fn page(&self, workspace: &WorkspaceId, query: &KeyListQuery) -> Result<KeyPage, ApiKeyError> {
         let (backwards, place) = match (&query.before, &query.after) {
             (Some(before), _) => (true, Some(before)),

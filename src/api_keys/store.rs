@@ -20,8 +20,7 @@ macro_rules! columns {
     };
 }
 // One statement for each sort order. Its columns are those of an index, so that every page costs the same. `$2` is the
-// pattern
-// for the name, `$3` and `$4` are the cursor (sort value and id).
+// pattern for the name, `$3` and `$4` are the cursor (sort value and id).
 macro_rules! page {
     ($column:literal, $compare:literal, $direction:literal) => {
         concat!(
@@ -175,8 +174,7 @@ pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Opt
 }
 
 /// One page of keys whose names contain `search`, each with its name in lower case. Returns one more than [`PAGE_SIZE`]
-/// keys if
-/// there is another page.
+/// keys if there is another page.
 pub async fn page(
     db: &Db,
     workspace: &WorkspaceId,

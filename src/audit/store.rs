@@ -1,6 +1,5 @@
 //! SQL for audit entries. An entry is written in the transaction of the change that it records, so that neither exists
-//! without
-//! the other.
+//! without the other.
 
 use crate::audit::model::Action;
 use crate::base::id::{UserId, WorkspaceId};

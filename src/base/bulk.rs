@@ -1,6 +1,5 @@
 //! A separate tokio runtime with low-priority threads for large responses. On the main runtime, a short call would wait
-//! for a
-//! worker thread that is busy with a large response.
+//! for a worker thread that is busy with a large response.
 
 use crate::base::thread_share::{Share, limit_this_thread};
 use std::future::Future;

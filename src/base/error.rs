@@ -1,6 +1,5 @@
-//! The error type of pages and server functions. Each variant has a sentence for people and an HTTP status.
-//! An error can return in a page's URL (`?__err=`), which anyone can write. So each text is fixed by its variant, and
-//! none
+//! The error type of pages and server functions. Each variant has a sentence for people and an HTTP status. An error
+//! can return in a page's URL (`?__err=`), which anyone can write. So each text is fixed by its variant, and none
 //! contains a secret or a message of the database.
 
 use leptos::server_fn::codec::JsonEncoding;

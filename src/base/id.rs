@@ -1,6 +1,5 @@
 //! One newtype for each kind of id, so that one kind cannot be passed for another. An id is text: a prefix that names
-//! its kind,
-//! then random characters. Ids are not secret and grant no access.
+//! its kind, then random characters. Ids are not secret and grant no access.
 
 #[cfg(feature = "ssr")]
 mod generate;

@@ -1,6 +1,5 @@
 //! Encryption of secrets that must be readable again: XChaCha20-Poly1305 under the master key. The associated data
-//! binds each
-//! ciphertext to the row that it is stored in.
+//! binds each ciphertext to the row that it is stored in.
 
 use crate::base::randomness::Random;
 use base64::Engine as _;
@@ -64,8 +63,7 @@ impl MasterKey {
     }
 
     /// Token that the set-up page asks for while there are no users. It is derived from the key, so all servers with
-    /// this key
-    /// accept the same token.
+    /// this key accept the same token.
     pub fn set_up_token(&self) -> &str {
         &self.set_up_token
     }

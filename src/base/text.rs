@@ -4,15 +4,13 @@ use super::error::Problem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Unicode's `Bidi_Control` characters (marks, embeddings, overrides, isolates). They make text appear in another order
-/// than
-/// it is stored in.
+/// than it is stored in.
 pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a character is displayed as nothing: whitespace, control characters, Unicode's
-/// `Default_Ignorable_Code_Point`, and
-/// the empty Braille pattern.
+/// `Default_Ignorable_Code_Point`, and the empty Braille pattern.
 pub fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -24,10 +22,8 @@ pub fn is_invisible(c: char) -> bool {
 }
 
 /// Normalises a name that a person typed. Whitespace characters, line breaks included, become spaces; other control
-/// characters
-/// and bidirectional controls are removed; the ends are trimmed. The error says that no visible character is left, or
-/// that
-/// the name has more than `max_chars` characters.
+/// characters and bidirectional controls are removed; the ends are trimmed. The error says that no visible character is
+/// left, or that the name has more than `max_chars` characters.
 pub fn single_line(text: &str, max_chars: usize) -> Result<String, Problem> {
     let spaced: String = text
         .chars()

@@ -7,8 +7,7 @@ use std::thread;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     /// Time that no other thread wants (SCHED_IDLE). Such a thread is preempted at once, while a thread with a high
-    /// niceness runs
-    /// until the next tick. It may get no time at all on a busy machine.
+    /// niceness runs until the next tick. It may get no time at all on a busy machine.
     Leftover,
     /// About a tenth of the time of a normal thread (niceness 9).
     Tenth,
@@ -17,8 +16,7 @@ pub enum Share {
 }
 
 /// Limits the current thread to this share for the rest of its life. Does nothing where the system has no priorities
-/// for single
-/// threads, or does not allow the change.
+/// for single threads, or does not allow the change.
 pub fn limit_this_thread(share: Share) {
     #[cfg(target_os = "linux")]
     {

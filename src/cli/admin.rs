@@ -1,4 +1,4 @@
-//! `workspace`, `agent`, `user`: the things around keys.
+//! The commands `workspace`, `agent` and `user`.
 
 use crate::base::actor::Actor;
 use crate::cli::lookup::workspace;
@@ -14,12 +14,12 @@ use std::io::{BufRead as _, IsTerminal as _};
 /// `workspace …`
 #[derive(Subcommand)]
 pub enum WorkspaceCommand {
-    /// Make a workspace
+    /// Create a workspace
     Create {
-        /// Its name
+        /// Name
         #[arg(long)]
         name: String,
-        /// Its short name in addresses; made from the name where it is left out
+        /// Short name in addresses; made from the name if missing
         #[arg(long)]
         slug: Option<String>,
         /// Print JSON
@@ -32,12 +32,12 @@ pub enum WorkspaceCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Set how long a workspace keeps its conversations; the server erases older ones within ten minutes
+    /// Set how long a workspace keeps conversations; the server deletes older ones within ten minutes
     SetRetention {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
-        /// Erase conversations that began longer ago than this
+        /// Delete conversations that began more than this many days ago
         #[arg(long, conflicts_with = "forever", required_unless_present = "forever", value_parser = clap::value_parser!(i32).range(1..))]
         days: Option<i32>,
         /// Keep conversations until they are deleted
@@ -47,7 +47,6 @@ pub enum WorkspaceCommand {
 }
 
 impl WorkspaceCommand {
-    /// Does it.
     pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { name, slug, json } => {
@@ -80,15 +79,15 @@ impl WorkspaceCommand {
 /// `agent …`
 #[derive(Subcommand)]
 pub enum AgentCommand {
-    /// Make an agent
+    /// Create an agent
     Create {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
-        /// Its name
+        /// Name
         #[arg(long)]
         name: String,
-        /// Its short name in addresses; made from the name where it is left out
+        /// Short name in addresses; made from the name if missing
         #[arg(long)]
         slug: Option<String>,
         /// Print JSON
@@ -107,7 +106,6 @@ pub enum AgentCommand {
 }
 
 impl AgentCommand {
-    /// Does it.
     pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { workspace: of, name, slug, json } => {
@@ -134,12 +132,12 @@ impl AgentCommand {
 /// `user …`
 #[derive(Subcommand)]
 pub enum UserCommand {
-    /// Make a user
+    /// Create a user
     Create {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
-        /// Their e-mail
+        /// The user's e-mail address
         #[arg(long)]
         email: String,
         /// admin or viewer
@@ -160,9 +158,9 @@ pub enum UserCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Set a user's password; they are signed out everywhere
+    /// Set a user's password and end all of their sessions
     SetPassword {
-        /// Their e-mail
+        /// The user's e-mail address
         #[arg(long)]
         email: String,
         #[command(flatten)]
@@ -170,7 +168,7 @@ pub enum UserCommand {
     },
 }
 
-/// Where a password comes from: never an argument, which other users of the machine could see.
+/// Source of a password. It is never an argument, because other users of the machine can see arguments.
 #[derive(Args)]
 pub struct NewPassword {
     /// Read the password from the first line of standard input
@@ -192,7 +190,6 @@ impl NewPassword {
 }
 
 impl UserCommand {
-    /// Does it.
     pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { workspace: of, email, role, password, json } => {

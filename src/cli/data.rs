@@ -1,4 +1,4 @@
-//! `import` and `demo`.
+//! The commands that load conversations: import and demo.
 
 use crate::cli::demo;
 use crate::cli::lookup::agent;
@@ -24,12 +24,12 @@ pub struct Import {
     /// Print the counts as JSON
     #[arg(long)]
     json: bool,
-    /// One conversation a line, as the Conversations API answers them
+    /// JSON Lines: one conversation per line, in the format of the Conversations API
     file: PathBuf,
 }
 
 impl Import {
-    /// Does it. Bad lines are reported and passed over; the exit status tells whether there were any.
+    /// Imports the file. Invalid lines are reported and skipped; if there are any, the exit status is not 0.
     pub async fn run(self, services: &Services) -> Result<(), String> {
         let of = workspace(services, &self.workspace).await?;
         let agent = agent(services, &of, &self.agent).await?;
@@ -64,7 +64,6 @@ pub struct DemoCommand {
 }
 
 impl DemoCommand {
-    /// Does it.
     pub async fn run(self, services: &Services) -> Result<(), String> {
         let made = demo::load(services).await.map_err(|e| e.to_string())?;
         output::one(
@@ -80,7 +79,7 @@ impl DemoCommand {
     }
 }
 
-/// Loads the demo workspace where there are no users yet, and says how to sign in.
+/// Loads the demo workspace if there are no users yet, and prints how to sign in.
 pub async fn demo_if_empty(services: &Services) -> Result<(), String> {
     if services.users.any().await.map_err(|e| e.to_string())? {
         return Ok(());

@@ -1,6 +1,6 @@
-//! A believable workspace to look around in: 3 agents, 500 conversations, two keys, one admin.
+//! The demo workspace: 3 agents, 500 realistic conversations, two keys, one admin.
 
-/// The conversations.
+/// Generating the conversations.
 mod conversations;
 
 use crate::api_keys::service::{CreatedKey, NewKey};
@@ -15,7 +15,7 @@ use crate::workspaces::Workspace;
 use conversations::{Topic, generate};
 use std::error::Error;
 
-/// The same conversations in every demo workspace.
+/// Fixed seed, so that every demo workspace has the same conversations.
 const SEED: u64 = 2026;
 const AGENTS: [(&str, Topic, usize); 3] = [
     ("Hotel reservations", Topic::HotelReservations, 220),
@@ -23,7 +23,7 @@ const AGENTS: [(&str, Topic, usize); 3] = [
     ("Utility billing", Topic::UtilityBilling, 110),
 ];
 
-/// What was made, for who asked for it.
+/// The demo workspace with its sign-in and the values of its keys.
 #[derive(Debug)]
 pub struct DemoWorkspace {
     pub workspace: Workspace,
@@ -32,7 +32,8 @@ pub struct DemoWorkspace {
     pub keys: Vec<CreatedKey>,
 }
 
-/// Makes the demo workspace and an admin for it, whose e-mail and password are new each time.
+/// Creates the demo workspace and an admin. The password is random; the e-mail address gets random digits if it is
+/// taken.
 pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> {
     let actor = Actor::command_line();
     let workspace = services.workspaces.create(&actor, "Acme UK", None).await?;
@@ -64,7 +65,7 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
         keys.push(services.api_keys.create(&workspace.id, &actor, &new).await?);
     }
 
-    // Last: who finds no users finds the demo not loaded, and may load it.
+    // The user is created last, so that an interrupted load can be repeated: `demo_if_empty` checks for users.
     let taken = services.users.find(&Email::parse("admin@example.com")?).await?.is_some();
     let name = if taken { services.db.random().text(b"0123456789", 6) } else { String::new() };
     let email = Email::parse(&format!("admin{name}@example.com"))?;

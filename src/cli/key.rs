@@ -1,4 +1,4 @@
-//! `key …`
+//! The command `key`.
 
 use crate::api_keys::service::NewKey;
 use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, Status};
@@ -17,21 +17,21 @@ use serde_json::{Value, json};
 /// `key …`
 #[derive(Subcommand)]
 pub enum KeyCommand {
-    /// Make a key and print its value, this once
+    /// Create a key and print its value once
     Create {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
-        /// Its name
+        /// Name
         #[arg(long)]
         name: String,
-        /// `all`, or agents' ids or slugs with commas between
+        /// `all`, or ids or slugs of agents, separated by commas
         #[arg(long)]
         agents: String,
-        /// conversations, handoff, external-events, agents, with commas between
+        /// Any of conversations, handoff, external-events, agents, separated by commas
         #[arg(long)]
         permissions: String,
-        /// How long it is good for: 30s, 12h, 90d, 1y
+        /// How long the key is valid: 30s, 12h, 90d, 1y
         #[arg(long, default_value = "90d", value_parser = parse_duration)]
         expires_in: i64,
         /// Print JSON
@@ -47,7 +47,7 @@ pub enum KeyCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show one key, without its value, and its requests of today, 7 and 30 days
+    /// Show one key without its value, and its requests today and in the last 7 and 30 days
     Show {
         /// The workspace's id or slug
         #[arg(long)]
@@ -58,7 +58,7 @@ pub enum KeyCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Delete a key: refused by running servers within a second
+    /// Delete a key; running servers refuse it within a second
     Delete {
         /// The workspace's id or slug
         #[arg(long)]
@@ -69,7 +69,6 @@ pub enum KeyCommand {
 }
 
 impl KeyCommand {
-    /// Does it.
     pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
             Self::Create { workspace: of, name, agents, permissions, expires_in, json } => {

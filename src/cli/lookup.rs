@@ -1,4 +1,4 @@
-//! Finding what a command names.
+//! Finding workspaces and agents by id or slug, with error messages for people.
 
 use crate::agents::AgentName;
 use crate::server::state::Services;

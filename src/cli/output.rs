@@ -1,8 +1,8 @@
-//! What commands print: JSON for scripts, a table for people.
+//! Printing results: JSON for scripts, tables for people.
 
 use serde_json::Value;
 
-/// Prints one thing: as JSON, or as `name: value` lines.
+/// Prints one object as JSON, or with one line for each field.
 pub fn one(json: bool, value: &Value) {
     if json {
         println!("{value}");
@@ -16,7 +16,7 @@ pub fn one(json: bool, value: &Value) {
     }
 }
 
-/// Prints several things alike: as a JSON array, or as a table of these columns.
+/// Prints several objects as a JSON array, or as a table with these columns.
 pub fn many(json: bool, columns: &[&str], values: &[Value]) {
     if json {
         println!("{}", Value::Array(values.to_vec()));

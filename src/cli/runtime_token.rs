@@ -1,4 +1,4 @@
-//! `runtime-token`: what lets the platform that runs the agents feed conversations in.
+//! The command `runtime-token`.
 
 use crate::base::actor::Actor;
 use crate::base::id::RuntimeTokenId;
@@ -12,19 +12,19 @@ use serde_json::json;
 /// `runtime-token …`
 #[derive(Subcommand)]
 pub enum RuntimeTokenCommand {
-    /// Make a token; it is shown this once
+    /// Create a token and print its value once
     Create {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
-        /// What it is for
+        /// Name, for example the token's purpose
         #[arg(long)]
         name: String,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// List tokens, without their values
+    /// List tokens without their values
     List {
         /// The workspace's id or slug
         #[arg(long)]
@@ -33,7 +33,7 @@ pub enum RuntimeTokenCommand {
         #[arg(long)]
         json: bool,
     },
-    /// End a token: the next call with it is refused
+    /// Revoke a token; the next call with it is refused
     Revoke {
         /// The workspace's id or slug
         #[arg(long)]
@@ -44,7 +44,6 @@ pub enum RuntimeTokenCommand {
 }
 
 impl RuntimeTokenCommand {
-    /// Does it.
     pub async fn run(self, services: &Services) -> Result<(), String> {
         let actor = Actor::command_line();
         match self {

@@ -1,8 +1,6 @@
 //! Parsing of conversations for storage, and writing of stored conversations as JSON for responses, where Configuration
-//! removes
-//! what it does not allow. Conversations are validated and normalised once, when they are stored, as JSON texts. So a
-//! page of a
-//! thousand conversations is made by copying text.
+//! removes what it does not allow. Conversations are validated and normalised once, when they are stored, as JSON
+//! texts. So a page of a thousand conversations is made by copying text.
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::{Timestamp, format_instant, parse_instant};
@@ -343,8 +341,7 @@ impl Document {
 }
 
 /// Normalises metrics. A value becomes a text, or a list of at least two texts if the metric was written more than
-/// once. Null and
-/// empty lists are dropped.
+/// once. Null and empty lists are dropped.
 fn metrics(incoming: BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, MetricValue>, String> {
     let mut metrics = BTreeMap::new();
     for (name, value) in incoming {

@@ -1,6 +1,5 @@
 //! Import of conversations from JSON Lines. Each line is one conversation. Invalid lines are reported and skipped. A
-//! conversation
-//! with a known id is replaced, so a file can be imported again, for example after an interruption.
+//! conversation with a known id is replaced, so a file can be imported again, for example after an interruption.
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::conversations::document::Document;
@@ -72,8 +71,7 @@ impl<'a> Importer<'a> {
 }
 
 /// Imports a file. Calls `progress` with the length of each line in bytes, and `rejected` with the number (from 1) of
-/// each
-/// invalid line and the reason.
+/// each invalid line and the reason.
 pub async fn import(
     db: &Db,
     workspace: &WorkspaceId,

@@ -1,6 +1,5 @@
 //! Query parameters of a list of conversations, as the contract defines them. The error for a value that does not
-//! parse, is out
-//! of range or contradicts another parameter names the parameter.
+//! parse, is out of range or contradicts another parameter names the parameter.
 
 use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
@@ -47,8 +46,7 @@ pub struct ListQuery {
 }
 
 /// The two forms of a channel in a filter: its name in upper case, and the family if it names one (`voice` matches
-/// every
-/// VOICE-…), else an empty text.
+/// every VOICE-…), else an empty text.
 pub fn channel_forms(channel: &str) -> (String, String) {
     (channel.to_uppercase(), if family(channel) == channel.to_lowercase() { family(channel) } else { String::new() })
 }

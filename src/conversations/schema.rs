@@ -1,6 +1,5 @@
 //! Schemas of conversations for the OpenAPI document. Responses are copied from stored JSON and never made from these
-//! types;
-//! tests validate real responses against the schemas.
+//! types; tests validate real responses against the schemas.
 
 use crate::conversations::document::{CommonFields, Turn};
 use crate::conversations::values::MetricValue;
@@ -80,8 +79,7 @@ pub struct Paging {
     /// The `cursor` of the previous page, unchanged. Takes precedence over `offset`.
     pub cursor: Option<String>,
     /// `transcript` searches transcripts for words and `"phrases in quotes"`. Requires `query`, `start_time` and
-    /// `end_time`.
-    /// `semantic` is answered with 501.
+    /// `end_time`. `semantic` is answered with 501.
     #[param(inline)]
     pub query_type: Option<QueryType>,
     /// The text to search for. Used with `query_type`.

@@ -147,8 +147,7 @@ impl Conversations {
     }
 
     /// Deletes the conversations that are older than the retention period of their workspace, and returns their number.
-    /// An error in
-    /// one workspace is logged and does not stop the others.
+    /// An error in one workspace is logged and does not stop the others.
     pub async fn erase_old(&self) -> Result<u64, DbError> {
         let mut erased = 0;
         for (workspace, days) in workspaces::service::retentions(&self.db.of(Work::Background)).await? {
@@ -161,8 +160,7 @@ impl Conversations {
     }
 
     /// Deletes a workspace's conversations that are older than this many days. Stops if the workspace's retention
-    /// period is no
-    /// longer `days`.
+    /// period is no longer `days`.
     async fn erase_older(&self, workspace: &WorkspaceId, days: i32) -> Result<u64, DbError> {
         let oldest = self.db.now().plus_days(-i64::from(days));
         let mut erased = 0;

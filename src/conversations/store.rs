@@ -110,8 +110,7 @@ statements! {
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     DELETE = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     // Deletes by start, up to that of the last of the $3 oldest. This needs only the index, and spares a conversation
-    // that was
-    // replaced by a newer one meanwhile.
+    // that was replaced by a newer one meanwhile.
     DELETE_OLDER = "DELETE FROM conversations WHERE workspace_id = $1 AND started_at <= (SELECT MAX(started_at) FROM
         (SELECT started_at FROM conversations WHERE workspace_id = $1 AND started_at < $2
             ORDER BY started_at LIMIT $3) AS oldest)";
@@ -171,8 +170,7 @@ pub const POSTGRES_STATEMENTS: [&str; 5] = [
 ];
 
 /// Cursors of the conversations on a page, newest first, and of one more conversation if there is a next page. A sample
-/// has only
-/// one page.
+/// has only one page.
 pub async fn places(
     db: &Db,
     workspace: &WorkspaceId,
@@ -200,8 +198,7 @@ pub async fn places(
                 db,
                 sqlite | c | rows!(SEARCH_SQLITE).bind(search.fts5(&scope(workspace, agent))).fetch_all(c).await,
                 // Not a prepared statement, so that PostgreSQL plans each search by its words: scanning from the newest
-                // is better for
-                // common words, the text index for rare ones.
+                // is better for common words, the text index for rare ones.
                 postgres | c | rows!(by_speaker).bind(search.tsquery()).persistent(false).fetch_all(c).await
             )?
         }
@@ -441,8 +438,7 @@ pub async fn delete(change: &mut Change, workspace: &WorkspaceId, agent: &AgentI
 }
 
 /// Deletes the oldest of a workspace's conversations that began before `than`, and returns their number. It can exceed
-/// `limit` if
-/// several began at the same time.
+/// `limit` if several began at the same time.
 pub async fn delete_older(
     change: &mut Change,
     workspace: &WorkspaceId,

@@ -1,6 +1,5 @@
 //! Tokenising transcripts and search queries. Texts are split into words here and not by the databases, so that both
-//! engines
-//! find the same, and no input of a client is interpreted as a query language.
+//! engines find the same, and no input of a client is interpreted as a query language.
 
 use crate::http::envelope::ApiError;
 
@@ -32,8 +31,7 @@ pub struct Search {
 pub struct Words(Vec<String>);
 
 /// Splits a text into words of letters and digits, in lower case. In scripts without spaces between words, each letter
-/// is a
-/// word.
+/// is a word.
 fn words_of(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

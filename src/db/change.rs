@@ -15,8 +15,7 @@ use tokio::time::timeout;
 const ROLLBACK: Duration = Duration::from_secs(1);
 
 /// A write transaction with its actor, its time and the randomness for its ids. It is rolled back if it is dropped
-/// without
-/// [`Change::commit`]. A connection whose transaction did not end cleanly is closed.
+/// without [`Change::commit`]. A connection whose transaction did not end cleanly is closed.
 #[derive(Debug)]
 pub struct Change {
     /// `None` after the transaction has ended.
@@ -36,8 +35,7 @@ pub struct Origin {
 }
 
 /// A hook that every commit waits for. The gate installs one at start, so that a change of the data it decides by is
-/// answered
-/// only after every server has applied the change.
+/// answered only after every server has applied the change.
 #[async_trait]
 pub trait CommitHook: fmt::Debug + Send + Sync {
     /// Called in the transaction, before its commit. Returns `None` if the change does not concern the hook.

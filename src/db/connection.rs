@@ -5,8 +5,7 @@ use sqlx::{Database, Postgres, Sqlite};
 use std::sync::Arc;
 
 /// A connection in use. It returns to its pool only if its last statement ended cleanly. After a statement that failed
-/// or did
-/// not end (a cancelled request, a timeout) it is closed.
+/// or did not end (a cancelled request, a timeout) it is closed.
 #[derive(Debug)]
 pub struct ActiveConnection<D: Database> {
     connection: PoolConnection<D>,

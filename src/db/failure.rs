@@ -153,8 +153,7 @@ fn is_away_or_busy(error: &sqlx::Error) -> bool {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.len() {
             // Classes: 08 connection lost, 40 deadlock or serialization failure, 53 insufficient resources, 57
-            // shutdown, start
-            // or statement timeout. 55000: the database does not accept connections.
+            // shutdown, start or statement timeout. 55000: the database does not accept connections.
             5 => ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || &*code == "55000",
             // SQLITE_BUSY and SQLITE_LOCKED.
             _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)),

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 
 /// A queue of the processes that write to one SQLite file. SQLite's own lock has no queue: a process that does not get
-/// it polls,
-/// and can lose every time against a process that writes without pause. Here the next process in the queue holds a lock
-/// on the
-/// `next` file while it waits for the lock on the `writer` file.
+/// it polls, and can lose every time against a process that writes without pause. Here the next process in the queue
+/// holds a lock on the `next` file while it waits for the lock on the `writer` file.
 #[derive(Debug)]
 pub struct FileQueue {
     next: PathBuf,
@@ -26,8 +24,7 @@ impl FileQueue {
     }
 
     /// Waits for this process's turn. `None` if the lock files cannot be created or locked; then only SQLite's own lock
-    /// applies.
-    /// The error: no turn within [`PATIENCE`].
+    /// applies. The error: no turn within [`PATIENCE`].
     pub async fn enter(&self) -> Result<Option<WriteTurn>, sqlx::Error> {
         let (Ok(next), Ok(writer)) = (open(&self.next), open(&self.writer)) else { return Ok(None) };
         match (next.try_lock(), writer.try_lock()) {

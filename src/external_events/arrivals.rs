@@ -1,6 +1,6 @@
 //! Wakes the requests that wait for events when an event arrives: on this server through a map in memory, from other
-//! servers on
-//! the same PostgreSQL through NOTIFY. A waiter needs an entry in the map, but no thread and no database connection.
+//! servers on the same PostgreSQL through NOTIFY. A waiter needs an entry in the map, but no thread and no database
+//! connection.
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::db::{Db, Work};

@@ -65,8 +65,7 @@ impl ExternalEvents {
     }
 
     /// Stores an event and wakes its waiters; `false` if no conversation in progress waits for it. A repeated event
-    /// with the same
-    /// content is accepted and not stored again, even if its conversation has ended since.
+    /// with the same content is accepted and not stored again, even if its conversation has ended since.
     pub async fn receive(
         &self,
         workspace: &WorkspaceId,

@@ -1,6 +1,5 @@
 //! SQL for external events. Events are numbered within their conversation while its row is locked. So a reader who has
-//! read up to
-//! a number cannot miss an event below it.
+//! read up to a number cannot miss an event below it.
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;

@@ -1,45 +1,57 @@
-//! What a location needs of a key, as the proxy's own configuration says it in the auth URL: never the client.
+//! The access that a location requires of a key. It is part of the auth URL in the proxy's configuration; the client
+//! cannot influence it.
 
 use crate::api_keys::Permission;
 use crate::gate::Need;
-use crate::http::parameters::Parameters;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
-/// In a path, where nothing is asked for.
+/// Path segment that requires nothing.
 const ANY: &str = "-";
-/// What may stand in the query.
+/// The accepted query parameters.
 const NAMES: [&str; 3] = ["account_id", "project_id", "permission"];
 
-/// What a location needs.
+/// The access that a location requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProtectedLocation {
-    account_id: String,
-    project_id: Option<String>,
+pub struct ProtectedLocation<'a> {
+    account_id: Cow<'a, str>,
+    project_id: Option<Cow<'a, str>>,
     permission: Option<Permission>,
 }
 
-impl ProtectedLocation {
-    /// From the query of an auth URL; the error says what is wrong with it. What is not known is refused: a mistyped
-    /// name must not open more than was meant.
-    pub fn from_query(query: &str) -> Result<Self, String> {
-        let given = Parameters::read(query).map_err(|error| error.message)?;
-        if let Some(name) = given.names().find(|name| !NAMES.contains(name)) {
-            return Err(format!("there is no parameter `{name}`; there are {}", NAMES.join(", ")));
+impl<'a> ProtectedLocation<'a> {
+    /// Reads the query of an auth URL. The error says what is wrong. Unknown parameters are refused, so that a
+    /// misspelled name does not grant more access than intended.
+    pub fn from_query(query: &'a str) -> Result<Self, String> {
+        let mut given: [Option<Cow<'a, str>>; 3] = [None, None, None];
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let Some(at) = NAMES.iter().position(|known| *known == name) else {
+                return Err(format!("there is no parameter `{name}`; there are {}", NAMES.join(", ")));
+            };
+            if given[at].replace(value).is_some() {
+                return Err(format!("the parameter `{name}` is there twice"));
+            }
         }
-        let one = |name| given.one(name).map_err(|error| error.message);
-        Self::new(one("account_id")?.unwrap_or_default(), one("project_id")?, one("permission")?)
+        let [account_id, project_id, permission] = given;
+        Self::new(account_id.unwrap_or_default(), project_id, permission.as_deref())
     }
 
-    /// From the segments of an auth URL's path; `-` asks for nothing.
-    pub fn from_path(account_id: &str, project_id: &str, permission: &str) -> Result<Self, String> {
-        let given = |segment: &'_ str| (segment != ANY).then(|| segment.to_owned());
-        Self::new(account_id, given(project_id).as_deref(), given(permission).as_deref())
+    /// Reads the path segments of an auth URL. `-` requires nothing.
+    pub fn from_path(account_id: &'a str, project_id: &'a str, permission: &'a str) -> Result<Self, String> {
+        let decoded = |segment: &'a str| percent_decode_str(segment).decode_utf8_lossy();
+        let given = |segment: &'a str| Some(decoded(segment)).filter(|segment| segment != ANY);
+        Self::new(decoded(account_id), given(project_id), given(permission).as_deref())
     }
 
-    fn new(account_id: &str, project_id: Option<&str>, permission: Option<&str>) -> Result<Self, String> {
+    fn new(
+        account_id: Cow<'a, str>,
+        project_id: Option<Cow<'a, str>>,
+        permission: Option<&str>,
+    ) -> Result<Self, String> {
         if account_id.is_empty() || account_id == ANY {
             return Err("`account_id` is missing: the workspace's id or slug".to_owned());
         }
-        if project_id == Some("") {
+        if project_id.as_deref() == Some("") {
             return Err("`project_id` is empty: leave it out where no agent is asked for".to_owned());
         }
         let permission = permission.map(|id| {
@@ -48,14 +60,10 @@ impl ProtectedLocation {
                 format!("there is no permission `{id}`; there are {known}")
             })
         });
-        Ok(Self {
-            account_id: account_id.to_owned(),
-            project_id: project_id.map(str::to_owned),
-            permission: permission.transpose()?,
-        })
+        Ok(Self { account_id, project_id, permission: permission.transpose()? })
     }
 
-    /// The same, for the gate.
+    /// The required access in the form that the gate takes.
     pub fn need(&self) -> Need<'_> {
         Need { account_id: Some(&self.account_id), permission: self.permission, project_id: self.project_id.as_deref() }
     }

@@ -147,8 +147,8 @@ mod tests {
             }
         }
         // Each permission is in 8 of the 15 sets, and a call that needs no permission passes with all 15. One expiry
-        // and
-        // one workspace pass. Of agent and scope, 3 combinations pass: a covered agent, and no agent with either scope.
+        // and one workspace pass. Of agent and scope, 3 combinations pass: a covered agent, and no agent with either
+        // scope.
         assert_eq!((cases, yes), (15 * 5 * 3 * 3 * 3 * 2, (4 * 8 + 15) * 3));
     }
 }

@@ -3,12 +3,9 @@
 //! Triggers of the database report every change in its transaction: on SQLite in a table, on PostgreSQL through NOTIFY.
 //!
 //! On PostgreSQL, each server sends a heartbeat through the same channel. When it receives its own heartbeat, it has
-//! received
-//! every change that was committed before. It then trusts its index until `LEASE` after it sent the heartbeat. A change
-//! waits
-//! until every server with a lease has acknowledged it, or until that lease has ended. A server that is cut off no
-//! longer trusts
-//! its index by then.
+//! received every change that was committed before. It then trusts its index until `LEASE` after it sent the heartbeat.
+//! A change waits until every server with a lease has acknowledged it, or until that lease has ended. A server that is
+//! cut off no longer trusts its index by then.
 
 use crate::db::{Change, ChangeConnection, CommitHook, Committed, Db, DbError, Unreachable, Work};
 use crate::gate::followers::Following;
@@ -37,8 +34,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Shortest interval between polls of SQLite that unknown keys cause.
 const SOON: Duration = Duration::from_millis(2);
 /// How long the index is trusted after a poll of SQLite. So no change stays unnoticed for more than a second, even if
-/// the next
-/// poll is delayed.
+/// the next poll is delayed.
 const TRUST: Duration = Duration::from_millis(800);
 /// How long the database may take for a heartbeat before it counts as unreachable.
 const PROBE: Duration = Duration::from_secs(1);
@@ -106,8 +102,7 @@ fn set_gone(gate: &Gate, unreachable: Option<Unreachable>) {
 }
 
 /// Installs the commit hook: a commit that changes data of the gate waits until every server has applied it. Triggers
-/// of the
-/// database detect such changes, so no other code has to report them.
+/// of the database detect such changes, so no other code has to report them.
 pub fn install(gate: &Arc<Gate>) {
     gate.db().install_commit_hook(Arc::new(GateHook(Arc::downgrade(gate))));
 }
@@ -123,8 +118,7 @@ impl CommitHook for GateHook {
         if gate.db().is_sqlite() {
             let (last,): (i64,) = on_change!(change, |c| sqlx::query_as(LAST_CHANGE).fetch_one(c).await)?;
             // A gate that is not following yet may load its index before the commit, without this change. `try_lock`,
-            // because
-            // waiting for the index within the transaction would block every other writer.
+            // because waiting for the index within the transaction would block every other writer.
             let is_applied = gate.applied.try_lock().is_ok_and(|applied| applied.is_some_and(|at| last <= at));
             return Ok((!is_applied).then(|| Box::new(SqliteChange(gate)) as Box<dyn Committed>));
         }
@@ -186,8 +180,7 @@ pub async fn catch_up(gate: &Gate) -> Result<(), DbError> {
 }
 
 /// Like [`catch_up`], for a call with an unknown key, which the command line may have created just before the call
-/// began. Calls
-/// share one poll and wait up to `SOON` for it, so that many invalid keys do not put load on the database.
+/// began. Calls share one poll and wait up to `SOON` for it, so that many invalid keys do not put load on the database.
 pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), DbError> {
     if !gate.db().is_sqlite() {
         return Ok(());
@@ -203,8 +196,7 @@ pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), DbError> {
 }
 
 /// Applies the changes in SQLite since the last call, and trusts the index as of `trust_since`, an instant before this
-/// call.
-/// Does nothing if the database is not being followed.
+/// call. Does nothing if the database is not being followed.
 async fn apply_changes(gate: &Gate, trust_since: Option<Instant>) -> Result<(), DbError> {
     apply_changes_to(gate, &mut *gate.applied.lock().await, trust_since).await
 }
@@ -340,8 +332,7 @@ async fn hear(gate: &Gate, db: &Db, beats: &Beats, listener: &mut PgListener) ->
 }
 
 /// Listens on PostgreSQL for acknowledgements, for commands, which change keys but are not servers. Returns when the
-/// listener is
-/// connected.
+/// listener is connected.
 pub async fn hear_followers(gate: &Arc<Gate>) {
     let db = gate.db().of(Work::Gate);
     let Some(pool) = db.postgres_pool() else { return };

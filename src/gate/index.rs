@@ -36,8 +36,7 @@ impl GateChange {
 }
 
 /// Hasher that uses the first 8 bytes of a key's SHA-256. An attacker cannot choose values with colliding SHA-256
-/// prefixes
-/// cheaply, so no other hash is needed.
+/// prefixes cheaply, so no other hash is needed.
 #[derive(Debug, Default)]
 struct HashAsKey(u64);
 
@@ -90,8 +89,7 @@ impl Index {
     }
 
     /// The key with this hash, and its workspace. The lookup need not take constant time, because a client cannot
-    /// choose a value by
-    /// its hash.
+    /// choose a value by its hash.
     pub fn holder(&self, hash: &HashedKey) -> Option<Holder> {
         let key = self.keys.pin().get(hash)?.clone();
         let workspace = self.workspaces.pin().get(&key.workspace)?.clone();
@@ -158,8 +156,7 @@ pub struct Gate {
     /// How long the index is used after the database became unreachable.
     last_known: Duration,
     /// Number of the last change in SQLite that was applied; `None` while the index does not follow. Locked while
-    /// changes are
-    /// applied.
+    /// changes are applied.
     pub(super) applied: tokio::sync::Mutex<Option<i64>>,
     server: String,
     /// Acknowledgements of this process's changes.
@@ -168,8 +165,7 @@ pub struct Gate {
 
 impl Gate {
     /// A gate with an empty index that is not trusted yet. If the database becomes unreachable, the gate continues to
-    /// use the index
-    /// for `last_known`.
+    /// use the index for `last_known`.
     pub fn new(db: Db, metrics: GateMetrics, last_known: Duration) -> Self {
         let server = db.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
         Self {

@@ -1,6 +1,5 @@
 //! Reads the key from a request's headers, and explains what is wrong with its form. The explanations reveal nothing
-//! about
-//! existing keys, because they do not depend on a lookup.
+//! about existing keys, because they do not depend on a lookup.
 
 use crate::api_keys::secret::{HashedKey, KEY_LEN};
 use crate::gate::decision::RefusalReason;

@@ -17,8 +17,7 @@ impl Handoffs {
     }
 
     /// Stores a conversation's state and replaces an earlier one; `false` if there is no such conversation. `data` is a
-    /// JSON
-    /// object.
+    /// JSON object.
     pub async fn put(
         &self,
         workspace: &WorkspaceId,

@@ -22,13 +22,20 @@ pub enum Source {
 /// Middleware that sets [`ClientAddress`].
 pub async fn determine(State(source): State<Source>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(a)| a.ip());
-    // Our own proxy wrote only the last entry. The client can forge those before it.
-    let address = match source {
-        Source::Proxy => forwarded(request.headers()).or(connection),
-        Source::Connection => connection,
-    };
+    let address = source.address(request.headers(), connection);
     request.extensions_mut().insert(ClientAddress(address));
     next.run(request).await
+}
+
+impl Source {
+    /// The client's address, from the request's headers and the connection's peer address.
+    pub fn address(self, headers: &HeaderMap, connection: Option<IpAddr>) -> Option<IpAddr> {
+        match self {
+            // Our own proxy wrote only the last entry. The client can forge those before it.
+            Self::Proxy => forwarded(headers).or(connection),
+            Self::Connection => connection,
+        }
+    }
 }
 
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {

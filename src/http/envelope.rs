@@ -1,10 +1,10 @@
 //! Shared by all APIs: the error envelope of every path, the correlation id of every response, and reading and writing
-//! JSON
-//! bodies. `docs/api.md` has the contract.
+//! JSON bodies. `docs/api.md` has the contract.
 
 use crate::base::randomness::Random;
 use crate::db::DbError;
 use crate::http::object::Object;
+use crate::http::request_limits::HeadRefusal;
 use crate::http::{request_limits, strict_json};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -126,6 +126,19 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
 }
 
 impl CorrelationId {
+    /// The id that the request itself has, if it is a sane one.
+    pub fn sent(headers: &HeaderMap) -> Option<Self> {
+        let sent = headers.get(CORRELATION_ID).and_then(|v| v.to_str().ok()).filter(|id| is_sane(id));
+        sent.map(|id| Self(id.into()))
+    }
+
+    /// Adds the id to a response.
+    pub fn set(&self, headers: &mut HeaderMap) {
+        if let Ok(value) = HeaderValue::from_str(&self.0) {
+            headers.insert(CORRELATION_ID, value);
+        }
+    }
+
     /// Makes a UUID of version 4.
     pub fn generate(random: &Random) -> Self {
         Self(uuid::Builder::from_random_bytes(random.bytes()).into_uuid().to_string().into())
@@ -133,16 +146,14 @@ impl CorrelationId {
 }
 
 /// Middleware around all APIs. It checks the request's limits, sets the correlation id of request and response, and
-/// gives
-/// every error the envelope, including the framework's own errors.
+/// gives every error the envelope, including the framework's own errors.
 pub async fn envelope(State(random): State<Random>, request: Request, next: Next) -> Response {
     let refused = request_limits::check(request.uri(), request.headers()).err();
     let (mut request, stalled) = request_limits::end_stalled_body(request);
-    let sent = request.headers().get(CORRELATION_ID).and_then(|v| v.to_str().ok()).filter(|id| is_sane(id));
-    let id: Arc<str> = sent.map_or_else(|| CorrelationId::generate(&random).0, Arc::from);
-    request.extensions_mut().insert(CorrelationId(id.clone()));
+    let id = CorrelationId::sent(request.headers()).unwrap_or_else(|| CorrelationId::generate(&random));
+    request.extensions_mut().insert(id.clone());
     let mut response = match refused {
-        Some(refused) => ApiError::new(refused.status(), refused.code(), refused.message()).into_response(),
+        Some(refused) => ApiError::from(refused).into_response(),
         None => next.run(request).await,
     };
     if stalled.is_set() && response.status().is_client_error() {
@@ -152,16 +163,27 @@ pub async fn envelope(State(random): State<Random>, request: Request, next: Next
     let refusal = response.extensions_mut().remove::<ApiError>();
     if let Some(error) = refusal.or_else(|| from_framework(status)) {
         let kept = KEPT_HEADERS.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
-        response = (status, axum::Json(error.body(&id))).into_response();
+        response = (status, axum::Json(error.body(&id.0))).into_response();
         response.headers_mut().extend(kept.into_iter().flatten());
     }
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(CORRELATION_ID, value);
-    }
+    id.set(response.headers_mut());
     response
 }
 
+impl From<HeadRefusal> for ApiError {
+    fn from(refused: HeadRefusal) -> Self {
+        Self::new(refused.status(), refused.code(), refused.message())
+    }
+}
+
 impl ApiError {
+    /// The complete response, for code that does not pass the middleware [`envelope`].
+    pub fn into_envelope(self, id: &CorrelationId) -> Response {
+        let mut response = (self.status, axum::Json(self.body(&id.0))).into_response();
+        id.set(response.headers_mut());
+        response
+    }
+
     fn body<'a>(&'a self, id: &'a str) -> impl Serialize + use<'a> {
         Envelope {
             success: false,

@@ -30,8 +30,7 @@ fn page_policy(nonce: &str) -> String {
 }
 
 /// Sets a page's Content-Security-Policy. The nonce is read from the page's HTML. Headers that rendering sets through
-/// leptos
-/// are not used for it, because they can reach another response that is rendered at the same time.
+/// leptos are not used for it, because they can reach another response that is rendered at the same time.
 async fn with_policy(response: Response) -> Response {
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     if !content_type.is_some_and(|kind| kind.starts_with("text/html")) {
@@ -48,8 +47,7 @@ async fn with_policy(response: Response) -> Response {
 }
 
 /// The nonce of a page's first script. No user input can forge it: the only user input that precedes the script is the
-/// title,
-/// which is escaped.
+/// title, which is escaped.
 fn nonce_of(page: &[u8]) -> Option<&str> {
     let page = std::str::from_utf8(page).ok()?;
     let (_, rest) = page.split_once("<script")?.1.split_once("nonce=\"")?;
@@ -75,6 +73,12 @@ pub async fn set(State(https): State<Https>, request: Request, next: Next) -> Re
         _ => "no-store",
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    set_security(headers, https);
+    response
+}
+
+/// Sets the security headers. A Content-Security-Policy that is set already is kept.
+fn set_security(headers: &mut HeaderMap, https: Https) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Not `no-referrer`: without JavaScript, a refused form redirects back to the page named by `Referer`.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -84,7 +88,14 @@ pub async fn set(State(https): State<Https>, request: Request, next: Next) -> Re
     if https.0 {
         set_default(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
-    response
+}
+
+/// The headers of a response that is neither a page nor a file. Made once: [`set`] gives others the same.
+pub fn of_api(https: Https) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    set_security(&mut headers, https);
+    headers
 }
 
 fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {

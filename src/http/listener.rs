@@ -1,13 +1,13 @@
-//! Accepts connections and serves HTTP/1 on them, with timeouts for slow peers and a limit of connections per address.
+//! Accepts connections and serves HTTP/1 and HTTP/2 without TLS on them, with timeouts for slow peers and a limit of
+//! connections per address.
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
+use crate::http::request_limits::MAX_HEADERS;
+use axum::response::Response;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,12 +18,13 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
-use tower::ServiceExt as _;
 
 /// Longest time for the head of a request, and between two requests on one connection.
 const HEAD: Duration = Duration::from_secs(30);
 /// Longest time in which a peer reads nothing of a response.
 const READER_PROGRESS: Duration = Duration::from_secs(30);
+/// Maximum number of requests in progress on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 200;
 /// Pause after an accept failed, for example because no file descriptor was left.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -95,11 +96,26 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Answers requests. Not a `tower::Service`, whose future would have to be boxed.
+pub trait Answer: Clone + Send + Sync + 'static {
+    fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+}
+
+fn http() -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADERS as u32)
+        .keep_alive_interval(HEAD)
+        .keep_alive_timeout(READER_PROGRESS);
+    http
+}
+
 /// Serves connections until `stop` is set, then waits for the requests in progress to end.
-pub async fn serve(listener: TcpListener, router: Router, limits: PerAddress, mut stop: watch::Receiver<bool>) {
-    let (open, graceful) = (Open::default(), GracefulShutdown::new());
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+pub async fn serve(listener: TcpListener, answer: impl Answer, limits: PerAddress, mut stop: watch::Receiver<bool>) {
+    let (open, graceful, http) = (Open::default(), GracefulShutdown::new(), http());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -115,13 +131,15 @@ pub async fn serve(listener: TcpListener, router: Router, limits: PerAddress, mu
             }
         };
         let Some(counted) = open.count(address.ip(), limits) else { continue };
-        let router = router.clone();
-        let service = service_fn(move |request| answer(router.clone(), address, request));
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(timed(stream)), service));
+        let (answer, http, watcher) = (answer.clone(), http.clone(), graceful.watcher());
         tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let answer = answer.clone();
+                async move { Ok::<_, Infallible>(answer.answer(address, request).await) }
+            });
             let _counted = counted;
             // An error here is caused by the peer: it disconnected, was too slow, or does not speak HTTP.
-            let _ = connection.await;
+            let _ = watcher.watch(http.serve_connection(TokioIo::new(timed(stream)), service)).await;
         });
     }
     drop(listener);
@@ -134,15 +152,6 @@ fn timed(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READER_PROGRESS));
     Box::pin(stream)
-}
-
-async fn answer(
-    router: Router,
-    peer: SocketAddr,
-    mut request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request.map(Body::new)).await
 }
 
 /// Whether an accept failed because one connection ended before it was accepted.

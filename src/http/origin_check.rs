@@ -1,7 +1,6 @@
 //! Protection against cross-site request forgery on pages and server functions, which authenticate by cookie. Browsers
-//! send
-//! `Origin` with every unsafe method; only the server's own origin passes. The APIs accept no cookies and need no such
-//! check.
+//! send `Origin` with every unsafe method; only the server's own origin passes. The APIs accept no cookies and need no
+//! such check.
 
 use crate::base::error::Error;
 use axum::extract::{Request, State};

@@ -1,6 +1,5 @@
 //! Limits that apply before a handler reads a request: length and encoding of the URI, size of the headers, and a
-//! timeout for
-//! bodies that stall.
+//! timeout for bodies that stall.
 
 use axum::body::Body;
 use axum::extract::Request;

@@ -13,8 +13,7 @@ use tracing::Instrument as _;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Middleware for API calls, inside [`envelope`](crate::http::envelope::envelope). The span has the correlation id,
-/// which error
-/// responses contain as `error_id`.
+/// which error responses contain as `error_id`.
 pub async fn of_call(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<CorrelationId>().cloned().unwrap_or_default();
     // A client may have sent a key as its correlation id by mistake.

@@ -1,6 +1,5 @@
 //! Checks that every parser reads a JSON text in the same way and that both databases can store it. RFC 8259 (sections
-//! 4 and 8)
-//! does not define the meaning of duplicate names and of lone surrogates.
+//! 4 and 8) does not define the meaning of duplicate names and of lone surrogates.
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -8,8 +7,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 /// Checks that no object has duplicate names, that no text contains a NUL character, which PostgreSQL cannot store, and
-/// that no
-/// text contains a lone surrogate. The error is one sentence that names the position, as in `turns[3].latency`.
+/// that no text contains a lone surrogate. The error is one sentence that names the position, as in `turns[3].latency`.
 pub fn check(json: &[u8]) -> Result<(), String> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let checked = Checked(&Path::Root).deserialize(&mut reader).and_then(|()| reader.end());

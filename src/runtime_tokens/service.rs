@@ -1,6 +1,5 @@
 //! Runtime tokens: `Authorization: Bearer ast_…`. A token belongs to a workspace. Runtime tokens are not API keys;
-//! neither is
-//! accepted in place of the other.
+//! neither is accepted in place of the other.
 
 use crate::audit::{self, Action, Entry};
 use crate::base::actor::Actor;

@@ -1,4 +1,4 @@
-//! Composes the services, once: for the server, the command line, tests and benches.
+//! Builds the services, for the server, the command line, tests and benchmarks.
 
 use crate::agents::service::Agents;
 use crate::api_keys::service::ApiKeys;
@@ -30,13 +30,13 @@ use crate::workspaces::service::Workspaces;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the services are composed from. Clock and randomness are the database's.
+/// The inputs of [`build`]. Clock and randomness come from the database.
 #[derive(Debug)]
 pub struct Parts {
     pub db: Db,
     pub master_key: MasterKey,
     pub limits: Limits,
-    /// For how long the gate decides by what it knew last, after the database has gone.
+    /// How long the gate uses its index after the database became unreachable.
     pub last_known: Duration,
     pub public_origin: Option<String>,
     pub secure_cookies: bool,
@@ -44,7 +44,7 @@ pub struct Parts {
     pub forward_auth_apart: bool,
 }
 
-/// Composes the services. The error is one sentence.
+/// Builds the services. The error is one sentence.
 pub fn build(parts: Parts) -> Result<Services, String> {
     let Parts { db, master_key, limits, last_known, public_origin, secure_cookies, behind_proxy, forward_auth_apart } =
         parts;

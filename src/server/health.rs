@@ -1,51 +1,77 @@
-//! What operators ask a running server: alive, ready, and how it does.
+//! Endpoints for operators: liveness, readiness and metrics.
 
 use crate::gate::index::DecisionSource;
 use crate::server::state::{AppState, Services};
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Serialize;
 
-/// The text format of Prometheus.
+/// Content type of Prometheus's text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Whether calls can be decided, and by what.
+/// The response of `/readyz`.
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    /// `answers`, or why it does not.
+    /// `answers`, or why the database does not answer.
     database: String,
     /// `possible`, or why nothing can be written.
     writes: String,
-    /// What calls are decided by: `index`, `database`, `last-known` or `nothing`.
+    /// The data by which calls are decided: `index`, `database`, `last-known` or `nothing`.
     gate: &'static str,
     keys: usize,
-    /// Since the index was last known to be up to date; null before it ever was.
+    /// Milliseconds since the index was last known to be up to date; null if it never was.
     index_age_ms: Option<u64>,
-    /// Whether changes of the database are heard of.
+    /// `follows` while the index follows the database, else `does not follow`.
     listener: &'static str,
 }
 
-/// Alive and ready.
-pub fn routes() -> Router<AppState> {
-    let elsewhere = || async { (StatusCode::NOT_FOUND, "Metrics have an address of their own (--metrics-listen).\n") };
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        // Nor is it a workspace of this name.
-        .route("/metrics", get(elsewhere))
+/// A health check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// `/healthz`: the process answers.
+    Live,
+    /// `/readyz`: calls can be decided and changes written.
+    Ready,
 }
 
-/// Metrics, for the address of their own.
+impl Probe {
+    /// The health check with this path.
+    pub fn of_path(path: &str) -> Option<Self> {
+        match path {
+            "/healthz" => Some(Self::Live),
+            "/readyz" => Some(Self::Ready),
+            _ => None,
+        }
+    }
+
+    pub async fn answer(self, services: &Services, method: &Method) -> Response {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")]).into_response();
+        }
+        match self {
+            Self::Live => "ok\n".into_response(),
+            Self::Ready => ready(services).await,
+        }
+    }
+}
+
+/// Says where the metrics are. Without this route, the path would be taken for a workspace's page.
+pub fn metrics_elsewhere() -> Router<AppState> {
+    let elsewhere = || async { (StatusCode::NOT_FOUND, "Metrics have an address of their own (--metrics-listen).\n") };
+    Router::new().route("/metrics", get(elsewhere))
+}
+
+/// Route of the metrics, for their own listener.
 pub fn metrics_routes() -> Router<AppState> {
     Router::new().route("/metrics", get(metrics))
 }
 
-async fn ready(State(services): State<Services>) -> Response {
-    // Anyone may ask this: never by the gate's connections.
+async fn ready(services: &Services) -> Response {
+    // Anyone can call this, so it does not use the gate's connections.
     let unreachable = services.db.answers().await.err();
     let database = unreachable.is_none();
     let write_failure = services.db.write_failure();

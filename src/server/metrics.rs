@@ -1,4 +1,4 @@
-//! Metrics for Prometheus. No label names a key, a person or a workspace.
+//! Metrics for Prometheus. No label contains a key, a person or a workspace.
 
 use crate::db::Db;
 use crate::gate::index::DecisionSource;
@@ -8,7 +8,7 @@ use crate::usage::metrics::CallMetrics;
 use crate::usage::record::Usage;
 use prometheus::{Encoder as _, Gauge, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
-/// What is measured while the server runs.
+/// All metrics of the server.
 #[derive(Debug)]
 pub struct ServerMetrics {
     registry: Registry,
@@ -23,7 +23,6 @@ pub struct ServerMetrics {
 }
 
 impl ServerMetrics {
-    /// Nothing measured yet.
     pub fn new(gate: &GateMetrics, calls: &CallMetrics) -> Result<Self, prometheus::Error> {
         let registry = Registry::new_custom(Some("agent_studio".to_owned()), None)?;
         let keys = Gauge::new("gate_keys", "Keys in memory.")?;
@@ -62,7 +61,7 @@ impl ServerMetrics {
         Ok(Self { registry, keys, index_age, basis, connections, waiting, busy, no_turn, writable })
     }
 
-    /// Everything, as Prometheus reads it.
+    /// All metrics in Prometheus's text format.
     pub fn text(&self, db: &Db, gate: &Gate, usage: &Usage) -> Result<String, prometheus::Error> {
         self.keys.set(gate.index().len() as f64);
         self.index_age.set(gate.age().map_or(f64::NAN, |age| age.as_secs_f64()));

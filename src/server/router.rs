@@ -1,4 +1,5 @@
-//! Every route on one page: the APIs behind the keys, and the dashboard with its server functions.
+//! All routes: the APIs, forward auth, health, and the dashboard with its server functions. `web/app.rs` has the routes
+//! of single pages.
 
 use crate::api::agents;
 use crate::api::conversations_v1 as v1;
@@ -9,7 +10,6 @@ use crate::api::handoff;
 use crate::api::openapi;
 use crate::api::runtime;
 use crate::conversations::document::MAX_BYTES;
-use crate::forward_auth::routes as forward_auth;
 use crate::http::client_address::Source;
 use crate::http::envelope as wire;
 use crate::http::envelope::ApiError;
@@ -56,48 +56,46 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// How long any request may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// Most bytes of a body sent to the APIs.
+/// Maximum duration of a request.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// Largest body that the APIs accept, in bytes; the runtime side has its own limit.
 const MAX_API_BODY: usize = 1024 * 1024;
 
-/// Every page's route. Found once, before anything is served: while Leptos looks for them, no page of the whole process
-/// loads its data, and one that is being rendered waits for ever (leptos-rs/leptos#4773).
+/// The routes of all pages. Generated once, before anything is served: while leptos generates them, no page of the
+/// process loads its data, and a page that is being rendered waits for ever (leptos-rs/leptos#4773).
 static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(crate::web::app::App));
 
-/// The whole server.
+/// The router of the main listener.
 pub fn all(state: AppState) -> Router {
-    let mut router = apis(state.clone()).merge(health::routes().with_state(state.clone()));
-    if !state.services.forward_auth_apart {
-        router = router.merge(forward_auth::routes(&state.services.usage).with_state(state.clone()));
-    }
     let source = if state.services.behind_proxy { Source::Proxy } else { Source::Connection };
-    around(&state.clone(), source, router.merge(dashboard(state)))
+    let apis = apis(state.clone()).merge(health::metrics_elsewhere().with_state(state.clone()));
+    around(&state.clone(), source, apis.merge(dashboard(state)))
 }
 
-/// Forward auth alone, for an address that only the proxy reaches.
-pub fn forward_auth(state: &AppState) -> Router {
-    around(state, Source::Proxy, forward_auth::routes(&state.services.usage).with_state(state.clone()))
-}
-
-/// Metrics alone, at an address of their own: behind a proxy nothing tells this machine's requests from others'.
+/// The router of the listener for metrics. They have their own listener because, behind a proxy, local requests cannot
+/// be told from others.
 pub fn metrics(state: &AppState) -> Router {
     around(state, Source::Connection, health::metrics_routes().with_state(state.clone()))
 }
 
-/// What every request passes, wherever it goes.
+/// A router without routes.
+pub fn empty(state: &AppState) -> Router {
+    around(state, Source::Connection, Router::new())
+}
+
+/// Adds the layers that every request passes.
 fn around(state: &AppState, source: Source, router: Router) -> Router {
     router
         .layer(from_fn_with_state(Https::from_ref(state), headers::set))
-        // Outside the headers, which read a page to its end.
+        // Outside `headers::set`, which buffers the page.
         .layer(from_fn_with_state(ShownOnce::from_ref(state), shown_once::deliver))
         .layer(from_fn_with_state(source, client_address::determine))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
 
-/// What the keys open: each version's prefix, its routes, and most bytes of a body.
+/// The APIs: prefix, routes and largest body (in bytes) of each version.
 fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
-    // Calls with keys are counted and logged.
+    // Records calls with keys.
     let of = |api: Api, routes: OpenApiRouter<AppState>| match usage {
         Some(usage) => routes.route_layer(Observe::new(usage.clone(), api)),
         None => routes,
@@ -127,21 +125,30 @@ fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppStat
     ]
 }
 
-/// The Conversations API of earlier versions, which says where it has gone.
+/// Routes of the retired versions of the Conversations API, which answer with the new path.
 #[expect(deprecated, reason = "the OpenAPI document says so of them too")]
 fn retired() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(conversations::retired_list)).routes(routes!(conversations::retired_find))
 }
 
-/// What the APIs are, for machines.
+/// The paths of all routes of the APIs.
+pub fn api_paths() -> Vec<String> {
+    let paths = |(prefix, routes, _): (&str, OpenApiRouter<AppState>, usize)| {
+        let paths = routes.into_openapi().paths.paths.into_keys();
+        paths.map(|path| format!("{prefix}{path}")).collect::<Vec<_>>()
+    };
+    versions(None).into_iter().flat_map(paths).collect()
+}
+
+/// The OpenAPI document.
 pub fn openapi() -> OpenApi {
     openapi::document(versions(None).map(|(prefix, routes, _)| (prefix, routes.into_openapi())))
 }
 
-/// The APIs, and their description.
+/// Routes of the APIs and of their documentation.
 fn apis(state: AppState) -> Router {
     let envelope = from_fn_with_state(state.services.db.random().clone(), wire::envelope);
-    // Nesting leaves out the versions' own paths.
+    // `nest` does not match the prefixes themselves.
     let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/", "/runtime", "/runtime/", "/runtime/v1", "/runtime/v1/"]
         .into_iter()
         .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
@@ -154,28 +161,28 @@ fn apis(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// One version of the APIs: whatever goes wrong below its path is answered in the APIs' envelope.
+/// Adds the layers of one version of the APIs. Every error below its prefix gets the APIs' envelope.
 fn version(routes: Router<AppState>, max_body: usize) -> Router<AppState> {
     routes
         .fallback(|| async { ApiError::unknown_path() })
         .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
-        // axum's own limit would be lower.
+        // axum's default limit is lower.
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(max_body))
-        // Outside the limit, which counts what a body is decoded to.
+        // Outside the limit, so that the limit applies to the decompressed body.
         .layer(RequestDecompressionLayer::new())
         .layer(CatchPanicLayer::new())
         .layer(from_fn(request_span::of_call))
 }
 
-/// The pages and their server functions.
+/// Routes of the pages and their server functions.
 fn dashboard(state: AppState) -> Router {
     let services = state.services.pages.clone();
     let context = {
         let services = services.clone();
         move || provide(&services)
     };
-    // Files are served without Leptos: its own handler for them can take the headers of a page that is being rendered.
+    // Files are not served by leptos, whose handler can take the headers of a page that is being rendered.
     let files = |folder: &str| {
         let path = std::path::Path::new(&*state.leptos.site_root).join(folder);
         ServeDir::new(path).precompressed_br().precompressed_gzip()
@@ -203,7 +210,7 @@ fn dashboard(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The page for every other address; for who does not ask for a page, the APIs' answer.
+/// Fallback: the "not found" page for browsers, the APIs' error for other clients.
 async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     if !pages_only::is_for_a_browser(&request) {
         let envelope = from_fn_with_state(state.services.db.random().clone(), wire::envelope);
@@ -223,7 +230,7 @@ async fn run_server_function(State(services): State<Arc<PageServices>>, request:
     leptos_axum::handle_server_fns_with_context(move || provide(&services), request).await
 }
 
-/// What pages and server functions find in their context.
+/// Provides the leptos context of pages and server functions.
 fn provide(services: &Arc<PageServices>) {
     provide_context(services.clone());
     let draft = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Draft>().cloned());
@@ -235,7 +242,7 @@ fn provide(services: &Arc<PageServices>) {
     }));
 }
 
-/// The session cookie: for this host alone and over HTTPS only, where the address is not plain HTTP on loopback.
+/// The session cookie. It is limited to this host and to HTTPS, unless the server's address is plain HTTP on loopback.
 fn sessions(services: &Services) -> SessionManagerLayer<Sessions> {
     let name = if services.secure_cookies { "__Host-agent-studio" } else { "agent-studio" };
     SessionManagerLayer::new(services.sessions.clone())

@@ -1,13 +1,12 @@
-//! Start, serve, stop.
+//! Starts the server, runs its background tasks, and stops it.
 
 use crate::db::{Db, Work};
 use crate::external_events::arrivals::{self, Arrivals};
 use crate::http::listener::{self, PerAddress};
-use crate::server::router;
+use crate::server::front::Front;
 use crate::server::settings::{LogFormat, Settings};
 use crate::server::state::{AppState, Services};
 use crate::{gate, usage};
-use axum::Router;
 use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
@@ -20,18 +19,18 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tracing_appender::non_blocking::WorkerGuard;
 
-/// How often what has expired or is too old is removed.
+/// Interval of deleting expired and old data.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
-/// Where metrics are by default.
+/// Default address of the metrics' listener.
 const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
-/// How often it is tried whether anything can be written: a small write, also where nobody writes for hours.
+/// Interval of test writes, which detect a failing database even if nothing else is written.
 const CHECK_WRITES: Duration = Duration::from_secs(15);
-/// The same while nothing can be.
+/// Interval of test writes while they fail.
 const CHECK_FAILING_WRITES: Duration = Duration::from_secs(1);
-/// How long a stop waits for requests under way.
+/// How long a stop waits for requests in progress.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Serves until it is told to stop. The error is one sentence.
+/// Serves until a signal to stop arrives. The error is one sentence.
 pub async fn serve(settings: &Settings, services: Services) -> Result<(), String> {
     let _lock = lock(settings)?;
     let listener = listen(settings.listen(), "--listen").await?;
@@ -43,12 +42,12 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     let mut served = Vec::new();
     if let Some(address) = settings.authz_listen {
         let listener = listen(address, "--authz-listen").await?;
-        served.push((listener, router::forward_auth(&state), PerAddress::Unlimited));
+        served.push((listener, Front::forward_auth(&state), PerAddress::Unlimited));
     }
     let metrics = listen_for_metrics(settings).await?;
     let metrics_address = metrics.local_addr().map_err(|e| e.to_string())?;
-    served.push((metrics, router::metrics(&state), PerAddress::Unlimited));
-    served.push((listener, router::all(state), settings.connections_per_address()));
+    served.push((metrics, Front::metrics(&state), PerAddress::Unlimited));
+    served.push((listener, Front::all(state), settings.connections_per_address()));
     greet(&services, address, metrics_address).await?;
 
     let (stop_writing, writing_stopped) = oneshot::channel();
@@ -61,7 +60,7 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
         tokio::spawn(arrivals::listen(services.arrivals.clone(), services.db.clone())),
     ];
     let done = run(&services.arrivals, served).await;
-    // What was counted of the last requests is written before anything else ends.
+    // The usage of the last requests is written before anything else is stopped.
     let _ = stop_writing.send(());
     if timeout(GRACE, writing).await.is_err() {
         tracing::error!("the last second's usage of keys could not be written in time");
@@ -76,8 +75,8 @@ async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, Strin
     TcpListener::bind(address).await.map_err(|e| format!("{address} ({setting}) cannot be listened on: {e}"))
 }
 
-/// Metrics have an address of their own. Where the default one is taken, by another server on this machine, any free port
-/// does.
+/// Opens the metrics' listener. If no address is set and the default one is taken (by another server on this machine),
+/// uses a free port.
 async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> {
     if let Some(address) = settings.metrics_listen {
         return listen(address, "--metrics-listen").await;
@@ -88,12 +87,12 @@ async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> 
     }
 }
 
-/// Serves every address until the program is asked to stop, and the requests that are under way then.
-async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Router, PerAddress)>) -> Result<(), String> {
+/// Serves all listeners until a signal to stop arrives, then waits for the requests in progress.
+async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Front, PerAddress)>) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
-    for (listener, router, limits) in served {
-        servers.spawn(listener::serve(listener, router, limits, stopped.clone()));
+    for (listener, front, limits) in served {
+        servers.spawn(listener::serve(listener, front, limits, stopped.clone()));
     }
     let failed = |done: Option<Result<(), JoinError>>| match done {
         Some(Err(error)) => Err(format!("the server failed: {error}")),
@@ -117,7 +116,8 @@ async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Router, PerAddress)>
     })
 }
 
-/// SQLite belongs to one server: a second on the same directory would not see what the first keeps in memory.
+/// Locks the data directory. Only one server may use a SQLite database, because a server does not see another one's
+/// memory.
 fn lock(settings: &Settings) -> Result<Option<File>, String> {
     if !settings.is_sqlite() {
         return Ok(None);
@@ -133,7 +133,7 @@ fn lock(settings: &Settings) -> Result<Option<File>, String> {
     }
 }
 
-/// Says where the server is, and how to begin where it has no users.
+/// Prints the server's addresses and, if there are no users, how to set it up.
 async fn greet(services: &Services, address: SocketAddr, metrics: SocketAddr) -> Result<(), String> {
     let url = services.public_origin.as_deref().map_or_else(|| format!("http://{address}"), str::to_owned);
     tracing::info!(%url, %address, %metrics, "listening");
@@ -150,8 +150,8 @@ async fn greet(services: &Services, address: SocketAddr, metrics: SocketAddr) ->
     Ok(())
 }
 
-/// Where Leptos finds the pages' files: set here rather than by its own environment variables, so that the program runs
-/// from any folder.
+/// Options for leptos, such as the folder of the pages' files. They are set here and not by environment variables, so
+/// that the program runs from any folder.
 pub fn leptos_options(settings: &Settings, address: SocketAddr) -> LeptosOptions {
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from)).unwrap_or_default();
     let site = settings.site_dir.clone().unwrap_or_else(|| {
@@ -175,7 +175,7 @@ async fn keep_house(services: Services) {
     let mut rounds = tokio::time::interval(HOUSEKEEPING);
     loop {
         rounds.tick().await;
-        // A failure is logged where it happens; the next round tries again.
+        // An error is logged where it occurs. The next run tries again.
         let _ = services.sessions.delete_expired().await;
         let _ = services.throttle.forget_old().await;
         let _ = services.shown_once.delete_expired().await;
@@ -188,18 +188,19 @@ async fn keep_house(services: Services) {
     }
 }
 
-/// Finds out that something can be written again, where the last write has failed, and now and then whether anything can be.
+/// Writes to the database at intervals, to detect when writing begins to fail or works again.
 async fn check_writes(db: Db) {
     let db = db.of(Work::Background);
     loop {
-        // What became of it is logged where that changes.
+        // A change of the result is logged by `WriteHealth`.
         let _ = db.check_write().await;
         let failing = db.write_failure().is_some();
         tokio::time::sleep(if failing { CHECK_FAILING_WRITES } else { CHECK_WRITES }).await;
     }
 }
 
-/// Makes what an earlier version stored findable, beside everything else; what fails now is tried at the next start.
+/// Adds transcripts that an earlier version stored to the full-text index, in the background. After an error, the next
+/// start tries again.
 async fn index_missing(services: Services) {
     match services.conversations.index_missing().await {
         Ok(0) => {}
@@ -221,8 +222,8 @@ async fn asked_to_stop() {
     }
 }
 
-/// Begins to write the log, to standard error, until the guard is dropped. A log that cannot be written, because its disk is
-/// full or nobody reads it, holds nothing up: lines that do not fit into its queue are left out.
+/// Starts logging to standard error, until the guard is dropped. A log that cannot be written (disk full, blocked pipe)
+/// blocks nothing: lines that do not fit into the queue are dropped.
 pub fn start_log(format: LogFormat) -> WorkerGuard {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,agent_studio=info"));
@@ -236,7 +237,7 @@ pub fn start_log(format: LogFormat) -> WorkerGuard {
     guard
 }
 
-/// Says something to whoever started the server. Not `eprintln!`, which panics where nobody can be told.
+/// Prints a line to standard error. Unlike `eprintln!`, it does not panic if that fails.
 pub fn say(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

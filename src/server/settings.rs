@@ -1,4 +1,4 @@
-//! Flags, environment variables and the settings file, in that order of strength.
+//! Settings from flags, environment variables and the settings file, in this order of precedence.
 
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Everything that can be set. Each has a flag and an environment variable, and stands under the flag's name, with
-/// underscores, in the settings file.
+/// All settings. Each has a flag and an environment variable. Its name in the settings file is that of the flag, with
+/// underscores.
 #[derive(Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -27,69 +27,70 @@ pub struct Settings {
     #[arg(long, env = "AGENT_STUDIO_CONFIG", global = true, value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Where SQLite's database and the master key's file are [default: ./data]
+    /// Folder of SQLite's database and of the master key's file [default: ./data]
     #[arg(long, env = "AGENT_STUDIO_DATA_DIR", global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// PostgreSQL instead of SQLite: postgres://user:password@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
     pub database_url: Option<String>,
-    /// Seals key values that can be copied later: 32 bytes in base64; required with PostgreSQL, else made at first start
+    /// Encrypts the stored values of keys: 32 bytes in base64; required with PostgreSQL, with SQLite made at first
+    /// start
     #[arg(long, env = "AGENT_STUDIO_MASTER_KEY", hide_env_values = true, global = true, value_name = "BASE64")]
     pub master_key: Option<String>,
     /// Address to listen on [default: 127.0.0.1:3000]
     #[arg(long, env = "AGENT_STUDIO_LISTEN", global = true, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Address for forward auth alone (/authz), so that only the proxy reaches it [default: the same address]
+    /// Separate address for forward auth (/authz), which only the proxy should reach [default: the main address]
     #[arg(long, env = "AGENT_STUDIO_AUTHZ_LISTEN", global = true, value_name = "ADDR")]
     pub authz_listen: Option<SocketAddr>,
-    /// Address of /metrics, which is answered nowhere else [default: 127.0.0.1:9464, or any free port where that is taken]
+    /// Address of /metrics, which no other address serves [default: 127.0.0.1:9464, or any free port if that is taken]
     #[arg(long, env = "AGENT_STUDIO_METRICS_LISTEN", global = true, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
-    /// Where people reach this server, if not at the address it listens on: `https://keys.example.com`
+    /// URL of this server for browsers, if it is not the address to listen on: `https://keys.example.com`
     #[arg(long, env = "AGENT_STUDIO_PUBLIC_URL", global = true, value_name = "URL")]
     pub public_url: Option<String>,
-    /// Take clients' addresses from the last entry of X-Forwarded-For, which a proxy in front must set
+    /// Trust the last address in X-Forwarded-For, for use behind a reverse proxy, which must set it
     #[arg(long, env = "AGENT_STUDIO_BEHIND_PROXY", global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub behind_proxy: Option<bool>,
-    /// Connections that one address may have open, or one IPv6 network of 64 bits; behind a proxy, which speaks for all, there is
-    /// no limit [default: 1024, and no limit for this machine]
+    /// Maximum number of open connections of one address or IPv6 /64 network [default: 1024, without a limit for this
+    /// machine; no limit behind a proxy]
     #[arg(long, env = "AGENT_STUDIO_CONNECTIONS_PER_ADDRESS", global = true, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub connections_per_address: Option<u32>,
-    /// Folder of the pages' scripts and styles [default: `site` beside the program, as built]
+    /// Folder of the pages' scripts and styles [default: `site` beside the program]
     #[arg(long, env = "AGENT_STUDIO_SITE_DIR", global = true, value_name = "DIR")]
     pub site_dir: Option<PathBuf>,
-    /// Calls with keys that the request log takes per second; above it every refusal and a sample of the rest
+    /// Accepted calls that are logged per second; above that, a sample is logged; refused calls are always logged
     /// [default: 1000]
     #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_RATE", global = true, value_name = "CALLS")]
     pub request_log_rate: Option<u32>,
     /// Days that a call stays in the request log [default: 30]
     #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_DAYS", global = true, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub request_log_days: Option<u32>,
-    /// Most calls in the request log of a workspace [default: 500000]
+    /// Maximum number of calls in the request log of a workspace [default: 500000]
     #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_ROWS", global = true, value_name = "CALLS")]
     pub request_log_rows: Option<u32>,
-    /// Seconds for which calls are decided by what was last known, where the database is gone; 0 refuses them
+    /// Seconds for which calls are decided by the last known keys while the database is unreachable; 0 refuses them
     /// [default: 0]
     #[arg(long, env = "AGENT_STUDIO_LAST_KNOWN_SECONDS", global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub last_known_seconds: Option<u32>,
-    /// How the log is written [default: text]
+    /// Format of the log [default: text]
     #[arg(long, env = "AGENT_STUDIO_LOG_FORMAT", global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 }
 
-/// How the log is written.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl Settings {
-    /// These settings, with the settings file's where neither flag nor environment says anything.
+    /// Adds the settings of the settings file where neither a flag nor an environment variable sets them.
     pub fn with_file(self) -> Result<Self, String> {
         let Some(path) = &self.config else { return Ok(self) };
         let text = fs::read_to_string(path).map_err(|e| format!("the settings file {}: {e}", path.display()))?;
@@ -115,17 +116,16 @@ impl Settings {
         })
     }
 
-    /// Where SQLite's database and the master key's file are.
+    /// Folder of SQLite's database and of the master key's file.
     pub fn data_dir(&self) -> &Path {
         self.data_dir.as_deref().unwrap_or(Path::new("data"))
     }
 
-    /// The address to listen on.
     pub fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000))
     }
 
-    /// How many connections one address may have.
+    /// Maximum number of connections of one address.
     pub fn connections_per_address(&self) -> PerAddress {
         match (self.connections_per_address, self.behind_proxy.unwrap_or(false)) {
             (Some(limit), _) => PerAddress::AtMost(limit as usize),
@@ -134,12 +134,12 @@ impl Settings {
         }
     }
 
-    /// Whether this server keeps its data in SQLite.
+    /// Whether this server uses SQLite.
     pub fn is_sqlite(&self) -> bool {
         self.database_url.is_none()
     }
 
-    /// Opens the database, finds the master key, and makes everything ready. The error is one sentence that names the
+    /// Opens the database, finds the master key, and builds the services. The error is one sentence that names the
     /// setting.
     pub async fn open(&self) -> Result<Services, String> {
         let public_origin = self.public_url.as_deref().map(origin).transpose()?;
@@ -174,7 +174,7 @@ impl Settings {
         let Some(url) = &self.database_url else {
             let path = self.data_dir().join("agent-studio.db");
             make_private_dir(self.data_dir())?;
-            // SQLite gives its other files the mode of this one.
+            // SQLite creates its other files with the mode of this one.
             let private = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
             private.map_err(|e| format!("the database {} (--data-dir): {e}", path.display()))?;
             return Db::sqlite(&path, Clock::System, Random::System)
@@ -184,7 +184,7 @@ impl Settings {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("DATABASE_URL (--database-url) must begin with postgres://.".to_owned());
         }
-        // The driver's words do not repeat the URL, which holds a password.
+        // The driver's message does not contain the URL, which has a password.
         Db::postgres(url, Clock::System, Random::System)
             .await
             .map_err(|e| format!("PostgreSQL at DATABASE_URL (--database-url): {e}"))
@@ -214,8 +214,8 @@ impl Settings {
     }
 }
 
-/// Written under another name first, so that a crash leaves no half a key, and never over one that another process
-/// made in the meantime.
+/// Writes a new key to a temporary file and links it into place. So a crash leaves no partial file, and a key that
+/// another process made meanwhile is not overwritten.
 fn write_new_master_key(path: &Path) -> std::io::Result<()> {
     use base64::Engine as _;
     let bytes = Zeroizing::new(Random::System.bytes::<32>());
@@ -237,7 +237,7 @@ fn make_private_dir(dir: &Path) -> Result<(), String> {
     made.map_err(|e| format!("the data directory {} (--data-dir): {e}", dir.display()))
 }
 
-/// Scheme and authority of a URL.
+/// The origin of a URL: scheme and authority.
 fn origin(url: &str) -> Result<String, String> {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let authority = rest.trim_end_matches('/');

@@ -20,11 +20,11 @@ use leptos::config::LeptosOptions;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Every service, composed by [`build`](super::build::build). Handlers take the ones that they need.
+/// All services, made by [`build`](super::build::build). Handlers take the ones that they need.
 #[derive(Clone, Debug)]
 pub struct Services {
     pub db: Db,
-    /// Those of the pages, which the APIs and the command line use too.
+    /// The services of the pages. The APIs and the command line use them too.
     pub pages: Arc<PageServices>,
     pub external_events: ExternalEvents,
     pub handoffs: Handoffs,
@@ -36,7 +36,7 @@ pub struct Services {
     pub metrics: Arc<ServerMetrics>,
     /// Trust the last address in `X-Forwarded-For` (set when a reverse proxy is in front).
     pub behind_proxy: bool,
-    /// Whether forward auth has an address of its own.
+    /// Whether forward auth has its own listener.
     pub forward_auth_apart: bool,
 }
 
@@ -48,15 +48,15 @@ impl Deref for Services {
     }
 }
 
-/// What axum hands to each handler.
+/// State of the axum router.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub services: Services,
-    /// Where Leptos finds its files.
+    /// Options for leptos, such as the folder of the pages' files.
     pub leptos: LeptosOptions,
 }
 
-/// Lets a handler take one part of the state.
+/// Implements `FromRef` for the parts of the state that handlers take.
 macro_rules! parts {
     ($($part:ty: |$state:ident| $value:expr;)*) => {$(
         impl FromRef<AppState> for $part {

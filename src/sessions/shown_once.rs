@@ -1,6 +1,5 @@
 //! Secrets that are shown once. The form that creates a secret stores it, sealed, in a row; the next page removes the
-//! row and
-//! shows the secret.
+//! row and shows the secret.
 
 use crate::base::id::{UserId, WorkspaceId};
 use crate::base::sealing::{MasterKey, SealError, Sealed};

@@ -1,6 +1,5 @@
 //! Session store for tower-sessions. Sessions are stored under the SHA-256 of the id in the cookie, so the table's
-//! contents do
-//! not allow anyone to sign in.
+//! contents do not allow anyone to sign in.
 
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;

@@ -1,8 +1,7 @@
 //! Throttle for sign-in attempts: a low limit per account and address, a higher one per address, and one per IPv6 site.
-//! No limit
-//! counts an account alone, so an attacker elsewhere cannot lock a user out. The wider limits are checked first, and
-//! checking
-//! stops at the first exceeded limit. So the wider limits bound the number of rows that the narrower ones can create.
+//! No limit counts an account alone, so an attacker elsewhere cannot lock a user out. The wider limits are checked
+//! first, and checking stops at the first exceeded limit. So the wider limits bound the number of rows that the
+//! narrower ones can create.
 
 use crate::base::time::Timestamp;
 use crate::db::{Db, DbError, Work};
@@ -116,8 +115,7 @@ fn per_site(address: Option<IpAddr>) -> Option<Vec<u8>> {
 }
 
 /// The network of an address. All addresses of an IPv6 /64 network count as one, because it usually belongs to one
-/// household or
-/// machine.
+/// household or machine.
 fn network(address: Option<IpAddr>) -> String {
     match address.map(|a| a.to_canonical()) {
         Some(IpAddr::V6(v6)) => {

@@ -39,7 +39,7 @@ impl Api {
         }
     }
 
-    /// The one with this id.
+    /// The API with this id.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|api| api.id() == id)
     }
@@ -108,7 +108,7 @@ impl Outcome {
         }
     }
 
-    /// The one with this id.
+    /// The outcome with this id.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.id() == id)
     }

@@ -1,8 +1,8 @@
 //! Recording calls: middleware, counters of keys, and the queue of the request log. Recording a call takes no contended
-//! lock and
-//! makes no database call.
+//! lock and makes no database call.
 
 use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::gate::Denied;
@@ -13,7 +13,7 @@ use crate::usage::counts::Counts;
 use crate::usage::metrics::CallMetrics;
 use crate::usage::{Api, Outcome};
 use axum::extract::{OriginalUri, Request};
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use std::collections::BTreeMap;
@@ -37,8 +37,7 @@ const CLIENT_GONE: u16 = 499;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Maximum number of accepted calls logged per second on this server. Above it, a sample is logged. Refused calls
-    /// are always
-    /// logged.
+    /// are always logged.
     pub per_second: u32,
     /// Number of days that a call stays in the log.
     pub days: u32,
@@ -159,8 +158,7 @@ impl Usage {
         }
         counts.last_used.fetch_max(at.0, Ordering::Relaxed);
         // The call that finds the flag unset adds the key to the worker's list. The worker unsets the flag before it
-        // reads
-        // the counts, so no count is lost.
+        // reads the counts, so no count is lost.
         if !counts.waiting.swap(true, Ordering::AcqRel) {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
         }
@@ -237,29 +235,32 @@ pub struct ObservedCall {
     pub(super) api: Api,
     method: Method,
     uri: Uri,
-    pub(super) correlation_id: CorrelationId,
+    /// Unset for a call without an id, until its log row or its response needs one.
+    correlation_id: OnceLock<CorrelationId>,
     pub(super) address: Option<IpAddr>,
     key: OnceLock<Arc<IndexedKey>>,
     denied: OnceLock<Denied>,
-    asked_for: OnceLock<(Method, Uri)>,
 }
 
 impl ObservedCall {
-    /// A call that begins now.
-    fn begin(usage: &Usage, api: Api, request: &Request) -> Self {
-        let extensions = request.extensions();
-        let original = extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri);
+    /// A call that begins now. `method` and `uri` are those of the client's request.
+    fn begin(
+        usage: &Usage,
+        api: Api,
+        (method, uri): (Method, Uri),
+        id: Option<CorrelationId>,
+        address: Option<IpAddr>,
+    ) -> Self {
         Self {
             began: Instant::now(),
             at: usage.db.now(),
             api,
-            method: request.method().clone(),
-            uri: original.unwrap_or(request.uri()).clone(),
-            correlation_id: extensions.get::<CorrelationId>().cloned().unwrap_or_default(),
-            address: extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address),
+            method,
+            uri,
+            correlation_id: id.map_or_else(OnceLock::new, OnceLock::from),
+            address,
             key: OnceLock::new(),
             denied: OnceLock::new(),
-            asked_for: OnceLock::new(),
         }
     }
 
@@ -289,24 +290,54 @@ impl ObservedCall {
         let _ = self.denied.set(denied);
     }
 
-    /// Records the client's original request, if the call was made by a reverse proxy.
-    pub fn asked_for(&self, original: Option<(Method, Uri)>) {
-        if let Some(original) = original {
-            let _ = self.asked_for.set(original);
-        }
+    /// The correlation id, generated if the call has none.
+    pub fn correlation_id(&self, random: &Random) -> &CorrelationId {
+        self.correlation_id.get_or_init(|| CorrelationId::generate(random))
     }
 
     /// Method and URI of the client's request.
-    pub(super) fn request(&self) -> (&Method, &Uri) {
-        self.asked_for.get().map_or((&self.method, &self.uri), |(method, uri)| (method, uri))
+    pub fn request(&self) -> (&Method, &Uri) {
+        (&self.method, &self.uri)
     }
 }
 
 /// A call in progress. It is recorded when this is dropped: after the response, or when the client has disconnected.
-struct Observed {
+#[derive(Debug)]
+pub struct Observed {
     usage: Arc<Usage>,
     call: Arc<ObservedCall>,
     status: u16,
+}
+
+impl Observed {
+    /// Starts to observe a call to forward auth, which a reverse proxy makes for its client's request.
+    pub fn of_proxy(
+        usage: &Arc<Usage>,
+        original: (Method, Uri),
+        id: Option<CorrelationId>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        let call = ObservedCall::begin(usage, Api::ForwardAuth, original, id, address);
+        Self { usage: usage.clone(), call: Arc::new(call), status: CLIENT_GONE }
+    }
+
+    fn of_api(usage: &Arc<Usage>, api: Api, request: &Request) -> Self {
+        let extensions = request.extensions();
+        let uri = extensions.get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri).clone();
+        let id = extensions.get::<CorrelationId>().cloned();
+        let address = extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
+        let call = ObservedCall::begin(usage, api, (request.method().clone(), uri), id, address);
+        Self { usage: usage.clone(), call: Arc::new(call), status: CLIENT_GONE }
+    }
+
+    pub fn call(&self) -> &ObservedCall {
+        &self.call
+    }
+
+    /// Sets the status of the response.
+    pub fn answered(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
 }
 
 impl Drop for Observed {
@@ -380,9 +411,8 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Observing<S>
 
     fn call(&mut self, request: Request) -> Self::Future {
         let Observe { usage, api } = &self.observe;
-        let call = Arc::new(ObservedCall::begin(usage, *api, &request));
-        let observed = Observed { usage: usage.clone(), call: call.clone(), status: CLIENT_GONE };
-        Answering { answer: CURRENT.scope(call, self.inner.call(request)), observed }
+        let observed = Observed::of_api(usage, *api, &request);
+        Answering { answer: CURRENT.scope(observed.call.clone(), self.inner.call(request)), observed }
     }
 }
 
@@ -402,7 +432,7 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for Answering<F> {
         let this = self.project();
         let answer = std::task::ready!(this.answer.poll(context));
         if let Ok(response) = &answer {
-            this.observed.status = response.status().as_u16();
+            this.observed.answered(response.status());
         }
         Poll::Ready(answer)
     }

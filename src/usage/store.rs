@@ -156,7 +156,7 @@ pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLo
             row.status,
             row.outcome.id(),
             row.duration.as_micros() as u64,
-            without_secrets(&row.call.correlation_id.0),
+            without_secrets(&row.call.correlation_id(random).0),
             row.call.address.map(|address| address.to_string()).unwrap_or_default(),
         ])
     });

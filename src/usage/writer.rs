@@ -45,8 +45,7 @@ pub async fn run(usage: Arc<Usage>, mut stop: oneshot::Receiver<()>) {
 }
 
 /// Writes all counts and log rows. A flush that failed, or whose commit had no answer, is tried again first under the
-/// same id, so
-/// that it is counted only once.
+/// same id, so that it is counted only once.
 pub async fn flush(usage: &Usage) -> Result<(), DbError> {
     let mut pending = usage.pending.lock().await;
     loop {

@@ -1,8 +1,6 @@
 //! Password hashing with argon2id and OWASP's parameters. It runs on separate threads, a few at a time and with idle
-//! priority, so
-//! that many sign-ins cannot starve API calls. A computation that gets no processor time for a second is started again
-//! with a
-//! higher priority.
+//! priority, so that many sign-ins cannot starve API calls. A computation that gets no processor time for a second is
+//! started again with a higher priority.
 
 use crate::base::error::Problem;
 use crate::base::randomness::Random;
@@ -62,8 +60,7 @@ impl Password {
     }
 
     /// Wraps a password that is to be verified. Not checked for its length, so that every wrong password is refused
-    /// alike. Text
-    /// beyond 257 characters, which cannot match, is cut off.
+    /// alike. Text beyond 257 characters, which cannot match, is cut off.
     pub fn attempt(text: String) -> Self {
         let mut text = Zeroizing::new(text);
         let end = text.char_indices().nth(LENGTH.end() + 1).map_or(text.len(), |(at, _)| at);

@@ -222,8 +222,7 @@ impl Users {
     }
 
     /// Accepts an invitation: makes the account of its address a member. If there is no such account, creates it with
-    /// this password;
-    /// otherwise the password must be the account's.
+    /// this password; otherwise the password must be the account's.
     pub async fn accept(
         &self,
         actor: &Actor,

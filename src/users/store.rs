@@ -79,8 +79,7 @@ pub async fn any_within(change: &mut Change) -> Result<bool, DbError> {
 }
 
 /// Claims the right to set the server up; `false` if it was claimed before. A concurrent claim waits for the first
-/// one's
-/// transaction.
+/// one's transaction.
 pub async fn claim_set_up(change: &mut Change, now: Timestamp) -> Result<bool, DbError> {
     let claimed =
         on_change!(change, |c| sqlx::query(CLAIM_SET_UP).bind(now).execute(c).await.map(|done| done.rows_affected()))?;

@@ -21,8 +21,7 @@ pub struct Workspace {
 
 impl Workspace {
     /// Whether a name in a call is this workspace's id or slug. A slug with the form of an id never matches, because it
-    /// could be
-    /// another workspace's id.
+    /// could be another workspace's id.
     #[cfg(feature = "ssr")]
     pub fn is_named(&self, name: &str) -> bool {
         self.id.as_str() == name || (self.slug == name && !super::slug::has_form_of_an_id(name))
@@ -81,8 +80,7 @@ pub fn retention_in_words(days: Option<i32>) -> String {
 }
 
 /// Up to three letters for a workspace's tile: the initials of the words, or the first letters of a single word. CSS
-/// shows them
-/// in upper case.
+/// shows them in upper case.
 pub fn initials(name: &str) -> String {
     let words: Vec<&str> = name
         .split(|c: char| c.is_whitespace() || c.is_ascii_punctuation())

@@ -1,5 +1,5 @@
-//! SQL for workspaces. Lists of every workspace are for the command line and for housekeeping; the rest is for one workspace or
-//! for one user.
+//! SQL for workspaces. Lists of every workspace are for the command line and for housekeeping; the rest is for one
+//! workspace or for one user.
 
 use crate::base::id::{UserId, WorkspaceId};
 use crate::base::time::Timestamp;

@@ -1,4 +1,4 @@
-//! The Conversations API, as integrators see it: the contract of the v3 list and its twin.
+//! Tests of the Conversations API: the contract of the v3 list and of the single conversation.
 
 use crate::support::{Answer, NOW, TestApp, conversation, new_key, on_both_engines};
 use agent_studio::api_keys::{AgentScope, Permissions};
@@ -53,7 +53,7 @@ async fn a_stranger_learns_nothing(test: TestApp) {
     let no_key = browser.send(Request::get(&path).header("x-polyai-correlation-id", "same"), Body::empty()).await;
     assert_eq!(no_key.status, 401);
     bodies.insert(no_key.body);
-    // What is wrong with the form is told: whoever sent it knows it, and no key is looked up for it.
+    // The error explains what is wrong with the form of a key. This reveals nothing, because no key is looked up.
     for (request, says) in [
         (Request::get(&path).header("x-api-key", typo), "mistyped"),
         (Request::get(&path).header("x-api-key", ""), "holds no API key"),
@@ -169,7 +169,7 @@ async fn configuration_decides_what_appears(test: TestApp) {
 async fn pages_walk_through_everything_once(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let agent = test.agent(&workspace, "Hotel").await;
-    // Several of the same second: the id decides between them.
+    // Several conversations begin in the same second; their ids determine the order.
     let lines: String = (0..23).map(|n| conversation(&format!("CA{n:02}"), n / 4)).collect();
     test.import(&workspace, &agent, &lines).await;
     let key = test.key(&workspace, new_key("CRM")).await;
@@ -190,11 +190,11 @@ async fn pages_walk_through_everything_once(test: TestApp) {
         let page = browser.api(&format!("{path}?{query}"), key.value.expose()).await.json();
         assert_eq!(page.get("next_offset").is_some(), first);
         walked.extend(ids(&page));
-        // Newer ones arrive meanwhile; they move nothing.
+        // New conversations that arrive meanwhile do not change the later pages.
         let n = walked.len();
         test.import(&workspace, &agent, &conversation(&format!("NEW{n}"), -5)).await;
         let Some(cursor) = page["cursor"].as_str() else { break };
-        // The cursor wins over an offset.
+        // The cursor takes precedence over the offset.
         query = format!("limit=5&offset=100&cursor={cursor}");
         first = false;
     }

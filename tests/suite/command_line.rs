@@ -1,4 +1,4 @@
-//! The program, as operators and scripts see it: the shapes that scripts rely on, on both databases.
+//! Tests of the command line: the output that scripts rely on, on both databases.
 
 use crate::support::program::{Place, text};
 use crate::support::{MASTER_KEY, conversation};
@@ -57,7 +57,7 @@ fn a_script(place: Place) {
     let again = place.refusal(&["runtime-token", "revoke", "--workspace", "acme-uk", token_id]);
     assert!(again.contains("there is no runtime token"), "{again}");
 
-    // What a running server is told on the command line, it knows.
+    // A running server applies changes that the command line makes.
     let server = place.serve();
     let path = "/v3/acme-uk/hotel/conversations";
     assert_eq!(server.status(path, value), 200);
@@ -174,7 +174,7 @@ async fn two_servers_share_postgres() {
     let json = |args: &str| place.json(&args.split(' ').collect::<Vec<_>>());
     json("workspace create --name Acme --json");
     json("agent create --workspace acme --name Hotel --json");
-    // Whoever makes a key, or ends it, both servers know it at once.
+    // Both servers know at once that a key was created or deleted, whichever program did it.
     for round in 0..3 {
         let key = json("key create --workspace acme --name CRM --agents all --permissions conversations --json");
         let (id, value) = (key["id"].as_str().unwrap(), key["key"].as_str().unwrap());
@@ -200,7 +200,7 @@ fn a_bad_setting_stops_the_start_and_is_named() {
         ("AGENT_STUDIO_DATA_DIR", "/proc/nowhere", "--data-dir"),
     ] {
         let mut command = place.command(&["serve"]);
-        // A good master key first, so that what is wrong is the setting in question.
+        // A valid master key, so that only the tested setting is wrong.
         if value.starts_with("mysql") {
             command.env("AGENT_STUDIO_MASTER_KEY", MASTER_KEY);
         }
@@ -228,7 +228,7 @@ fn secrets_and_data_are_the_owners_alone() {
     assert_eq!(mode(&place.dir.path().join("agent-studio.db")) & 0o077, 0, "the database");
 }
 
-/// What is wrong with the database, and what to do.
+/// The error says what is wrong with the database and what to do.
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_has_a_reason() {
     let place = Place::on_postgres().await;

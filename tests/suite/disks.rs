@@ -1,4 +1,4 @@
-//! Disks that are full or fail, under the program itself: nothing that was answered is lost, and nothing stays broken.
+//! Tests of the program on full and failing disks: no acknowledged write is lost, and the server recovers.
 
 use crate::support::conversation;
 use crate::support::program::Place;
@@ -10,23 +10,24 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A server, killed when it is let go of.
+/// A server process that is killed when this is dropped.
 struct Served {
     server: Child,
     address: String,
 }
 
-/// A server whose data directory and log are on a small file system of their own.
+/// A server whose data directory and log are on a small file system.
 struct SmallDisk {
     server: Served,
     dir: PathBuf,
 }
 
 impl SmallDisk {
-    /// Begins with what another server has written.
+    /// Starts with a copy of another server's data directory.
     fn start(from: &Place, megabytes: u32) -> Self {
         let (port, metrics) = (free_port(), free_port());
-        // Mounted in a namespace of its own: gone with the server. Who is not root becomes root in a namespace of users.
+        // Mounted in a mount namespace, which ends with the server. A user who is not root becomes root in a user
+        // namespace.
         let script = format!(
             "mkdir -p \"$1\" && mount -t tmpfs -o size={megabytes}m tmpfs \"$1\" && cp -a \"$2/.\" \"$1\" && \
              echo mounted && exec \"$3\" serve --data-dir \"$1\" --listen 127.0.0.1:{port} \
@@ -119,7 +120,7 @@ fn is_root() -> bool {
     String::from_utf8_lossy(&id.stdout).trim() == "0"
 }
 
-/// A workspace, an agent, a key and a token, made by the command line.
+/// Creates a workspace, an agent, a key and a token with the command line.
 fn made(place: &Place) -> [String; 2] {
     let data = place.dir.path().join("data");
     let json = |args: &[&str]| -> Value {
@@ -143,7 +144,7 @@ fn header(answer: &str, name: &str) -> Option<String> {
     Some(line.split_once(": ")?.1.to_owned())
 }
 
-/// The log is on the full disk, too: nothing is refused for that, and no connection is dropped without an answer.
+/// The log is on the full disk too. No call is refused because of that, and no connection is closed without a response.
 #[test]
 fn writes_go_on_once_a_full_disk_has_room_again() {
     let place = Place::on_sqlite();
@@ -176,7 +177,7 @@ fn writes_go_on_once_a_full_disk_has_room_again() {
     assert!(answer.contains("\"CA1\"") && answer.contains("\"CC1\"") && !answer.contains("\"CB0\""), "{answer}");
 }
 
-/// A limit on the size of files makes each write an I/O error, as a failing disk does.
+/// A limit on the size of files makes each write fail with an I/O error, as on a failing disk.
 #[test]
 fn writes_go_on_once_an_error_of_the_disk_is_over() {
     let place = Place::on_sqlite();

@@ -1,4 +1,4 @@
-//! What breaks while something is written: nothing that was answered is lost, and nothing stays broken.
+//! Tests of failures during writes: no acknowledged write is lost, and the server recovers.
 
 use crate::support::postgres::Cluster;
 use crate::support::program::Place;
@@ -19,7 +19,7 @@ on_both_engines! {
     a_clock_that_jumps_an_hour_either_way,
 }
 
-/// Each kind of write, given up after ever longer times: what follows is as if it had never been, or done.
+/// Cancels each kind of write after increasing times. Each write must be either complete or have no effect.
 async fn a_write_that_is_cancelled_leaves_nothing_behind(test: TestApp) {
     let setting = setting(&test).await;
     setting
@@ -42,7 +42,7 @@ async fn a_write_that_is_cancelled_leaves_nothing_behind(test: TestApp) {
             assert_eq!(after.await.unwrap().status, 204, "after {method} {path} was cancelled at {micros} µs");
         }
     }
-    // What admins write.
+    // Writes of admins.
     let mut admin = test.signed_in(&setting.workspace, "ada@example.com", Role::Admin).await;
     let key = [
         ("workspace", "acme"),
@@ -70,7 +70,7 @@ async fn a_write_that_is_cancelled_leaves_nothing_behind(test: TestApp) {
 }
 
 async fn a_connection_whose_transaction_failed_is_not_used_again(test: TestApp) {
-    // One connection is left.
+    // Takes all connections but one.
     let mut others = Vec::new();
     if !test.app.db.is_sqlite() {
         for _ in 1..Work::Writes.on_postgres() {
@@ -78,7 +78,7 @@ async fn a_connection_whose_transaction_failed_is_not_used_again(test: TestApp) 
         }
     }
     let mark = async || {
-        // Temporary tables are a connection's own.
+        // A temporary table exists on one connection only.
         let mut change = test.app.db.begin_unattended().await.unwrap();
         on_change!(&mut change, |c| sqlx::query("CREATE TEMPORARY TABLE marked (n BIGINT)")
             .execute(c)
@@ -88,14 +88,14 @@ async fn a_connection_whose_transaction_failed_is_not_used_again(test: TestApp) 
         change.commit().await.unwrap();
     };
     let is_marked = async || {
-        // It goes back to its pool in a task of its own.
+        // The connection returns to its pool in a separate task.
         sleep(Duration::from_millis(100)).await;
         let mut change = test.app.db.begin_unattended().await.unwrap();
         on_change!(&mut change, |c| sqlx::query("INSERT INTO marked VALUES (1)").execute(c).await.map(|_| ())).is_ok()
     };
     mark().await;
     assert!(is_marked().await, "a connection that ended well is used again");
-    // Rolled back because nobody committed: that ends well, too.
+    // A rollback because of a missing commit is a clean end too.
     drop(test.app.db.begin_unattended().await.unwrap());
     sleep(Duration::from_millis(100)).await;
     assert!(is_marked().await);
@@ -114,13 +114,13 @@ async fn a_connection_whose_transaction_failed_is_not_used_again(test: TestApp) 
     assert_eq!(fine.unwrap(), (1,), "one that was left in the middle of a statement is closed");
 }
 
-/// A database that an operator, a failover or a file system has made read-only.
+/// An operator, a failover or a file system can make a database read-only.
 async fn writes_go_on_once_the_database_is_no_longer_read_only(test: TestApp) {
     let setting = setting(&test).await;
     let put = async |id: &str| setting.runtime(&test, "PUT", id, &conversation(id, 1)).await.status;
     assert_eq!(put("CA1").await, 204);
     if test.app.db.is_sqlite() {
-        // The one connection for writes refuses to: it must not come back.
+        // The only connection for writes becomes read-only; it must not be used again.
         let mut change = test.app.db.begin_unattended().await.unwrap();
         on_change!(&mut change, |c| sqlx::query("PRAGMA query_only = TRUE").execute(c).await.map(|_| ())).unwrap();
         change.commit().await.unwrap();
@@ -135,7 +135,7 @@ async fn writes_go_on_once_the_database_is_no_longer_read_only(test: TestApp) {
                 .unwrap();
             on_change!(&mut change, |c| sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(c).await.map(|_| ())).unwrap();
             change.commit().await.unwrap();
-            // It holds for new connections.
+            // The setting applies to new connections only.
             test.app.db.postgres_pool().unwrap();
             let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
             let _ = on_db!(&test.app.db, |c| sqlx::query(cut).execute(c).await.map(|_| ()));
@@ -155,7 +155,7 @@ async fn writes_go_on_once_the_database_is_no_longer_read_only(test: TestApp) {
     assert_eq!(test.app.db.write_failure(), None);
 }
 
-/// The gate trusts its index by a clock that cannot jump; what ends at a time ends by the clock as it is.
+/// The gate measures the age of its index with a monotonic clock. Expiries use the system clock.
 async fn a_clock_that_jumps_an_hour_either_way(test: TestApp) {
     const HOUR: i64 = 3_600;
     let setting = setting(&test).await;
@@ -175,7 +175,7 @@ async fn a_clock_that_jumps_an_hour_either_way(test: TestApp) {
         assert_eq!(setting.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await.status, 204);
         let made = test.key(&setting.workspace, new_key("Made")).await;
         assert_eq!(forward_auth(made.value.expose()).await, 200);
-        // Too many attempts, which the next jump must not make last for hours.
+        // Exceeds the throttle. The next jump of the clock must not extend the wait to hours.
         let mut last = 0;
         for _ in 0..11 {
             last = test.browser().call("sign_in", &wrong).await.status;
@@ -189,7 +189,8 @@ async fn a_clock_that_jumps_an_hour_either_way(test: TestApp) {
     }
 }
 
-/// Others have taken every connection that PostgreSQL has: calls are decided on, the rest is refused until there are some.
+/// Other clients use all connections of PostgreSQL. The gate still decides calls; other work is refused until there are
+/// connections again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_out_of_connections_is_waited_for() {
     use sqlx::{Connection as _, PgConnection};

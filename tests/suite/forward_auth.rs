@@ -1,10 +1,10 @@
-//! Forward auth with the proxies themselves, each with the configuration of `docs/forward-auth.md` as it stands there, in
+//! Tests of forward auth with real proxies. Each runs with the unchanged configuration in `docs/forward-auth.md`, in
 //! front of a small API.
 
-use crate::support::{NOW, TestApp, new_key, on_both_engines};
+use crate::support::{NOW, TestApp, as_router, new_key, on_both_engines};
 use agent_studio::api_keys::{AgentScope, Permissions, service};
 use agent_studio::base::actor::Actor;
-use agent_studio::server::router;
+use agent_studio::server::front::Front;
 use agent_studio::server::state::AppState;
 use agent_studio::usage::store::{self, RequestFilter};
 use agent_studio::usage::writer;
@@ -34,14 +34,14 @@ on_both_engines! {
 const DOCS: &str = include_str!("../../docs/forward-auth.md");
 const TOLD: [&str; 5] = ["x-key-id", "x-key-name", "x-workspace-id", "x-agents", "x-permissions"];
 
-/// The configurations of a proxy's chapter, one after the other.
+/// The configurations in a proxy's chapter, in their order.
 fn configurations(chapter: &str) -> Vec<&'static str> {
     let (_, rest) = DOCS.split_once(&format!("\n## {chapter}\n")).unwrap();
     let chapter = rest.split("\n## ").next().unwrap();
     chapter.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect()
 }
 
-/// What came through to the API behind the proxy.
+/// A request that reached the API behind the proxy.
 #[derive(Clone, Debug)]
 struct Arrived {
     method: String,
@@ -50,7 +50,7 @@ struct Arrived {
     body: String,
 }
 
-/// A proxy, the API behind it, and the server that it asks.
+/// A proxy with the API behind it and the server that it asks.
 struct Protected {
     proxy: SocketAddr,
     authz: SocketAddr,
@@ -59,7 +59,7 @@ struct Protected {
     _dir: tempfile::TempDir,
 }
 
-/// A program that ends with its test.
+/// A process that is killed when this is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -81,7 +81,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A program that `scripts/setup.sh test` installs.
+/// Path of a program that `scripts/setup.sh test` installs.
 fn program(in_tools: &str, name: &str) -> PathBuf {
     let tools = std::env::var_os("AGENT_STUDIO_TOOLS").map(PathBuf::from).unwrap_or_else(|| {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -93,12 +93,13 @@ fn program(in_tools: &str, name: &str) -> PathBuf {
 }
 
 impl Protected {
-    /// Starts the API, the server that decides, and a proxy by this command, which gets the folder of the configuration.
+    /// Starts the API, the server, and a proxy. `command` makes the proxy's command from a folder and the
+    /// configurations.
     async fn start(test: &TestApp, chapter: &str, command: impl Fn(&Path, Vec<String>) -> Command) -> Self {
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let api = serve(Router::new().fallback(arrive).with_state(arrived.clone())).await;
         let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-        let authz = serve(router::forward_auth(&AppState { services: test.app.clone(), leptos })).await;
+        let authz = serve(as_router(Front::forward_auth(&AppState { services: test.app.clone(), leptos }))).await;
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         let configurations = configurations(chapter).into_iter().map(|text| {
@@ -120,7 +121,7 @@ impl Protected {
         let mut child = Running(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
         let proxy = SocketAddr::from(([127, 0, 0, 1], port));
         let up = timeout(Duration::from_secs(60), async {
-            // Listening, and its routes are there: without a key it says 401.
+            // The proxy is ready when it answers 401 to a request without a key.
             while !matches!(raw(proxy, "GET / HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\r\n").await, Ok((401, _)))
             {
                 if let Ok(Some(status)) = child.0.try_wait() {
@@ -135,7 +136,7 @@ impl Protected {
         Self { proxy, authz, arrived, _child: Some(child), _dir: dir }
     }
 
-    /// A request as it is written here, and what of it arrived at the API.
+    /// Sends a request unchanged. Returns the status and the request that reached the API, if any.
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Option<Arrived>) {
         self.arrived.lock().unwrap().clear();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -150,7 +151,7 @@ impl Protected {
     }
 }
 
-/// Status and all of an answer.
+/// Sends a request. Returns the status and the whole response.
 async fn raw(to: SocketAddr, request: &str) -> std::io::Result<(u16, String)> {
     let mut connection = TcpStream::connect(to).await?;
     connection.write_all(request.as_bytes()).await?;
@@ -169,11 +170,11 @@ async fn arrive(State(arrived): State<Arc<Mutex<Vec<Arrived>>>>, request: Reques
     "arrived"
 }
 
-/// A path as an API may understand it: decoded, with `.` and `..` resolved and empty segments left out.
+/// A path as an API may interpret it: decoded, with `.` and `..` resolved and without empty segments.
 fn understood(path: &str) -> String {
     let path = path.split('?').next().unwrap_or_default();
     let mut decoded = path.to_owned();
-    // Twice, as an API behind another proxy would.
+    // Decodes twice, as an API behind another proxy would.
     for _ in 0..2 {
         for (code, character) in
             [("%2f", "/"), ("%2F", "/"), ("%2e", "."), ("%2E", "."), ("%5c", "/"), ("%25", "%"), ("%65", "e")]
@@ -183,7 +184,7 @@ fn understood(path: &str) -> String {
     }
     let mut segments = Vec::new();
     for segment in decoded.replace('\\', "/").split('/') {
-        // Some take what follows a semicolon for a parameter.
+        // Some APIs treat the text after a semicolon as a parameter.
         match segment.split(';').next().unwrap_or_default() {
             "" | "." => {}
             ".." => drop(segments.pop()),
@@ -193,7 +194,7 @@ fn understood(path: &str) -> String {
     format!("/{}", segments.join("/"))
 }
 
-/// Everything that a proxy is asked with, allowed and refused.
+/// Requests that the proxy must pass on, and requests that it must refuse.
 async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     let workspace = test.workspace("Acme UK").await;
     assert_eq!(workspace.slug, "acme-uk");
@@ -219,7 +220,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     let expected = |values: [&str; 5]| -> BTreeMap<String, Vec<String>> {
         TOLD.into_iter().zip(values).map(|(name, value)| (name.to_owned(), vec![value.to_owned()])).collect()
     };
-    // What a client sends of the headers that the proxy trusts, and of those that it tells the server by.
+    // Headers that a client must not be able to set: those of the server's response, and those of the proxy's request.
     let forged = [
         ("X-Key-Id", "key-forged"),
         ("X-Key-Name", "forged"),
@@ -239,7 +240,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     }
     let (reading, sending) = (leaked(&reader), leaked(&sender));
 
-    // Let in, with or without forgeries, and with a body.
+    // Allowed requests with a body, with and without forged headers.
     for headers in [with(reading).to_vec(), [&with(reading)[..], &forged].concat()] {
         let (status, arrived) = protected.ask("POST", "/reports/1?x=%20y&account_id=other", &headers, "a body").await;
         let arrived = arrived.unwrap_or_else(|| panic!("{status}"));
@@ -255,7 +256,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     let values = [sender.id.as_str(), "Events", workspace.id.as_str(), agent.as_str(), "external-events"];
     assert_eq!((status, told(&arrived.unwrap())), (200, expected(values)));
 
-    // Refused, and nothing arrives.
+    // Refused requests do not reach the API.
     test.app.clock.advance_seconds(10);
     test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
     let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
@@ -276,8 +277,8 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
         assert!(arrived.is_none(), "{path} {headers:?} arrived: {arrived:?}");
         assert_eq!(status, *expected, "{path} {headers:?}");
     }
-    // Paths that a proxy may read in one way and the API in another: with a key for events alone nothing arrives that
-    // can be read as anything else, with one for the rest nothing that can be read as events, and without a key nothing.
+    // Paths that proxy and API may interpret differently. With a key for events only, no path that can be anything else
+    // may arrive; with a key for the rest, no path that can be events; without a key, nothing.
     for path in [
         "/events/../reports/1",
         "/events/%2e%2e/reports/1",
@@ -317,7 +318,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
         assert!(arrived.is_none() && status != 200, "{path} {status} without a key: {arrived:?}");
     }
 
-    // The log tells of the client's request, not of the proxy's.
+    // The request log has the client's request, not the proxy's.
     writer::flush(&test.app.usage).await.unwrap();
     let rows = store::requests(&test.app.db, &workspace.id, &reader.id, &RequestFilter::default(), 100).await.unwrap();
     let oldest = rows.last().unwrap();
@@ -325,11 +326,11 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
         (oldest.method.as_str(), oldest.path.as_str(), oldest.api.as_str(), oldest.status),
         ("POST", "/reports/1", "forward-auth", 200)
     );
-    // Envoy puts its own address where a client's is a loopback one.
+    // Envoy sends its own address in place of a client's loopback address.
     assert!(rows.iter().all(|row| !["", "203.0.113.9"].contains(&row.address.as_str())), "{rows:?}");
     assert!(rows.iter().all(|row| !row.path.contains("forged")), "{rows:?}");
 
-    // A wrong auth URL refuses everything; nothing else is at this address.
+    // A wrong auth URL refuses every request. This listener has no other routes.
     for path in ["/authz/nginx", "/authz/nginx?account_id=acme-uk&permision=x", "/authz/envoy/acme-uk/-", "/authz"] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: {reading}\r\n\r\n");
         assert_eq!(raw(protected.authz, &request).await.unwrap().0, 403, "{path}");
@@ -343,7 +344,7 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
 async fn nginx_lets_through_what_keys_open(test: TestApp) {
     let protected = Protected::start(&test, "nginx", |dir, configurations| {
         let [main, common] = configurations.try_into().unwrap();
-        // Where it keeps its files while it runs, which is the system's own business elsewhere.
+        // Folders for nginx's temporary files; elsewhere the system's configuration sets them.
         let files = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {}/{kind};", dir.display()))
             .join("\n");
@@ -392,7 +393,7 @@ async fn envoy_lets_through_what_keys_open(test: TestApp) {
     lets_through_what_keys_open(&test, protected.await).await;
 }
 
-/// Without a proxy between: each address, each refusal.
+/// Calls each auth URL directly, without a proxy, with each reason for a refusal.
 async fn the_answers_to_each_proxy(test: TestApp) {
     let workspace = test.workspace("Acme UK").await;
     let agent = test.agent(&workspace, "Hotel").await;
@@ -427,7 +428,7 @@ async fn the_answers_to_each_proxy(test: TestApp) {
     ] {
         assert_eq!(statuses(key, query, path).await, expected, "{query} {path}");
     }
-    // A key whose only agent is gone says so; Envoy is asked with any method.
+    // The response for a key whose only agent was deleted says so. Envoy's auth URL accepts any method.
     let found = agent_studio::agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap().unwrap();
     test.app.agents.delete(&workspace.id, &Actor::command_line(), &found).await.unwrap();
     let request = Request::delete("/authz/envoy/acme-uk/-/-/x").header("x-api-key", chosen);

@@ -1,4 +1,4 @@
-//! The gate's index against the database it follows, on one server and on two.
+//! Tests of the gate: its index compared with the database, on one server and on two.
 
 use crate::support::postgres::{self, Cluster};
 use crate::support::{TestApp, follow, new_key, on_both_engines, trusted};
@@ -40,7 +40,7 @@ fn headers(key: &PlainKey) -> HeaderMap {
     HeaderMap::from_iter([(gate::presented::API_KEY, key.expose().parse().unwrap())])
 }
 
-/// The status that a call is answered with, and what it may touch.
+/// The status of a call, and the access that it gets.
 async fn decision(
     app: &Services,
     key: &PlainKey,
@@ -55,7 +55,7 @@ async fn decision(
     }
 }
 
-/// Numbers that are the same in each run.
+/// Random choices that are the same in each run.
 struct Dice(Random);
 
 impl Dice {
@@ -71,7 +71,7 @@ impl Dice {
 /// Workspaces with agents and keys of every kind.
 struct World {
     workspaces: Vec<(Workspace, Vec<AgentId>)>,
-    /// Those that were deleted; they are still asked for.
+    /// Deleted agents, which calls still name.
     gone: BTreeSet<AgentId>,
     keys: Vec<(WorkspaceId, agent_studio::base::id::ApiKeyId, PlainKey)>,
     dice: Dice,
@@ -116,7 +116,7 @@ impl World {
         self.keys.push((workspace.id.clone(), made.id, made.value));
     }
 
-    /// Changes something that the gate decides by; its answer is waited for.
+    /// Makes a random change of the gate's data and waits until it is answered.
     async fn change(&mut self, test: &TestApp) {
         let actor = Actor::command_line();
         let at = self.dice.below(self.keys.len());
@@ -156,16 +156,16 @@ impl World {
     }
 }
 
-/// Another server of the same database, which has nothing in memory.
+/// Another server on the same database, with an empty index.
 fn without_memory(test: &TestApp) -> TestApp {
     let other = TestApp::with(test.app.db.clone(), None);
-    // Commits wait for the gate that follows.
+    // Reinstalls the commit hook of the gate that follows the database.
     gate::follower::install(&test.app.gate);
     other
 }
 
-/// The gate once more, as one statement over many calls: each a key's hash, a workspace, a permission and an agent as they
-/// stand in the call; empty where nothing is asked for.
+/// The gate's decision as one SQL statement over many calls. Each call has a key's hash, and the workspace, permission
+/// and agent that it names; empty if it names none.
 macro_rules! plain_sql {
     ($calls:literal, $hash:literal) => {
         concat!(
@@ -223,7 +223,7 @@ async fn by_the_gate(app: &Services, key: &HeaderMap, need: Need<'_>) -> String 
     }
 }
 
-/// Random calls amid random changes, each decided twice.
+/// Random calls between random changes, each decided by the gate and by SQL.
 async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
     const BATCH: usize = 2_000;
     const BATCHES: usize = 500;
@@ -250,7 +250,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
             deciding.push(by_the_gate(&test.app, key, Need { account_id: Some(account), permission, project_id }));
             calls.push(json!([number, hash, account, permission.map_or("", Permission::id), project]));
         }
-        // At once: calls with unknown keys wait for each other's look at the database.
+        // Concurrent, because calls with unknown keys share one poll of the database.
         let decided = join_all(deciding).await;
         let expected = by_plain_sql(&test.app, &calls).await;
         assert_eq!(expected.len(), BATCH);
@@ -261,7 +261,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
         }
     }
     assert_eq!(seen.values().sum::<usize>(), 1_000_000);
-    // Everything that can be decided was, and often.
+    // Every possible outcome occurred often.
     assert_eq!(seen.len(), 8, "{seen:?}");
     assert!(seen.values().all(|count| *count > 1_000), "{seen:?}");
     assert!(by_memory > BATCHES * 9 / 10, "the index was trusted in {by_memory} batches only");
@@ -297,8 +297,8 @@ async fn the_index_and_the_database_decide_alike(test: TestApp) {
     assert!(by_memory > 2_500, "the index was trusted {by_memory} times only");
 }
 
-/// Calls with a key, again and again, from several tasks; how many were let in that began after the key was no longer
-/// good.
+/// Calls with one key from several tasks. Counts the calls that were let in although they began after the key became
+/// invalid.
 struct Load {
     over: Arc<AtomicBool>,
     late: Arc<AtomicUsize>,
@@ -339,19 +339,19 @@ impl Load {
         Self { tasks, ..load }
     }
 
-    /// Until calls come in.
+    /// Waits until calls are let in.
     async fn begun(&self) {
         while self.let_in.load(Ordering::SeqCst) < 10 {
             sleep(Duration::from_millis(1)).await;
         }
     }
 
-    /// The key is no longer good.
+    /// Marks the key as invalid from now on.
     fn mark_over(&self) {
         self.over.store(true, Ordering::SeqCst);
     }
 
-    /// The key is no longer good: this much longer, then how many were let in before and after.
+    /// Marks the key as invalid and continues for `longer`. Returns the number of calls let in before and after.
     async fn over(self, longer: Duration) -> (usize, usize) {
         self.mark_over();
         sleep(longer).await;
@@ -384,7 +384,7 @@ async fn what_other_programs_change_is_noticed(test: TestApp) {
     let _following = follow(&test.app).await;
     let ask = async || decision(&test.app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
     assert_eq!(ask().await, 200);
-    // The command line, or somebody with a database console.
+    // Changes the database directly, as the command line or a database console does.
     let mut change = test.app.db.begin_unattended().await.unwrap();
     let sql = "UPDATE api_keys SET permissions = 'conversations'";
     on_change!(&mut change, |c| sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
@@ -402,7 +402,7 @@ async fn a_key_that_another_program_has_made_is_known_at_once(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let agent = test.agent(&workspace, "Hotel").await;
     let _following = follow(&test.app).await;
-    // Does not follow, as the command line.
+    // This one does not follow the database, like the command line.
     let program = TestApp::with(test.app.db.clone(), None);
     for round in 0..50 {
         let made = program.key(&workspace, new_key("CRM")).await;
@@ -411,7 +411,8 @@ async fn a_key_that_another_program_has_made_is_known_at_once(test: TestApp) {
     }
 }
 
-/// Deleted on one server, under load on both, while the other's connection to PostgreSQL is cut again and again.
+/// Deletes keys on one server, under load on both, while the other server's connections to PostgreSQL are cut
+/// repeatedly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_server_lets_a_deleted_key_in() {
     let url = postgres::new_database().await;
@@ -427,7 +428,7 @@ async fn no_server_lets_a_deleted_key_in() {
         let load = Load::on(&[&one.app, &other.app], &made.value, &workspace.slug, agent.as_str());
         load.begun().await;
         if round % 3 == 2 {
-            // The listeners', of both servers.
+            // Cuts the listeners' connections of both servers.
             let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
                 AND query LIKE '%LISTEN%' AND pid <> pg_backend_pid()";
             sqlx::query(cut).execute(pool).await.unwrap();
@@ -443,8 +444,8 @@ async fn no_server_lets_a_deleted_key_in() {
     assert!(total > 100, "{total} calls are no load");
 }
 
-/// While the database is away no server lets anyone in for longer than its lease, no change is answered as done, and
-/// afterwards everything is as it was.
+/// While the database is down, no server lets calls in for longer than its lease, and no change is answered as done.
+/// Afterwards the servers recover.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_database_a_server_refuses() {
     let url = postgres::new_database().await;
@@ -480,8 +481,8 @@ async fn without_its_database_a_server_refuses() {
     assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 401));
 }
 
-/// Two servers, deletions under load on both, while their listeners are cut off and the database is stopped as by a crash
-/// and started again: no call that began after a deletion was answered is let in.
+/// Deletes keys under load on two servers, while their listeners are cut and the database crashes and restarts. No call
+/// that began after a deletion was answered may be let in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
     let cluster = Arc::new(Mutex::new(Cluster::start_new()));
@@ -502,7 +503,7 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
         load.begun().await;
         let delete = async || one.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await;
         let (deleted, ()) = tokio::join!(delete(), async {
-            // Before, while and after the deletion is on its way.
+            // Stops the database before, during and after the deletion.
             sleep(Duration::from_millis([0, 2, 5, 500][round])).await;
             tell("stop").await;
         });
@@ -522,7 +523,7 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
         trusted(&one.app).await;
         trusted(&other.app).await;
         if !deleted {
-            // Not answered as done; it may have been done all the same.
+            // A deletion that was not answered may still have been committed.
             deleted = delete().await.is_ok() || ask(&one.app).await == 401;
         }
         assert!(deleted, "{round}");
@@ -536,7 +537,8 @@ async fn no_server_lets_a_deleted_key_in_while_the_database_restarts() {
     assert!(answered_at_once > 0, "no deletion was answered before the stop");
 }
 
-/// Where the operator has said so, calls are decided by what was last known while the database is gone, but not for longer.
+/// If the operator allows it, calls are decided by the last known index while the database is down, up to the time
+/// limit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     let cluster = Arc::new(Mutex::new(Cluster::start_new()));
@@ -561,7 +563,7 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     let ready = test.browser().get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["gate"]), (200, &json!("last-known")));
     assert_eq!(ready.json()["database"], "refuses connections");
-    // Pages say so, with a status that says so, at once; so does what the APIs read.
+    // Pages and API reads fail at once, with status 503.
     let asked = Instant::now();
     let page = test.browser().get("/sign-in").await;
     assert_eq!((page.status, page.header("retry-after")), (503, "1"));
@@ -570,7 +572,7 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     let list = test.browser().api(&path, made.value.expose()).await;
     assert_eq!((list.status, list.json()["error_code"].as_str()), (503, Some("SERVICE_UNAVAILABLE")));
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
-    // Nothing can be changed meanwhile, and an expiry counts as ever.
+    // Meanwhile nothing can be changed, and keys still expire.
     let deleted = test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await;
     assert!(deleted.is_err());
     sleep(Duration::from_millis(5_200).saturating_sub(stopped.elapsed())).await;
@@ -583,8 +585,8 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     assert_eq!(ask().await, 401);
 }
 
-/// The columns that the index holds. Whoever adds one to the gate's statements adds it here, to the triggers, and to
-/// [`what_the_index_holds_follows_plain_sql`].
+/// The columns that the index holds. A column that is added to the gate's statements must be added here, to the
+/// triggers, and to [`what_the_index_holds_follows_plain_sql`].
 const HELD: [(&str, &[&str]); 5] = [
     ("api_keys", &["workspace_id", "id", "name", "hash", "all_agents", "permissions", "expires_at"]),
     ("api_key_agents", &["workspace_id", "key_id", "agent_id"]),
@@ -593,7 +595,7 @@ const HELD: [(&str, &[&str]); 5] = [
     ("configurations", &["workspace_id", "agent_id", "all_metrics", "metrics", "transcript"]),
 ];
 
-/// The gate's statements name the columns above and no others, and the triggers watch each of them.
+/// The gate's statements read exactly the columns above, and the triggers watch all of them.
 async fn every_column_that_the_index_holds_is_watched(test: TestApp) {
     let reads = |name: &str| {
         let (_, sql) = gate::store::STATEMENTS.iter().find(|(n, _)| *n == name).unwrap();
@@ -626,7 +628,7 @@ async fn every_column_that_the_index_holds_is_watched(test: TestApp) {
     }
 }
 
-/// Each of them changed by SQL alone, as another program or server may: the index holds it within 100 ms.
+/// Changes each column with plain SQL, as another program could. The index must have the change within 100 ms.
 async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let hotel = test.agent(&workspace, "Hotel").await;
@@ -672,7 +674,7 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
             sleep(Duration::from_millis(2)).await;
         }
     }
-    // What it is found by.
+    // The hash, by which a key is found.
     let mut change = test.app.db.begin_unattended().await.unwrap();
     let sql = "UPDATE api_keys SET hash = $1";
     on_change!(&mut change, |c| sqlx::query(sql).bind([7_u8; 32].as_slice()).execute(c).await.map(|_| ())).unwrap();

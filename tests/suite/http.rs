@@ -1,4 +1,4 @@
-//! How requests and connections are treated, whatever they are for.
+//! Tests of requests and connections in general: limits, timeouts, redirects, encodings.
 
 use crate::support::program::{Place, Server};
 use crate::support::{TestApp, conversation, on_both_engines, setting};
@@ -78,7 +78,7 @@ async fn a_page_that_leads_on_redirects_every_client(test: TestApp) {
             }
         }
     }
-    // The page's own script is told in a header, as ever.
+    // The page's own script gets the redirect in a header.
     let told = test.browser().call("go_home", &[("workspace", "")]).await;
     assert!(told.headers.contains_key("serverfnredirect") && told.location().starts_with("/sign-in"));
     let head = test.browser().send(Request::head("/sign-in").header("accept", "text/html"), Body::empty()).await;
@@ -100,7 +100,7 @@ async fn encoded_bodies_are_decoded_within_the_limit(test: TestApp) {
     assert_eq!(read.json()["id"], "CA1");
     let broken = put("gzip", b"no gzip".to_vec()).await;
     assert_eq!((broken.status, broken.json()["success"].as_bool()), (400, Some(false)), "{}", broken.body);
-    // What is small when it arrives and large when it is read.
+    // A small body that decompresses to a large one.
     let bomb = put("gzip", gzip(&vec![b' '; 20 * 1024 * 1024])).await;
     assert_eq!((bomb.status, bomb.json()["error_code"].as_str()), (413, Some("BODY_TOO_LARGE")), "{}", bomb.body);
     let unknown = put("br", b"x".to_vec()).await;
@@ -108,7 +108,7 @@ async fn encoded_bodies_are_decoded_within_the_limit(test: TestApp) {
     assert!(unknown.header("accept-encoding").contains("gzip"), "{:?}", unknown.headers);
 }
 
-/// A gzip stream (RFC 1952), by the program that everyone has.
+/// Compresses with the program `gzip` (RFC 1952).
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::process::{Command, Stdio};
     let mut child = Command::new("gzip").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -138,7 +138,7 @@ fn open(server: &Server) -> TcpStream {
     stream
 }
 
-/// Whether the other end has closed the connection.
+/// Whether the peer has closed the connection.
 fn is_closed(stream: &mut TcpStream) -> bool {
     match stream.read(&mut [0; 1024]) {
         Ok(0) => true,
@@ -147,7 +147,8 @@ fn is_closed(stream: &mut TcpStream) -> bool {
     }
 }
 
-/// Heads a byte a second, connections that say nothing, bodies that stall: all end, and nobody else waits meanwhile.
+/// Connections with slow heads, without any data or with stalled bodies are closed. Other clients do not wait
+/// meanwhile.
 #[test]
 fn slow_peers_end() {
     let place = Place::on_sqlite();
@@ -188,7 +189,7 @@ fn slow_peers_end() {
     assert!(is_closed(&mut kept), "connections that are kept for nothing");
 }
 
-/// More connections from one address than it may have are closed at once; the others go on.
+/// Connections beyond the limit of an address are closed at once. The others continue.
 #[test]
 fn an_address_has_a_bounded_number_of_connections() {
     let place = Place::on_sqlite();
@@ -203,7 +204,7 @@ fn an_address_has_a_bounded_number_of_connections() {
     assert_eq!(server.status("/healthz", "x"), 200);
 }
 
-/// A client that reads nothing of a long answer is let go of; meanwhile it holds nothing that others wait for.
+/// A client that reads nothing of a long response is disconnected. Other clients do not wait meanwhile.
 #[test]
 fn a_reader_that_never_reads_ends() {
     let place = Place::on_sqlite();
@@ -234,7 +235,7 @@ fn a_reader_that_never_reads_ends() {
     for stream in &mut unread {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let mut answer = Vec::new();
-        // What was in the buffers on the way is there, the end is not.
+        // The client gets the buffered beginning of the response, but not its end.
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.len() < 20_000_000, "{} bytes", answer.len());
     }

@@ -1,4 +1,4 @@
-//! Much work at once: none starves another, and what has no turn is told so.
+//! Tests under load: no kind of work starves another, and work that gets no turn is answered 503.
 
 use crate::support::{PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
 use agent_studio::base::actor::Actor;
@@ -63,7 +63,7 @@ async fn readers_do_not_blind_the_gate(test: TestApp) {
     assert_eq!(setting.list(&test, "limit=1").await.status, 200, "afterwards all is as it was");
 }
 
-/// More changes of what the gate decides by than there are connections, each of which waits for the gate.
+/// More concurrent changes of the gate's data than there are connections. Each waits for the gate.
 async fn writers_do_not_wait_for_each_other_for_ever(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let mut keys = Vec::new();
@@ -94,7 +94,7 @@ async fn work_without_a_turn_is_refused_and_counted(test: TestApp) {
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(7), "{waited:?}");
     let metrics = test.app.metrics.text(&test.app.db, &test.app.gate, &test.app.usage).unwrap();
     assert!(metrics.contains("agent_studio_database_refused_total{work=\"bulk\"} 1"), "{metrics}");
-    // Nobody else has waited.
+    // Other kinds of work did not wait.
     assert_eq!(test.browser().api("/authz/nginx?account_id=acme", &setting.key).await.status, 200);
     assert_eq!(test.browser().get("/sign-in").await.status, 302, "no users yet: to the set-up page");
     assert_eq!(setting.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await.status, 204);
@@ -144,7 +144,7 @@ async fn a_slow_reader_keeps_no_place(test: TestApp) {
     }
 }
 
-/// Anyone may ask whether the server is ready, as often as they like.
+/// `/readyz` needs no authentication and has no rate limit.
 async fn a_flood_of_health_checks_does_not_blind_the_gate(test: TestApp) {
     let setting = setting(&test).await;
     let _following = follow(&test.app).await;
@@ -185,12 +185,12 @@ async fn a_task_that_holds_a_connection_takes_no_other(test: TestApp) {
     });
     let panic = task.await.unwrap_err();
     assert!(panic.is_panic(), "debug builds refuse it");
-    // What was held went back.
+    // The connection was returned to its pool.
     assert!(!agent_studio::users::store::any(&test.app.db).await.unwrap());
     test.workspace("Acme").await;
 }
 
-/// Every core has more to do than it can: a sign-in still gets its share.
+/// With every core overloaded, a sign-in still gets processor time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sign_in_on_a_busy_machine_takes_seconds_at_most() {
     let test = TestApp::on_sqlite().await;

@@ -1,42 +1,42 @@
-//! What the parts do together: each test on SQLite and on a real PostgreSQL, through the real router.
+//! Integration tests. Most run through the real router, on SQLite and on a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
 mod support;
 
-/// The Conversations API, as integrators see it.
+/// The Conversations API.
 mod api;
-/// The program, as operators and scripts see it.
+/// The command line.
 mod command_line;
-/// Disks that are full or fail.
+/// Full and failing disks.
 #[cfg(target_os = "linux")]
 mod disks;
-/// What breaks while something is written.
+/// Failures during writes.
 mod failures;
-/// Forward auth, with the proxies themselves.
+/// Forward auth with real proxies.
 mod forward_auth;
-/// What decides on calls, in memory and by the database.
+/// The gate.
 mod gate;
-/// How requests and connections are treated, whatever they are for.
+/// Requests and connections in general.
 mod http;
-/// Much work at once.
+/// Load.
 mod load;
 /// Migrations from every earlier schema.
 mod migrations;
-/// The OpenAPI document and the published contract, held against what the server does.
+/// The OpenAPI document and the published contract, compared with the server's behaviour.
 mod openapi;
-/// Pages and server functions, as browsers see them.
+/// Pages and server functions.
 mod pages;
-/// The runtime side and what it feeds.
+/// The runtime side, and the APIs that return its data.
 mod runtime;
-/// What a stop leaves behind.
+/// Stopping and killing the server.
 mod stopping;
-/// What keeps the two databases alike.
+/// Equal behaviour of the two databases.
 mod storage;
-/// What somebody who is not signed in can leave behind.
+/// Data that unauthenticated requests can leave in the database.
 mod strangers;
-/// What goes in comes out, or is refused.
+/// Round trips of text, numbers and names.
 mod text;
-/// The walls between workspaces.
+/// Isolation of workspaces.
 mod two_workspaces;
-/// How keys are used, and what was done.
+/// Usage of keys, and activity.
 mod usage;

@@ -1,4 +1,4 @@
-//! Migrations, run from the schema of each earlier one with rows in it: none is lost, and what comes out is the schema of a new
+//! Tests of migrations from each earlier schema with rows in it: no row is lost, and the result is the schema of a new
 //! database.
 
 use crate::support::postgres;
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// The first migrations, up to this version.
+/// The migrations up to this version.
 fn up_to(migrator: &Migrator, version: i64) -> Migrator {
     let first = migrator.iter().filter(|migration| migration.version <= version).cloned();
     Migrator::with_migrations(first.collect())
 }
 
-/// What fits into a column: the same in each table, so that references hold.
+/// A value for a column. It is the same in each table, so that references hold.
 fn value(column: &str, kind: &str, engine: &str) -> String {
     let kind = kind.to_lowercase();
     match (column, kind.as_str()) {
@@ -38,7 +38,7 @@ fn insert(table: &str, columns: &[(String, String)], engine: &str) -> String {
     format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
 }
 
-/// Tables in the order in which they were made, but for those that a database fills by itself.
+/// Tables in the order of their creation, without those that triggers and the full-text index fill.
 const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
     AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND name NOT LIKE 'transcript%' AND name NOT LIKE 'gate%'
     AND name <> 'write_check' ORDER BY rowid";

@@ -1,4 +1,4 @@
-//! Our OpenAPI document and the published contract, held against each other and against what the server does.
+//! Compares the OpenAPI document, the published contract and the server's behaviour with each other.
 
 use crate::support::{Answer, NOW, Setting, TestApp, conversation, new_key, on_both_engines, setting};
 use agent_studio::api_keys::Permissions;
@@ -16,7 +16,7 @@ on_both_engines! {
 
 const METHODS: [&str; 4] = ["get", "put", "post", "delete"];
 
-/// The published contract's operations and schemas, without their prose.
+/// Operations and schemas of the published contract, without descriptions.
 fn contract() -> Value {
     serde_json::from_str(include_str!("../contract/contract.json")).unwrap()
 }
@@ -25,7 +25,7 @@ fn document() -> Value {
     serde_json::to_value(agent_studio::server::openapi()).unwrap()
 }
 
-/// Fails unless the value is what the schema says; `root` is where its references lead.
+/// Fails unless the value is valid for the schema. References in the schema are resolved in `root`.
 fn assert_valid(value: &Value, schema: &Value, root: &Value, what: &str) {
     let mut root = root.clone();
     for (name, own) in schema.as_object().unwrap() {
@@ -36,7 +36,7 @@ fn assert_valid(value: &Value, schema: &Value, root: &Value, what: &str) {
     assert!(wrong.is_empty(), "{what}: {wrong:?} in {value}");
 }
 
-/// Paths with their parameters' names left out, which callers never see.
+/// A path without the names of its parameters, which clients never see.
 fn nameless(path: &str) -> String {
     path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
 }
@@ -52,19 +52,10 @@ fn operations(document: &Value) -> Vec<(String, &'static str, &Value)> {
 async fn every_route_is_described(test: TestApp) {
     let document = document();
     let described: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
-    // The router names its paths where it is printed.
-    let printed = format!("{:?}", test.router);
-    let routed: BTreeSet<String> = printed
-        .split('"')
-        .filter(|text| {
-            ["/v1/", "/v2/", "/v3/", "/runtime/v1/"].iter().any(|p| text.starts_with(p) && text.len() > p.len())
-        })
-        .filter(|text| !text.contains("{*"))
-        .map(str::to_owned)
-        .collect();
+    let routed: BTreeSet<String> = agent_studio::server::router::api_paths().into_iter().collect();
     assert_eq!(routed, described);
 
-    // Of each path the document has every method, and no other.
+    // The document has exactly the methods of each path.
     for path in &described {
         let request = Request::builder().method("TRACE").uri(path.replace(['{', '}'], ""));
         let answer = test.browser().send(request, Body::empty()).await;
@@ -75,12 +66,12 @@ async fn every_route_is_described(test: TestApp) {
             METHODS.iter().filter(|m| document["paths"][path].get(**m).is_some()).map(|m| (*m).to_owned()).collect();
         assert_eq!(allowed, listed, "{path}");
     }
-    // An operation is known by one id.
+    // Operation ids are unique.
     let ids: BTreeSet<&str> = operations(&document).iter().filter_map(|(.., o)| o["operationId"].as_str()).collect();
     assert_eq!(ids.len(), operations(&document).len());
 }
 
-/// An example of what a schema describes: its own, or one made from those of its required and its exemplified fields.
+/// An example for a schema: its own, or one made from its fields that are required or have examples.
 fn example_of(schema: &Value, document: &Value) -> Option<Value> {
     if let Some(example) = schema.get("example") {
         return Some(example.clone());
@@ -102,12 +93,12 @@ fn encoded(value: &Value) -> String {
         .to_owned()
 }
 
-/// A content type, and a text of it.
+/// A content type and a body.
 type Content = (String, String);
-/// A request that the document gives an example of: its path in the document, its method, its address, its body.
+/// An example request: path in the document, method, URL, body.
 type Example = (String, &'static str, String, Option<Content>);
 
-/// Every request that the document gives an example of.
+/// All example requests of the document.
 fn example_requests(document: &Value, setting: &Setting, spare: &str) -> Vec<Example> {
     let mut requests = Vec::new();
     for (path, method, operation) in operations(document) {
@@ -165,7 +156,8 @@ async fn call(test: &TestApp, setting: &Setting, method: &str, address: &str, bo
     test.browser().send(request.header("content-type", content_type), Body::from(text.clone())).await
 }
 
-/// A conversation in progress that has been handed off and waits for `event-1`, another one, and a key for everything.
+/// A setting with a conversation in progress that has a handoff state and waits for `event-1`, another conversation,
+/// and a key with all permissions.
 async fn busy_setting(test: &TestApp) -> Setting {
     let mut setting = setting(test).await;
     let permissions = ["conversations", "handoff", "external-events", "agents"];
@@ -192,13 +184,13 @@ async fn every_example_is_accepted(test: TestApp) {
     let document = document();
     let root = json!({ "components": document["components"] });
     let mut requests = example_requests(&document, &setting, &spare);
-    // What is deleted goes last.
+    // Deletions come last.
     requests.sort_by_key(|(_, method, ..)| *method == "delete");
     for (path, method, address, body) in &requests {
         let answer = call(&test, &setting, method, address, body.as_ref()).await;
         let responses = &document["paths"][path][*method]["responses"];
         let accepted = responses.as_object().unwrap().keys().find(|status| status.starts_with('2'));
-        // The retired calls accept nothing, and recordings are not kept.
+        // Retired calls have no successful response, and recordings are not stored.
         let expected = match accepted {
             Some(status) => status.as_str(),
             None if path.ends_with("/audio") => "404",
@@ -274,12 +266,12 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
             Some(schema) => assert_valid(&answer.json(), schema, &defs, &format!("{method} {address}")),
             None => assert_eq!(answer.body, "", "{method} {address}"),
         }
-        // Without a key, and with one for nothing of this, the same operation refuses as its schema says.
+        // Without a key, and with a key without the permission, the refusal matches the schema.
         let keyless = powerless(&setting, "ask_none");
         let answer = call(&test, &keyless, method, address, body.as_ref()).await;
         assert_eq!(answer.status, 401, "{method} {address}");
         assert_valid(&answer.json(), &json!({ "$ref": "#/$defs/Error" }), &defs, "401");
-        // Any key lists its agents.
+        // Any key can list its agents.
         if !(*method == "get" && path == agents) {
             let answer =
                 call(&test, &powerless(&setting, &weak[usize::from(path == handoff)]), method, address, body.as_ref())
@@ -289,7 +281,7 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
         }
     }
 
-    // Each operation of the contract was called, and is in our document with all its parameters and statuses.
+    // Each operation of the contract was called, and is in the document with all its parameters and statuses.
     let ours = operations(&document);
     for operation in contract["operations"].as_array().unwrap() {
         let (path, method) = (operation["path"].as_str().unwrap(), operation["method"].as_str().unwrap());
@@ -303,14 +295,14 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
         assert_eq!(parameters(own, "query"), parameters(operation, "query"), "{method} {path}");
         assert_eq!(parameters(own, "path").len(), parameters(operation, "path").len(), "{method} {path}");
         for status in operation["responses"].as_object().unwrap().keys() {
-            // Recordings are not kept.
+            // Recordings are not stored.
             let promised = !(path.ends_with("/audio") && status == "200");
             assert_eq!(own["responses"].get(status).is_some(), promised, "{method} {path} {status}");
         }
     }
 }
 
-/// The same with another key.
+/// The same setting with another key.
 fn powerless(setting: &Setting, key: &str) -> Setting {
     Setting {
         workspace: setting.workspace.clone(),

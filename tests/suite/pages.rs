@@ -1,4 +1,4 @@
-//! Pages and server functions, as browsers see them, with JavaScript and without.
+//! Tests of pages and server functions, as browsers call them with and without JavaScript.
 
 use crate::support::{Browser, PASSWORD, TestApp, conversation, new_key, on_both_engines};
 use agent_studio::api_keys::AgentScope;
@@ -91,7 +91,7 @@ async fn attempts_are_throttled_per_account_and_address(test: TestApp) {
     assert_eq!(refused.status, 429);
     assert!(error(&refused).to_string().contains("15 minutes"), "{}", refused.body);
 
-    // From elsewhere the owner still gets in, whoever guesses here.
+    // The account's owner can still sign in from another address.
     let request = Request::post("/api/sign_in")
         .header("content-type", "application/x-www-form-urlencoded")
         .header("origin", "http://127.0.0.1:3000");
@@ -149,7 +149,7 @@ async fn setting_up_needs_the_token(test: TestApp) {
     assert_eq!(browser.fresh().get("/set-up").await.location(), "/sign-in");
 }
 
-/// The fields of a form that makes a key.
+/// The fields of the form that creates a key.
 const NEW_KEY: [(&str, &str); 5] = [
     ("workspace", "acme"),
     ("name", "CRM <b>sync</b>"),
@@ -203,7 +203,7 @@ async fn a_key_is_made_shown_once_and_ended_without_a_script(test: TestApp) {
     assert_eq!(browser.api(&path, &value).await.status, 401);
 }
 
-/// The path and query of an absolute address.
+/// Path and query of an absolute URL.
 fn page_of(location: &str) -> String {
     let rest = location.split_once("://").map_or(location, |(_, rest)| rest);
     rest.find('/').map_or("/", |at| &rest[at..]).to_owned()
@@ -234,7 +234,7 @@ async fn a_refused_form_keeps_what_was_typed(test: TestApp) {
     assert!(page.contains("value=\"2020-01-01\"") && page.contains("value=\"date\" selected"), "the expiry");
     assert!(!browser.get("/acme/api-keys/new").await.body.contains("xxx"), "kept for one page only");
 
-    // Passwords are never kept.
+    // Passwords are never stored in drafts.
     let fields = [("email", "ada@example.com"), ("password", "very secret typo")];
     let mut fresh = browser.fresh();
     let refused = fresh.submit("/sign-in", "sign_in", &fields).await;
@@ -350,7 +350,7 @@ async fn viewers_change_nothing(test: TestApp) {
     }
 }
 
-/// A call of each server function that changes something in a workspace, or tells a secret.
+/// A call of each server function that changes a workspace or returns a secret.
 pub fn changing_calls<'a>(
     workspace: &'a str,
     key: &'a str,
@@ -408,7 +408,7 @@ async fn invitations_work_once(test: TestApp) {
     assert_eq!(error(&bob.fresh().call("accept_invitation", &join(&token)).await), Error::LinkSpent, "used");
     assert_eq!(error(&admin.call("invite_user", &invite).await), Problem::EmailTaken.into());
 
-    // Somebody with an account joins another workspace with its password, and nobody else does.
+    // A person with an account joins another workspace with the account's password only.
     let other = test.workspace("Other").await;
     let mut other_admin = test.signed_in(&other, "olga@example.com", Role::Admin).await;
     other_admin.call("invite_user", &[("workspace", "other"), ("email", "bob@example.com"), ("role", "admin")]).await;
@@ -419,7 +419,7 @@ async fn invitations_work_once(test: TestApp) {
     assert_eq!(bob.call("accept_invitation", &join(&token)).await.status, 200);
     assert_eq!(bob.get("/other/users").await.status, 200);
 
-    // After 7 days a link is worth nothing.
+    // An invitation's link expires after 7 days.
     other_admin.call("invite_user", &[("workspace", "other"), ("email", "late@example.com"), ("role", "admin")]).await;
     let page = other_admin.get("/other/users/invited").await.body;
     let token = invitation_token(&page);
@@ -516,7 +516,8 @@ async fn pages_have_their_headers_and_status(test: TestApp) {
     }
 }
 
-/// The page after a form that makes something to be shown once, and what gives the value away.
+/// Submits a form that creates a secret. Returns the page that shows it once, and the text by which the secret is
+/// recognised.
 async fn make_shown_once(browser: &mut Browser, kind: &str) -> (String, &'static str) {
     match kind {
         "key" => {
@@ -548,7 +549,7 @@ async fn what_is_shown_once_is_shown_to_one_of_many(test: TestApp) {
     }
 }
 
-/// A HEAD, a prefetch, a request that is given up, one whose answer breaks off, and other tabs meanwhile.
+/// A HEAD request, a prefetch, a cancelled request, an aborted response and other tabs do not use up the value.
 async fn what_is_shown_once_outlives_requests_that_show_nothing(test: TestApp) {
     use axum::body::Body;
     use axum::http::Request;
@@ -566,10 +567,10 @@ async fn what_is_shown_once_outlives_requests_that_show_nothing(test: TestApp) {
             let given_up =
                 tokio::time::timeout(std::time::Duration::from_millis(millis), tab.get_without_reading(&place));
             drop(given_up.await);
-            // What was taken is put back by a task of its own.
+            // A separate task puts the value back.
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        // Meanwhile the session is used, which writes it.
+        // Uses the session meanwhile, so that it is saved.
         test.app.clock.advance_seconds(6 * 60 - 299);
         browser.get("/acme/api-keys").await;
         assert!(browser.get(&place).await.body.contains(sign), "{kind}");

@@ -1,4 +1,5 @@
-//! The runtime side and what it feeds: the Handoff API, the External Events API, the v1 family, transcript search.
+//! Tests of the runtime side and of the APIs that return its data: Handoff, External Events, Conversations v1,
+//! transcript search.
 
 use crate::support::{Answer, Headers, Setting, TestApp, conversation, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::Permissions;
@@ -54,7 +55,7 @@ async fn a_conversation_is_fed_and_read(test: TestApp) {
     assert_eq!(read["turns"][2]["user_input"], "A room please");
     assert_eq!((&read["turns"][0]["latency"], &read["turns"][2]["latency"]), (&json!(0.4), &json!(0.7)));
 
-    // Replaced and finished; the same again changes nothing.
+    // Replaces the conversation with a finished one, twice. The second time changes nothing.
     let whole = conversation("CA1", 60);
     for _ in 0..2 {
         assert_eq!(setting.runtime(&test, "PUT", "CA1", &whole).await.status, 204);
@@ -189,7 +190,7 @@ async fn an_event_finds_its_conversation(test: TestApp) {
     let rest = setting.runtime(&test, "GET", "CA1/external-events?after=7", "").await.json();
     assert_eq!(rest["events"].as_array().unwrap().len(), 1);
 
-    // The same id with other contents is another event; to a conversation that has ended, none comes.
+    // The same id with other content is another event. A conversation that has ended receives none.
     let query = "event_id_location=payload&event_id_path=cid";
     let text = [("content-type", "text/plain")];
     assert_eq!(setting.post_event(&test, query, &text, b"cid=evt-4\nstatus=late").await.status, 201);
@@ -197,7 +198,7 @@ async fn an_event_finds_its_conversation(test: TestApp) {
     assert_eq!(setting.post_event(&test, query, &text, b"cid=evt-4\nstatus=later").await.status, 400);
     assert_eq!(setting.post_event(&test, query, &text, b"cid=evt-4\nstatus=late").await.status, 201, "stored already");
 
-    // Another agent's conversation does not get it.
+    // A conversation of another agent does not receive the event.
     let other = test.agent(&setting.workspace, "Other").await;
     setting.runtime(&test, "PUT", "CA3", &in_progress("2027-01-15T07:00:00Z")).await;
     setting.runtime(&test, "POST", "CA3/external-events", r#"{"event_id":"mine"}"#).await;
@@ -271,7 +272,7 @@ async fn a_waiting_call_hears_at_once(test: TestApp) {
     assert_eq!(setting.runtime(&test, "GET", "CA9/external-events", "").await.status, 404);
 }
 
-/// An event that another server of the same PostgreSQL received.
+/// A call that waits on one server returns an event that another server on the same PostgreSQL received.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiting_call_hears_of_another_servers_event() {
     let url = postgres::new_database().await;
@@ -344,7 +345,7 @@ async fn transcripts_are_searched(test: TestApp) {
     test.configure(&setting.workspace, &setting.agent, AllowedMetrics::All, false).await;
     let refused = setting.list(&test, &format!("query_type=transcript&{range}&query=refund")).await;
     assert_eq!(refused.status, 403, "a search that finds is a leak of what it found");
-    // The family in camelCase does not search: it finds the same whatever is asked.
+    // The v1 list has no search: it ignores the search parameters.
     let path = format!("/v1/agents/{}/conversations", setting.agent);
     let all = setting.get(&test, &path).await.json();
     for query in ["query=refund", "query=absent", "query="] {
@@ -367,7 +368,7 @@ async fn a_sample_is_drawn_evenly(test: TestApp) {
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 5, "none twice");
         ids.into_iter().for_each(|id| *drawn.entry(id).or_default() += 1);
     }
-    // Each is expected 25 times, with a standard deviation of 4.3: five of those either way.
+    // Each is expected 25 times with a standard deviation of 4.3; the bounds are five standard deviations.
     assert_eq!(drawn.len(), 20);
     assert!(drawn.values().all(|times| (4..=46).contains(times)), "{drawn:?}");
     let narrow = "start_time=2020-01-01T00:00:00Z&end_time=2020-02-01T00:00:00Z";
@@ -483,7 +484,7 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
         r#"{"responseSettings":{"greeting":"Hello","languageCode":"en-GB"},"llmSettings":{"modelId":null}}"#
     );
 
-    // An address means one agent: no slug is made that is another's id.
+    // No slug is generated that is another agent's id.
     let like = managed("POST", &accounts, r#"{"name":"Desk 1","responseSettings":{"greeting":"Hello"}}"#).await;
     assert_eq!(like.status, 200);
     let found =
@@ -492,7 +493,7 @@ async fn agents_are_made_and_deleted_by_key(test: TestApp) {
     let slugs = agent_studio::agents::store::list(&test.app.db, &setting.workspace.id).await.unwrap();
     assert!(slugs.iter().all(|agent| agent.slug != "desk-1"), "{slugs:?}");
 
-    // What goes with an agent: its conversations, and the reach of a key on it alone.
+    // Deleting an agent deletes its conversations, and a key for only this agent loses its access.
     let desk = AgentId::parse("desk-1").unwrap();
     test.import(&setting.workspace, &desk, &conversation("CA1", 1)).await;
     let mut narrow = new_key("Desk only");

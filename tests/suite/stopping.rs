@@ -1,4 +1,5 @@
-//! A server that is told to stop under load: what was answered was done, and what was begun is answered.
+//! Tests of stopping and killing a server under load: acknowledged writes are stored, and requests in progress are
+//! answered.
 
 use crate::support::program::Place;
 use serde_json::Value;
@@ -30,8 +31,8 @@ async fn a_kill_leaves_each_write_whole_or_undone_on_postgres() {
     a_kill_leaves_each_write_whole_or_undone(Place::on_postgres().await).await;
 }
 
-/// Kills a server and a command (SIGKILL) at moments that differ from round to round, while every kind of write is under way.
-/// What was answered is there; what was not is there as a whole or not at all.
+/// Kills a server and a command (SIGKILL) during all kinds of writes, at a different time in each round. Acknowledged
+/// writes are stored; the others are stored completely or not at all.
 async fn a_kill_leaves_each_write_whole_or_undone(place: Place) {
     const ROUNDS: u64 = 8;
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -71,7 +72,7 @@ async fn a_kill_leaves_each_write_whole_or_undone(place: Place) {
                 for attempt in 0..4 {
                     let mut creating = place.command(&create.iter().map(String::as_str).collect::<Vec<_>>());
                     let mut creating = creating.stdout(std::process::Stdio::piped()).spawn().unwrap();
-                    // The last one is left to end.
+                    // The last command is not killed.
                     if attempt < 3 {
                         thread::sleep(Duration::from_millis(20 + 35 * round));
                         let _ = creating.kill();
@@ -116,7 +117,7 @@ async fn a_kill_leaves_each_write_whole_or_undone(place: Place) {
     }
 }
 
-/// What was answered about a conversation before the server was killed.
+/// The acknowledged writes of a conversation before the server was killed.
 #[derive(Default)]
 struct Conversation {
     id: String,
@@ -126,7 +127,7 @@ struct Conversation {
     deleted: bool,
 }
 
-/// Writes conversations with all that belongs to them until the server is gone.
+/// Writes conversations with turns, events and handoff states until the server is gone.
 fn write_on(mut connection: Connection, prefix: &str, token: &str, key: &str) -> Vec<Conversation> {
     let mut written = Vec::new();
     for number in 0.. {
@@ -182,7 +183,7 @@ impl Conversation {
     fn check(&self, connection: &mut Connection, token: &str, key: &str) {
         let Self { id, .. } = self;
         let (status, read) = connection.ask("GET", &format!("/v3/acme/hotel/conversations/{id}"), key, "").unwrap();
-        // A deletion whose answer was lost may have been done.
+        // A deletion without a response may have been committed.
         if self.deleted || (status == 404 && self.events == 2) {
             assert_eq!(status, 404, "{id} was deleted: {read}");
             return;
@@ -239,7 +240,7 @@ fn nothing_is_lost(place: Place) {
             assert!(stopping.load(Ordering::SeqCst), "answered before the stop: {answer:?}");
             answer
         });
-        // Half of a request is sent before the stop, half after.
+        // Sends one half of a request before the stop and the other half after it.
         let mut slow = connect();
         let body = r#"{"number":"slow"}"#;
         slow.send(&head("POST", EVENTS, &key_header, body.len()));
@@ -285,7 +286,7 @@ fn nothing_is_lost(place: Place) {
     assert_eq!(stored, delivered, "each event is there");
 }
 
-/// Reads until the server is gone, and counts the answers.
+/// Reads until the server is gone, and counts the responses.
 fn read_on(mut connection: Connection, key: &str, read: &AtomicU64) {
     while let Some((status, body)) = connection.ask("GET", "/v3/acme/hotel/conversations", key, "") {
         assert_eq!(status, 200, "{body}");
@@ -293,7 +294,7 @@ fn read_on(mut connection: Connection, key: &str, read: &AtomicU64) {
     }
 }
 
-/// Delivers events until the server is gone; those that were taken.
+/// Delivers events until the server is gone. Returns those that were accepted.
 fn deliver_on(mut connection: Connection, key: &str, taken: &AtomicU64) -> BTreeSet<String> {
     let mut delivered = BTreeSet::new();
     for number in 0.. {
@@ -313,7 +314,7 @@ fn head(method: &str, path: &str, credential: &str, length: usize) -> String {
     )
 }
 
-/// A connection that is used again and again.
+/// A keep-alive connection.
 struct Connection {
     stream: BufReader<TcpStream>,
 }
@@ -327,7 +328,7 @@ impl Connection {
     }
 
     fn send(&mut self, text: &str) {
-        // A server that has closed the connection is heard of when its answer is read.
+        // An error because the server closed the connection is detected when the response is read.
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
@@ -337,8 +338,8 @@ impl Connection {
         self.answer()
     }
 
-    /// A status and a body; `None` where the server closed the connection without a word. An answer that breaks off fails
-    /// the test.
+    /// Status and body of a response; `None` if the server closed the connection without a response. A partial response
+    /// fails the test.
     fn answer(&mut self) -> Option<(u16, String)> {
         let mut line = String::new();
         if self.stream.read_line(&mut line).ok()? == 0 {

@@ -1,4 +1,4 @@
-//! What keeps the two databases alike.
+//! Tests that both databases behave alike.
 
 use crate::support::{NOW, PASSWORD, TestApp, conversation, new_key, on_both_engines, postgres};
 use agent_studio::api_keys::service::ApiKeyError;
@@ -78,7 +78,7 @@ async fn every_statement_prepares(test: TestApp) {
     }
 }
 
-/// What an earlier version stored has no words yet.
+/// Conversations that an earlier version stored are not in the full-text index.
 async fn conversations_from_before_the_index_are_found_too(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let agent = test.agent(&workspace, "Hotel").await;
@@ -102,7 +102,7 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
     let mut agents = Vec::new();
     for (workspace, name) in [(&short, "Hotel"), (&short, "Spa"), (&endless, "Bar")] {
         let agent = test.agent(workspace, name).await;
-        // One for each hour of ten days.
+        // One conversation per hour for ten days.
         let lines: String = (0..240).map(|n| conversation(&format!("CA{n}"), n * 3_600)).collect();
         test.import(workspace, &agent, &lines).await;
         agents.push((workspace.id.clone(), agent));
@@ -123,7 +123,7 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
         test.app.workspaces.set_retention(&short.id, &Actor::command_line(), days).await.unwrap();
     };
     set("2").await;
-    // What is exactly two days old stays.
+    // A conversation that is exactly two days old remains.
     assert_eq!((erase().await, left().await), (2 * (240 - 49), vec![49, 49, 240]));
     assert_eq!(erase().await, 0);
     test.app.clock.advance_seconds(3_600);
@@ -131,7 +131,7 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
     set("").await;
     test.app.clock.advance_seconds(365 * 86_400);
     assert_eq!((erase().await, left().await), (0, vec![48, 48, 240]));
-    // What was said is gone too.
+    // The transcripts' index entries are deleted too.
     let words = "SELECT COUNT(*) FROM transcripts";
     let (left,): (i64,) = on_db!(&test.app.db, |pool| sqlx::query_as(words).fetch_one(pool).await).unwrap();
     assert_eq!(left, 48 + 48 + 240);
@@ -153,10 +153,10 @@ async fn a_server_is_set_up_once(test: TestApp) {
     assert_eq!(set_up("cleo@example.com").await.unwrap_err(), UserError::AlreadySetUp);
 }
 
-/// Tables and columns, each with its type and whether it may be null.
+/// By table and column: the type, and whether it may be null.
 type Schema = BTreeMap<(String, String), (String, bool)>;
 
-/// But for full-text search and what tells the gate of changes, which each database has its own way of.
+/// Except for full-text search and the gate's change log, which differ between the engines.
 #[tokio::test]
 async fn both_schemas_are_the_same() {
     let sqlite = TestApp::on_sqlite().await;
@@ -197,7 +197,7 @@ async fn both_schemas_are_the_same() {
     assert!(in_sqlite.len() > 60, "the query finds the columns: {}", in_sqlite.len());
     assert_eq!(in_sqlite, in_postgres);
 
-    // What tables are joined by is compared byte by byte, or their indexes are of no use to the join.
+    // Columns of joins must compare byte by byte (collation C), or the join cannot use their indexes.
     let otherwise: Vec<(String, String)> = sqlx::query_as(
         "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public' \
          AND data_type = 'text' AND (column_name = 'id' OR column_name LIKE '%\\_id') \
@@ -242,7 +242,7 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
     let workspace = test.workspace("Acme").await;
     let mut made = BTreeSet::new();
     for n in 0..60_i64 {
-        // Names and times that many share, so that the id decides.
+        // Many keys share names and times, so that the id determines the order.
         let mut new = new_key(["Beta", "alpha", "Ärger", "beta"][n as usize % 4]);
         new.expires_at = NOW.plus_days(1 + n % 3);
         if n % 20 == 0 {
@@ -250,7 +250,7 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
         }
         made.insert(test.key(&workspace, new).await.id);
     }
-    // Two thirds were used.
+    // Two thirds of the keys were used.
     let used = "UPDATE api_keys SET last_used_at = created_at WHERE expires_at > $1";
     let mut change = test.app.db.begin_unattended().await.unwrap();
     on_change!(&mut change, |c| sqlx::query(used).bind(NOW.plus_days(1).plus_seconds(60)).execute(c).await.map(|_| ()))
@@ -280,7 +280,7 @@ async fn pages_hold_every_key_once_in_order(test: TestApp) {
             KeyOrder::LastUsed => a.last_used_at >= b.last_used_at,
         });
         assert!(in_order, "{sort:?}");
-        // Back again, page by page.
+        // Pages backwards.
         let back = KeyListQuery { sort, before: pages[2].previous.clone(), ..KeyListQuery::default() };
         assert_eq!(test.app.api_keys.page(&workspace.id, &back).await.unwrap().keys, pages[1].keys, "{sort:?}");
         let back = KeyListQuery { sort, before: pages[1].previous.clone(), ..KeyListQuery::default() };
@@ -346,7 +346,7 @@ async fn an_audit_entry_goes_with_each_change(test: TestApp) {
     assert_eq!(audit_actions(&test, id.as_str()).await, expected);
 }
 
-/// What was done in a workspace, in the order of the alphabet.
+/// The audited actions of a workspace, in alphabetical order.
 async fn audit_actions(test: &TestApp, workspace: &str) -> Vec<String> {
     const ACTIONS: &str = "SELECT action FROM audit_entries WHERE workspace_id = $1 ORDER BY action";
     let rows: Vec<(String,)> =

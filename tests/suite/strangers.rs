@@ -1,4 +1,4 @@
-//! What somebody who is not signed in can leave behind: nothing, but for counts that a throttle bounds.
+//! Tests that unauthenticated requests leave nothing in the database but a bounded number of throttle counters.
 
 use crate::support::{PASSWORD, TestApp, conversation, on_both_engines, setting};
 use agent_studio::on_db;
@@ -19,7 +19,7 @@ async fn rows(test: &TestApp, table: &str) -> i64 {
     count
 }
 
-/// In bytes.
+/// Size of the database in bytes.
 async fn database_size(test: &TestApp) -> i64 {
     let (size,): (i64,) = on_db!(
         &test.app.db,
@@ -51,7 +51,7 @@ const TABLES: [&str; 14] = [
     "key_usage",
 ];
 
-/// Every kind of request that needs no secret, many times, from one address.
+/// Sends every kind of request that needs no secret many times from one address.
 async fn what_strangers_send_is_stored_nowhere(test: TestApp) {
     let setting = setting(&test).await;
     let ada = test.user(&setting.workspace, "ada@example.com", Role::Admin).await;
@@ -92,7 +92,7 @@ async fn what_strangers_send_is_stored_nowhere(test: TestApp) {
     for (table, before) in TABLES.into_iter().zip(before) {
         assert_eq!(rows(&test, table).await, before, "{table}");
     }
-    // One count for the address, and one for each account that was tried before the address had had its 100 attempts.
+    // One counter for the address, and one for each account that was tried before the address reached its limit of 100.
     let counts = rows(&test, "sign_in_attempts").await;
     assert!((2..=101).contains(&counts), "{counts}");
     let grown = database_size(&test).await - size;
@@ -123,7 +123,7 @@ async fn refused_sign_ins_are_bounded_by_network(test: TestApp) {
         assert_eq!(count("192.0.2.9", number).await, number < 100, "{number}");
     }
     assert_eq!(rows(&test, "sign_in_attempts").await, 1 + 100, "the address, and its first hundred accounts");
-    // Each from a network of its own, all within one site.
+    // Each attempt comes from a different network of one site.
     for number in 0..1_020 {
         assert_eq!(count(&format!("2001:db8:7:{number:x}::1"), number).await, number < 1_000, "{number}");
     }
@@ -131,8 +131,8 @@ async fn refused_sign_ins_are_bounded_by_network(test: TestApp) {
     assert!(count("2001:db8:8::1", 0).await, "another site is not held up");
 }
 
-/// From one address, then from as many addresses: what is kept is bounded, is gone when its time is over, and a person
-/// elsewhere still signs in.
+/// Attempts from one address, then from many. The number of counters is bounded, they are deleted after their period,
+/// and a person elsewhere can still sign in.
 async fn ten_thousand_refused_sign_ins_lock_nobody_out(test: TestApp) {
     const ATTEMPTS: u32 = 10_000;
     let workspace = test.workspace("Acme").await;

@@ -1,4 +1,4 @@
-//! A whole application on either database, with a clock that stands still and randomness that repeats.
+//! A complete application on either database, with a fixed clock and seeded randomness.
 
 mod browser;
 mod following;
@@ -22,13 +22,16 @@ use agent_studio::configuration::{AllowedMetrics, Configuration};
 use agent_studio::conversations::import::Imported;
 use agent_studio::db::Db;
 use agent_studio::server::build::{Parts, build};
+use agent_studio::server::front::Front;
 use agent_studio::server::state::{AppState, Services};
 use agent_studio::usage::record::Limits;
 use agent_studio::users::password::Password;
 use agent_studio::users::{self, Email, Role};
 use agent_studio::workspaces::Workspace;
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
 use leptos::config::LeptosOptions;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -38,7 +41,7 @@ pub const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// Runs each of these functions as a test on SQLite and as a test on PostgreSQL.
+/// Defines two tests for each of these functions: one on SQLite, one on PostgreSQL.
 macro_rules! on_both_engines {
     ($($name:ident,)*) => {
         mod on_sqlite {
@@ -57,11 +60,19 @@ macro_rules! on_both_engines {
 }
 pub(crate) use on_both_engines;
 
-/// A server without its socket.
+/// A server without a listener.
 pub struct TestApp {
     pub app: Services,
     pub router: Router,
     _dir: Option<TempDir>,
+}
+
+/// A whole listener as a router, to be asked without a connection.
+pub fn as_router(front: Front) -> Router {
+    Router::new().fallback(move |request: Request| async move {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        front.answer(peer.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1))), request).await
+    })
 }
 
 impl TestApp {
@@ -75,14 +86,14 @@ impl TestApp {
         Self::on_postgres_at(&postgres::new_database().await).await
     }
 
-    /// A server of its own on this database, which others may share.
+    /// A new server on this database, which other servers may use too.
     pub async fn on_postgres_at(url: &str) -> Self {
         static SEED: AtomicU64 = AtomicU64::new(8);
         let random = Random::seeded(SEED.fetch_add(1, Ordering::SeqCst));
         Self::with(Db::postgres(url, Clock::fixed(NOW), random).await.unwrap(), None)
     }
 
-    /// The server on this database.
+    /// A server on this database.
     pub fn with(db: Db, dir: Option<TempDir>) -> Self {
         let app = build(Self::parts(db)).unwrap();
         let router = Self::router(&app);
@@ -104,10 +115,10 @@ impl TestApp {
 
     fn router(app: &Services) -> Router {
         let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-        agent_studio::server::router::all(AppState { services: app.clone(), leptos })
+        as_router(Front::all(AppState { services: app.clone(), leptos }))
     }
 
-    /// The same server on the same database, set up differently.
+    /// Rebuilds the server on the same database with other settings.
     pub fn reconfigure(&mut self, change: impl FnOnce(&mut Parts)) {
         let mut parts = Self::parts(self.app.db.clone());
         change(&mut parts);
@@ -134,7 +145,7 @@ impl TestApp {
         email
     }
 
-    /// A browser in which this person, new in the workspace, is signed in.
+    /// Creates a user in the workspace and returns a browser in which they are signed in.
     pub async fn signed_in(&self, workspace: &Workspace, email: &str, role: Role) -> Browser {
         self.user(workspace, email, role).await;
         let mut browser = self.browser();
@@ -163,7 +174,7 @@ impl TestApp {
     }
 }
 
-/// A key for everything, good for 30 days.
+/// A new key for all agents with all permissions but Agents, valid for 30 days.
 pub fn new_key(name: &str) -> NewKey {
     NewKey {
         name: KeyName::parse(name).unwrap(),
@@ -173,7 +184,7 @@ pub fn new_key(name: &str) -> NewKey {
     }
 }
 
-/// A conversation that began so many seconds before [`NOW`], as a line of JSON.
+/// A conversation that began `seconds_ago` before [`NOW`], as a line of JSON.
 pub fn conversation(id: &str, seconds_ago: i64) -> String {
     format!(
         concat!(

@@ -1,4 +1,4 @@
-//! What goes in comes out, or is refused with the place named: text, numbers and names, by every way in.
+//! Tests that text, numbers and names are returned unchanged, or refused with an error that names their position.
 
 use crate::support::{NOW, Setting, TestApp, on_both_engines, setting};
 use agent_studio::api_keys::KeyName;
@@ -19,7 +19,7 @@ on_both_engines! {
     bytes_that_are_no_utf8_are_refused,
 }
 
-/// Texts full of what breaks readers.
+/// Texts with characters that often break parsers.
 fn texts() -> impl Strategy<Value = String> {
     let pieces = prop_oneof![
         Just("\\".to_owned()),
@@ -123,7 +123,7 @@ async fn numbers_keep_their_digits(test: TestApp) {
         NOW.iso()
     );
     assert_eq!(setting.runtime(&test, "PUT", "CA1", &document).await.status, 204);
-    // Appending reads and writes the whole document again.
+    // Appending reads and rewrites the whole document.
     assert_eq!(
         setting.runtime(&test, "POST", "CA1/turns", r#"{"turns":[{"entities":[{"n":2.50}]}]}"#).await.status,
         204

@@ -1,4 +1,4 @@
-//! The walls between workspaces: everything of one, tried with the session and the keys of the other.
+//! Tests of the isolation of workspaces: accesses all data of one workspace with the session and the keys of another.
 
 use crate::pages::changing_calls;
 use crate::support::{TestApp, conversation, new_key, on_both_engines};
@@ -89,7 +89,7 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
             assert_eq!(we.call(function, &fields).await.status, 404, "{function} in their workspace");
         }
     }
-    // Their things under the name of our own workspace.
+    // Ids of the other workspace's objects, under the name of our own.
     for (function, fields) in changing_calls("ours", key, agent, &their_user, "inv-1") {
         let about_theirs = fields.iter().any(|(name, _)| ["key", "agent", "user", "invitation"].contains(name));
         if about_theirs {
@@ -98,7 +98,7 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
             assert!(nothing, "{function}: {} {}", answer.status, answer.body);
         }
     }
-    // Our key on their API, and the other way round.
+    // Our key with their workspace's paths, and the reverse.
     for path in ["conversations", "conversations/CA1"] {
         let path = format!("/v3/{}/{agent}/{path}", theirs.id);
         let answer = we.api(&path, our_key.value.expose()).await;
@@ -110,7 +110,7 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
         assert_eq!(we.api(&path, their_key.value.expose()).await.status, 403);
     }
     for path in ["conversations", "conversations/CA1", "conversations/CA1/audio"] {
-        // A call that names an agent only is about the key's own workspace.
+        // A call that names only an agent concerns the key's own workspace.
         assert_eq!(we.api(&format!("/v1/agents/{agent}/{path}"), our_key.value.expose()).await.status, 404, "{path}");
     }
     for path in [format!("{}/{agent}/handoff_state?id=CA1", theirs.id), format!("accounts/{}/agents", theirs.id)] {
@@ -131,14 +131,14 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
         let request = request.header("authorization", format!("Bearer {}", token.expose()));
         assert_eq!(we.send(request, Body::from("{}")).await.status, 403, "{method} {path}");
     }
-    // A session opens no API, and a key no page.
+    // A session gives no access to the APIs, and a key none to pages.
     let path = format!("/v3/{}/{our_agent}/conversations", ours.id);
     assert_eq!(we.get(&path).await.status, 401);
     let page = we.fresh().api("/ours/api-keys", our_key.value.expose()).await;
     assert_eq!((page.status, page.location()), (302, "/sign-in?next=%2Fours%2Fapi-keys"));
     assert!(!we.fresh().api("/ours/api-keys", our_key.value.expose()).await.body.contains("CRM"));
 
-    // And nothing has changed over there.
+    // Nothing has changed in the other workspace.
     let key = agent_studio::api_keys::store::find(&test.app.db, &theirs.id, &their_key.id).await.unwrap().unwrap();
     assert_eq!((key.name.as_str(), key.copyable), ("CRM", true));
     let actor = agent_studio::base::actor::Actor::command_line();

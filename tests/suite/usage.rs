@@ -1,4 +1,4 @@
-//! How keys are used: counts, the request log, its pages, and activity.
+//! Tests of usage (counts, request log, their pages) and of the Activity page.
 
 use crate::support::{TestApp, conversation, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::{KeyListQuery, KeyOrder};
@@ -31,13 +31,13 @@ on_both_engines! {
     activity_is_filtered_and_exported,
 }
 
-/// A server that logs as the limits say.
+/// A server with these limits of the request log.
 fn limited(mut test: TestApp, limits: Limits) -> TestApp {
     test.reconfigure(|parts| parts.limits = limits);
     test
 }
 
-/// What was counted of the only key of the workspace named Acme, by outcome; `left-out` is what the log left out.
+/// The stored counts by outcome, of all keys. `left-out` counts the calls that were not logged.
 async fn counted(test: &TestApp) -> BTreeMap<String, i64> {
     let sql = "SELECT outcome, CAST(SUM(requests) AS BIGINT) FROM key_usage GROUP BY outcome";
     let rows: Vec<(String, i64)> = on_db!(&test.app.db, |pool| sqlx::query_as(sql).fetch_all(pool).await).unwrap();
@@ -77,12 +77,13 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
     test.configure(&set.workspace, agent, AllowedMetrics::All, false).await;
     let search = "query_type=transcript&query=room&start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
     assert_eq!(set.list(&test, search).await.status, 403);
-    // Strangers are counted, but in no workspace.
+    // Calls without a known key are counted in metrics, but in no workspace.
     assert_eq!(test.browser().api(&format!("/v3/{own}/{agent}/conversations"), "ask_nonsense").await.status, 401);
     let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
     assert_eq!(test.browser().api(&format!("/v3/{own}/{agent}/conversations"), unknown).await.status, 401);
     test.app.clock.advance_seconds(31 * 86_400);
-    // Expired: refused as strangers are, but it is known whose key it was. An address has a key in it by mistake.
+    // The key has expired: the response is that for an unknown key, but the call is logged. The path contains a key by
+    // mistake.
     assert_eq!(set.get(&test, &format!("/v3/{own}/{}/conversations", set.key)).await.status, 401);
 
     writer::flush(&test.app.usage).await.unwrap();
@@ -141,7 +142,7 @@ async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
     assert!(page.body.contains("190 requests of the last 30 days were counted but left out here"), "{}", page.body);
 }
 
-/// Calls from several tasks, while the worker writes all the time and keys are edited.
+/// Calls from several tasks, while the worker writes continuously and keys are edited.
 async fn counts_are_exact_under_load(test: TestApp) {
     const TASKS: i64 = 8;
     const CALLS: i64 = 250;
@@ -183,7 +184,7 @@ async fn counts_are_exact_under_load(test: TestApp) {
 async fn an_hour_begins_on_the_hour(test: TestApp) {
     let set = setting(&test).await;
     let path = format!("/v1/accounts/{}/agents", set.workspace.id);
-    // 08:00:00 is the beginning of an hour: a second before the next, and then in it.
+    // The clock starts at the beginning of an hour: one call a second before the next hour, then calls in that hour.
     let began = hour_of(test.app.clock.now());
     test.app.clock.advance_seconds(3_599);
     assert_eq!(set.get(&test, &path).await.status, 200);
@@ -289,7 +290,7 @@ async fn activity_is_filtered_and_exported(test: TestApp) {
         loop {
             let page = admin.call("get_reading", &[("path", "/acme/activity"), ("query", &query)]).await.json();
             let page = page.as_str().unwrap();
-            // But for the one of the columns' names, where there are any.
+            // Without the header row.
             rows += page.matches("<tr>").count().saturating_sub(1);
             match page.split_once("after=") {
                 Some((_, next)) => query = format!("{filter}&after={}", next.split('"').next().unwrap()),
@@ -297,7 +298,7 @@ async fn activity_is_filtered_and_exported(test: TestApp) {
             }
         }
     };
-    // The workspace, its admin, 61 keys and a sign-in.
+    // Entries for the workspace, its admin, 61 keys and a sign-in.
     assert_eq!(rows("").await, 64);
     assert_eq!(rows("person=ada@example.com").await, 2);
     assert_eq!(rows("person=ada@example.com&action=key-created").await, 1);
@@ -322,7 +323,7 @@ async fn activity_is_filtered_and_exported(test: TestApp) {
     assert!((300..400).contains(&stranger.status) && stranger.location().starts_with("/sign-in?next="));
 }
 
-/// The connection is cut between a COMMIT and its answer: the commit was made, and nobody was told.
+/// The connection is cut between a COMMIT and its response, so that the client does not learn of the commit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_is_lost_counts_nothing_twice() {
     let url = postgres::new_database().await;
@@ -352,7 +353,7 @@ async fn a_commit_whose_answer_is_lost_counts_nothing_twice() {
     assert_eq!(rows, 10, "and logged once");
 }
 
-/// Passes everything on to PostgreSQL, and can cut a connection once its COMMIT was passed on.
+/// A proxy to PostgreSQL that can cut a connection after it has forwarded a COMMIT.
 struct CuttingProxy {
     url: String,
     cut_next_commit: Arc<AtomicBool>,
@@ -388,7 +389,7 @@ async fn pass_on(client: TcpStream, address: String, cut: Arc<AtomicBool>) {
         if is_commit && cut.swap(false, Ordering::SeqCst) {
             answers.abort();
             to_server.write_all(&buffer[..length]).await.unwrap();
-            // Until it is made.
+            // Waits until the commit is done.
             sleep(Duration::from_secs(10)).await;
             return;
         }

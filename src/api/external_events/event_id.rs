@@ -1,5 +1,5 @@
-//! Finding the event id in a request: in its headers, its query string or its body, where the provider was told to put
-//! it. Bodies are JSON, forms, XML or text.
+//! Extracting the event id from a request: from its headers, its query string or its body (JSON, form, XML or text), as
+//! the query parameters of the call say.
 
 use crate::http::envelope::ApiError;
 use crate::http::strict_json;
@@ -16,7 +16,7 @@ pub const MAX_LEN: usize = 256;
 /// Deepest nesting of XML elements.
 const MAX_DEPTH: usize = 64;
 
-/// Where the event id is looked for: the contract's `event_id_location`.
+/// Where the event id is (the contract's `event_id_location`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum EventIdLocation {
@@ -26,7 +26,7 @@ pub enum EventIdLocation {
 }
 
 impl EventIdLocation {
-    /// The contract's words for it.
+    /// The values of `event_id_location`, in the order of the variants.
     pub const WORDS: [&str; 3] = ["headers", "querystring", "payload"];
 
     /// Reads one of [`Self::WORDS`].
@@ -36,7 +36,7 @@ impl EventIdLocation {
     }
 }
 
-/// What kind of body was sent.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
     Json,
@@ -46,7 +46,7 @@ pub enum BodyKind {
 }
 
 impl BodyKind {
-    /// The kind that the content type names; text where there is none. `None`: not accepted.
+    /// The format that the `Content-Type` names; text if there is none. `None` if the type is not accepted.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return Some(Self::Text) };
         let essence = value.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
@@ -61,7 +61,7 @@ impl BodyKind {
         }
     }
 
-    /// As it is stored and told to the runtime side.
+    /// The content type that is stored and returned to the runtime side.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -72,18 +72,18 @@ impl BodyKind {
     }
 }
 
-/// Whether this can be an event id: 1 to 256 bytes without control characters.
+/// Whether a text is a valid event id: 1 to 256 bytes without control characters.
 pub fn is_event_id(id: &str) -> bool {
     (1..=MAX_LEN).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
-/// The value of the header of this name.
+/// The event id in the header with this name.
 pub fn in_headers(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
     let values = headers.get_all(name).iter();
     only(values.filter_map(|value| value.to_str().ok()).map(str::trim), name)
 }
 
-/// Reads the body, and the event id in it where there is one at this path.
+/// Parses the body and returns the event id at this path, if there is one.
 pub fn in_body(kind: BodyKind, body: &str, path: &str) -> Result<Option<String>, ApiError> {
     match kind {
         BodyKind::Json => in_json(body, path),
@@ -102,7 +102,7 @@ fn ambiguous(why: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "EXTERNAL_EVENT_NOT_READABLE", message)
 }
 
-/// A dotted path; in an array, positions count from 0.
+/// The value at a dotted path. Array positions count from 0.
 fn in_json(body: &str, path: &str) -> Result<Option<String>, ApiError> {
     strict_json::check(body.as_bytes()).map_err(|error| unreadable(&format!("valid JSON: {error}")))?;
     let document: &RawValue = serde_json::from_str(body).map_err(|_| unreadable("valid JSON"))?;
@@ -113,7 +113,7 @@ fn in_json(body: &str, path: &str) -> Result<Option<String>, ApiError> {
     });
     Ok(found.map(RawValue::get).and_then(|value| match value.as_bytes().first()? {
         b'"' => serde_json::from_str(value).ok(),
-        // With the digits that it has.
+        // Numbers keep their digits.
         b'-' | b'0'..=b'9' => Some(value.to_owned()),
         _ => None,
     }))
@@ -125,7 +125,7 @@ fn in_form(body: &str, name: &str) -> Result<Option<String>, ApiError> {
     only(fields.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()), name)
 }
 
-/// The one value that a name has. Two readers of a name that stands there twice could take two values for it.
+/// The only value of a name. Several values are refused, because different parsers could choose different ones.
 fn only<'a>(mut values: impl Iterator<Item = &'a str>, name: &str) -> Result<Option<String>, ApiError> {
     match (values.next(), values.next()) {
         (value, None) => Ok(value.map(str::to_owned)),
@@ -133,20 +133,20 @@ fn only<'a>(mut values: impl Iterator<Item = &'a str>, name: &str) -> Result<Opt
     }
 }
 
-/// `key=value` pairs, joined by `&` or line breaks.
+/// The value in `key=value` pairs, separated by `&` or line breaks.
 fn in_text(body: &str, name: &str) -> Result<Option<String>, ApiError> {
     let pairs = body.split(['&', '\n', '\r']).filter_map(|pair| pair.split_once('='));
     only(pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()), name)
 }
 
-/// A path of element names below the root, at which one element stands. Document type declarations, and with them
-/// entities of their own, are refused.
+/// The text of the only element at a path of element names below the root. Document type declarations, and with them
+/// custom entities, are refused.
 fn in_xml(body: &str, path: &str) -> Result<Option<String>, ApiError> {
     let wrong = || unreadable("well-formed XML without a document type declaration");
     let path: Vec<&str> = path.split('.').collect();
     let mut reader = Reader::from_str(body);
     reader.config_mut().expand_empty_elements = true;
-    // The names of the elements that are open, the root's first.
+    // Names of the open elements, from the root on.
     let mut open: Vec<String> = Vec::new();
     let (mut text, mut found, mut roots) = (String::new(), None, 0);
     loop {
@@ -179,7 +179,7 @@ fn in_xml(body: &str, path: &str) -> Result<Option<String>, ApiError> {
     if open.is_empty() && roots == 1 { Ok(found) } else { Err(wrong()) }
 }
 
-/// A character by its number, or one of the five that XML itself names.
+/// The character of a numeric reference or of one of XML's five predefined entities.
 fn character(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
     if let Some(numbered) = reference.resolve_char_ref().ok()? {
         return Some(numbered);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes, and however it is asked for: an answer or a refusal.
+        /// Any input gives a result or an error 400, and no panic.
         #[test]
         fn nothing_breaks_it(body in ".{0,200}", path in ".{0,20}") {
             for kind in [BodyKind::Json, BodyKind::Form, BodyKind::Xml, BodyKind::Text] {
@@ -297,7 +297,7 @@ mod tests {
             }
         }
 
-        /// What was put at a path is found there, in each kind of body.
+        /// An id at a path is found in each format.
         #[test]
         fn an_id_is_found_where_it_was_put(steps in proptest::collection::vec("[a-z_][a-z0-9_]{0,8}", 1..6), id in "[^\\p{C}]{1,40}") {
             let path = steps.join(".");

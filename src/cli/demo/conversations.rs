@@ -1,9 +1,9 @@
-//! Believable conversations, made from a fixed seed: the same in every demo workspace.
+//! Generates realistic conversations from a seed.
 //!
-//! Dialogues are scripts, a mark at the start of each line: `>` an intent and what the caller says, `|` more ways to
-//! say it, `#` what may be keyed in instead, `*` a metric that is written then, `<` what the agent answers, `!` where
-//! it hands the call off to. Within a line ` | ` parts phrasings, ` ~ ` a phrasing from its English translation, and
-//! `[name]` stands for a fact about this caller.
+//! Dialogues are scripts. Each line begins with a mark: `>` an intent and what the caller says, `|` more phrasings of
+//! it, `#` keypad input instead of speech, `*` a metric that is written, `<` the agent's response, `!` the destination
+//! of a handoff. Within a line, ` | ` separates phrasings, ` ~ ` separates a phrasing from its English translation, and
+//! `[name]` stands for a fact about the caller.
 
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// What one of the demo's agents talks about.
+/// The subject of one of the demo's agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     HotelReservations,
@@ -20,9 +20,9 @@ pub enum Topic {
     UtilityBilling,
 }
 
-/// `count` conversations of an agent, newest first, spread over the 60 days before `now`.
+/// Generates `count` conversations of an agent, newest first, spread over the 60 days before `now`.
 pub fn generate(topic: Topic, seed: u64, count: usize, now: Timestamp) -> Vec<Value> {
-    // Agents that are given one seed still get callers and ids of their own.
+    // Agents with the same seed still get different callers and ids.
     let dice = Dice(Random::seeded(seed.wrapping_mul(3).wrapping_add(topic as u64)));
     let in_progress = count.div_ceil(100);
     let mut made: Vec<_> = (0..count).map(|i| conversation(&dice, topic, now, i < in_progress)).collect();
@@ -30,14 +30,15 @@ pub fn generate(topic: Topic, seed: u64, count: usize, now: Timestamp) -> Vec<Va
     made.into_iter().map(|(_, conversation)| conversation).collect()
 }
 
-/// Seconds since the oldest conversations, and since the newest finished ones: longer than any of them lasts.
+/// Age of the oldest and of the newest finished conversations, in seconds. `NEWEST` is longer than any conversation
+/// lasts.
 const OLDEST: usize = 60 * 86_400;
 const NEWEST: usize = 3_600;
 
-/// One conversation, and when it started.
+/// One conversation and its start.
 fn conversation(dice: &Dice, topic: Topic, now: Timestamp, in_progress: bool) -> (Timestamp, Value) {
     let (about, voice, ending) = (topic.about(), dice.chance(80), Ending::draw(dice, in_progress));
-    // The lower of two throws: the first variant is the busiest.
+    // The lower of two draws, so that the first variant is the most frequent.
     let variant = &about.variants[dice.below(about.variants.len()).min(dice.below(about.variants.len()))];
     let past = if in_progress { now } else { past(dice, now) };
     let course = course(dice, about, ending);
@@ -47,7 +48,7 @@ fn conversation(dice: &Dice, topic: Topic, now: Timestamp, in_progress: bool) ->
     let handoff = course.last().filter(|step| !step.destination.is_empty());
     call.note_ending(ending, handoff);
     let ours = call.clock / 1000 + 1;
-    // What is still going on began just long enough ago for what was said so far.
+    // A conversation in progress began just long enough ago for its turns so far.
     let started_at = if in_progress { past.plus_seconds(-ours - dice.spread(2, 6)) } else { past };
     let started_at = Timestamp::from_seconds(started_at.seconds());
     let environment = match dice.below(100) {
@@ -84,7 +85,7 @@ fn conversation(dice: &Dice, topic: Topic, now: Timestamp, in_progress: bool) ->
     (started_at, value)
 }
 
-/// An instant in the time that finished conversations cover.
+/// A random start of a finished conversation.
 fn past(dice: &Dice, now: Timestamp) -> Timestamp {
     let draw = || now.plus_seconds(-dice.spread(NEWEST as i64, OLDEST - NEWEST));
     let at = draw();
@@ -92,7 +93,7 @@ fn past(dice: &Dice, now: Timestamp) -> Timestamp {
     if at.utc().hour() < 6 && dice.chance(85) { draw() } else { at }
 }
 
-/// Draws that are the same for the same seed.
+/// Random choices that are the same for the same seed.
 struct Dice(Random);
 
 impl Dice {
@@ -116,7 +117,7 @@ impl Dice {
         self.0.text(b"0123456789", len)
     }
 
-    /// A number from the ranges that are kept free for fiction.
+    /// A phone number from the ranges that are reserved for fiction.
     fn phone(&self, american: bool) -> String {
         match american {
             true => format!("+1{}55501{:02}", self.pick(AREA_CODES), self.below(100)),
@@ -125,7 +126,7 @@ impl Dice {
     }
 }
 
-/// How a call comes to its end.
+/// How a call ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Ongoing,
@@ -145,7 +146,7 @@ impl Ending {
     }
 }
 
-/// What the caller says next, and how the agent answers.
+/// One exchange: what the caller says, and how the agent responds.
 #[derive(Default)]
 struct Step {
     intent: &'static str,
@@ -156,7 +157,7 @@ struct Step {
     destination: &'static str,
 }
 
-/// Reads a script.
+/// Parses a script.
 fn steps(script: &'static str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for (mark, text) in script.lines().filter_map(|line| line.split_once(' ')) {
@@ -186,7 +187,7 @@ fn course(dice: &Dice, about: &About, ending: Ending) -> Vec<Step> {
     let spanish = dice.chance(5);
     let mut course = steps(if spanish { about.spanish } else { dice.pick(about.scripts) });
     if ending != Ending::Goodbye {
-        // Two steps at least, so that it is clear what the caller wanted; never all of them.
+        // At least two steps, so that the caller's request is clear, but never all of them.
         course.truncate(2 + dice.below(course.len().saturating_sub(2)));
     } else if !spanish && dice.chance(35) {
         course.push(any_step(dice, about.extras));
@@ -204,7 +205,7 @@ fn course(dice: &Dice, about: &About, ending: Ending) -> Vec<Step> {
     course
 }
 
-/// What is true of one caller, by the names that scripts use.
+/// Facts about one caller, by the names that scripts use.
 type Facts = Vec<(&'static str, String)>;
 
 fn facts(dice: &Dice, topic: Topic, american: bool, voice: bool, at: Timestamp) -> Facts {
@@ -261,13 +262,13 @@ fn utility_facts(dice: &Dice) -> Facts {
     vec![
         ("account", dice.digits(9)),
         ("card", dice.digits(4)),
-        // Misread in its first digit: lower than the meter can be.
+        // The first digit is misread, so that this is lower than the last reading.
         ("first_reading", format!("1{rest}")),
         ("reading", format!("{}{rest}", dice.spread(4, 6))),
     ]
 }
 
-/// What one side says: as it was said and, if that was not English, what it means.
+/// What one side says, with a translation if it is not English.
 #[derive(Default)]
 struct Line {
     said: String,
@@ -283,7 +284,7 @@ struct DemoTurn {
     intents: Vec<&'static str>,
     ood: bool,
     silence: bool,
-    /// Milliseconds since the start.
+    /// Milliseconds since the start of the call.
     heard_at: i64,
     answered_at: i64,
 }
@@ -312,12 +313,12 @@ fn entity(name: &str, value: &str) -> Map<String, Value> {
     [(name.to_owned(), Value::from(value))].into_iter().collect()
 }
 
-/// A call while it is being made up.
+/// A call while it is generated.
 struct DemoCall<'a> {
     dice: &'a Dice,
     facts: Facts,
     voice: bool,
-    /// Milliseconds since the start, until all is said.
+    /// Milliseconds since the start of the call, at the end of the last turn.
     clock: i64,
     turns: Vec<DemoTurn>,
     metrics: BTreeMap<&'static str, Vec<String>>,
@@ -346,7 +347,8 @@ impl DemoCall<'_> {
         self.turn(DemoTurn { caller, keypad, agent, intents: vec![step.intent], ..DemoTurn::default() });
     }
 
-    /// Now and then nothing is heard or understood, and the agent asks again: three times in a call at most.
+    /// Sometimes adds a turn in which nothing is heard or understood, and the agent asks again. At most three times in
+    /// a call.
     fn hiccup(&mut self) {
         let before = self.turns.iter().filter(|turn| turn.ood || turn.silence).count();
         let Some(question) = self.question().filter(|_| before < 3 && self.dice.chance(8)) else { return };
@@ -358,13 +360,13 @@ impl DemoCall<'_> {
         self.turn(DemoTurn { caller, agent, silence, ood: !silence, ..DemoTurn::default() });
     }
 
-    /// What the agent has just asked. Only English counts: that is what it asks again in.
+    /// The agent's last question. English only, because the sentences for asking again are English.
     fn question(&self) -> Option<String> {
         let agent = &self.turns.last().filter(|turn| turn.agent.english.is_empty())?.agent;
         agent.said.rsplit(". ").next().filter(|text| text.ends_with('?')).map(str::to_owned)
     }
 
-    /// Adds a turn where the last one ended, and lets the time pass that it takes.
+    /// Adds a turn after the last one and advances the clock by its duration.
     fn turn(&mut self, mut turn: DemoTurn) {
         let speaking = |text: &str| 330 * text.split_whitespace().count() as i64;
         let pause = if turn.silence { self.dice.spread(5_000, 3_000) } else { self.dice.spread(400, 1_600) };
@@ -417,13 +419,13 @@ impl DemoCall<'_> {
             "else" => self.dice.pick(ANYTHING_ELSE).to_owned(),
             _ => match self.facts.iter().find(|(known, _)| *known == name) {
                 Some((_, value)) => value.clone(),
-                // Left standing, so that the tests see it.
+                // Left unreplaced, so that the tests find it.
                 None => format!("[{name}]"),
             },
         }
     }
 
-    /// A metric that was written once is a text, else a list.
+    /// A metric that was written once is a text, otherwise a list.
     fn metrics(&self) -> Map<String, Value> {
         let value = |values: &Vec<String>| match values.as_slice() {
             [only] => json!(only),
@@ -432,7 +434,7 @@ impl DemoCall<'_> {
         self.metrics.iter().map(|(name, values)| ((*name).to_owned(), value(values))).collect()
     }
 
-    /// What the agent has picked up so far.
+    /// What the agent has learned so far.
     fn state(&self) -> Map<String, Value> {
         let heard = self.turns.iter().flat_map(|turn| &turn.caller.entities);
         let mut state: Map<String, Value> = heard.map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
@@ -444,7 +446,7 @@ impl DemoCall<'_> {
     }
 }
 
-/// Who an agent works for, and what is said to it.
+/// An agent's company, variants and scripts.
 struct About {
     company: &'static str,
     variants: &'static [Variant],

@@ -1,4 +1,4 @@
-//! What a browser, or curl, does: requests to the real router, with cookies.
+//! A client with cookies, like a browser or curl, that sends requests to the real router.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -7,16 +7,16 @@ use axum::http::{HeaderMap, Request, header};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-/// The host that the tests' requests are made to.
+/// Host of all requests.
 const HOST: &str = "127.0.0.1:3000";
 
-/// Keeps its cookie, and sends what a browser sends.
+/// A client that keeps its cookie and sends the headers of a browser.
 pub struct Browser {
     router: Router,
     cookie: Option<String>,
 }
 
-/// What came back.
+/// A response.
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
@@ -32,7 +32,7 @@ impl Answer {
         self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
     }
 
-    /// Where a redirect leads.
+    /// Target of a redirect.
     pub fn location(&self) -> &str {
         self.header("location")
     }
@@ -43,17 +43,17 @@ impl Browser {
         Self { router, cookie: None }
     }
 
-    /// Another window without this one's cookie.
+    /// A new browser without this one's cookie.
     pub fn fresh(&self) -> Self {
         Self::new(self.router.clone())
     }
 
-    /// Another tab, with this one's cookie.
+    /// A new tab with this one's cookie.
     pub fn tab(&self) -> Self {
         Self { router: self.router.clone(), cookie: self.cookie.clone() }
     }
 
-    /// Opens a page and goes away before it is read.
+    /// Requests a page and disconnects before reading it.
     pub async fn get_without_reading(&mut self, path: &str) {
         let mut request = Request::get(path).header(header::ACCEPT, "text/html").header(header::HOST, HOST);
         if let Some(cookie) = &self.cookie {
@@ -62,12 +62,11 @@ impl Browser {
         drop(self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap());
     }
 
-    /// This window's cookie.
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
     }
 
-    /// Opens a page.
+    /// Requests a page.
     pub async fn get(&mut self, path: &str) -> Answer {
         self.send(Request::get(path).header(header::ACCEPT, "text/html"), Body::empty()).await
     }
@@ -77,7 +76,7 @@ impl Browser {
         self.send(Request::get(path).header("x-api-key", key), Body::empty()).await
     }
 
-    /// Calls a server function as the page's script does: with JSON where it loads data, with a form where it changes.
+    /// Calls a server function as the page's script does: with JSON to load data, with a form to change it.
     pub async fn call(&mut self, function: &str, fields: &[(&str, &str)]) -> Answer {
         if !["get_", "go_", "list_", "take_"].iter().any(|prefix| function.starts_with(prefix)) {
             return self.form(function, fields, "application/json", "/").await;
@@ -91,7 +90,7 @@ impl Browser {
         self.send(request, Body::from(Value::from(fields).to_string())).await
     }
 
-    /// Sends a form of the page at `page` as a browser without JavaScript does.
+    /// Submits a form of the page at `page` like a browser without JavaScript.
     pub async fn submit(&mut self, page: &str, function: &str, fields: &[(&str, &str)]) -> Answer {
         self.form(function, fields, "text/html,application/xhtml+xml", page).await
     }
@@ -106,7 +105,6 @@ impl Browser {
         self.send(request.header(header::CONTENT_LENGTH, body.len()), Body::from(body)).await
     }
 
-    /// Sends any request.
     pub async fn send(&mut self, request: Builder, body: Body) -> Answer {
         self.send_from("192.0.2.7", request, body).await
     }

@@ -1,4 +1,4 @@
-//! A server whose gate follows its database.
+//! Starting a gate's follower in tests.
 
 use agent_studio::gate;
 use agent_studio::gate::index::DecisionSource;
@@ -6,7 +6,7 @@ use agent_studio::server::state::Services;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// A server that follows; it stops when this is dropped.
+/// A running follower, which stops when this is dropped.
 pub struct Following(tokio::task::JoinHandle<()>);
 
 impl Drop for Following {

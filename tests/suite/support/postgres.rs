@@ -1,4 +1,4 @@
-//! A real PostgreSQL of the tests' own, gone when they are.
+//! A temporary PostgreSQL cluster for the tests.
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -6,21 +6,22 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A server with databases.
+/// A PostgreSQL server.
 pub struct Cluster {
     pub url: String,
     answers: BufReader<ChildStdout>,
-    /// Its standard input keeps the cluster alive: it closes when this process ends, however it ends.
+    /// The script that runs the cluster. The cluster ends when the script's standard input closes, so also if this
+    /// process is killed.
     keeper: Child,
 }
 
 impl Cluster {
-    /// A new one.
+    /// Starts a new cluster, without fsync.
     pub fn start_new() -> Self {
         Self::with_options("-c fsync=off")
     }
 
-    /// A new one with these options for `postgres`.
+    /// Starts a new cluster with these options for `postgres`.
     pub fn with_options(options: &str) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/temporary-postgres.sh");
         let mut keeper = Command::new(script)
@@ -36,7 +37,8 @@ impl Cluster {
         cluster
     }
 
-    /// Stops it at once, as a crash would, or starts it again; returns when that is done.
+    /// Sends a command: `stop` stops the server at once, like a crash; `start` starts it again. Returns when that is
+    /// done.
     pub fn tell(&mut self, command: &str) {
         writeln!(self.keeper.stdin.as_ref().unwrap(), "{command}").unwrap();
         assert_eq!(self.answer(), command);
@@ -50,7 +52,7 @@ impl Cluster {
 }
 
 static SHARED: LazyLock<String> = LazyLock::new(|| {
-    // Lives as long as this process.
+    // Leaked, so that it lives as long as this process.
     let cluster = Box::leak(Box::new(Cluster::start_new()));
     cluster.url.clone()
 });

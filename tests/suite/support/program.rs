@@ -1,4 +1,4 @@
-//! The program itself, in a process of its own.
+//! Running the program as a separate process.
 
 use super::MASTER_KEY;
 use super::postgres;
@@ -11,7 +11,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A data directory, or a database on PostgreSQL, and the program to use it with.
+/// A data directory, with SQLite or a PostgreSQL database, in which the program runs.
 pub struct Place {
     pub dir: TempDir,
     database_url: Option<String>,
@@ -26,12 +26,12 @@ impl Place {
         Self::on(&postgres::new_database().await)
     }
 
-    /// With the database at this URL.
+    /// With the PostgreSQL database at this URL.
     pub fn on(database_url: &str) -> Self {
         Self { dir: tempfile::tempdir().unwrap(), database_url: Some(database_url.to_owned()) }
     }
 
-    /// Runs a statement past the program; the first column of its first row, where there is one.
+    /// Runs a statement directly on the database. Returns the first column of the first row, if there is one.
     pub async fn execute(&self, sql: &'static str) -> Option<String> {
         if let Some(url) = &self.database_url {
             let mut connection = PgConnection::connect(url).await.unwrap();
@@ -66,7 +66,7 @@ impl Place {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// What a refused command said: one sentence, with an exit status other than 0.
+    /// The error message of a command that must fail: one sentence.
     pub fn refusal(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(!output.status.success() && output.stdout.is_empty(), "{args:?}: {}", text(&output.stdout));
@@ -81,7 +81,7 @@ impl Place {
 }
 
 impl Server {
-    /// Starts it, and waits until it says where it is.
+    /// Starts the server and waits until it prints its address.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -92,16 +92,15 @@ impl Server {
     }
 }
 
-/// A running server, killed when it is let go of.
+/// A running server, which is killed when this is dropped.
 pub struct Server {
     pub child: Child,
     pub address: String,
-    /// Kept open, as a terminal is.
+    /// Kept open, so that the server can write to it.
     _stderr: BufReader<ChildStderr>,
 }
 
 impl Server {
-    /// The status of a call with a key.
     pub fn status(&self, path: &str, key: &str) -> u16 {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();

@@ -1,4 +1,4 @@
-//! One workspace as most calls of the APIs need it.
+//! A workspace with everything that most API tests need.
 
 use super::Answer;
 use super::TestApp;
@@ -10,10 +10,9 @@ use agent_studio::workspaces::Workspace;
 use axum::body::Body;
 use axum::http::Request;
 
-/// Names and values.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
-/// One workspace with an agent that lets everything through, a key for all of it, and a runtime token.
+/// A workspace with an agent whose Configuration allows everything, a key, and a runtime token.
 pub struct Setting {
     pub workspace: Workspace,
     pub agent: AgentId,
@@ -31,7 +30,7 @@ pub async fn setting(test: &TestApp) -> Setting {
 }
 
 impl Setting {
-    /// A call of the runtime side on one conversation.
+    /// Makes a call of the runtime side on one conversation.
     pub async fn runtime(&self, test: &TestApp, method: &str, path: &str, body: &str) -> Answer {
         let path = format!("/runtime/v1/{}/{}/conversations/{path}", self.workspace.slug, self.agent);
         let request = Request::builder().method(method).uri(path);
@@ -39,7 +38,7 @@ impl Setting {
         test.browser().send(request, Body::from(body.to_owned())).await
     }
 
-    /// A call with the key.
+    /// Makes a call with the key.
     pub async fn get(&self, test: &TestApp, path: &str) -> Answer {
         test.browser().api(path, &self.key).await
     }
