@@ -12,8 +12,8 @@ use agent_studio::api_keys::{AgentScope, Permission, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::randomness::Random;
 use agent_studio::gate::index::DecisionSource;
-use agent_studio::gate::{self, Need, follower};
-use agent_studio::http::listener::{self, PerAddress};
+use agent_studio::gate::{self, AccessRequest, follower};
+use agent_studio::http::listener::{self, ConnectionLimit};
 use agent_studio::server::front::Front;
 use agent_studio::usage::writer;
 use axum::body::Body;
@@ -21,7 +21,7 @@ use axum::http::{HeaderMap, Request};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::load::{Ask, Found, Pace, answer_if_asked, ask};
+use support::load::{Ask, LoadResult, Pace, answer_if_asked, ask};
 use support::{Outcome, Postgres, add_keys, front, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,7 +69,7 @@ async fn serve(front: Front) -> Outcome<SocketAddr> {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         let _stop = stop;
-        listener::serve(listener, front, PerAddress::Unlimited, stopped).await;
+        listener::serve(listener, front, ConnectionLimit::Unlimited, stopped).await;
     });
     Ok(address)
 }
@@ -86,7 +86,7 @@ async fn measure(keys: usize) -> Outcome<()> {
 
     let (before, began) = (memory()?, Instant::now());
     tokio::spawn(follower::follow(app.gate.clone()));
-    while app.gate.basis() != DecisionSource::Index {
+    while app.gate.decision_source() != DecisionSource::Index {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (took, grown) = (began.elapsed(), memory()?.saturating_sub(before));
@@ -110,8 +110,8 @@ async fn measure(keys: usize) -> Outcome<()> {
         grown as f64 * 1024.0 / keys as f64
     );
 
-    let headers = HeaderMap::from_iter([(gate::presented::API_KEY, key.value.expose().parse()?)]);
-    let need = Need {
+    let headers = HeaderMap::from_iter([(gate::header::API_KEY, key.value.expose().parse()?)]);
+    let need = AccessRequest {
         account_id: Some(workspace.id.as_str()),
         permission: Some(Permission::Conversations),
         project_id: Some(agent.as_str()),
@@ -126,7 +126,7 @@ async fn measure(keys: usize) -> Outcome<()> {
     for (path, nanoseconds) in [gated.as_str(), OPEN].into_iter().zip(&mut nanoseconds) {
         let began = Instant::now();
         for _ in 0..DECISIONS {
-            let request = Request::get(path).header(gate::presented::API_KEY, key.value.expose());
+            let request = Request::get(path).header(gate::header::API_KEY, key.value.expose());
             let answer = front.answer(address, request.body(Body::empty())?).await;
             assert_eq!(answer.status(), 200);
         }
@@ -207,7 +207,7 @@ async fn while_people_sign_in(calls: &Ask, dashboard: SocketAddr) -> Outcome<()>
         people.wait()?;
     }
     for part in PARTS {
-        let of = |rounds: &[Found]| median(rounds.iter().map(|found| found.percentile(part)).collect());
+        let of = |rounds: &[LoadResult]| median(rounds.iter().map(|found| found.percentile(part)).collect());
         let [alone, beside] = [&alone, &beside].map(|rounds| of(rounds));
         println!(
             "{CALLS} calls per second, p{:.0}: {beside:.2} ms while {SIGN_INS} people per second sign in : {alone:.2} ms \
@@ -258,7 +258,7 @@ async fn revoke() -> Outcome<()> {
         apps.push(app);
     }
     let (one, other) = (&apps[0], &apps[1]);
-    while apps.iter().any(|app| app.gate.basis() != DecisionSource::Index) {
+    while apps.iter().any(|app| app.gate.decision_source() != DecisionSource::Index) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let workspace = workspace(one, "Acme").await?;
@@ -267,11 +267,11 @@ async fn revoke() -> Outcome<()> {
     let (mut answered, mut refused) = (Vec::new(), Vec::new());
     for _ in 0..REVOCATIONS {
         let key = one.api_keys.create(&workspace.id, &actor, &new_key(one)?).await?;
-        let headers = HeaderMap::from_iter([(gate::presented::API_KEY, key.value.expose().parse()?)]);
+        let headers = HeaderMap::from_iter([(gate::header::API_KEY, key.value.expose().parse()?)]);
         let (app, place) = (other.clone(), (workspace.id.to_string(), agent.to_string()));
-        fn need((account_id, project_id): &(String, String)) -> Need<'_> {
+        fn need((account_id, project_id): &(String, String)) -> AccessRequest<'_> {
             let permission = Some(Permission::Conversations);
-            Need { account_id: Some(account_id), permission, project_id: Some(project_id) }
+            AccessRequest { account_id: Some(account_id), permission, project_id: Some(project_id) }
         }
         let began = Instant::now();
         let asking = tokio::spawn(async move {

@@ -6,4 +6,4 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 
-pub use model::{Agent, AgentName, Belongings};
+pub use model::{Agent, AgentDependents, AgentName};

@@ -20,15 +20,15 @@ pub mod bulk;
 /// The clock. It is passed in, so that tests can set the time.
 #[cfg(feature = "ssr")]
 pub mod clock;
+/// Scheduling priority of threads.
+#[cfg(feature = "ssr")]
+pub mod cpu_share;
 /// Source of random bytes. It is passed in, so that tests get predictable ids.
 #[cfg(feature = "ssr")]
 pub mod randomness;
 /// Encryption of stored secrets under the master key.
 #[cfg(feature = "ssr")]
 pub mod sealing;
-/// Scheduling priority of threads.
-#[cfg(feature = "ssr")]
-pub mod thread_share;
 /// Random tokens that are stored as hashes.
 #[cfg(feature = "ssr")]
 pub mod token;

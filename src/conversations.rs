@@ -4,6 +4,8 @@
 pub mod cursor;
 /// Parsing conversations, and writing them as JSON for responses.
 pub mod document;
+/// Full-text search: words of transcripts and of queries.
+pub mod full_text;
 /// Import from JSON Lines.
 pub mod import;
 /// Query parameters of lists.
@@ -14,5 +16,3 @@ pub mod service;
 pub mod store;
 /// Schemas of metric values and turns.
 pub mod values;
-/// Full-text search: words of transcripts and of queries.
-pub mod words;

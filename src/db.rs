@@ -17,7 +17,7 @@ mod work;
 /// Whether the database can be written to.
 mod write_health;
 
-pub use change::{Change, ChangeConnection, CommitHook, Committed};
+pub use change::{AfterCommit, Change, ChangeConnection, CommitHook};
 pub use connection::{ActiveConnection, Reader};
 pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
 pub use work::{PATIENCE, Places, Work};
@@ -27,7 +27,7 @@ use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use arc_swap::ArcSwapOption;
-use change::Origin;
+use change::ChangeContext;
 use file_queue::FileQueue;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -291,8 +291,13 @@ impl Db {
         &self.shared.write_health
     }
 
-    fn origin(&self, actor: &Actor) -> Origin {
-        Origin { actor: actor.clone(), now: self.now(), random: self.random().clone(), commit_hook: self.commit_hook() }
+    fn origin(&self, actor: &Actor) -> ChangeContext {
+        ChangeContext {
+            actor: actor.clone(),
+            now: self.now(),
+            random: self.random().clone(),
+            commit_hook: self.commit_hook(),
+        }
     }
 
     fn commit_hook(&self) -> Option<Arc<dyn CommitHook>> {

@@ -10,14 +10,14 @@ pub mod decision;
 pub mod follower;
 /// Acknowledgements of changes by other servers.
 pub mod followers;
+/// Reading the key from a request's headers.
+pub mod header;
 /// All keys in memory, and how long they may be trusted.
 pub mod index;
 /// Keys, workspaces and agents as the index holds them.
 pub mod indexed;
 /// Metrics.
 pub mod metrics;
-/// Reading the key from a request's headers.
-pub mod presented;
 pub mod store;
 
 use crate::agents::AgentName;
@@ -37,7 +37,7 @@ use std::time::Instant;
 
 /// What an authorised call may access.
 #[derive(Clone, Debug)]
-pub struct Pass {
+pub struct AuthorisedCall {
     pub workspace: Arc<Workspace>,
     pub agent: Arc<AgentName>,
     /// The agent's configuration: metrics and transcripts that responses may contain.
@@ -46,7 +46,7 @@ pub struct Pass {
 
 /// The access that a call requires.
 #[derive(Clone, Copy, Debug)]
-pub struct Need<'a> {
+pub struct AccessRequest<'a> {
     /// The workspace's id or slug; `None` for the key's own workspace.
     pub account_id: Option<&'a str>,
     /// The permission that the key must have; `None` if it needs none.
@@ -57,7 +57,7 @@ pub struct Need<'a> {
 
 /// Why a call was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
+pub enum Denial {
     /// The gate refused the call.
     Refused(RefusalReason),
     /// The gate could not decide because of an internal error: 500.
@@ -68,16 +68,16 @@ pub enum Denied {
 
 impl Gate {
     /// Decides on a call.
-    pub async fn decide(&self, headers: &HeaderMap, need: Need<'_>) -> Result<Pass, Denied> {
+    pub async fn decide(&self, headers: &HeaderMap, need: AccessRequest<'_>) -> Result<AuthorisedCall, Denial> {
         let holder = self.identify(headers, Instant::now()).await?;
         let (workspace, agent) = holder.decide(self, need, self.db().now()).await?;
-        let IndexedAgent { agent, configuration } = agent.ok_or(Denied::Failed)?;
-        Ok(Pass { workspace, agent, configuration })
+        let IndexedAgent { agent, configuration } = agent.ok_or(Denial::Failed)?;
+        Ok(AuthorisedCall { workspace, agent, configuration })
     }
 
     /// Finds the key that a request presents. `began` is the time at which the request began.
-    pub async fn identify(&self, headers: &HeaderMap, began: Instant) -> Result<Holder, Denied> {
-        let hash = presented::presented(headers)?;
+    pub async fn identify(&self, headers: &HeaderMap, began: Instant) -> Result<Holder, Denial> {
+        let hash = header::presented(headers)?;
         let index = match self.view(began)? {
             View::Index(index) => index,
             View::Database => return self.stored(&hash).await,
@@ -88,10 +88,10 @@ impl Gate {
         drop(index);
         // The command line may have created the key just now.
         follower::catch_up_for(self, began).await?;
-        self.index().holder(&hash).ok_or(Denied::Refused(RefusalReason::Unknown))
+        self.index().holder(&hash).ok_or(Denial::Refused(RefusalReason::Unknown))
     }
 
-    async fn stored(&self, hash: &HashedKey) -> Result<Holder, Denied> {
+    async fn stored(&self, hash: &HashedKey) -> Result<Holder, Denial> {
         let db = self.db().of(Work::Decisions);
         let key = store::key(&db, hash).await?.ok_or(RefusalReason::Unknown)?;
         let workspace = store::workspace(&db, &key.workspace).await?.ok_or(RefusalReason::Unknown)?;
@@ -105,9 +105,9 @@ impl Holder {
     pub async fn decide(
         &self,
         gate: &Gate,
-        need: Need<'_>,
+        need: AccessRequest<'_>,
         now: Timestamp,
-    ) -> Result<(Arc<Workspace>, Option<IndexedAgent>), Denied> {
+    ) -> Result<(Arc<Workspace>, Option<IndexedAgent>), Denial> {
         let own = self.workspace();
         let named = need.account_id.is_none_or(|name| own.is_named(name));
         let agent = match need.project_id.filter(|_| named) {
@@ -144,13 +144,13 @@ impl Holder {
     }
 }
 
-impl From<RefusalReason> for Denied {
+impl From<RefusalReason> for Denial {
     fn from(refusal: RefusalReason) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<DbError> for Denied {
+impl From<DbError> for Denial {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable => Self::Unavailable,
@@ -159,12 +159,12 @@ impl From<DbError> for Denied {
     }
 }
 
-impl From<Denied> for ApiError {
-    fn from(denied: Denied) -> Self {
+impl From<Denial> for ApiError {
+    fn from(denied: Denial) -> Self {
         match denied {
-            Denied::Refused(refusal) => refusal.into(),
-            Denied::Unavailable => DbError::Unavailable.into(),
-            Denied::Failed => Self::internal(),
+            Denial::Refused(refusal) => refusal.into(),
+            Denial::Unavailable => DbError::Unavailable.into(),
+            Denial::Failed => Self::internal(),
         }
     }
 }

@@ -9,4 +9,4 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 
-pub use model::{Email, Invited, Member, Role};
+pub use model::{Email, Member, PendingInvitation, Role};

@@ -33,12 +33,12 @@ pub enum Pace {
 }
 
 /// Results: responses per second, and sorted latencies in microseconds.
-pub struct Found {
+pub struct LoadResult {
     pub rate: f64,
     pub micros: Vec<u64>,
 }
 
-impl Found {
+impl LoadResult {
     /// The latency that this fraction of the responses did not exceed, in milliseconds.
     pub fn percentile(&self, part: f64) -> f64 {
         self.micros.get(((self.micros.len() - 1) as f64 * part) as usize).copied().unwrap_or(0) as f64 / 1_000.0
@@ -46,7 +46,7 @@ impl Found {
 }
 
 /// Runs the load generator in a separate process. `main` must call [`answer_if_asked`] first.
-pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<Found> {
+pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<LoadResult> {
     let (kind, rate, time) = match pace {
         Pace::Closed(time) => ("closed", 0, time),
         Pace::Open(rate, time) => ("open", rate, time),
@@ -61,7 +61,7 @@ pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<Found> {
     let text = String::from_utf8(output.stdout)?;
     let (rate, micros) = text.trim_end_matches('\n').split_once(' ').ok_or("no answer of the client")?;
     let micros = micros.split(',').filter_map(|micros| micros.parse().ok()).collect();
-    Ok(Found { rate: rate.parse()?, micros })
+    Ok(LoadResult { rate: rate.parse()?, micros })
 }
 
 /// Sends the requests and prints the results, if this is the process for it.

@@ -8,10 +8,10 @@ use agent_studio::base::randomness::Random;
 use agent_studio::base::sealing::MasterKey;
 use agent_studio::db::Db;
 use agent_studio::on_change;
-use agent_studio::server::build::{Parts, build};
+use agent_studio::server::build::{ServiceSettings, build};
 use agent_studio::server::front::Front;
 use agent_studio::server::state::{AppState, Services};
-use agent_studio::usage::record::Limits;
+use agent_studio::usage::record::RequestLogLimits;
 use agent_studio::workspaces::Workspace;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -53,10 +53,10 @@ pub fn server(db: Db) -> Outcome<(Services, Router)> {
 
 /// The application and what it serves on its main listener.
 pub fn front(db: Db) -> Outcome<(Services, Front)> {
-    let parts = Parts {
+    let parts = ServiceSettings {
         db,
         master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
-        limits: Limits::default(),
+        limits: RequestLogLimits::default(),
         last_known: Duration::ZERO,
         public_origin: None,
         secure_cookies: false,

@@ -27,7 +27,7 @@ pub struct Agent {
 
 /// What deleting an agent affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Belongings {
+pub struct AgentDependents {
     /// Number of conversations, which are deleted with the agent.
     pub conversations: i64,
     /// Number of keys that cover no other agent. They remain, but grant access to nothing.

@@ -1,8 +1,8 @@
 //! Operations on agents. Each change is recorded in the audit log, in the same transaction.
 
 use crate::agents::store::{self, DatedAgent};
-use crate::agents::{Agent, AgentName, Belongings};
-use crate::audit::{self, Action, Entry};
+use crate::agents::{Agent, AgentDependents, AgentName};
+use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
@@ -86,7 +86,7 @@ impl Agents {
         if !store::insert(&mut change, workspace, &agent, &slug, settings, created_at).await? {
             return Err(Problem::SlugTaken.into());
         }
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::AgentCreated,
             subject_id: agent.id.as_str(),
             subject: &agent.name,
@@ -128,7 +128,7 @@ impl Agents {
     }
 
     /// What deleting this agent would affect.
-    pub async fn belongings(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Belongings, DbError> {
+    pub async fn belongings(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<AgentDependents, DbError> {
         store::belongings(&self.db, workspace, agent).await
     }
 
@@ -151,7 +151,7 @@ impl Agents {
         if !store::rename(&mut change, workspace, &before.id, &name, self.db.now()).await? {
             return Err(AgentError::NotFound);
         }
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::AgentRenamed,
             subject_id: before.id.as_str(),
             subject: &name,
@@ -171,7 +171,7 @@ impl Agents {
         if !store::delete(&mut change, workspace, &agent.id).await? {
             return Err(AgentError::NotFound);
         }
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::AgentDeleted,
             subject_id: agent.id.as_str(),
             subject: &agent.name,

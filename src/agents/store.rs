@@ -1,6 +1,6 @@
 //! SQL for agents.
 
-use crate::agents::{Agent, AgentName, Belongings};
+use crate::agents::{Agent, AgentDependents, AgentName};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, is_duplicate};
@@ -82,10 +82,10 @@ pub async fn settings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<
 }
 
 /// Counts what deleting this agent would affect.
-pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Belongings, DbError> {
+pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<AgentDependents, DbError> {
     let (conversations, keys): (i64, i64) =
         on_db!(db, |pool| sqlx::query_as(BELONGINGS).bind(workspace).bind(id).fetch_one(pool).await)?;
-    Ok(Belongings { conversations, keys })
+    Ok(AgentDependents { conversations, keys })
 }
 
 /// Deletes an agent and the rows that reference it; `false` if it does not exist.

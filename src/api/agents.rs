@@ -103,7 +103,7 @@ struct AgentSettings<'a> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResponseSettings {
     #[schema(value_type = String, min_length = 1, example = "Hello, how can I help?")]
-    greeting: Text,
+    greeting: NonEmptyText,
     #[serde(default)]
     #[schema(value_type = String, min_length = 1, default = "en-GB")]
     language_code: LanguageCode,
@@ -114,7 +114,7 @@ pub struct ResponseSettings {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VoiceSettings {
     #[schema(value_type = String, min_length = 1)]
-    voice_id: Text,
+    voice_id: NonEmptyText,
 }
 
 /// An agent's language model.
@@ -150,9 +150,9 @@ pub struct Experiment {
 /// A non-empty text.
 #[derive(Deserialize, Serialize)]
 #[serde(try_from = "String")]
-struct Text(String);
+struct NonEmptyText(String);
 
-impl TryFrom<String> for Text {
+impl TryFrom<String> for NonEmptyText {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
@@ -163,18 +163,19 @@ impl TryFrom<String> for Text {
 /// A language code; British English by default.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent)]
-struct LanguageCode(Text);
+struct LanguageCode(NonEmptyText);
 
 impl Default for LanguageCode {
     fn default() -> Self {
-        Self(Text("en-GB".to_owned()))
+        Self(NonEmptyText("en-GB".to_owned()))
     }
 }
 
 /// Id and name of a duplicate.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Duplicate {
+#[schema(as = Duplicate)]
+pub struct DuplicateAgent {
     /// Generated if it is missing.
     #[schema(pattern = "^[a-zA-Z0-9-]+$", max_length = 64)]
     new_agent_id: Option<String>,
@@ -255,7 +256,7 @@ pub async fn delete(
     tag = "Agents",
     security(("key" = [])),
     params(("agent_id" = String, Path, description = "The original's id or slug.")),
-    request_body = Duplicate,
+    request_body = DuplicateAgent,
     responses(
         (status = 200, description = "Made.", body = AgentAnswer),
         Refusals,
@@ -272,7 +273,7 @@ pub async fn duplicate(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let pass = caller.admit_to_agent(Permission::Agents, &original).await?;
-    let new: Duplicate = read_json(&headers, &body)?;
+    let new: DuplicateAgent = read_json(&headers, &body)?;
     let workspace = &pass.workspace.id;
     let settings = agents.settings(workspace, &pass.agent.id).await?.unwrap_or_else(|| "{}".to_owned());
     let name = agent_name(&new.new_agent_name)?;

@@ -7,12 +7,12 @@ use crate::base::bulk;
 use crate::base::time::format_instant;
 use crate::configuration::Configuration;
 use crate::conversations::cursor::is_id;
-use crate::conversations::document::{self, Stored, Turn};
+use crate::conversations::document::{self, StoredConversation, Turn};
 use crate::conversations::query::ListQuery;
-use crate::conversations::schema::Filters;
+use crate::conversations::schema::FilterParameters;
 use crate::conversations::service::{BATCH_SIZE, Conversations};
 use crate::conversations::values::MetricValue;
-use crate::gate::Pass;
+use crate::gate::AuthorisedCall;
 use crate::gate::caller::Caller;
 use crate::http::envelope::{ApiError, json};
 use crate::http::parameters::Parameters;
@@ -30,7 +30,7 @@ const DEFAULT_LIMIT: u32 = 50;
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
 #[schema(rename_all = "camelCase")]
-pub struct Basics {
+pub struct SummaryFields {
     #[serde(rename(serialize = "conversationId"))]
     #[schema(rename = "conversationId")]
     id: String,
@@ -60,7 +60,7 @@ pub struct Basics {
 pub struct Summary<'a> {
     #[serde(flatten)]
     #[schema(inline)]
-    basics: Basics,
+    basics: SummaryFields,
     account_id: &'a str,
     project_id: &'a str,
     #[schema(format = DateTime)]
@@ -129,7 +129,7 @@ pub struct Page<'a> {
     security(("key" = [])),
     params(
         ("agent_id" = String, Path, description = "The agent's id or slug."),
-        Filters,
+        FilterParameters,
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most conversations on the page; 50 where it is left out.", example = 100),
     ),
     responses((status = 200, description = "A page of conversations.", body = Page), Refusals),
@@ -146,7 +146,7 @@ pub async fn list(
     bulk::run(page(conversations, pass, query)).await.ok_or_else(ApiError::internal)?
 }
 
-async fn page(conversations: Conversations, pass: Pass, query: ListQuery) -> Result<Response, ApiError> {
+async fn page(conversations: Conversations, pass: AuthorisedCall, query: ListQuery) -> Result<Response, ApiError> {
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
     let reader = conversations.list_reader().await?;
@@ -234,8 +234,12 @@ pub async fn audio(
     })
 }
 
-fn summary<'a>(stored: &Stored, pass: &'a Pass, allowed: &Configuration) -> Result<Summary<'a>, serde_json::Error> {
-    let basics: Basics = serde_json::from_str(&stored.document)?;
+fn summary<'a>(
+    stored: &StoredConversation,
+    pass: &'a AuthorisedCall,
+    allowed: &Configuration,
+) -> Result<Summary<'a>, serde_json::Error> {
+    let basics: SummaryFields = serde_json::from_str(&stored.document)?;
     let ended_at = stored.started_at.plus_seconds(i64::from(basics.total_duration));
     let text = |metric, value: &str| {
         RawValue::from_string(if allowed.metrics.allow(metric) { value.to_owned() } else { "\"\"".to_owned() })

@@ -6,11 +6,11 @@ use crate::base::bulk;
 use crate::configuration::Configuration;
 use crate::conversations::cursor::{Cursor, is_id};
 use crate::conversations::document;
-use crate::conversations::query::{ListQuery, Mode, include_latency};
-use crate::conversations::schema::{Conversation, ConversationPage, Filters, Paging};
+use crate::conversations::query::{ListMode, ListQuery, include_latency};
+use crate::conversations::schema::{Conversation, ConversationPage, FilterParameters, PageParameters};
 use crate::conversations::service::{BATCH_SIZE, Conversations, ListReader};
 use crate::db::DbError;
-use crate::gate::Pass;
+use crate::gate::AuthorisedCall;
 use crate::gate::caller::Caller;
 use crate::http::envelope::{ApiError, Envelope, json_body};
 use axum::body::{Body, Bytes};
@@ -29,7 +29,7 @@ const FIRST_BATCH: usize = 8;
 /// Approximate size of the chunks of a page, in bytes.
 const CHUNK: usize = 256 * 1024;
 /// How long a page waits for a slow client before it gives up its turn.
-const KEEPS_ITS_TURN: Duration = Duration::from_millis(200);
+const SLOW_CLIENT_WAIT: Duration = Duration::from_millis(200);
 
 /// List conversations
 ///
@@ -40,7 +40,7 @@ const KEEPS_ITS_TURN: Duration = Duration::from_millis(200);
     operation_id = "list_conversations",
     tag = "Conversations",
     security(("key" = [])),
-    params(AgentPath, Filters, Paging),
+    params(AgentPath, FilterParameters, PageParameters),
     responses(
         (status = 200, description = "A page of conversations.", body = ConversationPage),
         Refusals,
@@ -55,7 +55,7 @@ pub async fn list(
 ) -> Result<Response, ApiError> {
     let pass = caller.admit(Permission::Conversations, &account_id, &project_id).await?;
     let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
-    if matches!(query.mode, Mode::Transcript(_)) {
+    if matches!(query.mode, ListMode::Transcript(_)) {
         caller.may_search(&pass)?;
     }
     let (chunks, mut written) = mpsc::channel(1);
@@ -72,7 +72,7 @@ pub async fn list(
 /// Finds the conversations of a page and writes them.
 async fn write_page(
     conversations: Conversations,
-    pass: Pass,
+    pass: AuthorisedCall,
     query: ListQuery,
     chunks: mpsc::Sender<Result<Bytes, ApiError>>,
 ) {
@@ -110,7 +110,7 @@ fn page_end(query: &ListQuery, places: &[Cursor], more: bool) -> String {
 /// Writes a page in batches, so that a large page needs no more memory than a small one, and a slow client holds no
 /// database connection.
 struct PageWriter {
-    pass: Pass,
+    pass: AuthorisedCall,
     allowed: Arc<Configuration>,
     places: Vec<Cursor>,
     with_latency: bool,
@@ -147,7 +147,7 @@ impl PageWriter {
             let length = chunk.as_ref().map_or(0, String::len).max(1);
             size = (CHUNK * places.len() / length).clamp(1, BATCH_SIZE);
             let failed = chunk.is_err();
-            let slot = match timeout(KEEPS_ITS_TURN, chunks.reserve()).await {
+            let slot = match timeout(SLOW_CLIENT_WAIT, chunks.reserve()).await {
                 Ok(slot) => {
                     turn = Some(reader);
                     slot

@@ -4,7 +4,7 @@ use crate::api::openapi::{AgentPath, Refusals};
 use crate::api_keys::Permission;
 use crate::gate::caller::Caller;
 use crate::handoff::service::Handoffs;
-use crate::handoff::service::{HandoffState, Key};
+use crate::handoff::service::{HandoffKey, HandoffState};
 use crate::http::envelope::{ApiError, json};
 use crate::http::parameters::Parameters;
 use axum::extract::{Path, RawQuery, State};
@@ -64,11 +64,11 @@ pub async fn find(
 }
 
 /// Reads the query string. `shared_id` takes precedence over `id`.
-fn key(query: &str) -> Result<Key, ApiError> {
+fn key(query: &str) -> Result<HandoffKey, ApiError> {
     let given = Parameters::read(query)?;
     match (given.text("shared_id")?, given.text("id")?) {
-        (Some(shared_id), _) => Ok(Key::Shared(shared_id)),
-        (None, Some(id)) => Ok(Key::Conversation(id)),
+        (Some(shared_id), _) => Ok(HandoffKey::Shared(shared_id)),
+        (None, Some(id)) => Ok(HandoffKey::Conversation(id)),
         (None, None) => Err(ApiError::parameter("id", "", "the conversation's id, or `shared_id` in its place")),
     }
 }
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn the_shared_id_wins() {
-        assert_eq!(key("id=a"), Ok(Key::Conversation("a".to_owned())));
-        assert_eq!(key("id=a&shared_id=b"), Ok(Key::Shared("b".to_owned())));
-        assert_eq!(key("id=a&shared_id="), Ok(Key::Conversation("a".to_owned())));
+        assert_eq!(key("id=a"), Ok(HandoffKey::Conversation("a".to_owned())));
+        assert_eq!(key("id=a&shared_id=b"), Ok(HandoffKey::Shared("b".to_owned())));
+        assert_eq!(key("id=a&shared_id="), Ok(HandoffKey::Conversation("a".to_owned())));
         for nothing in ["", "id=", "other=1"] {
             assert_eq!(key(nothing).unwrap_err().status, 400, "{nothing}");
         }

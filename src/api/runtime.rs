@@ -5,13 +5,13 @@ use crate::api::external_events::event_id::is_event_id;
 use crate::api::openapi::{AgentPath, BodyRefusals, Refusals};
 use crate::base::token::Token;
 use crate::conversations::cursor::is_id;
-use crate::conversations::document::{self, Document, Incoming, Turns};
-use crate::conversations::service::{Appended, Conversations};
-use crate::external_events::service::{Awaited, ExternalEvents};
+use crate::conversations::document::{self, Document, NewConversation, Turns};
+use crate::conversations::service::{AppendResult, Conversations};
+use crate::external_events::service::{AwaitResult, ExternalEvents};
 use crate::handoff::service::Handoffs;
 use crate::http::envelope::{ApiError, Envelope, expect_json, json, read_json, refused_body};
 use crate::http::parameters::Parameters;
-use crate::runtime_tokens::service::{NotAdmitted, PREFIX, RuntimeScope, RuntimeTokens};
+use crate::runtime_tokens::service::{PREFIX, RuntimeScope, RuntimeTokens, TokenRefusal};
 use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
@@ -65,7 +65,7 @@ where
     tag = "Runtime",
     security(("runtime_token" = [])),
     params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
-    request_body = Incoming,
+    request_body = NewConversation,
     responses((status = 204, description = "Stored."), Refusals, BodyRefusals),
 )]
 pub async fn put(
@@ -105,10 +105,10 @@ pub async fn append_turns(
     expect_json(&headers)?;
     let turns = document::parse_turns(&body).map_err(invalid)?;
     match conversations.append(&scope.workspace, &scope.agent, &id, turns).await? {
-        Appended::Done => Ok(StatusCode::NO_CONTENT),
-        Appended::NoSuchConversation => Err(no_such_conversation()),
-        Appended::Ended => Err(ended()),
-        Appended::TooLarge => {
+        AppendResult::Done => Ok(StatusCode::NO_CONTENT),
+        AppendResult::NoSuchConversation => Err(no_such_conversation()),
+        AppendResult::Ended => Err(ended()),
+        AppendResult::TooLarge => {
             let message = "The conversation would become too large.";
             Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message))
         }
@@ -183,7 +183,8 @@ pub async fn put_handoff(
 
 /// The event that a conversation waits for.
 #[derive(Deserialize, ToSchema)]
-pub struct NewWait {
+#[schema(as = NewWait)]
+pub struct AwaitedEvent {
     /// 1 to 256 bytes without control characters.
     #[schema(max_length = 256, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$", example = "event-2")]
     event_id: String,
@@ -199,7 +200,7 @@ pub struct NewWait {
     tag = "Runtime",
     security(("runtime_token" = [])),
     params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
-    request_body = NewWait,
+    request_body = AwaitedEvent,
     responses(
         (status = 201, description = "It waits."),
         Refusals,
@@ -213,15 +214,15 @@ pub async fn await_event(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
-    let NewWait { event_id } = read_json(&headers, &body)?;
+    let AwaitedEvent { event_id } = read_json(&headers, &body)?;
     if !is_event_id(&event_id) {
         return Err(invalid("`event_id` is not 1 to 256 bytes without control characters".to_owned()));
     }
     match external_events.wait_for(&scope.workspace, &scope.agent, &id, &event_id).await? {
-        Awaited::Done => Ok(StatusCode::CREATED),
-        Awaited::NoSuchConversation => Err(no_such_conversation()),
-        Awaited::Ended => Err(ended()),
-        Awaited::Taken => {
+        AwaitResult::Done => Ok(StatusCode::CREATED),
+        AwaitResult::NoSuchConversation => Err(no_such_conversation()),
+        AwaitResult::Ended => Err(ended()),
+        AwaitResult::Taken => {
             let message = "Another conversation in progress waits for this event_id.";
             Err(ApiError::new(StatusCode::CONFLICT, "EXTERNAL_EVENT_ID_TAKEN", message))
         }
@@ -304,17 +305,17 @@ fn unauthorised() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)
 }
 
-fn refuse(refusal: NotAdmitted) -> ApiError {
+fn refuse(refusal: TokenRefusal) -> ApiError {
     match refusal {
-        NotAdmitted::UnknownToken => unauthorised(),
-        NotAdmitted::OtherWorkspace => {
+        TokenRefusal::UnknownToken => unauthorised(),
+        TokenRefusal::OtherWorkspace => {
             let message = "This token does not belong to this account_id.";
             ApiError::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message)
         }
-        NotAdmitted::NoSuchAgent => {
+        TokenRefusal::NoSuchAgent => {
             ApiError::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist.")
         }
-        NotAdmitted::Failed(error) => error.into(),
+        TokenRefusal::Failed(error) => error.into(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::api_keys::secret::PlainKey;
 use crate::api_keys::store::{self, NewKeyRow, PAGE_SIZE, PageStart};
 use crate::api_keys::{AgentScope, ApiKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Permissions, within_limits};
-use crate::audit::{self, Action, Entry};
+use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{ApiKeyId, WorkspaceId};
@@ -178,7 +178,7 @@ impl ApiKeys {
             .await?
             .ok_or(ApiKeyError::NotFound)?;
         let destroyed = if copyable { 0 } else { store::destroy_sealed(&mut change, workspace).await? };
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::WorkspaceChanged,
             subject_id: workspace.as_str(),
             subject: &name,
@@ -295,6 +295,6 @@ async fn record(
     name: &KeyName,
     details: serde_json::Value,
 ) -> Result<(), DbError> {
-    let entry = Entry { action, subject_id: id.as_str(), subject: name.as_str(), details };
+    let entry = NewAuditEntry { action, subject_id: id.as_str(), subject: name.as_str(), details };
     audit::record(change, workspace, entry).await
 }

@@ -23,7 +23,7 @@ impl AuditLog {
         filter: &ActivityFilter,
         after: Option<&(Timestamp, String)>,
         limit: i64,
-    ) -> Result<Vec<Recorded>, DbError> {
+    ) -> Result<Vec<AuditEntry>, DbError> {
         store::list(&self.db, workspace, filter, after, limit).await
     }
 
@@ -33,4 +33,4 @@ impl AuditLog {
     }
 }
 
-pub use store::{ActivityFilter, Entry, Recorded, record, record_for_member};
+pub use store::{ActivityFilter, AuditEntry, NewAuditEntry, record, record_for_member};

@@ -23,7 +23,7 @@ statements! {
 
 /// A new audit entry: one action on one subject.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct NewAuditEntry<'a> {
     pub action: Action,
     /// Id of the subject, such as a key, agent or user.
     pub subject_id: &'a str,
@@ -34,16 +34,16 @@ pub struct Entry<'a> {
 }
 
 /// Writes an entry of one workspace.
-pub async fn record(change: &mut Change, workspace: &WorkspaceId, entry: Entry<'_>) -> Result<(), DbError> {
+pub async fn record(change: &mut Change, workspace: &WorkspaceId, entry: NewAuditEntry<'_>) -> Result<(), DbError> {
     insert(change, INSERT, workspace.as_str(), entry).await
 }
 
 /// Writes an entry about a user's account to each workspace that the user is a member of.
-pub async fn record_for_member(change: &mut Change, user: &UserId, entry: Entry<'_>) -> Result<(), DbError> {
+pub async fn record_for_member(change: &mut Change, user: &UserId, entry: NewAuditEntry<'_>) -> Result<(), DbError> {
     insert(change, INSERT_FOR_MEMBER, user.as_str(), entry).await
 }
 
-async fn insert(change: &mut Change, sql: &'static str, owner: &str, entry: Entry<'_>) -> Result<(), DbError> {
+async fn insert(change: &mut Change, sql: &'static str, owner: &str, entry: NewAuditEntry<'_>) -> Result<(), DbError> {
     let (actor, now) = (change.actor().clone(), change.now());
     let id = change.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
     on_change!(change, |c| sqlx::query(sql)
@@ -65,7 +65,7 @@ async fn insert(change: &mut Change, sql: &'static str, owner: &str, entry: Entr
 
 /// A stored audit entry.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Recorded {
+pub struct AuditEntry {
     pub id: String,
     pub at: Timestamp,
     /// The actor's e-mail address at that time, `command line`, or `API key` and the key's id.
@@ -95,7 +95,7 @@ pub async fn list(
     filter: &ActivityFilter,
     after: Option<&(Timestamp, String)>,
     limit: i64,
-) -> Result<Vec<Recorded>, DbError> {
+) -> Result<Vec<AuditEntry>, DbError> {
     let (at, id) = after.cloned().unwrap_or((Timestamp(i64::MAX), String::new()));
     Ok(on_db!(db, |pool| sqlx::query_as(LIST)
         .bind(workspace)

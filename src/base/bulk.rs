@@ -1,7 +1,7 @@
 //! A separate tokio runtime with low-priority threads for large responses. On the main runtime, a short call would wait
 //! for a worker thread that is busy with a large response.
 
-use crate::base::thread_share::{Share, limit_this_thread};
+use crate::base::cpu_share::{CpuShare, limit_this_thread};
 use std::future::Future;
 use std::sync::LazyLock;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -13,7 +13,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name("bulk")
-        .on_thread_start(|| limit_this_thread(Share::Tenth))
+        .on_thread_start(|| limit_this_thread(CpuShare::Tenth))
         .enable_all()
         .build()
 });

@@ -10,7 +10,7 @@ use crate::cli::lookup::agent;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
 use crate::server::state::Services;
-use crate::usage::service::Totals;
+use crate::usage::service::PeriodTotals;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -171,7 +171,7 @@ fn describe(key: &ApiKey, now: Timestamp) -> Value {
     })
 }
 
-fn describe_totals(totals: &Totals) -> Value {
+fn describe_totals(totals: &PeriodTotals) -> Value {
     let within = totals.within.map(|(days, accepted, refused)| {
         let time = if days == 1 { "today".to_owned() } else { format!("{days}_days") };
         (time, json!({ "accepted": accepted, "refused": refused }))

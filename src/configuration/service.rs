@@ -1,7 +1,7 @@
 //! Reading and changing the configuration of agents.
 
 use crate::agents;
-use crate::audit::{self, Action, Entry};
+use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::WorkspaceId;
@@ -75,7 +75,7 @@ impl Configurations {
         }
         let mut change = self.db.begin(actor).await?;
         store::upsert(&mut change, workspace, &agent.id, configuration, self.db.now()).await?;
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::ConfigurationChanged,
             subject_id: agent.id.as_str(),
             subject: &agent.name,

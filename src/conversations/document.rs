@@ -6,8 +6,8 @@ use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::{Timestamp, format_instant, parse_instant};
 use crate::configuration::{AllowedMetrics, Configuration};
 use crate::conversations::cursor::is_id;
+use crate::conversations::full_text::Words;
 use crate::conversations::values::{MetricValue, NewMetricValue, NewTurn};
-use crate::conversations::words::Words;
 use crate::db::DbError;
 use crate::http::object::{Object, json_object, json_objects, objects};
 use crate::http::strict_json;
@@ -23,7 +23,7 @@ pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// A conversation to store: the fields of the v3 response. Only `started_at` is required.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = NewConversation)]
-pub struct Incoming {
+pub struct NewConversation {
     #[serde(default, deserialize_with = "text")]
     /// The id in the path, if it is given here too.
     #[schema(nullable, max_length = 200)]
@@ -187,7 +187,7 @@ impl Transcript {
 
 /// The columns of a conversation's row that a response needs.
 #[derive(Debug, sqlx::FromRow)]
-pub struct Stored {
+pub struct StoredConversation {
     pub id: String,
     pub started_at: Timestamp,
     pub document: String,
@@ -283,7 +283,7 @@ impl Document {
         Self::from_incoming(incoming)
     }
 
-    fn read(json: &[u8]) -> Result<Incoming, String> {
+    fn read(json: &[u8]) -> Result<NewConversation, String> {
         if json.len() > MAX_BYTES {
             return Err(format!("the conversation is larger than {} MiB", MAX_BYTES / 1024 / 1024));
         }
@@ -291,7 +291,7 @@ impl Document {
         serde_json::from_slice(json).map(|Object(incoming)| incoming).map_err(|e| e.to_string())
     }
 
-    fn from_incoming(incoming: Incoming) -> Result<Self, String> {
+    fn from_incoming(incoming: NewConversation) -> Result<Self, String> {
         if !is_id(&incoming.id) {
             return Err("`id` is not 1 to 200 visible ASCII characters".to_owned());
         }
@@ -390,7 +390,7 @@ pub fn family(channel: &str) -> String {
 /// Appends a conversation to `out` as a JSON object, with the metrics and transcript that Configuration allows.
 pub fn write(
     out: &mut String,
-    stored: &Stored,
+    stored: &StoredConversation,
     workspace: &WorkspaceId,
     agent: &AgentId,
     configuration: &Configuration,
@@ -494,7 +494,7 @@ mod tests {
 
     fn answer(metrics: AllowedMetrics, transcript: bool, latencies: bool) -> Value {
         let document = Document::parse(FULL.as_bytes()).unwrap();
-        let stored = Stored {
+        let stored = StoredConversation {
             id: document.id,
             started_at: document.started_at,
             document: document.always,

@@ -14,7 +14,7 @@ const BATCH_POSTGRES: usize = 500;
 
 /// Result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Imported {
+pub struct ImportSummary {
     /// Number of new conversations.
     pub imported: u64,
     /// Number of conversations that replaced one with the same id, stored earlier or by the same file.
@@ -31,7 +31,7 @@ pub struct Importer<'a> {
     size: usize,
     noted: HashSet<String>,
     batch: Vec<Document>,
-    done: Imported,
+    done: ImportSummary,
 }
 
 impl<'a> Importer<'a> {
@@ -39,7 +39,7 @@ impl<'a> Importer<'a> {
     pub fn new(db: &'a Db, workspace: &'a WorkspaceId, agent: &'a AgentId) -> Self {
         let size = if db.is_sqlite() { BATCH_SQLITE } else { BATCH_POSTGRES };
         let batch = Vec::with_capacity(size);
-        Self { db, workspace, agent, size, noted: HashSet::new(), batch, done: Imported::default() }
+        Self { db, workspace, agent, size, noted: HashSet::new(), batch, done: ImportSummary::default() }
     }
 
     /// Adds a conversation to the batch, and writes the batch if it is full.
@@ -79,7 +79,7 @@ pub async fn import(
     mut lines: impl BufRead,
     mut progress: impl FnMut(u64),
     mut rejected: impl FnMut(u64, &str),
-) -> Result<Imported, ImportError> {
+) -> Result<ImportSummary, ImportError> {
     let mut importer = Importer::new(db, workspace, agent);
     let mut line = Vec::new();
     for number in 1.. {

@@ -4,7 +4,7 @@
 use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
 use crate::conversations::document::family;
-use crate::conversations::words::{Search, Speaker};
+use crate::conversations::full_text::{Speaker, TranscriptQuery};
 use crate::http::envelope::ApiError;
 use crate::http::parameters::{MAX_TEXT, Parameters};
 use axum::http::StatusCode;
@@ -18,10 +18,10 @@ const MAX_OFFSET: u32 = i32::MAX as u32;
 
 /// Which of the conversations that match the filters are returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum ListMode {
     All,
     /// Those whose transcripts match a search.
-    Transcript(Search),
+    Transcript(TranscriptQuery),
     /// A uniformly drawn random sample of `limit` conversations.
     Sample,
 }
@@ -29,7 +29,7 @@ pub enum Mode {
 /// The parsed parameters of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    pub mode: Mode,
+    pub mode: ListMode,
     pub limit: u32,
     pub offset: u32,
     pub cursor: Option<Cursor>,
@@ -63,7 +63,7 @@ impl ListQuery {
         Ok(Self { mode: mode(&given)?, cursor, offset, include_latency, ..filters })
     }
 
-    /// Parses the filters, limit and offset of a list. The mode is [`Mode::All`].
+    /// Parses the filters, limit and offset of a list. The mode is [`ListMode::All`].
     pub fn filters(given: &Parameters, default_limit: u32) -> Result<Self, ApiError> {
         let start = given.instant("start_time")?.unwrap_or(Timestamp(i64::MIN));
         let end = given.instant("end_time")?.unwrap_or(Timestamp(i64::MAX));
@@ -77,7 +77,7 @@ impl ListQuery {
         }
         let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
         Ok(Self {
-            mode: Mode::All,
+            mode: ListMode::All,
             limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(default_limit),
             offset: given.number("offset", 0, MAX_OFFSET)?.unwrap_or(0),
             cursor: None,
@@ -104,19 +104,19 @@ fn cursor(given: &Parameters) -> Result<Option<Cursor>, ApiError> {
     Cursor::decode(text).map(Some).ok_or_else(|| ApiError::parameter("cursor", text, accepted))
 }
 
-fn mode(given: &Parameters) -> Result<Mode, ApiError> {
+fn mode(given: &Parameters) -> Result<ListMode, ApiError> {
     let query_type = given.one_of("query_type", &["transcript", "semantic"])?;
     let sample = given.one_of("sample", &["random"])?;
     let turn_type = given.one_of("turn_type", &["user", "agent"])?;
     let mode = match (query_type, sample) {
-        (None, None) => return Ok(Mode::All),
+        (None, None) => return Ok(ListMode::All),
         (Some(_), Some(sample)) => return Err(ApiError::parameter("sample", sample, "only without `query_type`")),
         (Some("semantic"), None) => return Err(not_yet("query_type=semantic")),
         (Some(_), None) => {
             let speaker = turn_type.map(|who| if who == "user" { Speaker::User } else { Speaker::Agent });
-            Mode::Transcript(Search::parse(given.one("query")?.unwrap_or_default(), speaker)?)
+            ListMode::Transcript(TranscriptQuery::parse(given.one("query")?.unwrap_or_default(), speaker)?)
         }
-        (None, Some(_)) => Mode::Sample,
+        (None, Some(_)) => ListMode::Sample,
     };
     for name in ["start_time", "end_time"] {
         given.required(name)?;
@@ -151,7 +151,7 @@ mod tests {
         let query = ListQuery::parse("").unwrap();
         assert_eq!((query.limit, query.offset, query.environment.as_str()), (1_000, 0, "live"));
         assert_eq!((query.in_progress, query.cursor, query.include_latency), (None, None, false));
-        assert_eq!(query.mode, Mode::All);
+        assert_eq!(query.mode, ListMode::All);
         assert_eq!(ListQuery::parse("unknown=1&unknown=2"), ListQuery::parse(""));
     }
 

@@ -43,7 +43,7 @@ pub struct ConversationPage {
 /// Parameters that filter a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Filters {
+pub struct FilterParameters {
     /// Only conversations that began at this time or later.
     #[param(value_type = Option<String>, format = DateTime, example = "2021-07-01T14:15:00.000Z")]
     pub start_time: Option<String>,
@@ -72,7 +72,7 @@ pub struct Filters {
 /// Parameters of one page: its size and position, search, sample.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Paging {
+pub struct PageParameters {
     /// Maximum number of conversations on the page.
     #[param(minimum = 1, maximum = 1000, default = 1000, example = 100)]
     pub limit: Option<u32>,
@@ -90,7 +90,7 @@ pub struct Paging {
     /// Returns a random sample of `limit` conversations. Requires `start_time` and `end_time`. Cannot be combined with
     /// `query_type`.
     #[param(inline)]
-    pub sample: Option<Sample>,
+    pub sample: Option<SampleParameter>,
     /// Adds the latency of each turn, in seconds.
     #[param(default = false)]
     pub include_latency: Option<bool>,
@@ -124,6 +124,6 @@ pub enum SpeakerParameter {
 /// How a sample is drawn.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Sample {
+pub enum SampleParameter {
     Random,
 }

@@ -2,8 +2,8 @@
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::conversations::cursor::Cursor;
-use crate::conversations::document::{Document, MAX_BYTES, Stored, Turns};
-use crate::conversations::import::{ImportError, Imported, Importer, import};
+use crate::conversations::document::{Document, MAX_BYTES, StoredConversation, Turns};
+use crate::conversations::import::{ImportError, ImportSummary, Importer, import};
 use crate::conversations::query::ListQuery;
 use crate::conversations::store;
 use crate::db::Work;
@@ -16,7 +16,7 @@ const BATCH: i64 = 100;
 
 /// Result of appending turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Appended {
+pub enum AppendResult {
     Done,
     NoSuchConversation,
     /// The conversation is no longer in progress.
@@ -53,24 +53,24 @@ impl Conversations {
         agent: &AgentId,
         id: &str,
         more: Turns,
-    ) -> Result<Appended, DbError> {
+    ) -> Result<AppendResult, DbError> {
         let mut change = self.db.begin_unattended().await?;
         let Some(mut held) = store::lock(&mut change, workspace, agent, id).await? else {
-            return Ok(Appended::NoSuchConversation);
+            return Ok(AppendResult::NoSuchConversation);
         };
         if !held.in_progress {
-            return Ok(Appended::Ended);
+            return Ok(AppendResult::Ended);
         }
         held.append(&more).map_err(|error| {
             tracing::error!(%error, "a stored conversation is not readable");
             DbError::Failed
         })?;
         if held.document.len() + held.turns.len() > MAX_BYTES {
-            return Ok(Appended::TooLarge);
+            return Ok(AppendResult::TooLarge);
         }
         store::update_turns(&mut change, workspace, agent, id, &held, self.db.now()).await?;
         change.commit().await?;
-        Ok(Appended::Done)
+        Ok(AppendResult::Done)
     }
 
     /// Whether a conversation is in progress; `None` if it does not exist.
@@ -91,7 +91,7 @@ impl Conversations {
         id: &str,
         with_turns: bool,
         with_latency: bool,
-    ) -> Result<Option<Stored>, DbError> {
+    ) -> Result<Option<StoredConversation>, DbError> {
         store::find(&self.db.of(Work::Api), workspace, agent, id, with_turns, with_latency).await
     }
 
@@ -123,7 +123,7 @@ impl Conversations {
         lines: impl BufRead,
         progress: impl FnMut(u64),
         rejected: impl FnMut(u64, &str),
-    ) -> Result<Imported, ImportError> {
+    ) -> Result<ImportSummary, ImportError> {
         import(&self.db, workspace, agent, lines, progress, rejected).await
     }
 
@@ -230,7 +230,7 @@ impl ListReader {
         places: &[Cursor],
         with_turns: bool,
         with_latency: bool,
-    ) -> Result<Vec<Stored>, DbError> {
+    ) -> Result<Vec<StoredConversation>, DbError> {
         store::batch(&self.db, workspace, agent, places, with_turns, with_latency).await
     }
 }

@@ -3,9 +3,9 @@
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
-use crate::conversations::document::{Document, LockedConversation, Stored, Transcript};
-use crate::conversations::query::{ListQuery, MAX_CHANNELS, Mode, channel_forms};
-use crate::conversations::words::Speaker;
+use crate::conversations::document::{Document, LockedConversation, StoredConversation, Transcript};
+use crate::conversations::full_text::Speaker;
+use crate::conversations::query::{ListMode, ListQuery, MAX_CHANNELS, channel_forms};
 use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 use sqlx::SqliteConnection;
@@ -177,7 +177,7 @@ pub async fn places(
     agent: &AgentId,
     query: &ListQuery,
 ) -> Result<Vec<Cursor>, DbError> {
-    let more = i64::from(query.mode != Mode::Sample);
+    let more = i64::from(query.mode != ListMode::Sample);
     macro_rules! rows {
         ($sql:expr) => {
             bind_filters!(sqlx::query_as($sql), workspace, agent, query)
@@ -186,9 +186,9 @@ pub async fn places(
         };
     }
     Ok(match &query.mode {
-        Mode::All => on_db!(db, |c| rows!(PLACES).fetch_all(c).await)?,
-        Mode::Sample => on_db!(db, |c| rows!(SAMPLE).fetch_all(c).await)?,
-        Mode::Transcript(search) => {
+        ListMode::All => on_db!(db, |c| rows!(PLACES).fetch_all(c).await)?,
+        ListMode::Sample => on_db!(db, |c| rows!(SAMPLE).fetch_all(c).await)?,
+        ListMode::Transcript(search) => {
             let by_speaker = match search.speaker() {
                 Some(Speaker::User) => search_postgres!("user_words"),
                 Some(Speaker::Agent) => search_postgres!("agent_words"),
@@ -214,8 +214,8 @@ pub async fn batch(
     places: &[Cursor],
     with_turns: bool,
     with_latency: bool,
-) -> Result<Vec<Stored>, DbError> {
-    let mut found: Vec<Stored> = on_db!(db, |pool| {
+) -> Result<Vec<StoredConversation>, DbError> {
+    let mut found: Vec<StoredConversation> = on_db!(db, |pool| {
         let mut sql =
             sqlx::query_as(BATCH).bind(workspace).bind(agent).bind(with_turns).bind(with_turns && with_latency);
         for at in 0..BATCH_SIZE {
@@ -312,7 +312,7 @@ pub async fn find(
     id: &str,
     with_turns: bool,
     with_latency: bool,
-) -> Result<Option<Stored>, DbError> {
+) -> Result<Option<StoredConversation>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(FIND)
         .bind(workspace)
         .bind(agent)

@@ -22,12 +22,12 @@ pub struct Change {
     open: Option<ChangeConnection>,
     /// SQLite only: the turn in the queue of processes that write to the file.
     turn: Option<WriteTurn>,
-    origin: Origin,
+    origin: ChangeContext,
 }
 
 /// The context of a change: actor, time, randomness, and the hook that its commit waits for.
 #[derive(Debug)]
-pub struct Origin {
+pub struct ChangeContext {
     pub actor: Actor,
     pub now: Timestamp,
     pub random: Random,
@@ -39,13 +39,13 @@ pub struct Origin {
 #[async_trait]
 pub trait CommitHook: fmt::Debug + Send + Sync {
     /// Called in the transaction, before its commit. Returns `None` if the change does not concern the hook.
-    async fn prepare(&self, change: &mut Change) -> Result<Option<Box<dyn Committed>>, sqlx::Error>;
+    async fn prepare(&self, change: &mut Change) -> Result<Option<Box<dyn AfterCommit>>, sqlx::Error>;
 }
 
 /// The step after a commit, on the connection of the transaction. It cannot fail, because the change is already
 /// committed.
 #[async_trait]
-pub trait Committed: Send {
+pub trait AfterCommit: Send {
     /// Returns when the change may be answered.
     async fn wait(self: Box<Self>, connection: ChangeConnection);
 }
@@ -63,7 +63,7 @@ impl Change {
     pub(super) async fn begin(
         mut connection: ChangeConnection,
         turn: Option<WriteTurn>,
-        origin: Origin,
+        origin: ChangeContext,
     ) -> Result<Self, sqlx::Error> {
         let begin = match &connection {
             ChangeConnection::Sqlite(_) => "BEGIN IMMEDIATE",

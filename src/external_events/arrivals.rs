@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 /// The channel of NOTIFY.
 pub const CHANNEL: &str = "agent_studio_events";
 /// Pause before the listener reconnects.
-const AGAIN: Duration = Duration::from_secs(1);
+const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// Key of a conversation in the map, and payload of NOTIFY.
 pub fn name(workspace: &WorkspaceId, agent: &AgentId, conversation: &str) -> String {
@@ -110,7 +110,7 @@ pub async fn listen(arrivals: Arc<Arrivals>, db: Db) {
             }
         }
         arrivals.wake_all();
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RECONNECT_DELAY).await;
     }
 }
 

@@ -22,7 +22,7 @@ pub struct ExternalEvents {
 
 /// Result of registering a conversation for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
+pub enum AwaitResult {
     Done,
     NoSuchConversation,
     /// The conversation is no longer in progress.
@@ -43,25 +43,25 @@ impl ExternalEvents {
         agent: &AgentId,
         conversation: &str,
         event_id: &str,
-    ) -> Result<Awaited, DbError> {
+    ) -> Result<AwaitResult, DbError> {
         let mut change = self.db.begin_unattended().await?;
         let Some(receiving) = store::lock(&mut change, workspace, agent, conversation).await? else {
-            return Ok(Awaited::NoSuchConversation);
+            return Ok(AwaitResult::NoSuchConversation);
         };
         if !receiving.in_progress {
-            return Ok(Awaited::Ended);
+            return Ok(AwaitResult::Ended);
         }
         // The other conversation is not locked: two conversations that claim each other's events would deadlock.
         if let Some(other) = store::awaited_by(&mut change, workspace, agent, event_id).await?
             && other != conversation
             && store::is_in_progress(&mut change, workspace, agent, &other).await?
         {
-            return Ok(Awaited::Taken);
+            return Ok(AwaitResult::Taken);
         }
         let now = change.now();
         store::set_awaited(&mut change, workspace, agent, event_id, conversation, now).await?;
         change.commit().await?;
-        Ok(Awaited::Done)
+        Ok(AwaitResult::Done)
     }
 
     /// Stores an event and wakes its waiters; `false` if no conversation in progress waits for it. A repeated event

@@ -52,7 +52,7 @@ pub struct ReceivedEvent {
 
 /// The columns of a locked conversation that receiving an event needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Receiving {
+pub struct LockedReceiver {
     pub in_progress: bool,
     pub events_received: i64,
 }
@@ -115,7 +115,7 @@ pub async fn lock(
     workspace: &WorkspaceId,
     agent: &AgentId,
     conversation: &str,
-) -> Result<Option<Receiving>, DbError> {
+) -> Result<Option<LockedReceiver>, DbError> {
     Ok(on_change!(change, |c| sqlx::query_as(LOCK)
         .bind(workspace)
         .bind(agent)

@@ -2,7 +2,7 @@
 //! cannot influence it.
 
 use crate::api_keys::Permission;
-use crate::gate::Need;
+use crate::gate::AccessRequest;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
@@ -64,8 +64,12 @@ impl<'a> ProtectedLocation<'a> {
     }
 
     /// The required access in the form that the gate takes.
-    pub fn need(&self) -> Need<'_> {
-        Need { account_id: Some(&self.account_id), permission: self.permission, project_id: self.project_id.as_deref() }
+    pub fn need(&self) -> AccessRequest<'_> {
+        AccessRequest {
+            account_id: Some(&self.account_id),
+            permission: self.permission,
+            project_id: self.project_id.as_deref(),
+        }
     }
 }
 

@@ -6,11 +6,11 @@
 
 use crate::base::text::without_secrets;
 use crate::forward_auth::location::ProtectedLocation;
-use crate::gate::Denied;
+use crate::gate::Denial;
 use crate::gate::caller::{deny, deny_stranger};
 use crate::gate::index::Gate;
 use crate::gate::indexed::{Holder, IndexedKey};
-use crate::http::client_address::Source;
+use crate::http::client_address::AddressSource;
 use crate::http::envelope::{ApiError, CorrelationId};
 use crate::http::headers::{self, Https};
 use crate::http::request_limits;
@@ -36,7 +36,7 @@ const PREFIX: &str = "/authz";
 pub struct ForwardAuth {
     gate: Arc<Gate>,
     usage: Arc<Usage>,
-    client_address: Source,
+    client_address: AddressSource,
     /// The headers of every response, made once.
     headers: HeaderMap,
 }
@@ -54,7 +54,7 @@ enum Proxy<'a> {
 }
 
 impl ForwardAuth {
-    pub fn new(gate: Arc<Gate>, usage: Arc<Usage>, client_address: Source, https: Https) -> Self {
+    pub fn new(gate: Arc<Gate>, usage: Arc<Usage>, client_address: AddressSource, https: Https) -> Self {
         Self { gate, usage, client_address, headers: headers::of_api(https) }
     }
 
@@ -105,7 +105,7 @@ impl ForwardAuth {
             // Envoy appends the client's own path to a prefix that is too short.
             let reason = without_secrets(&reason);
             tracing::warn!(reason, "forward auth refused: the auth URL in the proxy's configuration is wrong");
-            call.denied(Denied::Failed);
+            call.denied(Denial::Failed);
             forbidden()
         })?;
         let holder = gate.identify(headers, call.began()).await;

@@ -3,10 +3,10 @@
 
 use crate::api_keys::{Permission, Status};
 use crate::gate::decision::RefusalReason;
+use crate::gate::header::explain;
 use crate::gate::index::Gate;
 use crate::gate::indexed::{Holder, IndexedAgent, IndexedKey};
-use crate::gate::presented::explain;
-use crate::gate::{Denied, Need, Pass};
+use crate::gate::{AccessRequest, AuthorisedCall, Denial};
 use crate::http::envelope::ApiError;
 use crate::usage::record::ObservedCall;
 use crate::workspaces::Workspace;
@@ -49,14 +49,20 @@ impl Caller {
     }
 
     /// Authorises a call to an agent's data in a workspace, both named by id or slug.
-    pub async fn admit(&self, permission: Permission, account_id: &str, project_id: &str) -> Result<Pass, ApiError> {
-        let need = Need { account_id: Some(account_id), permission: Some(permission), project_id: Some(project_id) };
+    pub async fn admit(
+        &self,
+        permission: Permission,
+        account_id: &str,
+        project_id: &str,
+    ) -> Result<AuthorisedCall, ApiError> {
+        let need =
+            AccessRequest { account_id: Some(account_id), permission: Some(permission), project_id: Some(project_id) };
         self.pass(need).await
     }
 
     /// Authorises a call that names only an agent, in the key's own workspace.
-    pub async fn admit_to_agent(&self, permission: Permission, agent_id: &str) -> Result<Pass, ApiError> {
-        self.pass(Need { account_id: None, permission: Some(permission), project_id: Some(agent_id) }).await
+    pub async fn admit_to_agent(&self, permission: Permission, agent_id: &str) -> Result<AuthorisedCall, ApiError> {
+        self.pass(AccessRequest { account_id: None, permission: Some(permission), project_id: Some(agent_id) }).await
     }
 
     /// Authorises a call that concerns the workspace as a whole.
@@ -65,25 +71,25 @@ impl Caller {
         permission: Option<Permission>,
         account_id: &str,
     ) -> Result<Arc<Workspace>, ApiError> {
-        let need = Need { account_id: Some(account_id), permission, project_id: None };
+        let need = AccessRequest { account_id: Some(account_id), permission, project_id: None };
         Ok(self.decide(need).await?.0)
     }
 
     /// Refuses to search transcripts if Configuration does not allow transcripts for this agent.
-    pub fn may_search(&self, pass: &Pass) -> Result<(), ApiError> {
+    pub fn may_search(&self, pass: &AuthorisedCall) -> Result<(), ApiError> {
         match pass.configuration.transcript {
             true => Ok(()),
             false => Err(deny(&self.call, RefusalReason::TranscriptOff.into())),
         }
     }
 
-    async fn pass(&self, need: Need<'_>) -> Result<Pass, ApiError> {
+    async fn pass(&self, need: AccessRequest<'_>) -> Result<AuthorisedCall, ApiError> {
         let (workspace, agent) = self.decide(need).await?;
         let IndexedAgent { agent, configuration } = agent.ok_or_else(ApiError::internal)?;
-        Ok(Pass { workspace, agent, configuration })
+        Ok(AuthorisedCall { workspace, agent, configuration })
     }
 
-    async fn decide(&self, need: Need<'_>) -> Result<(Arc<Workspace>, Option<IndexedAgent>), ApiError> {
+    async fn decide(&self, need: AccessRequest<'_>) -> Result<(Arc<Workspace>, Option<IndexedAgent>), ApiError> {
         let decided = self.holder.decide(&self.gate, need, self.call.at()).await;
         let found = decided.map_err(|denied| deny(&self.call, denied))?;
         self.gate.metrics().decided(self.call.began());
@@ -92,15 +98,15 @@ impl Caller {
 }
 
 /// Records that a call was denied, and returns the error.
-pub fn deny(call: &ObservedCall, denied: Denied) -> ApiError {
+pub fn deny(call: &ObservedCall, denied: Denial) -> ApiError {
     call.denied(denied);
     denied.into()
 }
 
 /// Like [`deny`], for a call without a valid key. The message says what is wrong with the header.
-pub fn deny_stranger(call: &ObservedCall, denied: Denied, headers: &HeaderMap, uri: &Uri) -> ApiError {
+pub fn deny_stranger(call: &ObservedCall, denied: Denial, headers: &HeaderMap, uri: &Uri) -> ApiError {
     let mut error = deny(call, denied);
-    if matches!(denied, Denied::Refused(RefusalReason::NoKey | RefusalReason::Malformed)) {
+    if matches!(denied, Denial::Refused(RefusalReason::NoKey | RefusalReason::Malformed)) {
         explain(headers, uri).clone_into(&mut error.message);
     }
     error

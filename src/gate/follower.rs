@@ -7,8 +7,8 @@
 //! A change waits until every server with a lease has acknowledged it, or until that lease has ended. A server that is
 //! cut off no longer trusts its index by then.
 
-use crate::db::{Change, ChangeConnection, CommitHook, Committed, Db, DbError, Unreachable, Work};
-use crate::gate::followers::Following;
+use crate::db::{AfterCommit, Change, ChangeConnection, CommitHook, Db, DbError, Unreachable, Work};
+use crate::gate::followers::AwaitedAcknowledgements;
 use crate::gate::index::{Gate, GateChange, Index};
 use crate::{on_change, on_db};
 use async_trait::async_trait;
@@ -32,7 +32,7 @@ const BEAT: Duration = Duration::from_millis(500);
 /// Interval of polling SQLite for changes that the command line makes.
 const LOOK: Duration = Duration::from_millis(50);
 /// Shortest interval between polls of SQLite that unknown keys cause.
-const SOON: Duration = Duration::from_millis(2);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// How long the index is trusted after a poll of SQLite. So no change stays unnoticed for more than a second, even if
 /// the next poll is delayed.
 const TRUST: Duration = Duration::from_millis(800);
@@ -41,7 +41,7 @@ const PROBE: Duration = Duration::from_secs(1);
 /// Characters of a ticket, which identifies one change.
 const TICKET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// Pause before a server starts to follow again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
 // Statements for SQLite only. They are not declared with `statements!`, whose list is prepared on both engines.
 const LAST_CHANGE: &str = "SELECT COALESCE(MAX(number), 0) FROM gate_changes";
@@ -77,7 +77,7 @@ pub async fn follow(gate: Arc<Gate>) {
             tracing::warn!(%error, "the gate does not follow the database");
         }
         look_for_database(&gate).await;
-        sleep(AGAIN).await;
+        sleep(RECONNECT_DELAY).await;
     }
 }
 
@@ -113,14 +113,14 @@ struct GateHook(Weak<Gate>);
 
 #[async_trait]
 impl CommitHook for GateHook {
-    async fn prepare(&self, change: &mut Change) -> Result<Option<Box<dyn Committed>>, sqlx::Error> {
+    async fn prepare(&self, change: &mut Change) -> Result<Option<Box<dyn AfterCommit>>, sqlx::Error> {
         let Some(gate) = self.0.upgrade() else { return Ok(None) };
         if gate.db().is_sqlite() {
             let (last,): (i64,) = on_change!(change, |c| sqlx::query_as(LAST_CHANGE).fetch_one(c).await)?;
             // A gate that is not following yet may load its index before the commit, without this change. `try_lock`,
             // because waiting for the index within the transaction would block every other writer.
             let is_applied = gate.applied.try_lock().is_ok_and(|applied| applied.is_some_and(|at| last <= at));
-            return Ok((!is_applied).then(|| Box::new(SqliteChange(gate)) as Box<dyn Committed>));
+            return Ok((!is_applied).then(|| Box::new(SqliteChange(gate)) as Box<dyn AfterCommit>));
         }
         let (changed,): (bool,) = on_change!(change, |c| sqlx::query_as(HAS_CHANGED).fetch_one(c).await)?;
         if !changed {
@@ -141,7 +141,7 @@ impl CommitHook for GateHook {
 struct SqliteChange(Arc<Gate>);
 
 #[async_trait]
-impl Committed for SqliteChange {
+impl AfterCommit for SqliteChange {
     async fn wait(self: Box<Self>, connection: ChangeConnection) {
         let Self(gate) = *self;
         let committed = Instant::now();
@@ -180,13 +180,13 @@ pub async fn catch_up(gate: &Gate) -> Result<(), DbError> {
 }
 
 /// Like [`catch_up`], for a call with an unknown key, which the command line may have created just before the call
-/// began. Calls share one poll and wait up to `SOON` for it, so that many invalid keys do not put load on the database.
+/// began. Calls share one poll and wait up to `MIN_POLL_INTERVAL` for it, so that many invalid keys do not put load on the database.
 pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), DbError> {
     if !gate.db().is_sqlite() {
         return Ok(());
     }
-    if let Some(age) = gate.age().filter(|age| *age < SOON) {
-        sleep(SOON - age).await;
+    if let Some(age) = gate.age().filter(|age| *age < MIN_POLL_INTERVAL) {
+        sleep(MIN_POLL_INTERVAL - age).await;
     }
     let mut applied = gate.applied.lock().await;
     match gate.is_known_since(began) {
@@ -355,11 +355,11 @@ pub async fn hear_followers(gate: &Arc<Gate>) {
 
 struct PostgresChange {
     gate: Arc<Gate>,
-    following: Following,
+    following: AwaitedAcknowledgements,
 }
 
 #[async_trait]
-impl Committed for PostgresChange {
+impl AfterCommit for PostgresChange {
     async fn wait(self: Box<Self>, connection: ChangeConnection) {
         let Self { gate, mut following } = *self;
         let committed = Instant::now();
@@ -370,7 +370,11 @@ impl Committed for PostgresChange {
 }
 
 /// Waits until every server with a lease has acknowledged the change, or until those leases have ended.
-async fn wait_for_servers(following: &mut Following, connection: ChangeConnection, over: tokio::time::Instant) {
+async fn wait_for_servers(
+    following: &mut AwaitedAcknowledgements,
+    connection: ChangeConnection,
+    over: tokio::time::Instant,
+) {
     // On a timeout, the leases have ended already.
     let Ok(servers) = timeout_at(over, servers(connection)).await else { return };
     let Ok(servers) = servers else { return tokio::time::sleep_until(over).await };

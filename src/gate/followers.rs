@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The changes that wait for acknowledgements.
 #[derive(Clone, Debug, Default)]
-pub struct Followers(Arc<Mutex<WaitingChanges>>);
+pub struct Acknowledgements(Arc<Mutex<WaitingChanges>>);
 
 #[derive(Debug, Default)]
 struct WaitingChanges {
@@ -19,13 +19,13 @@ struct WaitingChanges {
 
 /// Receives the names of the servers that acknowledge one change.
 #[derive(Debug)]
-pub struct Following {
-    followers: Followers,
+pub struct AwaitedAcknowledgements {
+    followers: Acknowledgements,
     ticket: String,
     servers: UnboundedReceiver<String>,
 }
 
-impl Followers {
+impl Acknowledgements {
     fn waiting(&self) -> MutexGuard<'_, WaitingChanges> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -49,7 +49,7 @@ impl Followers {
     }
 
     /// Registers a change, before its commit, to receive the acknowledgements of its ticket.
-    pub(super) fn expect(&self, ticket: &str) -> Following {
+    pub(super) fn expect(&self, ticket: &str) -> AwaitedAcknowledgements {
         let (sender, servers) = unbounded_channel();
         let mut waiting = self.waiting();
         // Without a listener the sender is dropped, so that `next` returns `None`.
@@ -57,18 +57,18 @@ impl Followers {
             waiting.changes.insert(ticket.to_owned(), sender);
         }
         drop(waiting);
-        Following { followers: self.clone(), ticket: ticket.to_owned(), servers }
+        AwaitedAcknowledgements { followers: self.clone(), ticket: ticket.to_owned(), servers }
     }
 }
 
-impl Following {
+impl AwaitedAcknowledgements {
     /// Waits for the next server's acknowledgement; `None` if there is no listener.
     pub(super) async fn next(&mut self) -> Option<String> {
         self.servers.recv().await
     }
 }
 
-impl Drop for Following {
+impl Drop for AwaitedAcknowledgements {
     fn drop(&mut self) {
         self.followers.waiting().changes.remove(&self.ticket);
     }

@@ -4,7 +4,7 @@
 use crate::api_keys::secret::HashedKey;
 use crate::base::id::WorkspaceId;
 use crate::db::{Db, DbError};
-use crate::gate::followers::Followers;
+use crate::gate::followers::Acknowledgements;
 use crate::gate::indexed::{Holder, IndexedKey, IndexedWorkspace};
 use crate::gate::metrics::GateMetrics;
 use crate::gate::store;
@@ -38,9 +38,9 @@ impl GateChange {
 /// Hasher that uses the first 8 bytes of a key's SHA-256. An attacker cannot choose values with colliding SHA-256
 /// prefixes cheaply, so no other hash is needed.
 #[derive(Debug, Default)]
-struct HashAsKey(u64);
+struct PrefixHasher(u64);
 
-impl Hasher for HashAsKey {
+impl Hasher for PrefixHasher {
     fn write(&mut self, bytes: &[u8]) {
         if let Some(first) = bytes.first_chunk() {
             self.0 = u64::from_ne_bytes(*first);
@@ -55,7 +55,7 @@ impl Hasher for HashAsKey {
 /// All keys and workspaces, as of the last applied change.
 #[derive(Debug, Default)]
 pub struct Index {
-    keys: HashMap<HashedKey, Arc<IndexedKey>, BuildHasherDefault<HashAsKey>>,
+    keys: HashMap<HashedKey, Arc<IndexedKey>, BuildHasherDefault<PrefixHasher>>,
     workspaces: HashMap<WorkspaceId, Arc<IndexedWorkspace>>,
 }
 
@@ -160,7 +160,7 @@ pub struct Gate {
     pub(super) applied: tokio::sync::Mutex<Option<i64>>,
     server: String,
     /// Acknowledgements of this process's changes.
-    pub(super) followers: Followers,
+    pub(super) followers: Acknowledgements,
 }
 
 impl Gate {
@@ -179,7 +179,7 @@ impl Gate {
             last_known,
             applied: tokio::sync::Mutex::default(),
             server,
-            followers: Followers::default(),
+            followers: Acknowledgements::default(),
         }
     }
 
@@ -197,11 +197,11 @@ impl Gate {
     }
 
     /// The data by which calls are decided now.
-    pub fn basis(&self) -> DecisionSource {
-        self.basis_at(Instant::now())
+    pub fn decision_source(&self) -> DecisionSource {
+        self.decision_source_at(Instant::now())
     }
 
-    fn basis_at(&self, now: Instant) -> DecisionSource {
+    fn decision_source_at(&self, now: Instant) -> DecisionSource {
         let now = self.micros(now);
         if now < self.trusted_until.load(Ordering::Acquire) {
             return DecisionSource::Index;
@@ -218,7 +218,7 @@ impl Gate {
 
     /// The data for deciding a call that began at this time. The error: the database is unreachable.
     pub fn view(&self, began: Instant) -> Result<View, DbError> {
-        match self.basis_at(began) {
+        match self.decision_source_at(began) {
             DecisionSource::Index | DecisionSource::LastKnown => Ok(View::Index(self.index.load())),
             DecisionSource::Database => Ok(View::Database),
             DecisionSource::Nothing => Err(DbError::Unavailable),

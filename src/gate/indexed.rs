@@ -5,7 +5,7 @@ use crate::api_keys::Permissions;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
-use crate::usage::counts::Counts;
+use crate::usage::counts::KeyCounters;
 use crate::workspaces::Workspace;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -21,7 +21,7 @@ pub struct IndexedKey {
     pub permissions: Permissions,
     pub expires_at: Timestamp,
     /// Usage counters, created by the key's first call.
-    pub(crate) counts: OnceLock<Arc<Counts>>,
+    pub(crate) counts: OnceLock<Arc<KeyCounters>>,
 }
 
 impl IndexedKey {

@@ -47,7 +47,7 @@ statements! {
 }
 
 #[derive(sqlx::FromRow)]
-struct KeyRow {
+struct IndexedKeyRow {
     workspace_id: WorkspaceId,
     id: ApiKeyId,
     name: String,
@@ -57,7 +57,7 @@ struct KeyRow {
     expires_at: Timestamp,
 }
 
-impl KeyRow {
+impl IndexedKeyRow {
     fn read(self, mut agents: Vec<AgentId>) -> Result<(HashedKey, IndexedKey), DbError> {
         agents.sort_unstable();
         let key = IndexedKey {
@@ -105,7 +105,8 @@ impl IndexedAgentRow {
 }
 
 pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<IndexedKey>, DbError> {
-    let row: Option<KeyRow> = on_db!(db, |pool| sqlx::query_as(KEY).bind(hash.as_bytes()).fetch_optional(pool).await)?;
+    let row: Option<IndexedKeyRow> =
+        on_db!(db, |pool| sqlx::query_as(KEY).bind(hash.as_bytes()).fetch_optional(pool).await)?;
     let Some(row) = row else { return Ok(None) };
     let chosen: Vec<(AgentId,)> = match row.all_agents {
         true => Vec::new(),
@@ -152,7 +153,7 @@ pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> 
         Ok::<_, sqlx::Error>(())
     })?;
     on_db!(db, |pool| {
-        let mut rows = sqlx::query_as::<_, KeyRow>(KEYS).fetch(pool);
+        let mut rows = sqlx::query_as::<_, IndexedKeyRow>(KEYS).fetch(pool);
         while let Some(row) = rows.try_next().await? {
             let agents = match row.all_agents {
                 true => Vec::new(),

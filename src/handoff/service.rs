@@ -3,7 +3,7 @@
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::db::{Db, DbError, Work};
 use crate::handoff::store;
-pub use crate::handoff::store::{HandoffState, Key};
+pub use crate::handoff::store::{HandoffKey, HandoffState};
 
 /// Service for the handoff states of conversations.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Handoffs {
         &self,
         workspace: &WorkspaceId,
         agent: &AgentId,
-        key: &Key,
+        key: &HandoffKey,
     ) -> Result<Option<HandoffState>, DbError> {
         store::find(&self.db.of(Work::Api), workspace, agent, key).await
     }

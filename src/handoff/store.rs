@@ -29,7 +29,7 @@ pub struct HandoffState {
 
 /// By which id a state is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum HandoffKey {
     /// The conversation's id.
     Conversation(String),
     /// The integrator's own id.
@@ -64,11 +64,11 @@ pub async fn find(
     db: &Db,
     workspace: &WorkspaceId,
     agent: &AgentId,
-    key: &Key,
+    key: &HandoffKey,
 ) -> Result<Option<HandoffState>, DbError> {
     let (sql, id) = match key {
-        Key::Conversation(id) => (BY_CONVERSATION, id),
-        Key::Shared(id) => (BY_SHARED_ID, id),
+        HandoffKey::Conversation(id) => (BY_CONVERSATION, id),
+        HandoffKey::Shared(id) => (BY_SHARED_ID, id),
     };
     Ok(on_db!(db, |pool| sqlx::query_as(sql).bind(workspace).bind(agent).bind(id).fetch_optional(pool).await)?)
 }

@@ -12,7 +12,7 @@ pub struct ClientAddress(pub Option<IpAddr>);
 
 /// Where the client's address is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum AddressSource {
     /// The peer address of the connection.
     Connection,
     /// The last entry of `X-Forwarded-For`, which our own reverse proxy writes; the peer address if there is none.
@@ -20,14 +20,14 @@ pub enum Source {
 }
 
 /// Middleware that sets [`ClientAddress`].
-pub async fn determine(State(source): State<Source>, mut request: Request, next: Next) -> Response {
+pub async fn determine(State(source): State<AddressSource>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(a)| a.ip());
     let address = source.address(request.headers(), connection);
     request.extensions_mut().insert(ClientAddress(address));
     next.run(request).await
 }
 
-impl Source {
+impl AddressSource {
     /// The client's address, from the request's headers and the connection's peer address.
     pub fn address(self, headers: &HeaderMap, connection: Option<IpAddr>) -> Option<IpAddr> {
         match self {

@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Maximum number of connections of one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PerAddress {
+pub enum ConnectionLimit {
     /// No limit, for a reverse proxy, whose address stands for all its clients.
     Unlimited,
     /// This many, also for loopback addresses.
@@ -39,7 +39,7 @@ pub enum PerAddress {
     AtMostFromElsewhere(usize),
 }
 
-impl PerAddress {
+impl ConnectionLimit {
     fn limit(self, address: IpAddr) -> usize {
         match self {
             Self::AtMost(limit) => limit,
@@ -51,18 +51,18 @@ impl PerAddress {
 
 /// Number of open connections by address. All addresses of an IPv6 /64 network count as one.
 #[derive(Clone, Debug, Default)]
-struct Open(Arc<Mutex<HashMap<IpAddr, usize>>>);
+struct ConnectionCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A counted connection. Dropping it decreases the count.
 #[derive(Debug)]
 struct CountedConnection {
-    open: Open,
+    open: ConnectionCounts,
     address: IpAddr,
 }
 
-impl Open {
+impl ConnectionCounts {
     /// Counts one more connection; `None` if the address has reached its limit.
-    fn count(&self, address: IpAddr, limits: PerAddress) -> Option<CountedConnection> {
+    fn count(&self, address: IpAddr, limits: ConnectionLimit) -> Option<CountedConnection> {
         let network = network(address);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network).or_default();
@@ -114,8 +114,13 @@ fn http() -> auto::Builder<TokioExecutor> {
 }
 
 /// Serves connections until `stop` is set, then waits for the requests in progress to end.
-pub async fn serve(listener: TcpListener, answer: impl Answer, limits: PerAddress, mut stop: watch::Receiver<bool>) {
-    let (open, graceful, http) = (Open::default(), GracefulShutdown::new(), http());
+pub async fn serve(
+    listener: TcpListener,
+    answer: impl Answer,
+    limits: ConnectionLimit,
+    mut stop: watch::Receiver<bool>,
+) {
+    let (open, graceful, http) = (ConnectionCounts::default(), GracefulShutdown::new(), http());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -166,9 +171,9 @@ mod tests {
 
     #[test]
     fn connections_are_counted_by_network() {
-        let open = Open::default();
+        let open = ConnectionCounts::default();
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let limits = PerAddress::AtMostFromElsewhere(2);
+        let limits = ConnectionLimit::AtMostFromElsewhere(2);
         let first = open.count(address("2001:db8::1"), limits).unwrap();
         let _second = open.count(address("2001:db8::2"), limits).unwrap();
         assert!(open.count(address("2001:db8::3"), limits).is_none());
@@ -177,7 +182,7 @@ mod tests {
         assert!(open.count(address("2001:db8::3"), limits).is_some());
         let own: Vec<_> = (0..10).map(|_| open.count(address("127.0.0.1"), limits)).collect();
         assert!(own.iter().all(Option::is_some));
-        assert!(open.count(address("::ffff:127.0.0.1"), PerAddress::AtMost(2)).is_none());
+        assert!(open.count(address("::ffff:127.0.0.1"), ConnectionLimit::AtMost(2)).is_none());
         drop((own, _second));
         assert!(open.0.lock().unwrap().is_empty());
     }

@@ -10,33 +10,33 @@ use std::fmt;
 /// that no text contains a lone surrogate. The error is one sentence that names the position, as in `turns[3].latency`.
 pub fn check(json: &[u8]) -> Result<(), String> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let checked = Checked(&Path::Root).deserialize(&mut reader).and_then(|()| reader.end());
+    let checked = ValueChecker(&JsonPath::Root).deserialize(&mut reader).and_then(|()| reader.end());
     checked.map_err(|error| error.to_string())
 }
 
 /// Position of a value in the document.
-enum Path<'a> {
+enum JsonPath<'a> {
     Root,
-    Field(&'a Path<'a>, &'a str),
-    Item(&'a Path<'a>, usize),
+    Field(&'a JsonPath<'a>, &'a str),
+    Item(&'a JsonPath<'a>, usize),
 }
 
-impl fmt::Display for Path<'_> {
+impl fmt::Display for JsonPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => f.write_str("the document"),
-            Self::Field(Path::Root, name) => f.write_str(name),
+            Self::Field(JsonPath::Root, name) => f.write_str(name),
             Self::Field(of, name) => write!(f, "{of}.{name}"),
-            Self::Item(Path::Root, at) => write!(f, "[{at}]"),
+            Self::Item(JsonPath::Root, at) => write!(f, "[{at}]"),
             Self::Item(of, at) => write!(f, "{of}[{at}]"),
         }
     }
 }
 
 /// Checks the value at this position.
-struct Checked<'a>(&'a Path<'a>);
+struct ValueChecker<'a>(&'a JsonPath<'a>);
 
-impl<'de> DeserializeSeed<'de> for Checked<'_> {
+impl<'de> DeserializeSeed<'de> for ValueChecker<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -44,7 +44,7 @@ impl<'de> DeserializeSeed<'de> for Checked<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Checked<'_> {
+impl<'de> Visitor<'de> for ValueChecker<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +80,7 @@ impl<'de> Visitor<'de> for Checked<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let mut at = 0;
-        while items.next_element_seed(Checked(&Path::Item(self.0, at)))?.is_some() {
+        while items.next_element_seed(ValueChecker(&JsonPath::Item(self.0, at)))?.is_some() {
             at += 1;
         }
         Ok(())
@@ -88,15 +88,15 @@ impl<'de> Visitor<'de> for Checked<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let mut names: HashSet<Cow<'de, str>> = HashSet::new();
-        while let Some(Name(name)) = fields.next_key()? {
-            let place = Path::Field(self.0, &name);
+        while let Some(ObjectName(name)) = fields.next_key()? {
+            let place = JsonPath::Field(self.0, &name);
             if name.contains('\0') {
                 return Err(A::Error::custom(format_args!("a name in `{}` holds a NUL character", self.0)));
             }
             if names.contains(&name) {
                 return Err(A::Error::custom(format_args!("`{place}` stands there twice")));
             }
-            fields.next_value_seed(Checked(&place))?;
+            fields.next_value_seed(ValueChecker(&place))?;
             names.insert(name);
         }
         Ok(())
@@ -104,25 +104,25 @@ impl<'de> Visitor<'de> for Checked<'_> {
 }
 
 /// A name in an object, borrowed from the input if it has no escapes.
-struct Name<'de>(Cow<'de, str>);
+struct ObjectName<'de>(Cow<'de, str>);
 
-impl<'de> serde::Deserialize<'de> for Name<'de> {
+impl<'de> serde::Deserialize<'de> for ObjectName<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
 
         impl<'de> Visitor<'de> for Text {
-            type Value = Name<'de>;
+            type Value = ObjectName<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a name")
             }
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<ObjectName<'de>, E> {
+                Ok(ObjectName(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<ObjectName<'de>, E> {
+                Ok(ObjectName(Cow::Owned(text.to_owned())))
             }
         }
 

@@ -1,7 +1,7 @@
 //! Runtime tokens: `Authorization: Bearer ast_…`. A token belongs to a workspace. Runtime tokens are not API keys;
 //! neither is accepted in place of the other.
 
-use crate::audit::{self, Action, Entry};
+use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{AgentId, RuntimeTokenId, WorkspaceId};
@@ -49,7 +49,7 @@ impl RuntimeTokens {
         let made = RuntimeToken { id: RuntimeTokenId::generate(self.db.random()), name, created_at: self.db.now() };
         let mut change = self.db.begin(actor).await?;
         store::insert(&mut change, workspace, &made, &token.hash()).await?;
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::RuntimeTokenCreated,
             subject_id: made.id.as_str(),
             subject: &made.name,
@@ -69,8 +69,12 @@ impl RuntimeTokens {
     ) -> Result<(), RuntimeTokenError> {
         let mut change = self.db.begin(actor).await?;
         let name = store::delete(&mut change, workspace, id).await?.ok_or(RuntimeTokenError::NotFound)?;
-        let entry =
-            Entry { action: Action::RuntimeTokenRevoked, subject_id: id.as_str(), subject: &name, details: json!({}) };
+        let entry = NewAuditEntry {
+            action: Action::RuntimeTokenRevoked,
+            subject_id: id.as_str(),
+            subject: &name,
+            details: json!({}),
+        };
         audit::record(&mut change, workspace, entry).await?;
         Ok(change.commit().await?)
     }
@@ -81,12 +85,12 @@ impl RuntimeTokens {
     }
 
     /// Authorises a call with this token to an agent of a workspace, both named by id or slug.
-    pub async fn admit(&self, token: &Token, account_id: &str, project_id: &str) -> Result<RuntimeScope, NotAdmitted> {
+    pub async fn admit(&self, token: &Token, account_id: &str, project_id: &str) -> Result<RuntimeScope, TokenRefusal> {
         let db = self.db.of(Work::Api).in_turn().await?;
-        let own = store::workspace_of(&db, &token.hash()).await?.ok_or(NotAdmitted::UnknownToken)?;
+        let own = store::workspace_of(&db, &token.hash()).await?.ok_or(TokenRefusal::UnknownToken)?;
         let named = workspaces::service::find(&db, account_id).await?.filter(|workspace| workspace.id == own);
-        let workspace = named.ok_or(NotAdmitted::OtherWorkspace)?;
-        let agent = agents::service::find(&db, &workspace.id, project_id).await?.ok_or(NotAdmitted::NoSuchAgent)?;
+        let workspace = named.ok_or(TokenRefusal::OtherWorkspace)?;
+        let agent = agents::service::find(&db, &workspace.id, project_id).await?.ok_or(TokenRefusal::NoSuchAgent)?;
         Ok(RuntimeScope { workspace: workspace.id, agent: agent.id })
     }
 }
@@ -100,14 +104,14 @@ pub struct RuntimeScope {
 
 /// Why a call with a runtime token was refused.
 #[derive(Debug)]
-pub enum NotAdmitted {
+pub enum TokenRefusal {
     UnknownToken,
     OtherWorkspace,
     NoSuchAgent,
     Failed(DbError),
 }
 
-impl From<DbError> for NotAdmitted {
+impl From<DbError> for TokenRefusal {
     fn from(error: DbError) -> Self {
         Self::Failed(error)
     }

@@ -21,7 +21,7 @@ use crate::sessions::service::Sessions;
 use crate::sessions::shown_once::ShownOnce;
 use crate::sessions::throttle::SignInThrottle;
 use crate::usage::metrics::CallMetrics;
-use crate::usage::record::{Limits, Usage};
+use crate::usage::record::{RequestLogLimits, Usage};
 use crate::usage::service::UsageReports;
 use crate::users::password::Passwords;
 use crate::users::service::Users;
@@ -32,10 +32,10 @@ use std::time::Duration;
 
 /// The inputs of [`build`]. Clock and randomness come from the database.
 #[derive(Debug)]
-pub struct Parts {
+pub struct ServiceSettings {
     pub db: Db,
     pub master_key: MasterKey,
-    pub limits: Limits,
+    pub limits: RequestLogLimits,
     /// How long the gate uses its index after the database became unreachable.
     pub last_known: Duration,
     pub public_origin: Option<String>,
@@ -45,9 +45,17 @@ pub struct Parts {
 }
 
 /// Builds the services. The error is one sentence.
-pub fn build(parts: Parts) -> Result<Services, String> {
-    let Parts { db, master_key, limits, last_known, public_origin, secure_cookies, behind_proxy, forward_auth_apart } =
-        parts;
+pub fn build(parts: ServiceSettings) -> Result<Services, String> {
+    let ServiceSettings {
+        db,
+        master_key,
+        limits,
+        last_known,
+        public_origin,
+        secure_cookies,
+        behind_proxy,
+        forward_auth_apart,
+    } = parts;
     let sealing = Arc::new(master_key);
     let passwords = Arc::new(Passwords::new(db.random()).map_err(|e| e.to_string())?);
     let gate_metrics = GateMetrics::new().map_err(|e| e.to_string())?;

@@ -2,7 +2,7 @@
 //! They are asked far more often than anything else, and need no session, no routing and no middleware.
 
 use crate::forward_auth::service::ForwardAuth;
-use crate::http::client_address::Source;
+use crate::http::client_address::AddressSource;
 use crate::http::headers::{self, Https};
 use crate::http::listener::Answer;
 use crate::server::health::Probe;
@@ -35,14 +35,14 @@ struct Parts {
 impl Front {
     /// The whole server. Forward auth is part of it unless it has its own listener.
     pub fn all(state: AppState) -> Self {
-        let source = if state.services.behind_proxy { Source::Proxy } else { Source::Connection };
+        let source = if state.services.behind_proxy { AddressSource::Proxy } else { AddressSource::Connection };
         let forward_auth = (!state.services.forward_auth_apart).then(|| forward_auth(&state, source));
         Self::new(forward_auth, Some(state.services.clone()), &state, router::all(state.clone()))
     }
 
     /// Forward auth alone, for a listener that only the reverse proxy reaches.
     pub fn forward_auth(state: &AppState) -> Self {
-        Self::new(Some(forward_auth(state, Source::Proxy)), None, state, router::empty(state))
+        Self::new(Some(forward_auth(state, AddressSource::Proxy)), None, state, router::empty(state))
     }
 
     /// Metrics alone, on a listener of their own: behind a proxy, the requests of this machine cannot be told from
@@ -98,6 +98,6 @@ impl Answer for Front {
     }
 }
 
-fn forward_auth(state: &AppState, source: Source) -> ForwardAuth {
+fn forward_auth(state: &AppState, source: AddressSource) -> ForwardAuth {
     ForwardAuth::new(state.services.gate.clone(), state.services.usage.clone(), source, Https::from_ref(state))
 }

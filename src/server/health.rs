@@ -75,8 +75,8 @@ async fn ready(services: &Services) -> Response {
     let unreachable = services.db.answers().await.err();
     let database = unreachable.is_none();
     let write_failure = services.db.write_failure();
-    let basis = services.gate.basis();
-    let ready = match basis {
+    let source = services.gate.decision_source();
+    let ready = match source {
         DecisionSource::Index | DecisionSource::LastKnown => true,
         DecisionSource::Database => database,
         DecisionSource::Nothing => false,
@@ -85,10 +85,10 @@ async fn ready(services: &Services) -> Response {
         ready,
         database: unreachable.map_or("answers".to_owned(), |why| why.to_string()),
         writes: write_failure.map_or("possible".to_owned(), |why| why.to_string()),
-        gate: basis.id(),
+        gate: source.id(),
         keys: services.gate.index().len(),
         index_age_ms: services.gate.age().map(|age| age.as_millis() as u64),
-        listener: if basis == DecisionSource::Index { "follows" } else { "does not follow" },
+        listener: if source == DecisionSource::Index { "follows" } else { "does not follow" },
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(answer)).into_response()

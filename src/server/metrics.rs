@@ -65,7 +65,7 @@ impl ServerMetrics {
     pub fn text(&self, db: &Db, gate: &Gate, usage: &Usage) -> Result<String, prometheus::Error> {
         self.keys.set(gate.index().len() as f64);
         self.index_age.set(gate.age().map_or(f64::NAN, |age| age.as_secs_f64()));
-        let now = gate.basis();
+        let now = gate.decision_source();
         for basis in DecisionSource::ALL {
             self.basis.with_label_values(&[basis.id()]).set(f64::from(u8::from(basis == now)));
         }

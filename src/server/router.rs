@@ -10,7 +10,7 @@ use crate::api::handoff;
 use crate::api::openapi;
 use crate::api::runtime;
 use crate::conversations::document::MAX_BYTES;
-use crate::http::client_address::Source;
+use crate::http::client_address::AddressSource;
 use crate::http::envelope as wire;
 use crate::http::envelope::ApiError;
 use crate::http::headers::Https;
@@ -67,7 +67,7 @@ static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_
 
 /// The router of the main listener.
 pub fn all(state: AppState) -> Router {
-    let source = if state.services.behind_proxy { Source::Proxy } else { Source::Connection };
+    let source = if state.services.behind_proxy { AddressSource::Proxy } else { AddressSource::Connection };
     let apis = apis(state.clone()).merge(health::metrics_elsewhere().with_state(state.clone()));
     around(&state.clone(), source, apis.merge(dashboard(state)))
 }
@@ -75,16 +75,16 @@ pub fn all(state: AppState) -> Router {
 /// The router of the listener for metrics. They have their own listener because, behind a proxy, local requests cannot
 /// be told from others.
 pub fn metrics(state: &AppState) -> Router {
-    around(state, Source::Connection, health::metrics_routes().with_state(state.clone()))
+    around(state, AddressSource::Connection, health::metrics_routes().with_state(state.clone()))
 }
 
 /// A router without routes.
 pub fn empty(state: &AppState) -> Router {
-    around(state, Source::Connection, Router::new())
+    around(state, AddressSource::Connection, Router::new())
 }
 
 /// Adds the layers that every request passes.
-fn around(state: &AppState, source: Source, router: Router) -> Router {
+fn around(state: &AppState, source: AddressSource, router: Router) -> Router {
     router
         .layer(from_fn_with_state(Https::from_ref(state), headers::set))
         // Outside `headers::set`, which buffers the page.

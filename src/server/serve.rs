@@ -2,7 +2,7 @@
 
 use crate::db::{Db, Work};
 use crate::external_events::arrivals::{self, Arrivals};
-use crate::http::listener::{self, PerAddress};
+use crate::http::listener::{self, ConnectionLimit};
 use crate::server::front::Front;
 use crate::server::settings::{LogFormat, Settings};
 use crate::server::state::{AppState, Services};
@@ -42,11 +42,11 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     let mut served = Vec::new();
     if let Some(address) = settings.authz_listen {
         let listener = listen(address, "--authz-listen").await?;
-        served.push((listener, Front::forward_auth(&state), PerAddress::Unlimited));
+        served.push((listener, Front::forward_auth(&state), ConnectionLimit::Unlimited));
     }
     let metrics = listen_for_metrics(settings).await?;
     let metrics_address = metrics.local_addr().map_err(|e| e.to_string())?;
-    served.push((metrics, Front::metrics(&state), PerAddress::Unlimited));
+    served.push((metrics, Front::metrics(&state), ConnectionLimit::Unlimited));
     served.push((listener, Front::all(state), settings.connections_per_address()));
     greet(&services, address, metrics_address).await?;
 
@@ -88,7 +88,7 @@ async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> 
 }
 
 /// Serves all listeners until a signal to stop arrives, then waits for the requests in progress.
-async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Front, PerAddress)>) -> Result<(), String> {
+async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Front, ConnectionLimit)>) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     for (listener, front, limits) in served {

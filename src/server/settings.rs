@@ -4,10 +4,10 @@ use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::sealing::MasterKey;
 use crate::db::Db;
-use crate::http::listener::PerAddress;
-use crate::server::build::{Parts, build};
+use crate::http::listener::ConnectionLimit;
+use crate::server::build::{ServiceSettings, build};
 use crate::server::state::Services;
-use crate::usage::record::Limits;
+use crate::usage::record::RequestLogLimits;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::fs;
@@ -126,11 +126,11 @@ impl Settings {
     }
 
     /// Maximum number of connections of one address.
-    pub fn connections_per_address(&self) -> PerAddress {
+    pub fn connections_per_address(&self) -> ConnectionLimit {
         match (self.connections_per_address, self.behind_proxy.unwrap_or(false)) {
-            (Some(limit), _) => PerAddress::AtMost(limit as usize),
-            (None, true) => PerAddress::Unlimited,
-            (None, false) => PerAddress::AtMostFromElsewhere(1_024),
+            (Some(limit), _) => ConnectionLimit::AtMost(limit as usize),
+            (None, true) => ConnectionLimit::Unlimited,
+            (None, false) => ConnectionLimit::AtMostFromElsewhere(1_024),
         }
     }
 
@@ -149,7 +149,7 @@ impl Settings {
             Some(origin) => is_plain_loopback(origin),
             None => self.listen().ip().is_loopback(),
         };
-        build(Parts {
+        build(ServiceSettings {
             db,
             master_key,
             limits: self.request_log(),
@@ -161,9 +161,9 @@ impl Settings {
         })
     }
 
-    fn request_log(&self) -> Limits {
-        let Limits { per_second, days, rows } = Limits::default();
-        Limits {
+    fn request_log(&self) -> RequestLogLimits {
+        let RequestLogLimits { per_second, days, rows } = RequestLogLimits::default();
+        RequestLogLimits {
             per_second: self.request_log_rate.unwrap_or(per_second),
             days: self.request_log_days.unwrap_or(days),
             rows: self.request_log_rows.unwrap_or(rows),

@@ -5,11 +5,11 @@ use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use crate::db::Db;
-use crate::gate::Denied;
+use crate::gate::Denial;
 use crate::gate::indexed::IndexedKey;
 use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, CorrelationId};
-use crate::usage::counts::Counts;
+use crate::usage::counts::KeyCounters;
 use crate::usage::metrics::CallMetrics;
 use crate::usage::{Api, Outcome};
 use axum::extract::{OriginalUri, Request};
@@ -35,7 +35,7 @@ const CLIENT_GONE: u16 = 499;
 
 /// Limits of the request log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct RequestLogLimits {
     /// Maximum number of accepted calls logged per second on this server. Above it, a sample is logged. Refused calls
     /// are always logged.
     pub per_second: u32,
@@ -45,7 +45,7 @@ pub struct Limits {
     pub rows: u32,
 }
 
-impl Default for Limits {
+impl Default for RequestLogLimits {
     fn default() -> Self {
         Self { per_second: 1_000, days: 30, rows: 500_000 }
     }
@@ -80,7 +80,7 @@ impl CountedCalls {
 
 /// One flush: data taken from the counters and the queue that is not written yet.
 #[derive(Debug, Default)]
-pub struct Pending {
+pub struct PendingFlush {
     /// Random id of this flush; empty if there is none.
     pub(super) id: String,
     pub(super) counted: CountedCalls,
@@ -92,7 +92,7 @@ pub struct Pending {
 pub struct Usage {
     db: Db,
     metrics: CallMetrics,
-    limits: Limits,
+    limits: RequestLogLimits,
     /// Keys with counts to write.
     waiting: Mutex<Vec<Arc<IndexedKey>>>,
     log: mpsc::Sender<RequestLogRow>,
@@ -103,11 +103,11 @@ pub struct Usage {
     accepted: AtomicU64,
     /// Number of accepted calls that can still be logged in this second.
     budget: AtomicI64,
-    pub(super) pending: tokio::sync::Mutex<Pending>,
+    pub(super) pending: tokio::sync::Mutex<PendingFlush>,
 }
 
 impl Usage {
-    pub fn new(db: Db, metrics: CallMetrics, limits: Limits) -> Self {
+    pub fn new(db: Db, metrics: CallMetrics, limits: RequestLogLimits) -> Self {
         let (log, queued) = mpsc::channel(QUEUE);
         Self {
             db,
@@ -132,7 +132,7 @@ impl Usage {
     }
 
     /// Limits of the request log.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> RequestLogLimits {
         self.limits
     }
 
@@ -149,7 +149,7 @@ impl Usage {
         outcome: Outcome,
         row: impl FnOnce() -> RequestLogRow,
     ) -> bool {
-        let counts = key.counts.get_or_init(|| Arc::new(Counts::new()));
+        let counts = key.counts.get_or_init(|| Arc::new(KeyCounters::new()));
         let hour = counts.of_hour(hour_of(at));
         hour.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
         let logged = self.keeps(outcome) && self.log.try_send(row()).is_ok();
@@ -239,7 +239,7 @@ pub struct ObservedCall {
     correlation_id: OnceLock<CorrelationId>,
     pub(super) address: Option<IpAddr>,
     key: OnceLock<Arc<IndexedKey>>,
-    denied: OnceLock<Denied>,
+    denied: OnceLock<Denial>,
 }
 
 impl ObservedCall {
@@ -286,7 +286,7 @@ impl ObservedCall {
     }
 
     /// Records why the call was denied. Only the first reason is kept.
-    pub fn denied(&self, denied: Denied) {
+    pub fn denied(&self, denied: Denial) {
         let _ = self.denied.set(denied);
     }
 
@@ -344,9 +344,9 @@ impl Drop for Observed {
     fn drop(&mut self) {
         let outcome = match self.call.denied.get() {
             None => Outcome::Accepted,
-            Some(Denied::Refused(refusal)) => Outcome::from(*refusal),
+            Some(Denial::Refused(refusal)) => Outcome::from(*refusal),
             // The gate made no decision.
-            Some(Denied::Failed | Denied::Unavailable) => return,
+            Some(Denial::Failed | Denial::Unavailable) => return,
         };
         let usage = &*self.usage;
         let metrics = &usage.metrics;

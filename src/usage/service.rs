@@ -4,9 +4,9 @@ use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Db, DbError};
 use crate::usage::Outcome;
-use crate::usage::record::{Limits, hour_of};
+use crate::usage::record::{RequestLogLimits, hour_of};
 use crate::usage::store;
-pub use crate::usage::store::{HourCount, Logged, RequestFilter};
+pub use crate::usage::store::{HourCount, LoggedCall, RequestFilter};
 
 pub const HOURS_PER_DAY: i64 = 24;
 
@@ -15,7 +15,7 @@ pub const DAYS: [i64; 3] = [1, 7, 30];
 
 /// Numbers of a key's requests.
 #[derive(Clone, Debug)]
-pub struct Totals {
+pub struct PeriodTotals {
     /// For each period in [`DAYS`], which includes the current day (UTC): days, accepted requests, refused requests.
     pub within: [(i64, u64, u64); DAYS.len()],
     /// Number of refused requests by reason, in the longest period.
@@ -24,12 +24,12 @@ pub struct Totals {
 
 /// Numbers of accepted and refused requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sum {
+pub struct RequestTotals {
     pub accepted: u64,
     pub refused: u64,
 }
 
-impl Sum {
+impl RequestTotals {
     pub fn of<'a>(counts: impl Iterator<Item = &'a HourCount>) -> Self {
         counts.fold(Self::default(), |mut sum, count| {
             match count.outcome {
@@ -46,16 +46,16 @@ impl Sum {
 #[derive(Clone, Debug)]
 pub struct UsageReports {
     db: Db,
-    limits: Limits,
+    limits: RequestLogLimits,
 }
 
 impl UsageReports {
-    pub fn new(db: Db, limits: Limits) -> Self {
+    pub fn new(db: Db, limits: RequestLogLimits) -> Self {
         Self { db, limits }
     }
 
     /// How long and how much is logged.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> RequestLogLimits {
         self.limits
     }
 
@@ -65,7 +65,7 @@ impl UsageReports {
     }
 
     /// Numbers of a key's requests in each period.
-    pub async fn totals(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<Totals, DbError> {
+    pub async fn totals(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<PeriodTotals, DbError> {
         Ok(sum_up(&self.month(workspace, key).await?, self.db.now()))
     }
 
@@ -76,12 +76,12 @@ impl UsageReports {
         key: &ApiKeyId,
         filter: &RequestFilter,
         limit: i64,
-    ) -> Result<Vec<Logged>, DbError> {
+    ) -> Result<Vec<LoggedCall>, DbError> {
         store::requests(&self.db, workspace, key, filter, limit).await
     }
 
     /// The latest calls with this correlation id, at most 20.
-    pub async fn by_correlation(&self, workspace: &WorkspaceId, id: &str) -> Result<Vec<Logged>, DbError> {
+    pub async fn by_correlation(&self, workspace: &WorkspaceId, id: &str) -> Result<Vec<LoggedCall>, DbError> {
         store::by_correlation(&self.db, workspace, id).await
     }
 }
@@ -92,9 +92,9 @@ fn first_hour(now: Timestamp, days: i64) -> i64 {
 }
 
 /// Sums up a key's counts by period and reason.
-pub fn sum_up(counts: &[HourCount], now: Timestamp) -> Totals {
+pub fn sum_up(counts: &[HourCount], now: Timestamp) -> PeriodTotals {
     let within = DAYS.map(|days| {
-        let sum = Sum::of(counts.iter().filter(|count| count.hour >= first_hour(now, days)));
+        let sum = RequestTotals::of(counts.iter().filter(|count| count.hour >= first_hour(now, days)));
         (days, sum.accepted, sum.refused)
     });
     let refused = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Accepted).filter_map(|outcome| {
@@ -102,5 +102,5 @@ pub fn sum_up(counts: &[HourCount], now: Timestamp) -> Totals {
         let requests: u64 = of_it.map(|count| count.requests).sum();
         (requests > 0).then_some((outcome, requests))
     });
-    Totals { within, refused: refused.collect() }
+    PeriodTotals { within, refused: refused.collect() }
 }

@@ -192,7 +192,7 @@ pub async fn counts(
 
 /// A call in the request log.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Logged {
+pub struct LoggedCall {
     pub id: String,
     pub at: Timestamp,
     pub key_id: ApiKeyId,
@@ -227,7 +227,7 @@ pub async fn requests(
     key: &ApiKeyId,
     filter: &RequestFilter,
     limit: i64,
-) -> Result<Vec<Logged>, DbError> {
+) -> Result<Vec<LoggedCall>, DbError> {
     let (at, id) = filter.after.clone().unwrap_or((Timestamp(i64::MAX), String::new()));
     let sql = if filter.refused { REFUSED } else { REQUESTS };
     Ok(on_db!(db, |pool| sqlx::query_as(sql)
@@ -243,7 +243,7 @@ pub async fn requests(
 }
 
 /// The latest calls with this correlation id, at most 20.
-pub async fn by_correlation(db: &Db, workspace: &WorkspaceId, id: &str) -> Result<Vec<Logged>, DbError> {
+pub async fn by_correlation(db: &Db, workspace: &WorkspaceId, id: &str) -> Result<Vec<LoggedCall>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(BY_CORRELATION).bind(workspace).bind(id).fetch_all(pool).await)?)
 }
 

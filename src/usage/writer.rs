@@ -2,7 +2,7 @@
 
 use crate::base::time::Timestamp;
 use crate::db::{DbError, Work};
-use crate::usage::record::{Pending, Usage, hour_of};
+use crate::usage::record::{PendingFlush, Usage, hour_of};
 use crate::usage::store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,14 +60,14 @@ pub async fn flush(usage: &Usage) -> Result<(), DbError> {
         }
         write(usage, &pending).await?;
         let full = pending.rows.len() == ROWS;
-        *pending = Pending::default();
+        *pending = PendingFlush::default();
         if !full && !again {
             return Ok(());
         }
     }
 }
 
-async fn write(usage: &Usage, pending: &Pending) -> Result<(), DbError> {
+async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
     let mut change = usage.db().of(Work::Background).begin_unattended().await?;
     if !store::begin_flush(&mut change, &pending.id).await? {
         return Ok(());

@@ -99,7 +99,7 @@ pub struct Member {
 /// An invitation that was not accepted yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
-pub struct Invited {
+pub struct PendingInvitation {
     pub id: InvitationId,
     pub email: Email,
     #[cfg_attr(feature = "ssr", sqlx(try_from = "String"))]

@@ -2,9 +2,9 @@
 //! priority, so that many sign-ins cannot starve API calls. A computation that gets no processor time for a second is
 //! started again with a higher priority.
 
+use crate::base::cpu_share::{CpuShare, limit_this_thread};
 use crate::base::error::Problem;
 use crate::base::randomness::Random;
-use crate::base::thread_share::{Share, limit_this_thread};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 2;
 /// Longest wait of a computation for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a computation waits for idle processor time.
-const GIVES_WAY: Duration = Duration::from_secs(1);
+const IDLE_WAIT: Duration = Duration::from_secs(1);
 
 /// A password as typed; wiped from memory when dropped.
 pub struct Password(Zeroizing<String>);
@@ -105,7 +105,7 @@ impl Passwords {
         let (done, mut results) = mpsc::channel(2);
         // Waits on as long as other computations with idle priority make progress.
         let place = loop {
-            match timeout(GIVES_WAY, self.leftover.places.clone().acquire_owned()).await {
+            match timeout(IDLE_WAIT, self.leftover.places.clone().acquire_owned()).await {
                 Ok(place) => break Some(place.map_err(|_| PasswordError::Failed)?),
                 Err(_) if began.elapsed() > PATIENCE => return Err(PasswordError::Busy),
                 Err(_) if self.leftover.gets_on() => {}
@@ -113,15 +113,15 @@ impl Passwords {
             }
         };
         if let Some(place) = place {
-            self.leftover.begin(Share::Leftover, place, work.clone(), done.clone())?;
-            if let Ok(result) = timeout(GIVES_WAY, results.recv()).await {
+            self.leftover.begin(CpuShare::Leftover, place, work.clone(), done.clone())?;
+            if let Ok(result) = timeout(IDLE_WAIT, results.recv()).await {
                 return result.ok_or(PasswordError::Failed);
             }
         }
         // A thread cannot raise its own priority again, so another thread starts from the beginning.
         let place = timeout(PATIENCE, self.shares.places.clone().acquire_owned()).await;
         let place = place.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Failed)?;
-        self.shares.begin(Share::Third, place, work, done)?;
+        self.shares.begin(CpuShare::Third, place, work, done)?;
         results.recv().await.ok_or(PasswordError::Failed)
     }
 }
@@ -140,13 +140,13 @@ impl Computations {
 
     /// Whether a computation ended within the last second.
     fn gets_on(&self) -> bool {
-        self.last_done.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < GIVES_WAY
+        self.last_done.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < IDLE_WAIT
     }
 
     /// Runs the work on a new thread. Skips it if the receiver has been dropped meanwhile.
     fn begin<T: Send + 'static>(
         &self,
-        share: Share,
+        share: CpuShare,
         place: OwnedSemaphorePermit,
         work: Arc<impl Fn() -> T + Send + Sync + 'static>,
         done: mpsc::Sender<T>,

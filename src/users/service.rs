@@ -1,6 +1,6 @@
 //! Operations on users, memberships and invitations. Each change is recorded in the audit log, in the same transaction.
 
-use crate::audit::{self, Action, Entry};
+use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{InvitationId, UserId, WorkspaceId};
@@ -8,7 +8,7 @@ use crate::base::token::Token;
 use crate::db::{Change, Db, DbError};
 use crate::users::password::{Password, PasswordError, Passwords};
 use crate::users::store::{self, Invitation, User};
-use crate::users::{Email, Invited, Member, Role};
+use crate::users::{Email, Member, PendingInvitation, Role};
 use crate::workspaces::service::WorkspaceError;
 use crate::{sessions, workspaces};
 use serde_json::json;
@@ -125,7 +125,7 @@ impl Users {
     }
 
     /// The open invitations of a workspace.
-    pub async fn invited(&self, workspace: &WorkspaceId) -> Result<Vec<Invited>, DbError> {
+    pub async fn invited(&self, workspace: &WorkspaceId) -> Result<Vec<PendingInvitation>, DbError> {
         store::invited(&self.db, workspace).await
     }
 
@@ -140,8 +140,12 @@ impl Users {
     /// Records a sign-in in the audit log.
     pub async fn note_sign_in(&self, actor: &Actor, user: &UserId, email: &Email) -> Result<(), DbError> {
         let mut change = self.db.begin(actor).await?;
-        let entry =
-            Entry { action: Action::SignedIn, subject_id: user.as_str(), subject: email.as_str(), details: json!({}) };
+        let entry = NewAuditEntry {
+            action: Action::SignedIn,
+            subject_id: user.as_str(),
+            subject: email.as_str(),
+            details: json!({}),
+        };
         audit::record_for_member(&mut change, user, entry).await?;
         change.commit().await
     }
@@ -158,7 +162,7 @@ impl Users {
         let mut change = self.db.begin(actor).await?;
         store::set_password(&mut change, user, &hash).await?;
         sessions::service::end_all_in(&mut change, user).await?;
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::PasswordChanged,
             subject_id: user.as_str(),
             subject: email.as_str(),
@@ -182,7 +186,7 @@ impl Users {
         }
         let token = Token::generate("", self.db.random());
         let now = self.db.now();
-        let invited = Invited {
+        let invited = PendingInvitation {
             id: InvitationId::generate(self.db.random()),
             email: email.clone(),
             role,
@@ -190,7 +194,7 @@ impl Users {
         };
         let mut change = self.db.begin(actor).await?;
         store::upsert_invitation(&mut change, workspace, &invited, &token.hash(), now).await?;
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::UserInvited,
             subject_id: invited.id.as_str(),
             subject: email.as_str(),
@@ -205,7 +209,7 @@ impl Users {
     pub async fn withdraw(&self, workspace: &WorkspaceId, actor: &Actor, id: &InvitationId) -> Result<(), UserError> {
         let mut change = self.db.begin(actor).await?;
         let email = store::delete_invitation(&mut change, workspace, id).await?.ok_or(UserError::NotFound)?;
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::InvitationWithdrawn,
             subject_id: id.as_str(),
             subject: email.as_str(),
@@ -325,6 +329,6 @@ async fn record(
     member: &Member,
     details: serde_json::Value,
 ) -> Result<(), DbError> {
-    let entry = Entry { action, subject_id: member.id.as_str(), subject: member.email.as_str(), details };
+    let entry = NewAuditEntry { action, subject_id: member.id.as_str(), subject: member.email.as_str(), details };
     audit::record(change, workspace, entry).await
 }

@@ -3,7 +3,7 @@
 use crate::base::id::{InvitationId, UserId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, is_duplicate};
-use crate::users::{Email, Invited, Member, Role};
+use crate::users::{Email, Member, PendingInvitation, Role};
 use crate::{on_change, on_db, statements};
 
 statements! {
@@ -214,7 +214,7 @@ pub async fn admins(change: &mut Change, workspace: &WorkspaceId) -> Result<i64,
 pub async fn upsert_invitation(
     change: &mut Change,
     workspace: &WorkspaceId,
-    invited: &Invited,
+    invited: &PendingInvitation,
     token_hash: &[u8],
     now: Timestamp,
 ) -> Result<(), DbError> {
@@ -232,7 +232,7 @@ pub async fn upsert_invitation(
 }
 
 /// The open invitations of a workspace, in the order of their e-mail addresses.
-pub async fn invited(db: &Db, workspace: &WorkspaceId) -> Result<Vec<Invited>, DbError> {
+pub async fn invited(db: &Db, workspace: &WorkspaceId) -> Result<Vec<PendingInvitation>, DbError> {
     Ok(on_db!(db, |pool| sqlx::query_as(INVITED).bind(workspace).fetch_all(pool).await)?)
 }
 

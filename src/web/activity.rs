@@ -3,7 +3,7 @@
 /// Activity as a file.
 pub mod export;
 
-use crate::audit::service::{ActivityFilter, Recorded};
+use crate::audit::service::{ActivityFilter, AuditEntry};
 use crate::audit::{Action, AuditLog};
 use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
@@ -70,7 +70,7 @@ fn place(text: &str) -> Option<(Timestamp, String)> {
     Some((Timestamp(at.parse().ok()?), id.to_owned())).filter(|_| plausible)
 }
 
-fn label(row: &Recorded) -> String {
+fn label(row: &AuditEntry) -> String {
     let known = Action::ALL.iter().find(|(_, id, _)| *id == row.action);
     known.map_or_else(|| row.action.clone(), |(.., label)| (*label).to_owned())
 }

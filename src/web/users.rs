@@ -5,7 +5,7 @@ pub mod invitation;
 
 use crate::base::error::Error;
 use crate::base::secret::Revealed;
-use crate::users::{Invited, Member, Role};
+use crate::users::{Member, PendingInvitation, Role};
 use crate::web::components::clipboard;
 use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::field::{Draft, FieldError, FormError, TextField};
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct People {
     pub members: Vec<Member>,
-    pub invited: Vec<Invited>,
+    pub invited: Vec<PendingInvitation>,
 }
 
 /// An invitation link, to be handed over; shown once.
@@ -164,7 +164,7 @@ fn MemberCard(member: Member, slug: StoredValue<String>, admin: bool) -> impl In
 }
 
 #[component]
-fn InvitedCard(invited: Invited, slug: StoredValue<String>, admin: bool) -> impl IntoView {
+fn InvitedCard(invited: PendingInvitation, slug: StoredValue<String>, admin: bool) -> impl IntoView {
     let email = invited.email.as_str().to_owned();
     let withdraw = admin.then(|| view! {
         <a class="icon-button" href=format!("/{}/users/{}/withdraw", slug.get_value(), invited.id) aria-label=format!("Withdraw the invitation of {email}") data-noscroll="true"><Icon name="trash" /></a>
@@ -173,7 +173,7 @@ fn InvitedCard(invited: Invited, slug: StoredValue<String>, admin: bool) -> impl
         <li class="card user-card">
             <div class="card-title">
                 <h2>{email.clone()}</h2>
-                <p class="secondary"><span class="badge">"Invited"</span>" until " <Moment at=invited.expires_at /></p>
+                <p class="secondary"><span class="badge">"PendingInvitation"</span>" until " <Moment at=invited.expires_at /></p>
             </div>
             <div class="figure">
                 <span class="figure-icon"><Icon name="user" /></span>

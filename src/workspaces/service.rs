@@ -1,6 +1,6 @@
 //! Operations on workspaces.
 
-use crate::audit::{self, Action, Entry};
+use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{UserId, WorkspaceId};
@@ -68,7 +68,7 @@ impl Workspaces {
         let days = days.map(RetentionDays::get);
         let mut change = self.db.begin(actor).await?;
         let name = store::set_retention(&mut change, workspace, days).await?.ok_or(WorkspaceError::NotFound)?;
-        let entry = Entry {
+        let entry = NewAuditEntry {
             action: Action::WorkspaceChanged,
             subject_id: workspace.as_str(),
             subject: &name,
@@ -95,7 +95,7 @@ pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> R
     if !store::insert(change, &id, &slug, &name, now).await? {
         return Err(Problem::SlugTaken.into());
     }
-    let entry = Entry {
+    let entry = NewAuditEntry {
         action: Action::WorkspaceCreated,
         subject_id: id.as_str(),
         subject: &name,

@@ -9,9 +9,9 @@ use agent_studio::base::actor::Actor;
 use agent_studio::base::id::{AgentId, WorkspaceId};
 use agent_studio::base::randomness::Random;
 use agent_studio::configuration::AllowedMetrics;
-use agent_studio::gate::Need;
+use agent_studio::gate::AccessRequest;
 use agent_studio::gate::index::DecisionSource;
-use agent_studio::gate::{self, Denied};
+use agent_studio::gate::{self, Denial};
 use agent_studio::http::envelope::ApiError;
 use agent_studio::server::state::Services;
 use agent_studio::usage::Outcome;
@@ -37,7 +37,7 @@ on_both_engines! {
 }
 
 fn headers(key: &PlainKey) -> HeaderMap {
-    HeaderMap::from_iter([(gate::presented::API_KEY, key.expose().parse().unwrap())])
+    HeaderMap::from_iter([(gate::header::API_KEY, key.expose().parse().unwrap())])
 }
 
 /// The status of a call, and the access that it gets.
@@ -48,7 +48,7 @@ async fn decision(
     account: &str,
     project: &str,
 ) -> (u16, String) {
-    let need = Need { account_id: Some(account), permission: Some(permission), project_id: Some(project) };
+    let need = AccessRequest { account_id: Some(account), permission: Some(permission), project_id: Some(project) };
     match app.gate.decide(&headers(key), need).await.map_err(ApiError::from) {
         Ok(pass) => (200, format!("{} {} {:?}", pass.workspace.id, pass.agent.id, pass.configuration)),
         Err(refused) => (refused.status.as_u16(), refused.message),
@@ -207,7 +207,7 @@ async fn by_plain_sql(app: &Services, calls: &[serde_json::Value]) -> Vec<String
     rows.into_iter().map(|(decided,)| decided).collect()
 }
 
-async fn by_the_gate(app: &Services, key: &HeaderMap, need: Need<'_>) -> String {
+async fn by_the_gate(app: &Services, key: &HeaderMap, need: AccessRequest<'_>) -> String {
     let decided = match app.gate.identify(key, Instant::now().into_std()).await {
         Ok(holder) => holder.decide(&app.gate, need, app.clock.now()).await,
         Err(denied) => Err(denied),
@@ -218,7 +218,7 @@ async fn by_the_gate(app: &Services, key: &HeaderMap, need: Need<'_>) -> String 
             format!("accepted {} with transcripts", known.agent.id)
         }
         Ok((_, Some(known))) => format!("accepted {}", known.agent.id),
-        Err(Denied::Refused(refusal)) => Outcome::from(refusal).id().to_owned(),
+        Err(Denial::Refused(refusal)) => Outcome::from(refusal).id().to_owned(),
         Err(failed) => panic!("{failed:?}"),
     }
 }
@@ -237,7 +237,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
         let keys: Vec<_> = world.keys.iter().map(|(_, _, key)| key).chain(&strangers).collect();
         let keys: Vec<_> = keys.into_iter().map(|key| (headers(key), hex::encode(key.hashed().as_bytes()))).collect();
         let (mut calls, mut deciding) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-        by_memory += usize::from(test.app.gate.basis() == DecisionSource::Index);
+        by_memory += usize::from(test.app.gate.decision_source() == DecisionSource::Index);
         for number in 0..BATCH {
             let (key, hash) = world.dice.one_of(&keys);
             let (workspace, agents) = world.dice.one_of(&world.workspaces);
@@ -247,7 +247,11 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
             let permission = *world.dice.one_of(&[None, Some(0), Some(1), Some(2), Some(3)]);
             let permission = permission.map(|at: usize| Permission::ALL[at]);
             let project_id = (!project.is_empty()).then_some(project);
-            deciding.push(by_the_gate(&test.app, key, Need { account_id: Some(account), permission, project_id }));
+            deciding.push(by_the_gate(
+                &test.app,
+                key,
+                AccessRequest { account_id: Some(account), permission, project_id },
+            ));
             calls.push(json!([number, hash, account, permission.map_or("", Permission::id), project]));
         }
         // Concurrent, because calls with unknown keys share one poll of the database.
@@ -283,7 +287,7 @@ async fn the_index_and_the_database_decide_alike(test: TestApp) {
         let account = *world.dice.one_of(&[workspace.id.as_str(), workspace.slug.as_str(), "ws-nothing", ""]);
         let project = *world.dice.one_of(&[agent.as_str(), agent.as_str(), "hotel", "spa", "nobody", "%"]);
         let permission = *world.dice.one_of(&Permission::ALL);
-        by_memory += usize::from(test.app.gate.basis() == DecisionSource::Index);
+        by_memory += usize::from(test.app.gate.decision_source() == DecisionSource::Index);
         let in_memory = decision(&test.app, key, permission, account, project).await;
         let by_database = decision(&other.app, key, permission, account, project).await;
         assert_eq!(in_memory, by_database, "{case}: {account} {project} {permission:?}");
@@ -471,7 +475,7 @@ async fn without_its_database_a_server_refuses() {
     let delete = async || test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &ended.id).await;
     assert!(delete().await.is_err(), "nothing can be done without the database");
     sleep(Duration::from_secs(2)).await;
-    assert!(test.app.gate.basis() != DecisionSource::Index);
+    assert!(test.app.gate.decision_source() != DecisionSource::Index);
     assert_eq!(ask(&kept.value).await, 503);
 
     reachable(true).await;
@@ -559,7 +563,7 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     tell("stop").await;
     let stopped = Instant::now();
     sleep(Duration::from_secs(3)).await;
-    assert_eq!((test.app.gate.basis(), ask().await), (DecisionSource::LastKnown, 200));
+    assert_eq!((test.app.gate.decision_source(), ask().await), (DecisionSource::LastKnown, 200));
     let ready = test.browser().get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["gate"]), (200, &json!("last-known")));
     assert_eq!(ready.json()["database"], "refuses connections");
@@ -576,7 +580,7 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
     let deleted = test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await;
     assert!(deleted.is_err());
     sleep(Duration::from_millis(5_200).saturating_sub(stopped.elapsed())).await;
-    assert_eq!((test.app.gate.basis(), ask().await), (DecisionSource::Nothing, 503));
+    assert_eq!((test.app.gate.decision_source(), ask().await), (DecisionSource::Nothing, 503));
 
     tell("start").await;
     trusted(&test.app).await;

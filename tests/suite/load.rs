@@ -47,7 +47,7 @@ async fn readers_do_not_blind_the_gate(test: TestApp) {
     while began.elapsed() < Duration::from_secs(5) {
         let answer = test.browser().api("/authz/nginx?account_id=acme", &setting.key).await;
         assert_eq!(answer.status, 200, "after {asked} calls: {}", answer.body);
-        assert_eq!(test.app.gate.basis(), DecisionSource::Index, "after {asked} calls");
+        assert_eq!(test.app.gate.decision_source(), DecisionSource::Index, "after {asked} calls");
         asked += 1;
         if !deleted && began.elapsed() > Duration::from_secs(2) {
             deleted = true;
@@ -166,7 +166,11 @@ async fn a_flood_of_health_checks_does_not_blind_the_gate(test: TestApp) {
     let mut decided = 0;
     while began.elapsed() < Duration::from_secs(3) {
         let answer = test.browser().api("/authz/nginx?account_id=acme", &setting.key).await;
-        assert_eq!((answer.status, test.app.gate.basis()), (200, DecisionSource::Index), "after {decided} calls");
+        assert_eq!(
+            (answer.status, test.app.gate.decision_source()),
+            (200, DecisionSource::Index),
+            "after {decided} calls"
+        );
         decided += 1;
         sleep(Duration::from_millis(5)).await;
     }

@@ -19,12 +19,12 @@ use agent_studio::base::randomness::Random;
 use agent_studio::base::sealing::MasterKey;
 use agent_studio::base::time::Timestamp;
 use agent_studio::configuration::{AllowedMetrics, Configuration};
-use agent_studio::conversations::import::Imported;
+use agent_studio::conversations::import::ImportSummary;
 use agent_studio::db::Db;
-use agent_studio::server::build::{Parts, build};
+use agent_studio::server::build::{ServiceSettings, build};
 use agent_studio::server::front::Front;
 use agent_studio::server::state::{AppState, Services};
-use agent_studio::usage::record::Limits;
+use agent_studio::usage::record::RequestLogLimits;
 use agent_studio::users::password::Password;
 use agent_studio::users::{self, Email, Role};
 use agent_studio::workspaces::Workspace;
@@ -100,11 +100,11 @@ impl TestApp {
         Self { app, router, _dir: dir }
     }
 
-    fn parts(db: Db) -> Parts {
-        Parts {
+    fn parts(db: Db) -> ServiceSettings {
+        ServiceSettings {
             db,
             master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
-            limits: Limits::default(),
+            limits: RequestLogLimits::default(),
             last_known: Duration::ZERO,
             public_origin: None,
             secure_cookies: false,
@@ -119,7 +119,7 @@ impl TestApp {
     }
 
     /// Rebuilds the server on the same database with other settings.
-    pub fn reconfigure(&mut self, change: impl FnOnce(&mut Parts)) {
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut ServiceSettings)) {
         let mut parts = Self::parts(self.app.db.clone());
         change(&mut parts);
         self.app = build(parts).unwrap();
@@ -164,7 +164,7 @@ impl TestApp {
         self.app.configurations.set(&workspace.id, &actor, agent.as_str(), &configuration).await.unwrap();
     }
 
-    pub async fn import(&self, workspace: &Workspace, agent: &AgentId, lines: &str) -> Imported {
+    pub async fn import(&self, workspace: &Workspace, agent: &AgentId, lines: &str) -> ImportSummary {
         let reader = std::io::BufReader::new(lines.as_bytes());
         self.app
             .conversations

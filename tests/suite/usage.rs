@@ -6,7 +6,7 @@ use agent_studio::base::actor::Actor;
 use agent_studio::configuration::AllowedMetrics;
 use agent_studio::gate;
 use agent_studio::on_db;
-use agent_studio::usage::record::{Limits, hour_of};
+use agent_studio::usage::record::{RequestLogLimits, hour_of};
 use agent_studio::usage::store::{self, RequestFilter};
 use agent_studio::usage::{Outcome, writer};
 use agent_studio::users::Role;
@@ -32,7 +32,7 @@ on_both_engines! {
 }
 
 /// A server with these limits of the request log.
-fn limited(mut test: TestApp, limits: Limits) -> TestApp {
+fn limited(mut test: TestApp, limits: RequestLogLimits) -> TestApp {
     test.reconfigure(|parts| parts.limits = limits);
     test
 }
@@ -121,7 +121,7 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
 }
 
 async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
-    let test = limited(test, Limits { per_second: 10, ..Limits::default() });
+    let test = limited(test, RequestLogLimits { per_second: 10, ..RequestLogLimits::default() });
     let set = setting(&test).await;
     let path = format!("/v1/accounts/{}/agents", set.workspace.id);
     for n in 0..200 {
@@ -199,7 +199,7 @@ async fn an_hour_begins_on_the_hour(test: TestApp) {
 }
 
 async fn what_is_old_is_forgotten(test: TestApp) {
-    let test = limited(test, Limits { days: 7, rows: 5, ..Limits::default() });
+    let test = limited(test, RequestLogLimits { days: 7, rows: 5, ..RequestLogLimits::default() });
     let set = setting(&test).await;
     let path = format!("/v1/accounts/{}/agents", set.workspace.id);
     let call = async |times: usize| {

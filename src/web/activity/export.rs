@@ -1,7 +1,7 @@
 //! Activity as a file: everything that fits the filter, read page by page while it is sent.
 
 use crate::audit::AuditLog;
-use crate::audit::service::{ActivityFilter, Recorded};
+use crate::audit::service::{ActivityFilter, AuditEntry};
 use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
 use crate::base::text::query_value;
@@ -111,7 +111,7 @@ async fn chunk(
     Ok(Some((written?, last.map_or(Next::End, Next::After))))
 }
 
-fn csv(rows: &[Recorded], with_header: bool) -> Result<Vec<u8>, Error> {
+fn csv(rows: &[AuditEntry], with_header: bool) -> Result<Vec<u8>, Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |_| Error::Internal;
     if with_header {
@@ -141,7 +141,7 @@ fn for_spreadsheets(field: &str) -> String {
     }
 }
 
-fn json_lines(rows: &[Recorded]) -> Vec<u8> {
+fn json_lines(rows: &[AuditEntry]) -> Vec<u8> {
     let mut lines = String::new();
     for row in rows {
         let details: Value = serde_json::from_str(&row.details).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Deleting an agent with everything that belongs to it: confirmation dialog and server function.
 
-use crate::agents::{AgentName, Belongings};
+use crate::agents::{AgentDependents, AgentName};
 use crate::base::error::Error;
 use crate::web::components::dialog::{Dialog, DialogKind};
 use crate::web::components::typed_name::{Question, typed_name_form};
@@ -28,7 +28,7 @@ pub async fn delete_agent(workspace: String, agent: String, name: String) -> Res
 
 /// An agent, and what goes with it.
 #[server(endpoint = "get_belongings", input = Json)]
-pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentName, Belongings), Error> {
+pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentName, AgentDependents), Error> {
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
     let (services, workspace) = (admin.services(), &admin.workspace().id);
@@ -56,7 +56,7 @@ pub fn DeleteAgentDialog() -> impl IntoView {
     }
 }
 
-fn delete_form(agent: AgentName, gone: Belongings) -> AnyView {
+fn delete_form(agent: AgentName, gone: AgentDependents) -> AnyView {
     let slug = use_slug().get_untracked();
     let question = Question {
         explanation: view! { <p>{in_words(gone)}</p> }.into_any(),
@@ -68,7 +68,7 @@ fn delete_form(agent: AgentName, gone: Belongings) -> AnyView {
     typed_name_form(FormAction::of::<DeleteAgent>(), question).into_any()
 }
 
-fn in_words(gone: Belongings) -> String {
+fn in_words(gone: AgentDependents) -> String {
     let conversations = match gone.conversations {
         0 => "It has no conversations.".to_owned(),
         1 => "Its one conversation is erased with it.".to_owned(),

@@ -4,9 +4,9 @@ use crate::api_keys::ApiKey;
 use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::usage::record::{Limits, hour_of};
-use crate::usage::service::{HOURS_PER_DAY, Sum, Totals, sum_up};
-use crate::usage::service::{HourCount, Logged, RequestFilter};
+use crate::usage::record::{RequestLogLimits, hour_of};
+use crate::usage::service::{HOURS_PER_DAY, PeriodTotals, RequestTotals, sum_up};
+use crate::usage::service::{HourCount, LoggedCall, RequestFilter};
 use crate::usage::{Api, Outcome};
 use crate::web::components::table::{Cell, Table};
 use crate::web::services::PageServices;
@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 pub struct Overview {
     pub now: Timestamp,
     pub key: ApiKey,
-    pub totals: Totals,
+    pub totals: PeriodTotals,
     pub chart: Chart,
 }
 
@@ -68,7 +68,7 @@ pub async fn overview(
 }
 
 /// Why requests were refused, and what that means.
-pub fn reasons(totals: &Totals) -> Table {
+pub fn reasons(totals: &PeriodTotals) -> Table {
     let rows = totals.refused.iter().map(|(outcome, requests)| {
         vec![
             Cell::Text(outcome.label().to_owned()),
@@ -91,10 +91,10 @@ fn chart(counts: &[HourCount], now: Timestamp, range: &str) -> Chart {
         _ => (24, 1),
     };
     let last = hour_of(now).div_euclid(hours);
-    let sums: Vec<(Timestamp, Sum)> = (last - bars + 1..=last)
+    let sums: Vec<(Timestamp, RequestTotals)> = (last - bars + 1..=last)
         .map(|bar| {
             let within = counts.iter().filter(|count| count.hour.div_euclid(hours) == bar);
-            (Timestamp::from_seconds(bar * hours * 3_600), Sum::of(within))
+            (Timestamp::from_seconds(bar * hours * 3_600), RequestTotals::of(within))
         })
         .collect();
     let top = round_up(sums.iter().map(|(_, sum)| sum.accepted + sum.refused).max().unwrap_or(0));
@@ -117,9 +117,9 @@ fn round_up(most: u64) -> u64 {
 
 /// Bars of accepted requests with refused ones on top, stretched to the width that there is. Numbers only: nothing that
 /// anyone typed is in it.
-fn svg(sums: &[(Timestamp, Sum)], top: u64) -> String {
+fn svg(sums: &[(Timestamp, RequestTotals)], top: u64) -> String {
     const HEIGHT: f64 = 100.0;
-    let total = Sum {
+    let total = RequestTotals {
         accepted: sums.iter().map(|(_, sum)| sum.accepted).sum(),
         refused: sums.iter().map(|(_, sum)| sum.refused).sum(),
     };
@@ -192,7 +192,7 @@ fn place(text: &str) -> Option<(Timestamp, String)> {
 
 /// What a log leaves out.
 async fn note(services: &PageServices, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<String, Error> {
-    let Limits { per_second, days, rows } = services.reports.limits();
+    let RequestLogLimits { per_second, days, rows } = services.reports.limits();
     let counts = services.reports.month(workspace, id).await?;
     let left_out: u64 = counts.iter().filter(|count| count.outcome.is_none()).map(|count| count.requests).sum();
     let mut note = match left_out {
@@ -231,7 +231,7 @@ pub async fn explain(services: &PageServices, workspace: &Workspace, id: &str) -
     let sane = id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
     let found = if sane { services.reports.by_correlation(&workspace.id, id).await? } else { Vec::new() };
     if found.is_empty() {
-        let Limits { days, rows, .. } = services.reports.limits();
+        let RequestLogLimits { days, rows, .. } = services.reports.limits();
         let text = format!(
             "No call of this workspace with this id is in the log. Calls without a key, with a key that was mistyped, or \
              with one that was deleted, belong to no workspace and are counted only: check that the whole key was sent in \
@@ -243,7 +243,7 @@ pub async fn explain(services: &PageServices, workspace: &Workspace, id: &str) -
     Ok(found.into_iter().map(|row| explanation(workspace, row)).collect())
 }
 
-fn explanation(workspace: &Workspace, row: Logged) -> Explanation {
+fn explanation(workspace: &Workspace, row: LoggedCall) -> Explanation {
     let outcome = Outcome::parse(&row.outcome);
     let text = match outcome {
         Some(Outcome::Accepted) if row.status >= 400 => format!(

@@ -23,7 +23,7 @@ pub async fn follow(app: &Services) -> Following {
 
 pub async fn trusted(app: &Services) {
     let waited = timeout(Duration::from_secs(30), async {
-        while app.gate.basis() != DecisionSource::Index {
+        while app.gate.decision_source() != DecisionSource::Index {
             sleep(Duration::from_millis(10)).await;
         }
     });

@@ -21,7 +21,7 @@ pub enum Speaker {
 
 /// A parsed query: all of these phrases, said by one speaker, or by either if `speaker` is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Search {
+pub struct TranscriptQuery {
     phrases: Vec<Vec<String>>,
     speaker: Option<Speaker>,
 }
@@ -94,7 +94,7 @@ impl Words {
     }
 }
 
-impl Search {
+impl TranscriptQuery {
     /// Parses a query: words, and phrases in double quotes.
     pub fn parse(query: &str, speaker: Option<Speaker>) -> Result<Self, ApiError> {
         let refused = |accepted: &str| ApiError::parameter("query", query, accepted);
@@ -177,14 +177,14 @@ mod tests {
 
     #[test]
     fn searches_are_words_and_phrases() {
-        let search = Search::parse("refund \"order number\" e-mail", Some(Speaker::User)).unwrap();
+        let search = TranscriptQuery::parse("refund \"order number\" e-mail", Some(Speaker::User)).unwrap();
         assert_eq!(search.fts5("a"), "scope : \"a\" AND user_words : (\"refund\" AND \"order number\" AND \"e mail\")");
         assert_eq!(search.tsquery(), "('refund') & ('order' <-> 'number') & ('e' <-> 'mail')");
-        assert_eq!(Search::parse("\"open", None).unwrap().tsquery(), "('open')");
+        assert_eq!(TranscriptQuery::parse("\"open", None).unwrap().tsquery(), "('open')");
         for nothing in ["", "  ", "\"\"", "* - :", "¶"] {
-            assert!(Search::parse(nothing, None).is_err_and(|e| e.status == 400), "{nothing}");
+            assert!(TranscriptQuery::parse(nothing, None).is_err_and(|e| e.status == 400), "{nothing}");
         }
-        assert!(Search::parse(&"a ".repeat(33), None).is_err());
-        assert!(Search::parse(&"a".repeat(501), None).is_err());
+        assert!(TranscriptQuery::parse(&"a ".repeat(33), None).is_err());
+        assert!(TranscriptQuery::parse(&"a".repeat(501), None).is_err());
     }
 }

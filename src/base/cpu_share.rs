@@ -5,7 +5,7 @@ use std::thread;
 
 /// A thread's share of the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
+pub enum CpuShare {
     /// Time that no other thread wants (SCHED_IDLE). Such a thread is preempted at once, while a thread with a high
     /// niceness runs until the next tick. It may get no time at all on a busy machine.
     Leftover,
@@ -17,7 +17,7 @@ pub enum Share {
 
 /// Limits the current thread to this share for the rest of its life. Does nothing where the system has no priorities
 /// for single threads, or does not allow the change.
-pub fn limit_this_thread(share: Share) {
+pub fn limit_this_thread(share: CpuShare) {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue};
@@ -26,9 +26,9 @@ pub fn limit_this_thread(share: Share) {
         let priority =
             |value: u8| ThreadPriorityValue::try_from(value).map_or(ThreadPriority::Min, ThreadPriority::Crossplatform);
         let (policy, priority) = match share {
-            Share::Leftover => (NormalThreadSchedulePolicy::Idle, ThreadPriority::Min),
-            Share::Tenth => (NormalThreadSchedulePolicy::Other, priority(25)),
-            Share::Third => (NormalThreadSchedulePolicy::Other, priority(38)),
+            CpuShare::Leftover => (NormalThreadSchedulePolicy::Idle, ThreadPriority::Min),
+            CpuShare::Tenth => (NormalThreadSchedulePolicy::Other, priority(25)),
+            CpuShare::Third => (NormalThreadSchedulePolicy::Other, priority(38)),
         };
         let policy = ThreadSchedulePolicy::Normal(policy);
         let _ = unix::set_thread_priority_and_policy(unix::thread_native_id(), priority, policy);
