@@ -1,6 +1,6 @@
-//! What the server renders of the Activity page.
+//! The Activity page, rendered on the server.
 
-/// Activity as a file.
+/// Downloading activity as a file.
 pub mod export;
 
 use crate::audit::service::{ActivityFilter, AuditEntry};
@@ -10,9 +10,9 @@ use crate::base::id::WorkspaceId;
 use crate::base::text::query_value;
 use crate::base::time::Timestamp;
 use crate::http::parameters::Parameters;
-use crate::web::components::filter_fields::{FilterSelect, FilterText};
-use crate::web::components::icon::Icon;
-use crate::web::components::page::Empty;
+use crate::web::components::button::{BUTTON_ROW, ButtonLink};
+use crate::web::components::filter_fields::{FilterSelect, FilterText, Filters};
+use crate::web::components::page::{Empty, PageHeader, PageLinks, Section};
 use crate::web::components::table::{Cell, Table, TableView, render};
 use crate::web::guard::SignedInMember;
 use crate::web::transport::fragment::Html;
@@ -23,28 +23,28 @@ use serde_json::{Value, json};
 const PAGE: usize = 50;
 
 /// A page of entries.
-struct Activity {
+struct ActivityPage {
     table: Table,
-    /// Everyone who has done something.
+    /// Names of everyone who has an entry.
     people: Vec<String>,
-    /// Where the next page begins.
+    /// Cursor of the next page: `{microseconds}~{id}`.
     next: Option<String>,
 }
 
-/// What an address asks for; what is not known does not narrow it.
+/// The filter in an address. Unknown actions are ignored.
 pub fn filter(person: &str, action: &str, key: &str) -> ActivityFilter {
     let text = |text: &str| text.trim().replace('\0', "").chars().take(300).collect();
     ActivityFilter { person: text(person), action: Action::parse(action), key: text(key) }
 }
 
-/// A page of entries after a place.
+/// The page of entries after a cursor.
 async fn activity(
     log: &AuditLog,
     workspace: &WorkspaceId,
     filter: &ActivityFilter,
     after: &str,
-) -> Result<Activity, Error> {
-    let after = (!after.is_empty()).then(|| place(after).ok_or(Error::BadRequest)).transpose()?;
+) -> Result<ActivityPage, Error> {
+    let after = (!after.is_empty()).then(|| cursor(after).ok_or(Error::BadRequest)).transpose()?;
     let mut rows = log.list(workspace, filter, after.as_ref(), PAGE as i64 + 1).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
@@ -52,8 +52,8 @@ async fn activity(
     let cells = rows.into_iter().map(|row| {
         vec![
             Cell::Time(row.at),
-            Cell::Text(row.actor.clone()),
-            Cell::Text(label(&row)),
+            Cell::Name(row.actor.clone()),
+            Cell::Name(label(&row)),
             Cell::Text(row.subject.clone()),
             Cell::Text(details_in_words(&row.details)),
             Cell::Address(row.address),
@@ -61,10 +61,10 @@ async fn activity(
     });
     let columns = ["Time", "Person", "Action", "What", "Details", "Address"].map(str::to_owned);
     let table = Table { columns: columns.to_vec(), rows: cells.collect() };
-    Ok(Activity { table, people: log.people(workspace).await?, next })
+    Ok(ActivityPage { table, people: log.people(workspace).await?, next })
 }
 
-fn place(text: &str) -> Option<(Timestamp, String)> {
+fn cursor(text: &str) -> Option<(Timestamp, String)> {
     let (at, id) = text.split_once('~')?;
     let plausible = id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric());
     Some((Timestamp(at.parse().ok()?), id.to_owned())).filter(|_| plausible)
@@ -75,10 +75,10 @@ fn label(row: &AuditEntry) -> String {
     known.map_or_else(|| row.action.clone(), |(.., label)| (*label).to_owned())
 }
 
-/// What changed, one thing after the other: `permissions: handoff → conversations, handoff`.
+/// Changes as text: `permissions: handoff → conversations, handoff`.
 fn details_in_words(details: &str) -> String {
     let Ok(Value::Object(mut details)) = serde_json::from_str(details) else { return String::new() };
-    // The whole of a thing before and after is told field by field.
+    // An object before and after is compared field by field.
     if let (Some(Value::Object(from)), Some(Value::Object(to))) = (details.get("from"), details.get("to")) {
         let field = |(name, to): (&String, &Value)| (name.clone(), json!({ "from": from.get(name), "to": to }));
         details = to.iter().map(field).collect();
@@ -102,7 +102,7 @@ fn in_words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => "none".to_owned(),
         Value::Array(values) => values.iter().map(in_words).collect::<Vec<_>>().join(", "),
-        // An enum's variant that holds something.
+        // An enum's variant with a value.
         Value::Object(fields) if fields.len() == 1 => fields.values().map(in_words).collect(),
         Value::Object(fields) => {
             fields.iter().map(|(name, value)| format!("{name} {}", in_words(value))).collect::<Vec<_>>().join(", ")
@@ -111,7 +111,7 @@ fn in_words(value: &Value) -> String {
     }
 }
 
-/// The Activity page.
+/// Renders the Activity page.
 pub async fn page(member: &SignedInMember, asked: &Parameters) -> Result<Html, Error> {
     let slug = &member.workspace().slug;
     let [person, action, key] = ["person", "action", "key"].map(|name| asked.first(name).to_owned());
@@ -123,7 +123,7 @@ pub async fn page(member: &SignedInMember, asked: &Parameters) -> Result<Html, E
         .join("&");
     let export = |format: &str, label: &'static str| {
         let address = format!("{here}/export?format={format}&{shown}");
-        view! { <a class="button" href=address rel="external" download="">{label}</a> }
+        view! { <ButtonLink href=address rel="external">{label}</ButtonLink> }
     };
     let exports = [export("csv", "CSV"), export("jsonl", "JSON Lines")].collect_view();
     let all = |words: &str| (String::new(), words.to_owned());
@@ -132,35 +132,30 @@ pub async fn page(member: &SignedInMember, asked: &Parameters) -> Result<Html, E
         [all("Everything")].into_iter().chain(Action::ALL.map(|(_, id, label)| (id.to_owned(), label.to_owned())));
     let next = activity.next.map(|next| {
         let address = format!("{here}?{shown}&after={}", query_value(&next));
-        view! { <nav class="pages" aria-label="Pages"><a class="button" href=address rel="next">"Earlier"<Icon name="arrow-right" /></a></nav> }
+        (address, "Earlier")
     });
     let all_entries = here.clone();
     let entries = match activity.table.rows.is_empty() {
         true => view! {
             <Empty icon="search" heading="Nothing here">
                 <p>"Nothing that was done fits this filter."</p>
-                <a class="button" href=all_entries>"Show all activity"</a>
+                <ButtonLink href=all_entries>"Show all activity"</ButtonLink>
             </Empty>
         }
         .into_any(),
-        false => {
-            view! { <section class="card section"><TableView table=activity.table caption="Activity" /></section> }
-                .into_any()
-        }
+        false => view! { <Section><TableView table=activity.table caption="Activity" /></Section> }.into_any(),
     };
     Ok(render(view! {
-        <div class="page-header">
-            <h1 tabindex="-1">"Activity"</h1>
-            <div class="button-row" role="group" aria-label="Export">{exports}</div>
-        </div>
-        <form method="get" action=here class="filters" role="search">
+        <PageHeader heading="Activity">
+            <div class=BUTTON_ROW role="group" aria-label="Export">{exports}</div>
+        </PageHeader>
+        <Filters action=here class="mb-4">
             <FilterSelect name="person" label="Person" options=people.collect() chosen=person />
             <FilterSelect name="action" label="Action" options=actions.collect() chosen=action />
             <FilterText name="key" label="Key (name or id)" value=key />
-            <button class="button small" type="submit">"Filter"</button>
-        </form>
+        </Filters>
         {entries}
-        {next}
+        <PageLinks next />
     }))
 }
 

@@ -1,4 +1,4 @@
-//! The Agents page and its forms.
+//! The Agents page and its dialogs.
 
 /// Deleting an agent.
 pub mod delete;
@@ -6,15 +6,19 @@ pub mod delete;
 use crate::agents::{Agent, AgentName};
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
-use crate::web::components::dialog::{Dialog, DialogKind};
-use crate::web::components::field::{FormError, TextField};
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{ButtonLink, ButtonLook, IconLink};
+use crate::web::components::card::{Card, CardActions, CardList, CardTitle, Figure, Secondary};
+use crate::web::components::dialog::DialogKind;
+use crate::web::components::field::TextField;
+use crate::web::components::form_dialog::{DialogForm, FormDialog};
 use crate::web::components::icon::Icon;
-use crate::web::components::page::Empty;
+use crate::web::components::lower_case;
+use crate::web::components::page::{Empty, LiveSearch, PageHeader, TEXT_LINK};
 use crate::web::components::time::Ago;
-use crate::web::components::{lower_case, use_hydrated};
 use crate::web::frame::{Tabs, use_slug, use_visit};
-use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{PageArea, awaited, load, load_live};
+use crate::web::transport::form::FormAction;
+use crate::web::transport::load::{load, load_live};
 use crate::workspaces::Visit;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -22,7 +26,7 @@ use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_params_map;
 
-/// Every agent of the workspace, newest first, and the present.
+/// Every agent of the workspace, newest first, and the current time.
 #[server(endpoint = "list_agents", input = Json)]
 pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), Error> {
     let member = crate::web::guard::member(&workspace).await?;
@@ -30,14 +34,14 @@ pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), E
     Ok((agents, member.services().now()))
 }
 
-/// Every agent's name, for pickers.
+/// Names of all agents, for pickers.
 #[server(endpoint = "list_agent_names", input = Json)]
 pub async fn list_agent_names(workspace: String) -> Result<Vec<AgentName>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
     Ok(member.services().agents.names(&member.workspace().id).await?)
 }
 
-/// One agent.
+/// One agent by its id.
 #[server(endpoint = "get_agent", input = Json)]
 pub async fn get_agent(workspace: String, agent: String) -> Result<AgentName, Error> {
     use crate::web::guard;
@@ -46,7 +50,6 @@ pub async fn get_agent(workspace: String, agent: String) -> Result<AgentName, Er
     member.services().agents.find(&member.workspace().id, id.as_str()).await?.ok_or_else(guard::not_found)
 }
 
-/// Makes an agent.
 #[server(endpoint = "create_agent")]
 pub async fn create_agent(workspace: String, name: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
@@ -55,7 +58,6 @@ pub async fn create_agent(workspace: String, name: String) -> Result<(), Error> 
     Ok(())
 }
 
-/// Gives an agent another name.
 #[server(endpoint = "rename_agent")]
 pub async fn rename_agent(workspace: String, agent: String, name: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
@@ -87,14 +89,16 @@ fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
     let admin = visit.is_admin();
     let slug = StoredValue::new(visit.workspace.slug);
     let new_link = move || {
-        admin.then(|| view! { <a class="button primary" href=format!("/{}/agents/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"Agent"</a> })
+        let href = format!("/{}/agents/new", slug.get_value());
+        admin
+            .then(|| view! { <ButtonLink look=ButtonLook::Primary icon="plus" href noscroll=true>"Agent"</ButtonLink> })
     };
-    let change = move || {
-        admin.then(|| view! { " " <a class="text-link" href=format!("/{}/agents/retention", slug.get_value()) data-noscroll="true">"Change"</a> })
-    };
+    let change = admin.then(|| {
+        let href = format!("/{}/agents/retention", slug.get_value());
+        view! { " " <a class=TEXT_LINK href=href data-noscroll="true">"Change"</a> }
+    });
     let kept = crate::workspaces::retention_in_words(visit.workspace.retention_days);
-    let wanted = RwSignal::new(String::new());
-    let hydrated = use_hydrated();
+    let search = RwSignal::new(String::new());
     let list = if agents.is_empty() {
         view! {
             <Empty icon="agent" heading="No agents yet">
@@ -104,30 +108,21 @@ fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
         }
         .into_any()
     } else {
-        let card = move |agent: Agent| view! { <AgentCard agent now slug admin wanted /> };
-        view! { <ul class="cards">{agents.into_iter().map(card).collect_view()}</ul> }.into_any()
+        let card = move |agent: Agent| view! { <AgentCard agent now slug admin search /> };
+        view! { <CardList>{agents.into_iter().map(card).collect_view()}</CardList> }.into_any()
     };
     view! {
-        <div class="page-header">
-            <h1 tabindex="-1">"Agents"</h1>
-            {new_link()}
-        </div>
-        <div class="toolbar" hidden=move || !hydrated.get()>
-            <label class="search">
-                <Icon name="search" />
-                <input
-                    type="search"
-                    aria-label="Search agents"
-                    placeholder="Search agents"
-                    prop:value=wanted
-                    on:input=move |event| wanted.set(event_target_value(&event))
-                />
-            </label>
-        </div>
+        <PageHeader heading="Agents">{new_link()}</PageHeader>
+        <LiveSearch label="Search agents" typed=search />
         {list}
-        <p class="page-note">{kept}{change()}</p>
+        <p class="mt-6 text-sm text-faint">{kept}{change}</p>
     }
 }
+
+/// Title, conversations, id and actions: one below the other, then in two rows, then side by side.
+const COLUMNS: &str = "grid-cols-[minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,1fr)_minmax(0,1fr)_auto] \
+                       min-[62.5rem]:grid-cols-[minmax(0,1.5fr)_1fr_1.3fr_76px]";
+const FIGURE: &str = "col-span-full sm:col-auto";
 
 #[component]
 fn AgentCard(
@@ -135,99 +130,67 @@ fn AgentCard(
     now: Timestamp,
     slug: StoredValue<String>,
     admin: bool,
-    wanted: RwSignal<String>,
+    search: RwSignal<String>,
 ) -> impl IntoView {
     let searched = lower_case(&agent.name);
-    let action = |path: &str, label: &str, icon: &'static str| {
-        view! {
-            <a class="icon-button" href=format!("/{}/agents/{}/{path}", slug.get_value(), agent.id) aria-label=format!("{label} {}", agent.name) data-noscroll="true">
-                <Icon name=icon />
-            </a>
-        }
+    let action = |path: &str, tip: &'static str, icon: &'static str| {
+        let href = format!("/{}/agents/{}/{path}", slug.get_value(), agent.id);
+        let label = format!("{tip} {}", agent.name);
+        view! { <IconLink href noscroll=true label tip><Icon name=icon /></IconLink> }
     };
     let actions =
         admin.then(|| [action("rename", "Rename", "pencil"), action("delete", "Delete", "trash")].collect_view());
     view! {
-        <li class="card agent-card" hidden=move || !searched.contains(&lower_case(&wanted.read()))>
-            <div class="card-title">
-                <h2>{agent.name.clone()}</h2>
-                <p class="secondary">"Created " <Ago at=agent.created_at now /></p>
-            </div>
-            <div class="figure">
-                <span class="figure-icon"><Icon name="chat" /></span>
-                <p><span class="figure-label">"Conversations"</span><strong>{agent.conversations}</strong></p>
-            </div>
-            <div class="figure">
-                <span class="figure-icon"><Icon name="agent" /></span>
-                <p><span class="figure-label">"Agent ID"</span><code>{agent.id.to_string()}</code></p>
-            </div>
-            <div class="card-actions">{actions}</div>
-        </li>
+        <Card columns=COLUMNS hidden=move || !searched.contains(&lower_case(&search.read()))>
+            <CardTitle heading=agent.name.clone().into_any() class="sm:col-span-2 min-[62.5rem]:col-auto">
+                <Secondary>"Created " <Ago at=agent.created_at now /></Secondary>
+            </CardTitle>
+            <Figure icon="chat" label="Conversations".into_any() class=FIGURE>
+                <strong>{agent.conversations}</strong>
+            </Figure>
+            <Figure icon="agent" label="Agent ID".into_any() class=FIGURE>
+                <code class="text-sm">{agent.id.to_string()}</code>
+            </Figure>
+            <CardActions class="col-start-2 row-start-1 sm:col-start-3 min-[62.5rem]:col-auto min-[62.5rem]:row-auto">
+                {actions}
+            </CardActions>
+        </Card>
     }
 }
 
-/// The sheet for a new agent.
+/// Dialog that creates an agent.
 #[component]
 pub fn CreateAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let action = FormAction::of::<CreateAgent>();
-    let refusal = action.refusal();
-    let back = format!("/{slug}/agents");
-    view! {
-        <Title text="New agent" />
-        <Dialog title="New agent" close_href=back.clone() kind=DialogKind::Sheet>
-            <ActionForm action=action>
-                <div class="dialog-body">
-                    <input type="hidden" name="workspace" value=slug />
-                    <TextField name="name" label="Name" autofocus=true refusal=refusal />
-                    <FormError refusal=refusal />
-                </div>
-                <footer class="dialog-footer">
-                    <a class="button" href=back data-noscroll="true">"Cancel"</a>
-                    <button class="button primary" type="submit" disabled=move || action.pending()>"Create agent"</button>
-                </footer>
-            </ActionForm>
-        </Dialog>
-    }
+    let close_href = format!("/{slug}/agents");
+    let form = move || {
+        let fields = view! { <TextField name="name" label="Name" autofocus=true refusal=action.refusal() /> };
+        let form = DialogForm::new(action, vec![("workspace", slug.clone())], fields.into_any(), "Create agent");
+        async move { Ok(form) }
+    };
+    view! { <FormDialog title="New agent" close_href kind=DialogKind::Sheet form /> }
 }
 
-/// The sheet for another name.
+/// Dialog that changes an agent's name.
 #[component]
 pub fn RenameAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let id = use_params_map().with_untracked(|p| p.get("agent")).unwrap_or_default();
-    let back = format!("/{slug}/agents");
-    let agent = load(move || GetAgent { workspace: slug.clone(), agent: id.clone() });
-    let form = move || async move {
-        let agent = agent.await?;
-        Ok(view! { <RenameForm agent /> }.into_any())
-    };
-    view! {
-        <Title text="Rename agent" />
-        <Dialog title="Rename agent" close_href=back kind=DialogKind::Sheet>
-            {awaited(PageArea::Dialog, form)}
-        </Dialog>
-    }
-}
-
-#[component]
-fn RenameForm(agent: AgentName) -> impl IntoView {
     let action = FormAction::of::<RenameAgent>();
-    let refusal = action.refusal();
-    let slug = use_slug().get_untracked();
-    let back = format!("/{slug}/agents");
-    view! {
-        <ActionForm action=action>
-            <div class="dialog-body">
-                <input type="hidden" name="workspace" value=slug />
-                <input type="hidden" name="agent" value=agent.id.to_string() />
-                <TextField name="name" label="Name" value=agent.name hint="Its ID, which integrations use, stays the same." autofocus=true refusal=refusal />
-                <FormError refusal=refusal />
-            </div>
-            <footer class="dialog-footer">
-                <a class="button" href=back data-noscroll="true">"Cancel"</a>
-                <button class="button primary" type="submit" disabled=move || action.pending()>"Save"</button>
-            </footer>
-        </ActionForm>
-    }
+    let close_href = format!("/{slug}/agents");
+    let workspace = slug.clone();
+    let agent = load(move || GetAgent { workspace: workspace.clone(), agent: id.clone() });
+    let form = move || {
+        let slug = slug.clone();
+        async move {
+            let agent = agent.await?;
+            let hidden = vec![("workspace", slug), ("agent", agent.id.to_string())];
+            let fields = view! {
+                <TextField name="name" label="Name" value=agent.name hint="Its ID, which integrations use, stays the same." autofocus=true refusal=action.refusal() />
+            };
+            Ok(DialogForm::new(action, hidden, fields.into_any(), "Save"))
+        }
+    };
+    view! { <FormDialog title="Rename agent" close_href kind=DialogKind::Sheet form /> }
 }

@@ -1,5 +1,5 @@
-//! Every page's route. All are rendered whole on the server before anything is sent (`SsrMode::Async`): a page then has
-//! its right status, and needs no JavaScript to be complete.
+//! Every page's route. The server renders each page whole before it sends anything (`SsrMode::Async`): so a page has the
+//! right status, and is complete without JavaScript.
 
 use crate::base::error::Error;
 use crate::web::agents::delete::DeleteAgentDialog;
@@ -11,7 +11,8 @@ use crate::web::api_keys::edit::EditDialog;
 use crate::web::api_keys::list::ApiKeysPage;
 use crate::web::api_keys::settings::SettingsDialog;
 use crate::web::api_keys::use_key::UseDialog;
-use crate::web::components::page::Failed;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::page::{BarePage, Failed};
 use crate::web::components::toast::ToastRegion;
 use crate::web::configuration::ConfigurationPage;
 use crate::web::frame::{WorkspaceFrame, use_slug};
@@ -20,7 +21,7 @@ use crate::web::retention::RetentionDialog;
 use crate::web::sign_in::SignInPage;
 use crate::web::sign_in::account::AccountPage;
 use crate::web::sign_in::set_up::SetUpPage;
-use crate::web::transport::load::{Changes, PageArea, awaited, load};
+use crate::web::transport::load::{Changes, load};
 use crate::web::users::invitation::InvitationPage;
 use crate::web::users::{ChangeRoleDialog, InviteDialog, InvitedDialog, RemoveUserDialog, UsersPage, WithdrawDialog};
 use leptos::prelude::*;
@@ -90,7 +91,7 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// What stands beside a page while none of its dialogs is open.
+/// In place of a dialog while none is open.
 #[component]
 fn Nothing() -> impl IntoView {}
 
@@ -109,13 +110,13 @@ pub async fn go_home(#[server(default)] workspace: String) -> Result<(), Error> 
 #[component]
 fn HomePage() -> impl IntoView {
     view! {
-        <main class="door">
+        <BarePage>
             <Home />
-        </main>
+        </BarePage>
     }
 }
 
-/// Shows only what keeps the visitor from going on.
+/// Redirects; shows an error where it cannot.
 #[component]
 fn Home() -> impl IntoView {
     let workspace = use_slug();
@@ -130,8 +131,8 @@ fn Home() -> impl IntoView {
 fn NotFoundPage() -> impl IntoView {
     view! {
         <Title text="Not found" />
-        <main class="door">
+        <BarePage>
             <Failed error=Error::NotFound whole_page=true />
-        </main>
+        </BarePage>
     }
 }

@@ -1,46 +1,61 @@
 //! Buttons, fields, dialogs, pickers, toasts. Nothing here knows the domain.
 
+/// Views that wait for their data.
+pub mod awaited;
+/// Badges.
+pub mod badge;
+/// Buttons and icon buttons.
+pub mod button;
+/// Cards in a list.
+pub mod card;
 /// Writing to the clipboard.
 pub mod clipboard;
-/// A button that copies a text.
+/// Code in a box.
+pub mod code_block;
+/// Button that copies a text.
 pub mod copy_text;
-/// Sheets and questions, as native dialogs with addresses of their own.
+/// Sheets and questions: native dialogs with addresses of their own.
 pub mod dialog;
-/// Labels, hints, errors, and what was typed before.
+/// Lists of facts.
+pub mod fact_list;
+/// Form fields: label, control, hint and error; drafts of refused forms.
 pub mod field;
-/// Forms whose answer is an address.
+/// Forms that lead to an address: search and sort.
 pub mod filter;
-/// Fields of the filter forms in fragments.
+/// Filter forms in fragments.
 #[cfg(feature = "ssr")]
 pub mod filter_fields;
-/// One icon from the sprite.
+/// Dialogs with a form.
+pub mod form_dialog;
+/// Icons from the sprite.
 pub mod icon;
 /// Choosing several of many.
 pub mod multi_select;
-/// Empty, loading and error states.
+/// Parts of pages: headers, toolbars, links; empty, loading and error states.
 pub mod page;
-/// Tables in fragments, which small screens show as blocks.
+/// Tables in fragments.
 #[cfg(feature = "ssr")]
 pub mod table;
 /// Instants in the viewer's zone.
 pub mod time;
-/// What has just happened, said once.
+/// Messages about what has just happened.
 pub mod toast;
-/// The question before something is deleted for good.
+/// Form that deletes something once its name was typed.
 pub mod typed_name;
+/// Boxes with a value to be copied.
+pub mod value_box;
 
 use js_sys::JsString;
 use leptos::prelude::*;
 
-/// Whether the page has woken up in the browser: `false` on the server and until hydration is done, so that both
-/// render the same.
+/// `true` after hydration. On the server and during hydration it is `false`, so that both render the same.
 pub fn use_hydrated() -> ReadSignal<bool> {
     let (hydrated, set_hydrated) = signal(false);
     Effect::new(move |_| set_hydrated.set(true));
     hydrated
 }
 
-/// Text in lower case, to search in. The browser has the tables for it; ours stay out of its download.
+/// Text in lower case, to search in. In the browser JavaScript does it: Rust's Unicode tables stay out of the download.
 pub fn lower_case(text: &str) -> String {
     if cfg!(feature = "ssr") { text.to_lowercase() } else { JsString::from(text).to_lower_case().into() }
 }

@@ -1,34 +1,37 @@
-//! The Configuration page: one folding card per agent. With the page awake, each change is saved as it is made, and
-//! undone in sight where saving fails; without JavaScript each card is a form with a button.
+//! The Configuration page: one folding card per agent. After hydration each change is saved as it is made, and undone in
+//! sight where saving fails. Without JavaScript each card is a form with a button.
 
 use crate::base::error::Error;
 use crate::configuration::{AgentConfiguration, AllowedMetrics, Configuration};
-use crate::web::components::field::FormError;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{BUTTON_ROW, Button, ButtonLook, IconLink};
+use crate::web::components::card::CardList;
+use crate::web::components::field::{DASHED, Field, FieldPlace, FormError};
 use crate::web::components::icon::Icon;
 use crate::web::components::multi_select::{Choice, MultiSelect};
-use crate::web::components::page::Empty;
+use crate::web::components::page::{Empty, LiveSearch};
 use crate::web::components::{lower_case, use_hydrated};
 use crate::web::frame::{use_slug, use_visit};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::load::load;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 
-/// The choice that stands for every metric.
+/// Value of the choice that stands for every metric.
 const ALL: &str = "*";
-/// With more agents than this, there is a search.
+/// From this many agents on, there is a search.
 const SEARCHED_FROM: usize = 6;
 
-/// Every agent's card.
+/// Every agent's configuration.
 #[server(endpoint = "list_configurations", input = Json)]
 pub async fn list_configurations(workspace: String) -> Result<Vec<AgentConfiguration>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
     Ok(member.services().configurations.list(&member.workspace().id).await?)
 }
 
-/// Sets what an agent lets through.
+/// Sets which data of an agent API keys can read.
 #[server(endpoint = "set_configuration")]
 pub async fn set_configuration(
     workspace: String,
@@ -67,8 +70,8 @@ pub fn ConfigurationPage() -> impl IntoView {
     };
     view! {
         <Title text="Configuration" />
-        <div class="page-header with-back">
-            <a class="icon-button" href=move || format!("/{}/api-keys", slug.read()) aria-label="Back to API keys"><Icon name="arrow-left" /></a>
+        <div class="mb-6 flex flex-wrap items-center gap-4 pt-4">
+            <IconLink href=format!("/{}/api-keys", slug.get_untracked()) label="Back to API keys" tip="Back"><Icon name="arrow-left" /></IconLink>
             <h1 tabindex="-1">"Configuration"</h1>
         </div>
         {awaited(PageArea::Section, content)}
@@ -77,34 +80,32 @@ pub fn ConfigurationPage() -> impl IntoView {
 
 #[component]
 fn Cards(cards: Vec<AgentConfiguration>, admin: bool) -> impl IntoView {
-    let wanted = RwSignal::new(String::new());
-    let hydrated = use_hydrated();
-    let search = (cards.len() >= SEARCHED_FROM).then(|| view! {
-        <div class="toolbar" hidden=move || !hydrated.get()>
-            <label class="search">
-                <Icon name="search" />
-                <input type="search" aria-label="Search agents" placeholder="Search agents" prop:value=wanted on:input=move |event| wanted.set(event_target_value(&event)) />
-            </label>
-        </div>
-    });
-    let card = |(at, card): (usize, AgentConfiguration)| {
+    let typed = RwSignal::new(String::new());
+    let search = (cards.len() >= SEARCHED_FROM).then(|| view! { <LiveSearch label="Search agents" typed /> });
+    let card = move |(at, card): (usize, AgentConfiguration)| {
         let name = lower_case(&card.agent.name);
         view! {
-            <li hidden=move || !name.contains(&lower_case(&wanted.read()))>
-                <Card card open=at == 0 admin />
+            <li hidden=move || !name.contains(&lower_case(&typed.read()))>
+                <ConfigurationCard card open=at == 0 admin />
             </li>
         }
     };
     view! {
-        <p class="lead">
+        <p class="mb-6 max-w-3xl text-base text-faint">
             "What each agent lets through to every key with the permission Conversations data. Nothing appears in API responses unless it is enabled here."
         </p>
         {search}
-        <ul class="cards">{cards.into_iter().enumerate().map(card).collect_view()}</ul>
+        <CardList>{cards.into_iter().enumerate().map(card).collect_view()}</CardList>
     }
 }
 
-/// What a card shows, to go back to where saving fails.
+/// Checkbox that looks like a switch: its knob moves when it is checked.
+const SWITCH: &str = "relative h-5 w-10 shrink-0 cursor-pointer appearance-none rounded-full border border-control bg-surface \
+                      transition-colors checked:border-primary checked:bg-primary disabled:cursor-default disabled:opacity-60 \
+                      before:absolute before:top-px before:left-px before:size-4 before:rounded-full before:bg-control \
+                      before:transition-transform checked:before:translate-x-5 checked:before:bg-on-primary";
+
+/// Metrics and transcript as a card shows them.
 type ShownConfiguration = (Vec<String>, bool);
 
 fn shown(configuration: &Configuration) -> ShownConfiguration {
@@ -116,7 +117,7 @@ fn shown(configuration: &Configuration) -> ShownConfiguration {
 }
 
 #[component]
-fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
+fn ConfigurationCard(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
     let hydrated = use_hydrated();
     let action = FormAction::of::<SetConfiguration>();
     let refusal = action.refusal();
@@ -141,7 +142,7 @@ fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
     Effect::new(move |_| match action.outcome() {
         Some(Ok(())) => {
             saved.set_value(sent.get_value());
-            // What was changed in the meantime follows.
+            // Save what was changed in the meantime.
             if sent.get_value() != (metrics.get_untracked(), transcript.get_untracked()) {
                 save();
             }
@@ -154,7 +155,7 @@ fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
         None => {}
     });
     let choose = Callback::new(move |()| {
-        // All metrics, or some: the one chosen last decides.
+        // All metrics, or some of them: the last choice decides.
         metrics.update(|chosen| {
             if chosen.last().is_some_and(|last| last == ALL) {
                 *chosen = vec![ALL.to_owned()];
@@ -190,17 +191,23 @@ fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
     let clear_id = format!("clear-{}", agent.get_value());
     let clear_form = clear_id.clone();
     view! {
-        <details class="card folding" open=open>
-            <summary>
-                <h2>{card.agent.name}</h2>
-                <span class="save-state" class:failed=move || refusal.read().is_some() role="status">{state}</span>
-                <Icon name="chevron-down" />
+        <details class="group rounded-xl bg-surface px-4 md:px-8 [&>form:first-of-type]:pb-7" open=open>
+            <summary class="flex min-h-[72px] list-none items-center gap-4 [&::-webkit-details-marker]:hidden">
+                <h2 class="min-w-0 flex-1">{card.agent.name}</h2>
+                <span
+                    class="text-sm"
+                    class:text-good=move || refusal.read().is_none()
+                    class:text-danger=move || refusal.read().is_some()
+                    role="status"
+                >
+                    {state}
+                </span>
+                <Icon name="chevron-down" class="size-5 transition-transform group-open:rotate-180" />
             </summary>
             <ActionForm action=action>
                 <input type="hidden" name="workspace" value=slug.get_value() />
                 <input type="hidden" name="agent" value=agent.get_value() />
-                <div class="field">
-                    <label for=metrics_id.clone() class="dotted">"Response metrics" <span class="optional">" (optional)"</span></label>
+                <Field id=metrics_id.clone() label="Response metrics" optional=true place=FieldPlace::Card>
                     <MultiSelect
                         id=metrics_id
                         name="metrics[]"
@@ -211,9 +218,10 @@ fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
                         on_change=choose
                         disabled=!admin
                     />
-                </div>
-                <label class="switch">
+                </Field>
+                <label class="mb-6 flex cursor-pointer items-center gap-3">
                     <input
+                        class=SWITCH
                         type="checkbox"
                         role="switch"
                         name="transcript"
@@ -226,17 +234,17 @@ fn Card(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
                             save();
                         }
                     />
-                    <span class="dotted">"Conversation transcript"</span>
+                    <span class=DASHED>"Conversation transcript"</span>
                 </label>
                 <FormError refusal=refusal />
                 {admin.then(|| view! {
-                    <div class="button-row">
-                        <button type="submit" class="button primary" hidden=move || hydrated.get()>"Save"</button>
-                        <button type="submit" class="button" form=clear_id.clone() on:click=clear>"Clear configuration settings"</button>
+                    <div class=BUTTON_ROW>
+                        <Button look=ButtonLook::Primary hidden=move || hydrated.get()>"Save"</Button>
+                        <Button form=clear_id.clone() on_click=clear>"Clear configuration settings"</Button>
                     </div>
                 })}
             </ActionForm>
-            // The button above sends this one where there is no JavaScript.
+            // Sent by the button above where there is no JavaScript.
             <form id=clear_form method="post" action=SetConfiguration::url()>
                 <input type="hidden" name="workspace" value=slug.get_value() />
                 <input type="hidden" name="agent" value=agent.get_value() />

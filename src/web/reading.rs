@@ -2,9 +2,10 @@
 //! component; what each shows is made by its noun's `view`.
 
 use crate::base::error::Error;
+use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::frame::{Tabs, use_visit};
 use crate::web::transport::fragment::{Fragment, Html};
-use crate::web::transport::load::{PageArea, awaited, load_live};
+use crate::web::transport::load::load_live;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;

@@ -6,7 +6,7 @@ use leptos::hydration::{AutoReload, HydrationScripts};
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags};
 
-/// The document. `headers` reads the nonce of its scripts.
+/// The document. `http::headers` puts its scripts' nonce into the policy.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     view! {
         <!DOCTYPE html>
@@ -22,7 +22,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <HydrationScripts options=options.clone() />
                 <MetaTags />
             </head>
-            <body>
+            <body class="relative min-h-dvh bg-ground leading-[1.45] text-ink antialiased">
                 <App />
             </body>
         </html>

@@ -1,20 +1,23 @@
 //! Signing in and out.
 
-/// The visitor's own page: password, sign out everywhere.
+/// The account page: password, signing out everywhere.
 pub mod account;
 /// The first page of a server without users.
 pub mod set_up;
 
 use crate::base::error::Error;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{Button, ButtonLook};
 use crate::web::components::field::{FormError, TextField};
+use crate::web::components::page::{NarrowHeader, NarrowPage};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::load::load;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-/// Signs in and goes on to `next`, an address of ours.
+/// Signs in and redirects to `next`, a path on this server.
 #[server(endpoint = "sign_in")]
 pub async fn sign_in(email: String, password: String, #[server(default)] next: String) -> Result<(), Error> {
     use crate::base::actor::Actor;
@@ -23,7 +26,7 @@ pub async fn sign_in(email: String, password: String, #[server(default)] next: S
 
     let services = crate::web::services::services()?;
     let address = guard::address().await;
-    // What is no address has no account: answered like a wrong password, and no password is computed for it.
+    // What is no e-mail address is answered like a wrong password, without computing a password's hash.
     let email = Email::parse(&email).map_err(|_| Error::WrongCredentials)?;
     services.throttle.count(&email, address).await?;
     let Some(user) = services.users.verify(&email, password).await? else {
@@ -39,7 +42,7 @@ pub async fn sign_in(email: String, password: String, #[server(default)] next: S
     Ok(())
 }
 
-/// Signs out here.
+/// Ends this session.
 #[server(endpoint = "sign_out")]
 pub async fn sign_out() -> Result<(), Error> {
     use crate::web::guard;
@@ -48,7 +51,7 @@ pub async fn sign_out() -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether this server has users, and whether somebody is signed in.
+/// Redirects where there is no need to sign in: no users yet, or signed in already.
 #[server(endpoint = "get_welcome", input = Json)]
 pub async fn get_welcome() -> Result<(), Error> {
     use crate::web::guard;
@@ -75,21 +78,18 @@ pub fn SignInPage() -> impl IntoView {
     };
     view! {
         <Title text="Sign in" />
-        <main class="door">
-            <div class="door-card">
-                <h1 tabindex="-1">"Sign in"</h1>
-                <p class="hint">"To the API keys of your workspaces."</p>
+        <NarrowPage>
+                <NarrowHeader heading="Sign in">"To the API keys of your workspaces."</NarrowHeader>
                 {awaited(PageArea::Aside, welcomed)}
                 <ActionForm action=action>
                     <input type="hidden" name="next" value=next />
                     <TextField name="email" label="E-mail" kind="email" autocomplete="username" autofocus=true refusal=refusal />
                     <TextField name="password" label="Password" kind="password" autocomplete="current-password" refusal=refusal />
                     <FormError refusal=refusal />
-                    <button class="button primary wide" type="submit" disabled=move || action.pending()>
+                    <Button look=ButtonLook::Primary wide=true pending=move || action.pending()>
                         {move || if action.pending() { "Signing in …" } else { "Sign in" }}
-                    </button>
+                    </Button>
                 </ActionForm>
-            </div>
-        </main>
+        </NarrowPage>
     }
 }

@@ -1,5 +1,7 @@
 //! What the server renders: a key's page, and why a call was refused.
 
+/// The bar chart of requests over time.
+mod chart;
 /// Numbers for the pages.
 pub mod summary;
 
@@ -10,12 +12,15 @@ use crate::base::text::query_value;
 use crate::http::parameters::Parameters;
 use crate::usage::{Api, Outcome};
 use crate::web::api_keys::list::Scope;
-use crate::web::components::filter_fields::FilterSelect;
-use crate::web::components::icon::Icon;
-use crate::web::components::page::Empty;
+use crate::web::components::badge::{Badge, Tone};
+use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook};
+use crate::web::components::field::{CONTROL, Field, HINT};
+use crate::web::components::filter_fields::{FilterSelect, Filters};
+use crate::web::components::page::{BackLink, ChoiceLink, ChoiceLinks, Empty, PageHeader, PageLinks, Section};
 use crate::web::components::table::{Facts, FragmentTime, TableView, render};
 use crate::web::guard::{self, SignedInMember};
 use crate::web::transport::fragment::Html;
+use chart::Chart;
 use leptos::prelude::*;
 use summary::{Explanation, Overview, Requests};
 
@@ -48,32 +53,29 @@ fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl I
     let name = key.name.as_str().to_owned();
     let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}", at.ago(now)));
     let permissions = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
-    let status = match Status::of(key.expires_at, now) {
-        Status::Active => ().into_any(),
-        Status::ExpiresSoon => view! { <span class="badge warning">"Expires soon"</span> }.into_any(),
-        Status::Expired => view! { <span class="badge danger">"Expired"</span> }.into_any(),
+    let badge = match Status::of(key.expires_at, now) {
+        Status::Active => None,
+        Status::ExpiresSoon => Some((Tone::Warning, "Expires soon")),
+        Status::Expired => Some((Tone::Danger, "Expired")),
     };
+    let badge = badge.map(|(tone, text)| view! { <Badge tone text /> }.into_any()).unwrap_or_else(|| ().into_any());
     let action = |path: &str, label: &'static str, icon: &'static str| {
-        view! { <a class="button" href=format!("{here}/{path}")><Icon name=icon />{label}</a> }
+        view! { <ButtonLink href=format!("{here}/{path}") icon>{label}</ButtonLink> }
     };
     let actions = (
         action("use", "Use", "code"),
         admin.then(|| [action("edit", "Edit", "pencil"), action("delete", "Delete", "trash")].collect_view()),
     );
     let list = here.rsplit_once('/').map(|(list, _)| list.to_owned()).unwrap_or_default();
-    let total = |(days, accepted, refused): (i64, u64, u64)| {
-        let time = if days == 1 { "Today (UTC)".to_owned() } else { format!("{days} days") };
-        view! {
-            <div class="total">
-                <dt>{time}</dt>
-                <dd><strong>{accepted}</strong>" accepted"</dd>
-                <dd class:refused=(refused > 0)><strong>{refused}</strong>" refused"</dd>
-            </div>
-        }
+    let created = view! {
+        <p class="text-sm text-faint">
+            "Created " {key.created_at.ago(now)} " by " {key.created_by} ". " {last_used} "."
+        </p>
     };
     let (current, span) = RANGES.into_iter().find(|(id, _)| *id == range).unwrap_or(RANGES[0]);
-    let choice = |(id, label): (&'static str, &'static str)| {
-        view! { <a href=format!("{here}?range={id}") aria-current=(id == current).then_some("true") data-noscroll="true">{label}</a> }
+    let choice = move |(id, text): (&'static str, &'static str)| {
+        let href = format!("{here}?range={id}");
+        view! { <ChoiceLink href chosen=Signal::stored(id == current) text /> }
     };
     let why = (!totals.refused.is_empty()).then(|| {
         view! {
@@ -82,37 +84,67 @@ fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl I
         }
     });
     view! {
-        <a class="back-link" href=list><Icon name="arrow-left" />"API keys"</a>
-        <div class="page-header">
-            <div>
-                <h1 tabindex="-1">{name}" "{status}</h1>
-                <p class="secondary">"Created " {key.created_at.ago(now)} " by " {key.created_by} ". " {last_used} "."</p>
-            </div>
-            <div class="button-row">{actions}</div>
-        </div>
-        <dl class="card key-facts">
-            <div><dt>"Agents"</dt><dd><Scope agents=key.agents /></dd></div>
-            <div><dt>"Permissions"</dt><dd>{permissions}</dd></div>
-            <div><dt>"Expires"</dt><dd><FragmentTime at=key.expires_at /></dd></div>
-            <div><dt>"Value"</dt><dd><code>{key.masked}</code></dd></div>
-        </dl>
-        <section class="card section" aria-labelledby="requests-heading">
-            <div class="section-header">
+        <BackLink href=list text="API keys" />
+        <PageHeader heading=name badge below=created.into_any()>
+            <div class=BUTTON_ROW>{actions}</div>
+        </PageHeader>
+        <KeyFacts>
+            <KeyFact name="Agents"><Scope agents=key.agents /></KeyFact>
+            <KeyFact name="Permissions">{permissions}</KeyFact>
+            <KeyFact name="Expires"><FragmentTime at=key.expires_at /></KeyFact>
+            <KeyFact name="Value"><code>{key.masked}</code></KeyFact>
+        </KeyFacts>
+        <Section labelled_by="requests-heading">
+            <div class="flex flex-wrap items-center justify-between gap-3">
                 <h2 id="requests-heading">"Requests"</h2>
-                <nav class="choice-links" aria-label="Time">{RANGES.map(choice).collect_view()}</nav>
+                <ChoiceLinks label="Time">{RANGES.map(choice).collect_view()}</ChoiceLinks>
             </div>
-            <dl class="totals">{totals.within.into_iter().map(total).collect_view()}</dl>
-            <figure class="chart">
-                <p class="chart-top">{chart.top}</p>
-                <div inner_html=chart.svg></div>
-                <figcaption><span>{span}" ago"</span><span>"Now"</span></figcaption>
-            </figure>
-            <details class="as-table">
-                <summary>"Show as a table"</summary>
+            <dl class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,160px),1fr))] gap-3">
+                {totals.within.into_iter().map(|(days, accepted, refused)| view! { <Total days accepted refused /> }).collect_view()}
+            </dl>
+            <Chart bars=chart.bars span />
+            <details>
+                <summary class="w-fit py-1 text-sm text-soft underline underline-offset-4">"Show as a table"</summary>
                 <TableView table=chart.table caption="Requests over time" />
             </details>
             {why}
-        </section>
+        </Section>
+    }
+}
+
+/// Facts about the key in columns, as many as fit.
+#[component]
+fn KeyFacts(children: Children) -> impl IntoView {
+    view! {
+        <dl class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,190px),1fr))] gap-x-6 gap-y-4 rounded-xl bg-surface px-4 py-5 md:px-8">
+            {children()}
+        </dl>
+    }
+}
+
+#[component]
+fn KeyFact(name: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div>
+            <dt class="text-[13px] text-faint">{name}</dt>
+            <dd class="min-w-0 font-medium wrap-anywhere">{children()}</dd>
+        </div>
+    }
+}
+
+/// Requests in a number of days.
+#[component]
+fn Total(days: i64, accepted: u64, refused: u64) -> impl IntoView {
+    let time = if days == 1 { "Today (UTC)".to_owned() } else { format!("{days} days") };
+    let strong = |color: &str| format!("text-lg font-semibold {color}");
+    let alarm = if refused > 0 { "text-danger" } else { "text-soft" };
+    let number = if refused > 0 { "text-danger" } else { "text-ink" };
+    view! {
+        <div class="rounded-lg bg-sunken px-4 py-3">
+            <dt class="text-[13px] text-faint">{time}</dt>
+            <dd class="text-sm text-soft"><strong class=strong("text-ink")>{accepted}</strong>" accepted"</dd>
+            <dd class=format!("text-sm {alarm}")><strong class=strong(number)>{refused}</strong>" refused"</dd>
+        </div>
     }
 }
 
@@ -126,10 +158,9 @@ fn Log(requests: Requests, filter: (String, String), here: String) -> impl IntoV
         Outcome::ALL.into_iter().filter(|o| !matches!(o, Outcome::NoKey | Outcome::Malformed | Outcome::Unknown));
     let outcomes = refused.into_iter().chain(known.map(|o| (o.id().to_owned(), o.label().to_owned())));
     let apis = [any("All")].into_iter().chain(Api::ALL.map(|api| (api.id().to_owned(), api.label().to_owned())));
-    let next = requests.next.map(|next| {
-        let address = format!("{here}?outcome={outcome}&api={api}&after={}", query_value(&next));
-        view! { <nav class="pages" aria-label="Pages"><a class="button" href=address rel="next" data-noscroll="true">"Earlier"<Icon name="arrow-right" /></a></nav> }
-    });
+    let next = requests
+        .next
+        .map(|next| (format!("{here}?outcome={outcome}&api={api}&after={}", query_value(&next)), "Earlier"));
     let table = match requests.table.rows.is_empty() {
         true => view! {
             <Empty icon="code" heading="No requests here">
@@ -140,17 +171,16 @@ fn Log(requests: Requests, filter: (String, String), here: String) -> impl IntoV
         false => view! { <TableView table=requests.table caption="Latest requests" /> }.into_any(),
     };
     view! {
-        <section class="card section" aria-labelledby="log-heading">
+        <Section labelled_by="log-heading">
             <h2 id="log-heading">"Latest requests"</h2>
-            <form method="get" action=here class="filters" role="search">
+            <Filters action=here>
                 <FilterSelect name="outcome" label="Outcome" options=outcomes.collect() chosen=outcome />
                 <FilterSelect name="api" label="API" options=apis.collect() chosen=api />
-                <button class="button small" type="submit">"Filter"</button>
-            </form>
+            </Filters>
             {table}
-            <p class="hint">{requests.note}</p>
-            {next}
-        </section>
+            <p class=HINT>{requests.note}</p>
+            <PageLinks next noscroll=true />
+        </Section>
     }
 }
 
@@ -168,16 +198,16 @@ pub async fn refused_call(member: &SignedInMember, asked: &Parameters) -> Result
     let list = format!("/{}/api-keys", member.workspace().slug);
     let here = format!("{list}/refused");
     Ok(render(view! {
-        <a class="back-link" href=list><Icon name="arrow-left" />"API keys"</a>
-        <div class="page-header"><h1 tabindex="-1">"Why was a call refused?"</h1></div>
-        <section class="card section">
-            <form method="get" action=here class="field question-form" role="search">
-                <label for="correlation-id">"Correlation id"</label>
-                <input id="correlation-id" name="id" type="text" maxlength="128" autocomplete="off" spellcheck="false" value=id aria-describedby="correlation-id-hint" />
-                <p class="hint" id="correlation-id-hint">"From the answer's header " <code>"X-PolyAI-Correlation-Id"</code> ", or " <code>"error_id"</code> " in its body."</p>
-                <button class="button primary" type="submit">"Look it up"</button>
+        <BackLink href=list text="API keys" />
+        <PageHeader heading="Why was a call refused?" />
+        <Section>
+            <form method="get" action=here class="max-w-xl [&>div]:mb-2" role="search">
+                <Field id="correlation-id" label="Correlation id" hint="From the answer's header X-PolyAI-Correlation-Id, or error_id in its body.">
+                    <input id="correlation-id" class=CONTROL name="id" type="text" maxlength="128" autocomplete="off" spellcheck="false" value=id aria-describedby="correlation-id-hint" />
+                </Field>
+                <Button look=ButtonLook::Primary>"Look it up"</Button>
             </form>
             {explained.collect_view()}
-        </section>
+        </Section>
     }))
 }

@@ -1,21 +1,28 @@
-//! The Users page and its forms.
+//! The Users page and its dialogs.
 
-/// The page where an invitation link leads.
+/// Page that an invitation link leads to.
 pub mod invitation;
 
 use crate::base::error::Error;
 use crate::base::secret::Revealed;
 use crate::users::{Member, PendingInvitation, Role};
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::badge::{Badge, Tone};
+use crate::web::components::button::{ButtonLink, ButtonLook, IconButton, IconLink};
+use crate::web::components::card::{Card, CardActions, CardList, CardTitle, Figure, Secondary};
 use crate::web::components::clipboard;
-use crate::web::components::dialog::{Dialog, DialogKind};
-use crate::web::components::field::{Draft, FieldError, FormError, TextField};
+use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
+use crate::web::components::field::{ChoiceInput, Draft, Field, Refusal, TextField};
+use crate::web::components::form_dialog::{DialogForm, FormDialog};
 use crate::web::components::icon::Icon;
+use crate::web::components::page::PageHeader;
 use crate::web::components::time::Moment;
 use crate::web::components::toast::Toasts;
 use crate::web::components::use_hydrated;
+use crate::web::components::value_box::{ValueBox, ValueField};
 use crate::web::frame::{Tabs, use_slug, use_visit};
-use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{Loaded, PageArea, awaited, load, load_live};
+use crate::web::transport::form::FormAction;
+use crate::web::transport::load::{Loaded, load, load_live};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos::task::spawn_local;
@@ -24,30 +31,30 @@ use leptos_router::components::Outlet;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 
-/// The people of a workspace, and those invited.
+/// Members of a workspace, and who is invited.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct People {
+pub struct WorkspaceUsers {
     pub members: Vec<Member>,
     pub invited: Vec<PendingInvitation>,
 }
 
-/// An invitation link, to be handed over; shown once.
+/// An invitation link; shown once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Link {
+pub struct InvitationLink {
     pub email: String,
     pub url: Revealed,
 }
 
-/// The people of the workspace.
+/// Members of the workspace, and who is invited.
 #[server(endpoint = "list_users", input = Json)]
-pub async fn list_users(workspace: String) -> Result<People, Error> {
+pub async fn list_users(workspace: String) -> Result<WorkspaceUsers, Error> {
     let member = crate::web::guard::member(&workspace).await?;
     let (services, workspace) = (member.services(), &member.workspace().id);
     let members = services.users.members(workspace).await?;
-    Ok(People { members, invited: services.users.invited(workspace).await? })
+    Ok(WorkspaceUsers { members, invited: services.users.invited(workspace).await? })
 }
 
-/// Invites somebody. The link waits in the session for the page that shows it.
+/// Invites somebody. The link waits, sealed, in a database row for the page that shows it once.
 #[server(endpoint = "invite_user")]
 pub async fn invite_user(workspace: String, email: String, role: String) -> Result<(), Error> {
     use crate::web::{guard, shown_once};
@@ -57,22 +64,22 @@ pub async fn invite_user(workspace: String, email: String, role: String) -> Resu
     let (services, workspace) = (admin.services(), admin.workspace());
     let token = services.users.invite(&workspace.id, &admin.actor(), &email, role).await?;
     let url = Revealed::new(&format!("{}/invitation/{}", guard::origin(services), token.expose()));
-    let link = serde_json::to_string(&Link { email: email.as_str().to_owned(), url }).map_err(|_| Error::Internal)?;
+    let link = serde_json::to_string(&InvitationLink { email: email.as_str().to_owned(), url })
+        .map_err(|_| Error::Internal)?;
     shown_once::put(&admin, "invitation", &link).await?;
     leptos_axum::redirect(&format!("/{}/users/invited", workspace.slug));
     Ok(())
 }
 
-/// The link just made, once.
+/// The link of the invitation just made. Only the first call gets it.
 #[server(endpoint = "take_invitation_link", input = Json)]
-pub async fn take_invitation_link(workspace: String) -> Result<Option<Link>, Error> {
+pub async fn take_invitation_link(workspace: String) -> Result<Option<InvitationLink>, Error> {
     use crate::web::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
     let link = shown_once::take(&admin, "invitation").await?;
     link.map(|link| serde_json::from_str(link.expose()).map_err(|_| Error::Internal)).transpose()
 }
 
-/// Gives a member another role.
 #[server(endpoint = "change_role")]
 pub async fn change_role(workspace: String, user: String, role: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
@@ -109,11 +116,11 @@ pub async fn withdraw_invitation(workspace: String, invitation: String) -> Resul
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());
-    let people = load_live(move || ListUsers { workspace: slug.get() });
-    provide_context(people);
+    let users = load_live(move || ListUsers { workspace: slug.get() });
+    provide_context(users);
     let content = move || async move {
-        let (visit, people) = (visit.await?, people.await?);
-        Ok(view! { <Users people admin=visit.is_admin() slug=visit.workspace.slug /> }.into_any())
+        let (visit, users) = (visit.await?, users.await?);
+        Ok(view! { <Users users admin=visit.is_admin() slug=visit.workspace.slug /> }.into_any())
     };
     view! {
         <Title text="Users" />
@@ -124,108 +131,94 @@ pub fn UsersPage() -> impl IntoView {
 }
 
 #[component]
-fn Users(people: People, admin: bool, slug: String) -> impl IntoView {
+fn Users(users: WorkspaceUsers, admin: bool, slug: String) -> impl IntoView {
     let slug = StoredValue::new(slug);
-    let members = people.members.into_iter().map(|member| view! { <MemberCard member slug admin /> });
-    let invited = people.invited.into_iter().map(|invited| view! { <InvitedCard invited slug admin /> });
-    let new = admin.then(|| view! {
-        <a class="button primary" href=format!("/{}/users/new", slug.get_value()) data-noscroll="true"><Icon name="plus" />"User"</a>
+    let members = users.members.into_iter().map(move |member| view! { <MemberCard member slug admin /> });
+    let invited = users.invited.into_iter().map(move |invited| view! { <InvitedCard invited slug admin /> });
+    let new = admin.then(|| {
+        let href = format!("/{}/users/new", slug.get_value());
+        view! { <ButtonLink look=ButtonLook::Primary icon="plus" href noscroll=true>"User"</ButtonLink> }
     });
     view! {
-        <div class="page-header">
-            <h1 tabindex="-1">"Users"</h1>
-            {new}
-        </div>
-        <ul class="cards">{members.collect_view()}{invited.collect_view()}</ul>
+        <PageHeader heading="Users">{new}</PageHeader>
+        <CardList>{members.collect_view()}{invited.collect_view()}</CardList>
     }
 }
 
 #[component]
 fn MemberCard(member: Member, slug: StoredValue<String>, admin: bool) -> impl IntoView {
     let email = member.email.as_str().to_owned();
-    let place = format!("/{}/users/{}", slug.get_value(), member.id);
-    let actions = admin.then(|| view! {
-        <a class="icon-button" href=format!("{place}/role") aria-label=format!("Change role of {email}") data-noscroll="true"><Icon name="pencil" /></a>
-        <a class="icon-button" href=format!("{place}/remove") aria-label=format!("Remove {email}") data-noscroll="true"><Icon name="trash" /></a>
+    let base = format!("/{}/users/{}", slug.get_value(), member.id);
+    let actions = admin.then(|| {
+        view! {
+            <IconLink href=format!("{base}/role") noscroll=true label=format!("Change role of {email}") tip="Change role"><Icon name="pencil" /></IconLink>
+            <IconLink href=format!("{base}/remove") noscroll=true label=format!("Remove {email}") tip="Remove"><Icon name="trash" /></IconLink>
+        }
     });
-    view! {
-        <li class="card user-card">
-            <div class="card-title">
-                <h2>{email.clone()}</h2>
-                <p class="secondary">"Since " <Moment at=member.created_at /></p>
-            </div>
-            <div class="figure">
-                <span class="figure-icon"><Icon name="user" /></span>
-                <p><span class="figure-label">"Role"</span><strong>{member.role.label()}</strong></p>
-            </div>
-            <div class="card-actions">{actions}</div>
-        </li>
-    }
+    let since = view! { "Since " <Moment at=member.created_at /> };
+    user_card(email.clone(), since.into_any(), member.role, actions.into_any())
 }
 
 #[component]
 fn InvitedCard(invited: PendingInvitation, slug: StoredValue<String>, admin: bool) -> impl IntoView {
     let email = invited.email.as_str().to_owned();
-    let withdraw = admin.then(|| view! {
-        <a class="icon-button" href=format!("/{}/users/{}/withdraw", slug.get_value(), invited.id) aria-label=format!("Withdraw the invitation of {email}") data-noscroll="true"><Icon name="trash" /></a>
+    let withdraw = admin.then(|| {
+        let href = format!("/{}/users/{}/withdraw", slug.get_value(), invited.id);
+        let label = format!("Withdraw the invitation of {email}");
+        view! { <IconLink href noscroll=true label tip="Withdraw"><Icon name="trash" /></IconLink> }
     });
+    let until = view! { <Badge tone=Tone::Neutral text="Invited" />" until " <Moment at=invited.expires_at /> };
+    user_card(email.clone(), until.into_any(), invited.role, withdraw.into_any())
+}
+
+fn user_card(email: String, below: AnyView, role: Role, actions: AnyView) -> AnyView {
     view! {
-        <li class="card user-card">
-            <div class="card-title">
-                <h2>{email.clone()}</h2>
-                <p class="secondary"><span class="badge">"PendingInvitation"</span>" until " <Moment at=invited.expires_at /></p>
-            </div>
-            <div class="figure">
-                <span class="figure-icon"><Icon name="user" /></span>
-                <p><span class="figure-label">"Role"</span><strong>{invited.role.label()}</strong></p>
-            </div>
-            <div class="card-actions">{withdraw}</div>
-        </li>
+        <Card columns="grid-cols-[minmax(0,1fr)_auto] md:grid-cols-[minmax(0,2fr)_1fr_76px]">
+            <CardTitle heading=email.into_any()>
+                <Secondary>{below}</Secondary>
+            </CardTitle>
+            <Figure icon="user" label="Role".into_any() class="col-span-full md:col-auto">
+                <strong>{role.label()}</strong>
+            </Figure>
+            <CardActions class="col-[2] row-[1] md:col-auto md:row-auto">{actions}</CardActions>
+        </Card>
+    }
+    .into_any()
+}
+
+#[component]
+fn RoleField(chosen: Role, refusal: Refusal) -> impl IntoView {
+    let chosen = Draft::current().value("role", chosen.id());
+    let radio = move |role: Role| {
+        let checked = chosen == role.id();
+        view! { <ChoiceInput kind="radio" name="role" value=role.id() label=role.label() hint=role.means() strong=true checked /> }
+    };
+    view! {
+        <Field id="role" label="Role" group=true refusal>
+            {Role::ALL.into_iter().map(radio).collect_view()}
+        </Field>
     }
 }
 
-/// The roles to choose from.
-#[component]
-fn RoleField(chosen: Role) -> impl IntoView {
-    let chosen = Draft::current().value("role", chosen.id());
-    let radio = move |role: Role| {
-        view! {
-            <label class="choice">
-                <input type="radio" name="role" value=role.id() checked=chosen == role.id() />
-                <span><strong>{role.label()}</strong><span class="hint">{role.means()}</span></span>
-            </label>
-        }
-    };
-    view! { <fieldset class="field"><legend>"Role"</legend>{Role::ALL.into_iter().map(radio).collect_view()}</fieldset> }
-}
-
-/// The sheet for an invitation.
+/// Dialog that invites somebody.
 #[component]
 pub fn InviteDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let action = FormAction::of::<InviteUser>();
     let refusal = action.refusal();
-    let back = format!("/{slug}/users");
-    view! {
-        <Title text="Add user" />
-        <Dialog title="Add user" close_href=back.clone() kind=DialogKind::Sheet>
-            <ActionForm action=action>
-                <div class="dialog-body">
-                    <input type="hidden" name="workspace" value=slug />
-                    <TextField name="email" label="User e-mail" kind="email" autocomplete="off" autofocus=true hint="You get a link to send to them. It works once, for 7 days." refusal=refusal />
-                    <RoleField chosen=Role::Viewer />
-                    <FormError refusal=refusal />
-                </div>
-                <footer class="dialog-footer">
-                    <a class="button" href=back data-noscroll="true">"Cancel"</a>
-                    <button class="button primary" type="submit" disabled=move || action.pending()>"Add"</button>
-                </footer>
-            </ActionForm>
-        </Dialog>
-    }
+    let close_href = format!("/{slug}/users");
+    let form = move || {
+        let fields = view! {
+            <TextField name="email" label="User e-mail" kind="email" autocomplete="off" autofocus=true hint="You get a link to send to them. It works once, for 7 days." refusal />
+            <RoleField chosen=Role::Viewer refusal />
+        };
+        let form = DialogForm::new(action, vec![("workspace", slug.clone())], fields.into_any(), "Add");
+        async move { Ok(form) }
+    };
+    view! { <FormDialog title="Add user" close_href kind=DialogKind::Sheet form /> }
 }
 
-/// The link of the invitation just made.
+/// Dialog with the link of a new invitation, once.
 #[component]
 pub fn InvitedDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
@@ -241,20 +234,17 @@ pub fn InvitedDialog() -> impl IntoView {
         })
     };
     view! {
-        <Title text="Invitation" />
         <Dialog title="Invitation link" close_href=back.clone() kind=DialogKind::Sheet>
-            <div class="dialog-body">
-                {awaited(PageArea::Section, content)}
-            </div>
-            <footer class="dialog-footer">
-                <a class="button primary" href=back data-noscroll="true">"Done"</a>
-            </footer>
+            <DialogBody>{awaited(PageArea::Section, content)}</DialogBody>
+            <DialogFooter>
+                <ButtonLink look=ButtonLook::Primary href=back noscroll=true>"Done"</ButtonLink>
+            </DialogFooter>
         </Dialog>
     }
 }
 
 #[component]
-fn LinkToCopy(link: Link) -> impl IntoView {
+fn LinkToCopy(link: InvitationLink) -> impl IntoView {
     let hydrated = use_hydrated();
     let toasts = Toasts::current();
     let url = StoredValue::new(link.url.expose().to_owned());
@@ -271,120 +261,78 @@ fn LinkToCopy(link: Link) -> impl IntoView {
     };
     view! {
         <p>"Send this link to " <strong>{link.email}</strong> ". It works once, for 7 days, and is not shown again."</p>
-        <div class="secret">
-            <input class="secret-value" readonly=true value=link.url.expose().to_owned() aria-label="Invitation link" />
+        <ValueBox>
+            <ValueField value=link.url.expose().to_owned() label="Invitation link" />
             {move || hydrated.get().then(|| view! {
-                <button type="button" class="icon-button" aria-label="Copy link" on:click=copy><Icon name="copy" /></button>
+                <IconButton label="Copy link" tip="Copy" sunken=true on_click=copy><Icon name="copy" /></IconButton>
             })}
-        </div>
+        </ValueBox>
     }
 }
 
-/// The sheet for another role.
+/// Dialog that changes a member's role.
 #[component]
 pub fn ChangeRoleDialog() -> impl IntoView {
     let action = FormAction::of::<ChangeRole>();
-    let refusal = action.refusal();
-    let slug = StoredValue::new(use_slug().get_untracked());
-    let form = move |member: Member| {
-        let slug = slug.get_value();
-        view! {
-            <ActionForm action=action>
-                <div class="dialog-body">
-                    <p><strong>{member.email.as_str().to_owned()}</strong></p>
-                    <input type="hidden" name="workspace" value=slug.clone() />
-                    <input type="hidden" name="user" value=member.id.to_string() />
-                    <RoleField chosen=member.role />
-                    <FieldError field="role" refusal=refusal />
-                    <FormError refusal=refusal />
-                </div>
-                <footer class="dialog-footer">
-                    <a class="button" href=format!("/{slug}/users") data-noscroll="true">"Cancel"</a>
-                    <button class="button primary" type="submit" disabled=move || action.pending()>"Save"</button>
-                </footer>
-            </ActionForm>
-        }
-        .into_any()
+    let form = move |member: Member, hidden| {
+        let fields = view! {
+            <p><strong>{member.email.as_str().to_owned()}</strong></p>
+            <RoleField chosen=member.role refusal=action.refusal() />
+        };
+        DialogForm::new(action, hidden, fields.into_any(), "Save")
     };
-    view! { <OfMember title="Change role" kind=DialogKind::Sheet form /> }
+    member_dialog("Change role", DialogKind::Sheet, form)
 }
 
-/// The question before a membership ends.
+/// Dialog that asks before a membership ends.
 #[component]
 pub fn RemoveUserDialog() -> impl IntoView {
     let action = FormAction::of::<RemoveUser>();
-    let refusal = action.refusal();
-    let slug = StoredValue::new(use_slug().get_untracked());
-    let form = move |member: Member| {
-        let slug = slug.get_value();
-        view! {
-            <ActionForm action=action>
-                <div class="dialog-body">
-                    <p>
-                        <strong>{member.email.as_str().to_owned()}</strong>
-                        " loses access to this workspace at once. The keys that they created keep working."
-                    </p>
-                    <input type="hidden" name="workspace" value=slug.clone() />
-                    <input type="hidden" name="user" value=member.id.to_string() />
-                    <FormError refusal=refusal />
-                </div>
-                <footer class="dialog-footer">
-                    <a class="button" href=format!("/{slug}/users") autofocus=true data-noscroll="true">"Keep user"</a>
-                    <button class="button danger" type="submit" disabled=move || action.pending()>"Remove user"</button>
-                </footer>
-            </ActionForm>
-        }
-        .into_any()
+    let form = move |member: Member, hidden| {
+        let fields = view! {
+            <p>
+                <strong>{member.email.as_str().to_owned()}</strong>
+                " loses access to this workspace at once. The keys that they created keep working."
+            </p>
+        };
+        DialogForm::new(action, hidden, fields.into_any(), "Remove user").danger().cancel("Keep user")
     };
-    view! { <OfMember title="Remove user?" kind=DialogKind::Question form /> }
+    member_dialog("Remove user?", DialogKind::Question, form)
 }
 
-/// A dialog about the member in the address.
-#[component]
-fn OfMember(
+/// Dialog about the member in the address. `form` gets the hidden fields that name workspace and member.
+fn member_dialog(
     title: &'static str,
     kind: DialogKind,
-    form: impl Fn(Member) -> AnyView + Copy + Send + Sync + 'static,
-) -> impl IntoView {
+    form: impl Fn(Member, Vec<(&'static str, String)>) -> DialogForm + Copy + Send + Sync + 'static,
+) -> AnyView {
     let params = use_params_map();
-    let people = expect_context::<Loaded<People>>();
-    let back = format!("/{}/users", use_slug().get_untracked());
-    let content = move || async move {
-        let id = params.with_untracked(|p| p.get("user")).unwrap_or_default();
-        people.await?.members.into_iter().find(|m| m.id.as_str() == id).map(form).ok_or(Error::NotFound)
+    let users = expect_context::<Loaded<WorkspaceUsers>>();
+    let slug = use_slug().get_untracked();
+    let close_href = format!("/{slug}/users");
+    let content = move || {
+        let slug = slug.clone();
+        async move {
+            let id = params.with_untracked(|p| p.get("user")).unwrap_or_default();
+            let member = users.await?.members.into_iter().find(|m| m.id.as_str() == id).ok_or(Error::NotFound)?;
+            Ok(form(member, vec![("workspace", slug), ("user", id)]))
+        }
     };
-    view! {
-        <Title text=title />
-        <Dialog title=title close_href=back kind=kind>
-            {awaited(PageArea::Dialog, content)}
-        </Dialog>
-    }
+    view! { <FormDialog title close_href kind form=content /> }.into_any()
 }
 
-/// The question before an invitation ends.
+/// Dialog that asks before an invitation ends.
 #[component]
 pub fn WithdrawDialog() -> impl IntoView {
-    let params = use_params_map();
     let action = FormAction::of::<WithdrawInvitation>();
-    let refusal = action.refusal();
     let slug = use_slug().get_untracked();
-    let back = format!("/{slug}/users");
-    let id = params.with_untracked(|p| p.get("invitation")).unwrap_or_default();
-    view! {
-        <Title text="Withdraw invitation" />
-        <Dialog title="Withdraw invitation?" close_href=back.clone() kind=DialogKind::Question>
-            <ActionForm action=action>
-                <div class="dialog-body">
-                    <p>"The invitation link stops working at once."</p>
-                    <input type="hidden" name="workspace" value=slug />
-                    <input type="hidden" name="invitation" value=id />
-                    <FormError refusal=refusal />
-                </div>
-                <footer class="dialog-footer">
-                    <a class="button" href=back autofocus=true data-noscroll="true">"Keep invitation"</a>
-                    <button class="button danger" type="submit" disabled=move || action.pending()>"Withdraw"</button>
-                </footer>
-            </ActionForm>
-        </Dialog>
-    }
+    let id = use_params_map().with_untracked(|p| p.get("invitation")).unwrap_or_default();
+    let close_href = format!("/{slug}/users");
+    let form = move || {
+        let hidden = vec![("workspace", slug.clone()), ("invitation", id.clone())];
+        let fields = view! { <p>"The invitation link stops working at once."</p> };
+        let form = DialogForm::new(action, hidden, fields.into_any(), "Withdraw").danger().cancel("Keep invitation");
+        async move { Ok(form) }
+    };
+    view! { <FormDialog title="Withdraw invitation?" close_href kind=DialogKind::Question form /> }
 }

@@ -1,4 +1,4 @@
-//! Activity as a file: everything that fits the filter, read page by page while it is sent.
+//! Downloading activity as a file: every entry that matches the filter, read in batches while it is sent.
 
 use crate::audit::AuditLog;
 use crate::audit::service::{ActivityFilter, AuditEntry};
@@ -21,11 +21,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tower_sessions::Session;
 
-/// Entries read at a time for a file.
+/// Entries in one batch.
 const BATCH: i64 = 500;
 const COLUMNS: [&str; 8] = ["at", "person", "action", "subject_id", "subject", "details", "address", "id"];
 
-/// What a file holds.
+/// Query of the download: the file's format and the filter.
 #[derive(Debug, Deserialize)]
 pub struct ExportParameters {
     #[serde(default)]
@@ -38,14 +38,14 @@ pub struct ExportParameters {
     key: String,
 }
 
-/// How a file is written.
+/// Format of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Csv,
     JsonLines,
 }
 
-/// The file, for admins.
+/// Sends the file, to admins only.
 pub async fn download(
     State(services): State<Arc<PageServices>>,
     session: Session,
@@ -72,7 +72,7 @@ pub async fn download(
     let name = format!("activity-{}-{}.{ending}", member.workspace().slug, services.now().date());
     let filter = filter(&wanted.person, &wanted.action, &wanted.key);
     let workspace = member.workspace().id.clone();
-    let chunks = stream::try_unfold(Next::Beginning, move |next| {
+    let chunks = stream::try_unfold(ExportPosition::Beginning, move |next| {
         let (log, workspace, filter) = (services.audit.clone(), workspace.clone(), filter.clone());
         async move { chunk(&log, &workspace, &filter, format, next).await.map_err(std::io::Error::other) }
     });
@@ -83,8 +83,8 @@ pub async fn download(
     (headers, Body::from_stream(chunks)).into_response()
 }
 
-/// Where a file goes on.
-enum Next {
+/// Position in the file.
+enum ExportPosition {
     Beginning,
     After((Timestamp, String)),
     End,
@@ -95,12 +95,12 @@ async fn chunk(
     workspace: &WorkspaceId,
     filter: &ActivityFilter,
     format: Format,
-    next: Next,
-) -> Result<Option<(Vec<u8>, Next)>, Error> {
+    next: ExportPosition,
+) -> Result<Option<(Vec<u8>, ExportPosition)>, Error> {
     let after = match &next {
-        Next::Beginning => None,
-        Next::After(place) => Some(place),
-        Next::End => return Ok(None),
+        ExportPosition::Beginning => None,
+        ExportPosition::After(place) => Some(place),
+        ExportPosition::End => return Ok(None),
     };
     let rows = log.list(workspace, filter, after, BATCH).await?;
     let last = rows.last().filter(|_| rows.len() == BATCH as usize).map(|row| (row.at, row.id.clone()));
@@ -108,7 +108,7 @@ async fn chunk(
         Format::Csv => csv(&rows, after.is_none()),
         Format::JsonLines => Ok(json_lines(&rows)),
     };
-    Ok(Some((written?, last.map_or(Next::End, Next::After))))
+    Ok(Some((written?, last.map_or(ExportPosition::End, ExportPosition::After))))
 }
 
 fn csv(rows: &[AuditEntry], with_header: bool) -> Result<Vec<u8>, Error> {
@@ -133,7 +133,7 @@ fn csv(rows: &[AuditEntry], with_header: bool) -> Result<Vec<u8>, Error> {
     writer.into_inner().map_err(|_| Error::Internal)
 }
 
-/// A field that a spreadsheet does not take for a formula (OWASP, "CSV injection").
+/// A field that a spreadsheet does not read as a formula (OWASP, "CSV injection").
 fn for_spreadsheets(field: &str) -> String {
     match field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         true => format!("'{field}"),

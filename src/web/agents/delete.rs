@@ -2,17 +2,17 @@
 
 use crate::agents::{AgentDependents, AgentName};
 use crate::base::error::Error;
-use crate::web::components::dialog::{Dialog, DialogKind};
-use crate::web::components::typed_name::{Question, typed_name_form};
+use crate::web::components::dialog::DialogKind;
+use crate::web::components::form_dialog::FormDialog;
+use crate::web::components::typed_name::{TypedName, typed_name_form};
 use crate::web::frame::use_slug;
 use crate::web::transport::form::FormAction;
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::load::load;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-/// Deletes an agent whose name was typed as it is.
+/// Deletes an agent if its name was typed exactly.
 #[server(endpoint = "delete_agent")]
 pub async fn delete_agent(workspace: String, agent: String, name: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
@@ -26,7 +26,7 @@ pub async fn delete_agent(workspace: String, agent: String, name: String) -> Res
     Ok(())
 }
 
-/// An agent, and what goes with it.
+/// An agent, and what is deleted with it.
 #[server(endpoint = "get_belongings", input = Json)]
 pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentName, AgentDependents), Error> {
     use crate::web::guard;
@@ -42,30 +42,24 @@ pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentNa
 pub fn DeleteAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let id = use_params_map().with_untracked(|p| p.get("agent")).unwrap_or_default();
-    let back = format!("/{slug}/agents");
-    let agent = load(move || GetBelongings { workspace: slug.clone(), agent: id.clone() });
-    let form = move || async move {
-        let (agent, belongings) = agent.await?;
-        Ok(delete_form(agent, belongings))
+    let action = FormAction::of::<DeleteAgent>();
+    let close_href = format!("/{slug}/agents");
+    let workspace = slug.clone();
+    let agent = load(move || GetBelongings { workspace: workspace.clone(), agent: id.clone() });
+    let form = move || {
+        let slug = slug.clone();
+        async move {
+            let (agent, belongings) = agent.await?;
+            let deleted = TypedName {
+                kind: "agent",
+                name: agent.name,
+                explanation: view! { <p>{in_words(belongings)}</p> }.into_any(),
+                hidden: vec![("workspace", slug), ("agent", agent.id.to_string())],
+            };
+            Ok(typed_name_form(action, deleted))
+        }
     };
-    view! {
-        <Title text="Delete agent" />
-        <Dialog title="Delete agent?" close_href=back kind=DialogKind::Question>
-            {awaited(PageArea::Dialog, form)}
-        </Dialog>
-    }
-}
-
-fn delete_form(agent: AgentName, gone: AgentDependents) -> AnyView {
-    let slug = use_slug().get_untracked();
-    let question = Question {
-        explanation: view! { <p>{in_words(gone)}</p> }.into_any(),
-        name: agent.name,
-        kind: "agent",
-        back: format!("/{slug}/agents"),
-        hidden: vec![("workspace", slug), ("agent", agent.id.to_string())],
-    };
-    typed_name_form(FormAction::of::<DeleteAgent>(), question).into_any()
+    view! { <FormDialog title="Delete agent?" close_href kind=DialogKind::Question form /> }
 }
 
 fn in_words(gone: AgentDependents) -> String {

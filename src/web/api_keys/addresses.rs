@@ -3,15 +3,15 @@
 use crate::api_keys::KeyListQuery;
 use leptos::prelude::*;
 
-/// Addresses of this workspace's keys that keep the part of the list that is shown.
+/// Addresses of this workspace's keys. They keep search, sort and page of the list.
 #[derive(Clone, Copy)]
-pub struct Addresses {
+pub struct KeyAddresses {
     pub(super) slug: Memo<String>,
     pub(super) query: Memo<KeyListQuery>,
 }
 
-impl Addresses {
-    /// The addresses of the page that is shown.
+impl KeyAddresses {
+    /// Those of the current page.
     pub fn current() -> Self {
         expect_context()
     }
@@ -21,12 +21,12 @@ impl Addresses {
         self.to("")
     }
 
-    /// The query string of the part of the list that is shown.
+    /// The list's search, sort and page, as a query string.
     pub fn query_string(self) -> String {
         self.query.with_untracked(KeyListQuery::to_address)
     }
 
-    /// Something below the list: `/new`, or `/{key}/edit`.
+    /// An address below the list: `/new`, or `/{key}/edit`.
     pub fn to(self, rest: &str) -> String {
         format!("/{}/api-keys{rest}{}", self.slug.get_untracked(), self.query_string())
     }

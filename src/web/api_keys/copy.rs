@@ -1,27 +1,29 @@
-//! Copying a key's value later: for admins, over POST, with an audit entry. Nothing secret is in the page before the
-//! click. Where the browser has no clipboard, or no JavaScript, the value is shown once to be selected.
+//! Copying a key's value later: for admins, over POST, with an audit entry. The page has nothing secret before the click.
+//! Without a clipboard or JavaScript, a dialog shows the value once, to be selected.
 
 use crate::base::error::Error;
 use crate::base::id::ApiKeyId;
 use crate::base::secret::Revealed;
-use crate::web::api_keys::addresses::Addresses;
-use crate::web::components::dialog::{Dialog, DialogKind};
+use crate::web::api_keys::addresses::KeyAddresses;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{ButtonLink, ButtonLook, IconButton};
+use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
 use crate::web::components::icon::Icon;
 use crate::web::components::toast::Toasts;
+use crate::web::components::value_box::{ValueBox, ValueField};
 use crate::web::components::{clipboard, use_hydrated};
 use crate::web::frame::use_slug;
 use crate::web::transport::call::{self, ServerCall};
 use crate::web::transport::form::fields_of;
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::load::load;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
 use leptos::task::spawn_local;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-/// A key's value. A plain form, which cannot take it, is led to the page that shows it.
+/// A key's value. A plain form cannot take it, and is redirected to the dialog that shows it.
 #[server(endpoint = "copy_api_key")]
 pub async fn copy_api_key(workspace: String, key: String) -> Result<Revealed, Error> {
     use crate::web::{guard, shown_once};
@@ -36,7 +38,7 @@ pub async fn copy_api_key(workspace: String, key: String) -> Result<Revealed, Er
     Ok(Revealed::new(value.expose()))
 }
 
-/// The value that waits to be shown.
+/// The value that waits to be shown, once.
 #[server(endpoint = "take_copied_api_key", input = Json)]
 pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Option<Revealed>, Error> {
     use crate::web::{guard, shown_once};
@@ -47,7 +49,7 @@ pub async fn take_copied_api_key(workspace: String, key: String) -> Result<Optio
     shown_once::take(&admin, id.as_str()).await
 }
 
-/// The button on a key's card.
+/// Copy button on a key's card.
 #[component]
 pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
     let slug = use_slug().get_untracked();
@@ -76,7 +78,7 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
             } else if let Some(error) = problem.get_untracked() {
                 toasts.say(error.to_string());
             } else if let Some(form) = form.get_untracked() {
-                // The browser does not allow it: shown to be selected instead, the way without a script.
+                // The browser does not allow it: the form goes the way without JavaScript.
                 let _ = form.submit();
             }
         });
@@ -85,59 +87,43 @@ pub fn CopyButton(id: ApiKeyId, name: String) -> impl IntoView {
         <form node_ref=form method="post" action=CopyApiKey::url() on:submit=copy>
             <input type="hidden" name="workspace" value=slug />
             <input type="hidden" name="key" value=id.to_string() />
-            <button type="submit" class="icon-button" aria-label=format!("Copy {name}")>
+            <IconButton label=format!("Copy {name}") tip="Copy" sunken=true>
                 {move || if copied.get() { view! { <Icon name="check" /> } } else { view! { <Icon name="copy" /> } }}
-            </button>
+            </IconButton>
         </form>
     }
 }
 
-/// Asks for the value, as the form would.
+/// Fetches the value with the form's fields.
 async fn value_of(fields: String) -> Result<String, Error> {
     let answer = call::post(CopyApiKey::PATH, ServerCall::Form(&fields)).await?;
     serde_json::from_str::<Revealed>(&answer.output).map(|value| value.expose().to_owned()).map_err(|_| Error::Internal)
 }
 
-/// The value in a field, to be selected and copied by hand.
+/// Dialog with the value in a field, to be selected and copied by hand.
 #[component]
 pub fn CopyDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let addresses = Addresses::current();
+    let addresses = KeyAddresses::current();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
     let value = load(move || TakeCopiedApiKey { workspace: slug.clone(), key: id.clone() });
     let content = move || async move {
         Ok(match value.await? {
-            Some(value) => view! { <Selected value /> }.into_any(),
+            Some(value) => view! {
+                <p>"Select the key and copy it."</p>
+                <ValueBox><ValueField value=value.expose().to_owned() label="API key" selected=true /></ValueBox>
+            }
+            .into_any(),
             None => view! { <p>"The key was shown once. Press its copy button again to see it."</p> }.into_any(),
         })
     };
     view! {
-        <Title text="Copy API key" />
         <Dialog title="Copy API key" close_href=addresses.list() kind=DialogKind::Question>
-            <div class="dialog-body">
-                {awaited(PageArea::Section, content)}
-            </div>
-            <footer class="dialog-footer">
-                <a class="button primary" href=addresses.list() data-noscroll="true">"Done"</a>
-            </footer>
+            <DialogBody>{awaited(PageArea::Section, content)}</DialogBody>
+            <DialogFooter>
+                <ButtonLink look=ButtonLook::Primary href=addresses.list() noscroll=true>"Done"</ButtonLink>
+            </DialogFooter>
         </Dialog>
-    }
-}
-
-#[component]
-fn Selected(value: Revealed) -> impl IntoView {
-    let field = NodeRef::<html::Input>::new();
-    Effect::new(move |_| {
-        if let Some(field) = field.get() {
-            let _ = field.focus();
-            field.select();
-        }
-    });
-    view! {
-        <p>"Select the key and copy it."</p>
-        <div class="secret">
-            <input node_ref=field class="secret-value" readonly=true value=value.expose().to_owned() aria-label="API key" />
-        </div>
     }
 }

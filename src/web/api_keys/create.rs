@@ -1,4 +1,4 @@
-//! Making a key, and the one time that its value is shown without asking.
+//! Creating a key, and the dialog that shows its value once.
 
 use crate::agents::AgentName;
 use crate::api_keys::{ApiKey, Expiry, Permission, Permissions};
@@ -7,27 +7,33 @@ use crate::base::id::WorkspaceId;
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
 use crate::web::agents::ListAgentNames;
-use crate::web::api_keys::addresses::Addresses;
-use crate::web::api_keys::list::Scope;
+use crate::web::api_keys::addresses::KeyAddresses;
+use crate::web::api_keys::list::{Scope, permissions_in_words};
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{Button, ButtonLink, ButtonLook};
+use crate::web::components::code_block::CodeBlock;
 use crate::web::components::copy_text::CopyText;
-use crate::web::components::dialog::{Dialog, DialogKind};
-use crate::web::components::field::{Draft, FieldError, FormError, Refusal, TextField, focus_when_shown};
-use crate::web::components::icon::Icon;
+use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
+use crate::web::components::fact_list::FactList;
+use crate::web::components::field::{
+    CONTROL, ChoiceInput, Draft, Field, FieldPlace, HINT, INDENTED, Refusal, SelectFrame, TextField,
+};
+use crate::web::components::form_dialog::{DialogForm, FormDialog};
 use crate::web::components::multi_select::{Choice, MultiSelect};
+use crate::web::components::page::Notice;
 use crate::web::components::time::Moment;
 use crate::web::components::use_hydrated;
+use crate::web::components::value_box::{ValueBox, ValueField};
 use crate::web::frame::use_slug;
-use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::form::FormAction;
+use crate::web::transport::load::load;
 use leptos::ev;
-use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 
-/// Makes a key. Its value waits, sealed, in the session for the page that shows it once.
+/// Creates a key. Its value waits, sealed, in a database row for the page that shows it once.
 #[server(endpoint = "create_api_key")]
 pub async fn create_api_key(
     workspace: String,
@@ -75,19 +81,19 @@ pub async fn create_api_key(
     Ok(())
 }
 
-/// A key just made, with its value where this is the one time that it is shown.
+/// A key just created, with its value the one time that it is shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewKeyView {
     pub key: ApiKey,
     pub workspace_id: WorkspaceId,
     pub value: Option<Revealed>,
-    /// An agent that the key covers, for the example.
+    /// An agent that the key covers, for the example request.
     pub example_agent: Option<AgentName>,
-    /// Where this server is reached.
+    /// Scheme, host and port of this server, for the example request.
     pub origin: String,
 }
 
-/// The key just made, its value once.
+/// The key just created. Only the first call gets its value.
 #[server(endpoint = "take_created_api_key", input = Json)]
 pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewKeyView, Error> {
     use crate::web::{guard, shown_once};
@@ -103,84 +109,60 @@ pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewK
     Ok(NewKeyView { key, workspace_id: workspace.id.clone(), value, example_agent, origin: guard::origin(services) })
 }
 
-/// The sheet for a new key.
+/// Dialog that creates a key.
 #[component]
 pub fn CreateDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let addresses = Addresses::current();
-    let agents = load(move || ListAgentNames { workspace: slug.clone() });
-    let form = move || async move {
-        let agents = agents.await?;
-        Ok(view! { <CreateForm agents addresses /> }.into_any())
-    };
-    view! {
-        <Title text="New API key" />
-        <Dialog title="New API key" close_href=addresses.list() kind=DialogKind::Sheet>
-            {awaited(PageArea::Dialog, form)}
-        </Dialog>
-    }
-}
-
-#[component]
-fn CreateForm(agents: Vec<AgentName>, addresses: Addresses) -> impl IntoView {
+    let addresses = KeyAddresses::current();
     let action = FormAction::of::<CreateApiKey>();
     let refusal = action.refusal();
-    let slug = use_slug().get_untracked();
-    let list = addresses.list();
-    let all = RwSignal::new(Draft::current().value("all_agents", "true") == "true");
-    view! {
-        <ActionForm action=action>
-            <div class="dialog-body">
-                <input type="hidden" name="workspace" value=slug />
-                <input type="hidden" name="list" value=addresses.query_string() />
-                <TextField name="name" label="Name" hint="What the key is for, such as “CRM sync”. At most 100 characters." autofocus=true refusal=refusal />
+    let workspace = slug.clone();
+    let agents = load(move || ListAgentNames { workspace: workspace.clone() });
+    let form = move || {
+        let hidden = vec![("workspace", slug.clone()), ("list", addresses.query_string())];
+        async move {
+            let agents = agents.await?;
+            let all = RwSignal::new(Draft::current().value("all_agents", "true") == "true");
+            let fields = view! {
+                <TextField name="name" label="Name" hint="What the key is for, such as “CRM sync”. At most 100 characters." autofocus=true refusal />
                 <AgentsField agents all refusal />
                 <PermissionsField chosen=None all_agents=all refusal />
                 <ExpiryField refusal />
-                <FormError refusal=refusal />
-            </div>
-            <footer class="dialog-footer">
-                <a class="button" href=list data-noscroll="true">"Cancel"</a>
-                <button class="button primary" type="submit" disabled=move || action.pending()>
-                    {move || if action.pending() { "Creating …" } else { "Create key" }}
-                </button>
-            </footer>
-        </ActionForm>
-    }
+            };
+            Ok(DialogForm::new(action, hidden, fields.into_any(), "Create key").pending("Creating …"))
+        }
+    };
+    view! { <FormDialog title="New API key" close_href=addresses.list() kind=DialogKind::Sheet form /> }
 }
 
 #[component]
 fn AgentsField(agents: Vec<AgentName>, all: RwSignal<bool>, refusal: Refusal) -> impl IntoView {
-    let draft = Draft::current();
-    let chosen = RwSignal::new(draft.values("agents[]").unwrap_or_default());
+    let chosen = RwSignal::new(Draft::current().values("agents[]").unwrap_or_default());
     let hydrated = use_hydrated();
     let choices: Vec<Choice> =
         agents.into_iter().map(|agent| Choice { value: agent.id.to_string(), label: agent.name }).collect();
+    let radio = move |value: bool, label: &'static str, hint: &'static str| {
+        let checked = all.get_untracked() == value;
+        view! {
+            <ChoiceInput kind="radio" name="all_agents" value=value.to_string() label hint strong=true checked on_change=move |_| all.set(value) />
+        }
+    };
     view! {
-        <fieldset class="field" aria-describedby="agents-hint agents-error">
-            <legend>"Agents"</legend>
-            <p class="hint" id="agents-hint">"This cannot be changed after creation."</p>
-            <label class="choice">
-                <input type="radio" name="all_agents" value="true" checked=all.get_untracked() on:change=move |_| all.set(true) />
-                <span><strong>"All agents"</strong><span class="hint">"Those created later too."</span></span>
-            </label>
-            <label class="choice">
-                <input type="radio" name="all_agents" value="false" checked=!all.get_untracked() on:change=move |_| all.set(false) />
-                <span><strong>"Chosen agents"</strong></span>
-            </label>
-            <div class="indented" hidden=move || hydrated.get() && all.get()>
-                <MultiSelect id="agents" name="agents[]" label="Chosen agents" placeholder="Type to find agents" choices=choices chosen=chosen />
+        <Field id="agents" label="Agents" hint="This cannot be changed after creation." group=true refusal>
+            {radio(true, "All agents", "Those created later too.")}
+            {radio(false, "Chosen agents", "")}
+            <div class=INDENTED hidden=move || hydrated.get() && all.get()>
+                <MultiSelect id="agents" name="agents[]" label="Chosen agents" placeholder="Type to find agents" choices chosen />
             </div>
-            <FieldError field="agents" refusal=refusal />
-        </fieldset>
+        </Field>
     }
 }
 
-/// The permissions to choose from; a fresh form has none chosen.
+/// Permissions to choose from; a fresh form has none chosen.
 #[component]
 pub fn PermissionsField(
     chosen: Option<Permissions>,
-    /// Whether the key is on all agents: some permissions are offered only then.
+    /// The key covers all agents: some permissions are offered only then.
     all_agents: RwSignal<bool>,
     refusal: Refusal,
 ) -> impl IntoView {
@@ -190,21 +172,23 @@ pub fn PermissionsField(
         None => chosen.as_ref().is_some_and(|c| c.contain(permission)),
     };
     let choice = move |permission: Permission| {
-        // What is not offered is not sent either.
-        let withheld = move || permission.needs_all_agents() && !all_agents.get();
         view! {
-            <label class="choice" hidden=withheld>
-                <input type="checkbox" name="permissions[]" value=permission.id() checked=checked(permission) disabled=withheld />
-                <span><strong>{permission.label()}</strong><span class="hint">{permission.grants()}</span></span>
-            </label>
+            <ChoiceInput
+                kind="checkbox"
+                name="permissions[]"
+                value=permission.id()
+                label=permission.label()
+                hint=permission.grants()
+                strong=true
+                checked=checked(permission)
+                withheld=move || permission.needs_all_agents() && !all_agents.get()
+            />
         }
     };
     view! {
-        <fieldset class="field" aria-describedby="permissions-error">
-            <legend>"Permissions"</legend>
+        <Field id="permissions" label="Permissions" group=true refusal>
             {Permission::ALL.into_iter().map(choice).collect_view()}
-            <FieldError field="permissions" refusal=refusal />
-        </fieldset>
+        </Field>
     }
 }
 
@@ -214,7 +198,7 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
     let hydrated = use_hydrated();
     let choice = RwSignal::new(draft.value("expiry", Expiry::DEFAULT));
     let date = RwSignal::new(draft.value("expiry_date", ""));
-    // Spelled out by the viewer's clock, once there is one.
+    // The exact time needs the viewer's clock.
     let sentence = move || {
         if !hydrated.get() {
             return "The key is refused from the very second of its expiry.".to_owned();
@@ -233,33 +217,47 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
     };
     let options = Expiry::CHOICES.map(|(value, label, _)| (value, label)).into_iter().chain([("date", "On a date …")]);
     view! {
-        <div class="field">
-            <label for="expiry">"Expiry"</label>
-            <div class="select">
-                <select id="expiry" name="expiry" aria-describedby="expiry-hint expiry-error" on:change=move |event| choice.set(event_target_value(&event))>
+        <Field id="expiry" label="Expiry" refusal>
+            <SelectFrame>
+                <select
+                    id="expiry"
+                    class=CONTROL
+                    name="expiry"
+                    aria-describedby="expiry-hint expiry-error"
+                    on:change=move |event| choice.set(event_target_value(&event))
+                >
                     {options.map(option).collect_view()}
                 </select>
-                <Icon name="chevron-down" />
-            </div>
-            <div class="indented" hidden=move || hydrated.get() && *choice.read() != "date">
-                <label for="expiry_date">"Date"</label>
-                <input id="expiry_date" type="date" name="expiry_date" value=date.get_untracked() on:input=move |event| date.set(event_target_value(&event)) />
-            </div>
-            <p class="hint" id="expiry-hint" aria-live="polite">{sentence}</p>
-            <FieldError field="expiry" refusal=refusal />
-        </div>
+            </SelectFrame>
+            <Field
+                id="expiry_date"
+                label="Date"
+                place=FieldPlace::Indented
+                hidden=move || hydrated.get() && *choice.read() != "date"
+            >
+                <input
+                    id="expiry_date"
+                    class=CONTROL
+                    type="date"
+                    name="expiry_date"
+                    value=date.get_untracked()
+                    on:input=move |event| date.set(event_target_value(&event))
+                />
+            </Field>
+            <p class=HINT id="expiry-hint" aria-live="polite">{sentence}</p>
+        </Field>
     }
 }
 
-/// The sheet with a new key's value.
+/// Dialog with a new key's value.
 #[component]
 pub fn CreatedDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let addresses = Addresses::current();
+    let addresses = KeyAddresses::current();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
     let created = load(move || TakeCreatedApiKey { workspace: slug.clone(), key: id.clone() });
-    // Nothing to lose until a value is on the page.
+    // Safe to close: no value is shown, or it was copied.
     let safe = RwSignal::new(true);
     let asking = RwSignal::new(false);
     let may_close = Callback::new(move |()| {
@@ -273,14 +271,13 @@ pub fn CreatedDialog() -> impl IntoView {
         Ok(view! { <Created created safe asking addresses /> }.into_any())
     };
     view! {
-        <Title text="API key created" />
         <Dialog title="API key created" close_href=addresses.list() kind=DialogKind::Sheet may_close=may_close>
             {awaited(PageArea::Dialog, content)}
         </Dialog>
     }
 }
 
-/// The browser's own question, for who closes the tab with the value uncopied.
+/// The browser's own question before the tab is closed with the value uncopied.
 fn warn_before_unload(safe: RwSignal<bool>) {
     Effect::new(move |_| {
         let handle = window_event_listener(ev::beforeunload, move |event| {
@@ -293,7 +290,12 @@ fn warn_before_unload(safe: RwSignal<bool>) {
 }
 
 #[component]
-fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, addresses: Addresses) -> impl IntoView {
+fn Created(
+    created: NewKeyView,
+    safe: RwSignal<bool>,
+    asking: RwSignal<bool>,
+    addresses: KeyAddresses,
+) -> impl IntoView {
     let key = created.key;
     let example = created.example_agent.filter(|_| key.permissions.contain(Permission::Conversations));
     let curl = example.map(|agent| {
@@ -320,36 +322,33 @@ fn Created(created: NewKeyView, safe: RwSignal<bool>, asking: RwSignal<bool>, ad
             asking.set(true);
         }
     };
+    let buttons = move || {
+        let back = back.clone();
+        if asking.get() && !safe.get() {
+            view! {
+                <p class="w-full font-medium" role="alert">"You have not copied the key. Close all the same?"</p>
+                <Button look=ButtonLook::Primary focused=true on_click=move |_| asking.set(false)>"Stay"</Button>
+                <ButtonLink look=ButtonLook::Danger href=back noscroll=true>"Close without copying"</ButtonLink>
+            }
+            .into_any()
+        } else {
+            view! { <ButtonLink look=ButtonLook::Primary href=back noscroll=true on_click=done>"Done"</ButtonLink> }
+                .into_any()
+        }
+    };
+    let permissions = permissions_in_words(&key);
     view! {
-        <div class="dialog-body">
+        <DialogBody>
             {value}
-            <dl class="facts">
+            <FactList>
                 <dt>"Name"</dt><dd>{key.name.as_str().to_owned()}</dd>
                 <dt>"Agents"</dt><dd><Scope agents=key.agents /></dd>
-                <dt>"Permissions"</dt><dd>{key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ")}</dd>
+                <dt>"Permissions"</dt><dd>{permissions}</dd>
                 <dt>"Expires"</dt><dd><Moment at=key.expires_at /></dd>
-            </dl>
-            {curl.map(|curl| view! {
-                <h3>"Try it"</h3>
-                <pre class="code" tabindex="0" role="region" aria-label="Example request"><code>{curl}</code></pre>
-            })}
-        </div>
-        <footer class="dialog-footer">
-            {move || {
-                let back = back.clone();
-                if asking.get() && !safe.get() {
-                    let harmless = NodeRef::<html::Button>::new();
-                    focus_when_shown(harmless);
-                    view! {
-                        <p class="question-text" role="alert">"You have not copied the key. Close all the same?"</p>
-                        <button node_ref=harmless type="button" class="button primary" on:click=move |_| asking.set(false)>"Stay"</button>
-                        <a class="button danger" href=back data-noscroll="true">"Close without copying"</a>
-                    }.into_any()
-                } else {
-                    view! { <a class="button primary" href=back data-noscroll="true" on:click=done>"Done"</a> }.into_any()
-                }
-            }}
-        </footer>
+            </FactList>
+            {curl.map(|code| view! { <h3>"Try it"</h3><CodeBlock label="Example request" code /> })}
+        </DialogBody>
+        <DialogFooter>{buttons}</DialogFooter>
     }
 }
 
@@ -361,17 +360,11 @@ fn Value(value: Revealed, safe: RwSignal<bool>, copyable: bool) -> impl IntoView
         "Store it now, where secrets belong, such as a password manager: this workspace shows keys once."
     };
     view! {
-        <p class="notice"><Icon name="warning" /><span>{warning}</span></p>
-        <div class="secret">
-            <input
-                class="secret-value"
-                readonly=true
-                value=value.expose().to_owned()
-                aria-label="API key"
-                // Copied by hand counts too.
-                on:copy=move |_| safe.set(true)
-            />
-            <CopyText text=value.expose().to_owned() copied=safe said="Key copied." autofocus=true />
-        </div>
+        <Notice text=warning />
+        <ValueBox>
+            // Copied by hand counts too.
+            <ValueField value=value.expose().to_owned() label="API key" on_copy=move |()| safe.set(true) />
+            <CopyText text=value.expose().to_owned() copied=safe said="Key copied." focused=true />
+        </ValueBox>
     }
 }

@@ -2,17 +2,17 @@
 
 use crate::api_keys::ApiKey;
 use crate::base::error::Error;
-use crate::web::api_keys::addresses::Addresses;
+use crate::web::api_keys::addresses::KeyAddresses;
 use crate::web::api_keys::edit::use_key;
-use crate::web::components::dialog::{Dialog, DialogKind};
-use crate::web::components::typed_name::{Question, typed_name_form};
+use crate::web::api_keys::list::permissions_in_words;
+use crate::web::components::dialog::DialogKind;
+use crate::web::components::form_dialog::FormDialog;
+use crate::web::components::typed_name::{TypedName, typed_name_form};
 use crate::web::frame::use_slug;
 use crate::web::transport::form::FormAction;
-use crate::web::transport::load::{PageArea, awaited};
 use leptos::prelude::*;
-use leptos_meta::Title;
 
-/// Deletes a key whose name was typed as it is.
+/// Deletes a key if its name was typed exactly.
 #[server(endpoint = "delete_api_key")]
 pub async fn delete_api_key(
     workspace: String,
@@ -37,43 +37,36 @@ pub async fn delete_api_key(
 /// Dialog that asks for the key's name before deleting it.
 #[component]
 pub fn DeleteDialog() -> impl IntoView {
-    let addresses = Addresses::current();
+    let addresses = KeyAddresses::current();
+    let action = FormAction::of::<DeleteApiKey>();
     let key = use_key();
-    let form = move || async move {
-        let key = key.await?;
-        Ok(delete_form(key, addresses))
+    let slug = use_slug().get_untracked();
+    let form = move || {
+        let slug = slug.clone();
+        async move {
+            let key = key.await?;
+            let deleted = TypedName {
+                kind: "key",
+                name: key.name.as_str().to_owned(),
+                explanation: explanation(&key).into_any(),
+                hidden: vec![("workspace", slug), ("key", key.id.to_string()), ("list", addresses.query_string())],
+            };
+            Ok(typed_name_form(action, deleted))
+        }
     };
-    view! {
-        <Title text="Delete API key" />
-        <Dialog title="Delete API key?" close_href=addresses.list() kind=DialogKind::Question>
-            {awaited(PageArea::Dialog, form)}
-        </Dialog>
-    }
+    view! { <FormDialog title="Delete API key?" close_href=addresses.list() kind=DialogKind::Question form /> }
 }
 
-fn delete_form(key: ApiKey, addresses: Addresses) -> AnyView {
-    let grants = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
-    let reach = match &key.agents {
+fn explanation(key: &ApiKey) -> impl IntoView + use<> {
+    let agents = match &key.agents {
         None => "all agents".to_owned(),
         Some(agents) if agents.len() == 1 => agents[0].name.clone(),
         Some(agents) => format!("{} agents", agents.len()),
     };
-    let explanation = view! {
+    view! {
         <p>
-            "Every system that uses this key is refused at once: " <strong>{grants}</strong> " of "
-            <strong>{reach}</strong> ". This cannot be undone."
+            "Every system that uses this key is refused at once: " <strong>{permissions_in_words(key)}</strong> " of "
+            <strong>{agents}</strong> ". This cannot be undone."
         </p>
-    };
-    let question = Question {
-        explanation: explanation.into_any(),
-        name: key.name.as_str().to_owned(),
-        kind: "key",
-        back: addresses.list(),
-        hidden: vec![
-            ("workspace", use_slug().get_untracked()),
-            ("key", key.id.to_string()),
-            ("list", addresses.query_string()),
-        ],
-    };
-    typed_name_form(FormAction::of::<DeleteApiKey>(), question).into_any()
+    }
 }

@@ -1,24 +1,29 @@
-//! The page of keys: search, sort and pages live in the address, and the database does the work.
+//! The list of keys. Search, sort and page stand in the address; the database searches and sorts.
 
 use crate::api_keys::{ApiKey, KeyListQuery, KeyOrder, KeyPage, Status};
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
-use crate::web::api_keys::addresses::Addresses;
+use crate::web::api_keys::addresses::KeyAddresses;
 use crate::web::api_keys::copy::CopyButton;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::badge::{Badge, Tone};
+use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook, IconLink};
+use crate::web::components::card::{Card, CardActions, CardList, CardTitle, Figure, Secondary};
 use crate::web::components::filter::FilterForm;
 use crate::web::components::icon::Icon;
-use crate::web::components::page::{Empty, Failed};
+use crate::web::components::page::{Empty, Failed, PageHeader, PageLinks, SearchInput, TEXT_LINK, TOOLBAR};
 use crate::web::components::time::{Ago, Moment};
 use crate::web::components::use_hydrated;
+use crate::web::components::value_box::{ValueBox, ValueText};
 use crate::web::frame::{Tabs, use_slug, use_visit};
-use crate::web::transport::load::{PageArea, awaited, load_live};
+use crate::web::transport::load::load_live;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_query_map;
 
-/// How many agents' names a card shows before it shortens.
+/// Most agents that a card names; the others are counted.
 const SHOWN_AGENTS: usize = 2;
 
 /// One page of the workspace's keys.
@@ -37,12 +42,12 @@ pub fn ApiKeysPage() -> impl IntoView {
     let (slug, visit) = (use_slug(), use_visit());
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(|p| KeyListQuery::from_address(|name| p.get(name))));
-    let addresses = Addresses { slug, query };
+    let addresses = KeyAddresses { slug, query };
     provide_context(addresses);
     let page = load_live(move || ListApiKeys { workspace: slug.get(), query: query.get() });
     let content = move || async move {
         let admin = visit.await?.is_admin();
-        // An address that leads to no page of the list keeps its search, to begin anew.
+        // The search stays in reach where the address names a page that the list does not have.
         let list = match page.await {
             Ok(page) => view! { <Keys page addresses admin /> }.into_any(),
             Err(error) => view! { <Failed error /> }.into_any(),
@@ -58,56 +63,61 @@ pub fn ApiKeysPage() -> impl IntoView {
 }
 
 #[component]
-fn Header(addresses: Addresses, admin: bool) -> impl IntoView {
+fn Header(addresses: KeyAddresses, admin: bool) -> impl IntoView {
+    let configuration = format!("/{}/api-keys/configuration", addresses.slug.get_untracked());
     view! {
-        <div class="page-header">
-            <h1 tabindex="-1">"API keys"</h1>
-            <div class="button-row">
-                <a class="button" href=format!("/{}/api-keys/configuration", addresses.slug.get_untracked())><Icon name="settings" />"Configuration"</a>
+        <PageHeader heading="API keys">
+            <div class=BUTTON_ROW>
+                <ButtonLink href=configuration icon="settings">"Configuration"</ButtonLink>
                 {admin.then(|| view! { <NewLink addresses /> })}
             </div>
-        </div>
+        </PageHeader>
         <Toolbar addresses admin />
     }
 }
 
 #[component]
-fn NewLink(addresses: Addresses) -> impl IntoView {
-    view! { <a class="button primary" href=addresses.to("/new") data-noscroll="true"><Icon name="plus" />"API key"</a> }
+fn NewLink(addresses: KeyAddresses) -> impl IntoView {
+    view! { <ButtonLink look=ButtonLook::Primary icon="plus" href=addresses.to("/new") noscroll=true>"API key"</ButtonLink> }
 }
 
-/// Search and sort: a form whose answer is an address.
+/// Search and sort.
 #[component]
-fn Toolbar(addresses: Addresses, admin: bool) -> impl IntoView {
-    let Addresses { slug, query } = addresses;
+fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
+    let KeyAddresses { slug, query } = addresses;
     let hydrated = use_hydrated();
     let action = format!("/{}/api-keys", slug.get_untracked());
+    let current = query.read_untracked().sort;
     let option = move |(sort, id, label): (KeyOrder, &'static str, &'static str)| {
         view! {
-            <option value=id selected=query.read_untracked().sort == sort>{label}</option>
+            <option value=id selected=current == sort>{label}</option>
         }
     };
+    let label = KeyOrder::ALL.into_iter().find(|(sort, ..)| *sort == current).map(|(.., label)| label.to_lowercase());
     view! {
-        <div class="toolbar">
-            <FilterForm action class="toolbar-form">
-                <label class="search">
-                    <Icon name="search" />
-                    <input type="search" name="q" aria-label="Search API keys" placeholder="Search API keys" maxlength="100" value=query.read_untracked().search.clone() />
-                </label>
-                <label class="sort">
-                    <Icon name="filter" />
-                    <span>"Sort api keys"</span>
-                    <select name="sort" aria-label="Sort api keys" on:change=submit>
+        <div class=TOOLBAR>
+            <FilterForm action>
+                <SearchInput label="Search API keys" name="q" value=query.read_untracked().search.clone() />
+                <label class="relative flex h-10 items-center gap-3 rounded-full px-3 font-semibold focus-within:outline-2 focus-within:outline-focus hover:bg-hover">
+                    <Icon name="filter" class="size-[18px]" />
+                    <span>"Sort: " {label}</span>
+                    // Over the whole label, and invisible: it opens the browser's own list.
+                    <select
+                        class="absolute inset-0 h-full w-full appearance-none rounded-full bg-surface text-ink opacity-0"
+                        name="sort"
+                        aria-label="Sort api keys"
+                        on:change=submit
+                    >
                         {KeyOrder::ALL.map(option).collect_view()}
                     </select>
-                    <Icon name="chevron-down" />
+                    <Icon name="chevron-down" class="size-[18px]" />
                 </label>
-                <button class="button small" type="submit" hidden=move || hydrated.get()>"Apply"</button>
+                <Button small=true hidden=move || hydrated.get()>"Apply"</Button>
             </FilterForm>
             {admin.then(|| view! {
-                <span class="toolbar-links">
-                    <a class="text-link" href=format!("/{}/api-keys/refused", slug.get_untracked())>"Why was a call refused?"</a>
-                    <a class="text-link" href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
+                <span class="flex flex-wrap gap-x-6 gap-y-2">
+                    <a class=TEXT_LINK href=format!("/{}/api-keys/refused", slug.get_untracked())>"Why was a call refused?"</a>
+                    <a class=TEXT_LINK href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
                 </span>
             })}
         </div>
@@ -122,7 +132,7 @@ fn submit(event: leptos::ev::Event) {
 }
 
 #[component]
-fn Keys(page: KeyPage, addresses: Addresses, admin: bool) -> impl IntoView {
+fn Keys(page: KeyPage, addresses: KeyAddresses, admin: bool) -> impl IntoView {
     let query = addresses.query.get_untracked();
     let now = page.now;
     if page.keys.is_empty() {
@@ -133,29 +143,23 @@ fn Keys(page: KeyPage, addresses: Addresses, admin: bool) -> impl IntoView {
         format!("/{}/api-keys{}", addresses.slug.get_untracked(), query.to_address())
     };
     let previous = page.previous.map(|place| turn(None, Some(place)));
-    let next = page.next.map(|place| turn(Some(place), None));
-    let pages = (previous.is_some() || next.is_some()).then(|| view! {
-        <nav class="pages" aria-label="Pages">
-            {previous.map(|href| view! { <a class="button" href=href rel="prev"><Icon name="arrow-left" />"Previous"</a> })}
-            {next.map(|href| view! { <a class="button" href=href rel="next">"Next"<Icon name="arrow-right" /></a> })}
-        </nav>
-    });
+    let next = page.next.map(|place| (turn(Some(place), None), "Next"));
     let card = move |key: ApiKey| view! { <KeyCard key now addresses admin /> };
     view! {
-        <ul class="cards">{page.keys.into_iter().map(card).collect_view()}</ul>
-        {pages}
+        <CardList>{page.keys.into_iter().map(card).collect_view()}</CardList>
+        <PageLinks previous next />
     }
     .into_any()
 }
 
 #[component]
-fn NoKeys(query: KeyListQuery, addresses: Addresses, admin: bool) -> impl IntoView {
+fn NoKeys(query: KeyListQuery, addresses: KeyAddresses, admin: bool) -> impl IntoView {
     if !query.search.is_empty() {
         let all = format!("/{}/api-keys", addresses.slug.get_untracked());
         return view! {
             <Empty icon="search" heading="No matching keys">
                 <p>"No key's name contains “" {query.search} "”."</p>
-                <a class="button" href=all>"Show all keys"</a>
+                <ButtonLink href=all>"Show all keys"</ButtonLink>
             </Empty>
         }
         .into_any();
@@ -169,57 +173,76 @@ fn NoKeys(query: KeyListQuery, addresses: Addresses, admin: bool) -> impl IntoVi
     .into_any()
 }
 
+/// Title, agents, expiry, value and actions: one below the other, then in two rows, then side by side.
+const COLUMNS: &str = "grid-cols-[minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,1fr)_minmax(0,1.2fr)_auto] \
+                       min-[72.5rem]:grid-cols-[minmax(0,1.1fr)_minmax(0,1.1fr)_190px_minmax(320px,1.4fr)_116px]";
+
 #[component]
-fn KeyCard(key: ApiKey, now: Timestamp, addresses: Addresses, admin: bool) -> impl IntoView {
+fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) -> impl IntoView {
     let name = key.name.as_str().to_owned();
-    let status = Status::of(key.expires_at, now);
-    let badge = match status {
-        Status::Active => None,
-        Status::ExpiresSoon => Some(view! { <span class="badge warning">"Expires soon"</span> }),
-        Status::Expired => Some(view! { <span class="badge danger">"Expired"</span> }),
+    // A badge takes the label's place: in a line of its own it would make its card higher than the others.
+    let expiry = match Status::of(key.expires_at, now) {
+        Status::Active => "Expires".into_any(),
+        status => view! { <StatusBadge status /> }.into_any(),
     };
-    let permissions = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
-    let action = |path: &str, label: &str, icon: &'static str| {
-        view! {
-            <a class="icon-button" href=addresses.to(&format!("/{}/{path}", key.id)) aria-label=format!("{label} {name}") data-noscroll="true"><Icon name=icon /></a>
-        }
+    let permissions = permissions_in_words(&key);
+    let action = |path: &str, tip: &'static str, icon: &'static str| {
+        let href = addresses.to(&format!("/{}/{path}", key.id));
+        view! { <IconLink href noscroll=true label=format!("{tip} {name}") tip><Icon name=icon /></IconLink> }
     };
     let actions = (
         action("use", "Use", "code"),
         admin.then(|| [action("edit", "Edit", "pencil"), action("delete", "Delete", "trash")].collect_view()),
     );
     let copy = if !key.copyable {
-        view! { <span class="shown-once">"Shown once"</span> }.into_any()
+        view! { <span class="pr-2 text-[13px] whitespace-nowrap text-faint">"Shown once"</span> }.into_any()
     } else if admin {
         view! { <CopyButton id=key.id.clone() name=name.clone() /> }.into_any()
     } else {
         ().into_any()
     };
+    let href = format!("/{}/api-keys/{}", addresses.slug.get_untracked(), key.id);
+    let heading = view! { <a class="underline-offset-4 hover:underline" href=href>{name.clone()}</a> };
     view! {
-        <li class="card key-card" class:expired=(status == Status::Expired)>
-            <div class="card-title">
-                <h2><a class="title-link" href=format!("/{}/api-keys/{}", addresses.slug.get_untracked(), key.id)>{name.clone()}</a></h2>
-                <p class="secondary">"Created " <Ago at=key.created_at now />{badge.map(|b| view! { " " {b} })}</p>
-                <p class="secondary"><LastUsed at=key.last_used_at now /></p>
-            </div>
-            <div class="key-scope">
+        <Card columns=COLUMNS>
+            <CardTitle heading=heading.into_any()>
+                <Secondary>"Created " <Ago at=key.created_at now /></Secondary>
+                <Secondary><LastUsed at=key.last_used_at now /></Secondary>
+            </CardTitle>
+            <div class="col-span-full min-w-0 wrap-anywhere sm:col-[1] min-[72.5rem]:col-auto">
                 <Scope agents=key.agents />
-                <p class="secondary">{permissions}</p>
+                <Secondary>{permissions}</Secondary>
             </div>
-            <div class="figure">
-                <span class="figure-icon"><Icon name="calendar" /></span>
-                <p>
-                    <span class="figure-label">{if status == Status::Expired { "Expired" } else { "Expires" }}</span>
-                    <strong><Moment at=key.expires_at /></strong>
-                </p>
-            </div>
-            <div class="secret">
-                <code class="secret-value">{key.masked}</code>
+            <Figure
+                icon="calendar"
+                label=expiry
+                class="col-span-full sm:col-[2] sm:row-[1] min-[72.5rem]:col-auto min-[72.5rem]:row-auto"
+            >
+                <strong><Moment at=key.expires_at /></strong>
+            </Figure>
+            <ValueBox class="col-span-full sm:col-[2/4] min-[72.5rem]:col-auto">
+                <ValueText text=key.masked />
                 {copy}
-            </div>
-            <div class="card-actions">{actions}</div>
-        </li>
+            </ValueBox>
+            <CardActions class="col-[2] row-[1] sm:col-[3] min-[72.5rem]:col-auto min-[72.5rem]:row-auto">{actions}</CardActions>
+        </Card>
     }
+}
+
+/// Badge of a key that has expired or soon will.
+#[component]
+pub fn StatusBadge(status: Status) -> impl IntoView {
+    match status {
+        Status::Active => None,
+        Status::ExpiresSoon => Some((Tone::Warning, "Expires soon")),
+        Status::Expired => Some((Tone::Danger, "Expired")),
+    }
+    .map(|(tone, text)| view! { <Badge tone text /> })
+}
+
+/// A key's permissions by name, in one line.
+pub fn permissions_in_words(key: &ApiKey) -> String {
+    key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ")
 }
 
 /// When a key was last used, in words.
@@ -231,23 +254,23 @@ pub fn LastUsed(at: Option<Timestamp>, now: Timestamp) -> impl IntoView {
     }
 }
 
-/// The agents that a key covers, shortened, with the whole list on demand.
+/// The agents that a key covers; long lists fold.
 #[component]
 pub fn Scope(agents: Option<Vec<crate::agents::AgentName>>) -> impl IntoView {
-    let Some(agents) = agents else { return view! { <p class="scope">"All agents"</p> }.into_any() };
+    let Some(agents) = agents else { return view! { <p>"All agents"</p> }.into_any() };
     let names: Vec<String> = agents.into_iter().map(|agent| agent.name).collect();
     if names.is_empty() {
-        return view! { <p class="scope">"No agents left"</p> }.into_any();
+        return view! { <p>"No agents left"</p> }.into_any();
     }
     if names.len() <= SHOWN_AGENTS {
-        return view! { <p class="scope">{names.join(", ")}</p> }.into_any();
+        return view! { <p>{names.join(", ")}</p> }.into_any();
     }
     let first = names[..SHOWN_AGENTS].join(", ");
     let more = names.len() - SHOWN_AGENTS;
     view! {
-        <details class="scope">
+        <details>
             <summary>{first} " and " {more} " more"</summary>
-            <ul>{names.into_iter().map(|name| view! { <li>{name}</li> }).collect_view()}</ul>
+            <ul class="mt-1 max-h-40 overflow-auto text-sm text-soft">{names.into_iter().map(|name| view! { <li>{name}</li> }).collect_view()}</ul>
         </details>
     }
     .into_any()

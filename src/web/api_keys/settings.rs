@@ -1,18 +1,15 @@
 //! Whether keys can be copied after their creation: a setting of the workspace, for admins.
 
 use crate::base::error::Error;
-use crate::web::api_keys::addresses::Addresses;
-use crate::web::components::dialog::{Dialog, DialogKind};
-use crate::web::components::field::{FieldError, FormError, focus_when_shown};
+use crate::web::api_keys::addresses::KeyAddresses;
+use crate::web::components::dialog::DialogKind;
+use crate::web::components::field::{ChoiceInput, FieldError, Refusal};
+use crate::web::components::form_dialog::{DialogForm, FormDialog};
 use crate::web::frame::use_visit;
-use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{PageArea, awaited};
-use crate::workspaces::Workspace;
-use leptos::html;
+use crate::web::transport::form::FormAction;
 use leptos::prelude::*;
-use leptos_meta::Title;
 
-/// Sets whether keys can be copied later. Setting it to no destroys every value that was kept, so it needs the word for it.
+/// Sets whether keys can be copied later. Setting it to no destroys every stored value, so it needs `destroy=true`.
 #[server(endpoint = "set_keys_copyable")]
 pub async fn set_keys_copyable(
     workspace: String,
@@ -34,67 +31,42 @@ pub async fn set_keys_copyable(
 #[component]
 pub fn SettingsDialog() -> impl IntoView {
     let visit = use_visit();
-    let addresses = Addresses::current();
+    let addresses = KeyAddresses::current();
+    let action = FormAction::of::<SetKeysCopyable>();
     let form = move || async move {
         let workspace = visit.await?.workspace;
-        Ok(view! { <SettingsForm workspace addresses /> }.into_any())
+        let hidden = vec![
+            ("workspace", workspace.slug),
+            ("copyable", (!workspace.keys_copyable).to_string()),
+            ("list", addresses.query_string()),
+        ];
+        Ok(match workspace.keys_copyable {
+            true => DialogForm::new(action, hidden, forbid_copying(action.refusal()), "Show keys once").danger(),
+            false => DialogForm::new(action, hidden, allow_copying(), "Allow copying"),
+        })
     };
-    view! {
-        <Title text="Copying settings" />
-        <Dialog title="Copying keys later" close_href=addresses.list() kind=DialogKind::Question>
-            {awaited(PageArea::Dialog, form)}
-        </Dialog>
-    }
+    view! { <FormDialog title="Copying keys later" close_href=addresses.list() kind=DialogKind::Question form /> }
 }
 
-#[component]
-fn SettingsForm(workspace: Workspace, addresses: Addresses) -> impl IntoView {
-    let action = FormAction::of::<SetKeysCopyable>();
-    let refusal = action.refusal();
-    let harmless = NodeRef::<html::A>::new();
-    focus_when_shown(harmless);
-    let (explanation, button) = if workspace.keys_copyable {
-        (
-            view! {
-                <p>
-                    "Keys of this workspace can be copied from the list at any time. You can have them "
-                    <strong>"shown once"</strong> " instead: when they are created, and never again."
-                </p>
-                <p>"The values of all existing keys are then destroyed here. The keys themselves keep working wherever they are in use."</p>
-                <label class="choice">
-                    <input type="checkbox" name="destroy" value="true" required=true />
-                    <span>"Destroy the stored values. This cannot be undone."</span>
-                </label>
-                <FieldError field="destroy" refusal=refusal />
-            }
-            .into_any(),
-            view! { <button class="button danger" type="submit" disabled=move || action.pending()>"Show keys once"</button> }.into_any(),
-        )
-    } else {
-        (
-            view! {
-                <p>
-                    "Keys of this workspace are shown once, when they are created. You can have new keys "
-                    <strong>"kept, encrypted,"</strong> " so that admins can copy them later. Keys that exist now stay as they are."
-                </p>
-            }
-            .into_any(),
-            view! { <button class="button primary" type="submit" disabled=move || action.pending()>"Allow copying"</button> }.into_any(),
-        )
-    };
+fn forbid_copying(refusal: Refusal) -> AnyView {
     view! {
-        <ActionForm action=action>
-            <div class="dialog-body">
-                {explanation}
-                <input type="hidden" name="workspace" value=workspace.slug />
-                <input type="hidden" name="copyable" value=(!workspace.keys_copyable).to_string() />
-                <input type="hidden" name="list" value=addresses.query_string() />
-                <FormError refusal=refusal />
-            </div>
-            <footer class="dialog-footer">
-                <a node_ref=harmless class="button" href=addresses.list() autofocus=true data-noscroll="true">"Cancel"</a>
-                {button}
-            </footer>
-        </ActionForm>
+        <p>
+            "Keys of this workspace can be copied from the list at any time. You can have them "
+            <strong>"shown once"</strong> " instead: when they are created, and never again."
+        </p>
+        <p>"The values of all existing keys are then destroyed here. The keys themselves keep working wherever they are in use."</p>
+        <ChoiceInput kind="checkbox" name="destroy" value="true" label="Destroy the stored values. This cannot be undone." required=true />
+        <FieldError field="destroy" refusal />
     }
+    .into_any()
+}
+
+fn allow_copying() -> AnyView {
+    view! {
+        <p>
+            "Keys of this workspace are shown once, when they are created. You can have new keys "
+            <strong>"kept, encrypted,"</strong> " so that admins can copy them later. Keys that exist now stay as they are."
+        </p>
+    }
+    .into_any()
 }

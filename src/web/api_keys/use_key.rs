@@ -1,20 +1,24 @@
 //! "Use this key": ready requests with this workspace's real ids, for what the key opens.
 
 use crate::base::error::Error;
-use crate::web::api_keys::addresses::Addresses;
+use crate::web::api_keys::addresses::KeyAddresses;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{ButtonLink, ButtonLook};
+use crate::web::components::code_block::CodeBlock;
 use crate::web::components::copy_text::CopyText;
-use crate::web::components::dialog::{Dialog, DialogKind};
+use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
+use crate::web::components::field::HINT;
+use crate::web::components::page::{ChoiceLink, ChoiceLinks, TEXT_LINK};
 use crate::web::frame::use_slug;
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::load::load;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-/// The languages, with their names in the address and for people.
+/// Languages: the value in the address, and the name shown.
 const LANGUAGES: [(&str, &str); 3] = [("curl", "curl"), ("python", "Python"), ("typescript", "TypeScript")];
 
-/// Requests for what a key opens: what each does, and its text.
+/// Titles and texts of requests for what a key opens.
 #[server(endpoint = "get_requests", input = Json)]
 pub async fn get_requests(workspace: String, key: String, language: String) -> Result<Vec<(String, String)>, Error> {
     use crate::web::api_keys::requests::{Language, RequestTarget, requests};
@@ -28,7 +32,7 @@ pub async fn get_requests(workspace: String, key: String, language: String) -> R
         None => services.agents.names(workspace).await?,
     };
     let agent = agents.into_iter().next().map(|agent| agent.id);
-    // Who a conversation is with may show in its id: for those who could read it with this key.
+    // A conversation's id may identify the caller: only members who could read conversations with this key get it.
     let may_see = member.visit.is_admin() && key.permissions.contain(crate::api_keys::Permission::Conversations);
     let conversation = match &agent {
         Some(agent) if may_see => services.conversations.latest(workspace, agent).await?,
@@ -42,40 +46,41 @@ pub async fn get_requests(workspace: String, key: String, language: String) -> R
 #[component]
 pub fn UseDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let addresses = Addresses::current();
+    let addresses = KeyAddresses::current();
     let key = use_params_map().with_untracked(|p| p.get("key")).unwrap_or_default();
     let query = use_query_map();
     let language = Memo::new(move |_| query.with(|q| q.get("language")).unwrap_or_else(|| LANGUAGES[0].0.to_owned()));
     let here = addresses.to(&format!("/{key}/use"));
-    let choice = move |(id, label): (&'static str, &'static str)| {
+    let choice = move |(id, text): (&'static str, &'static str)| {
         let joint = if here.contains('?') { '&' } else { '?' };
-        let current = move || (*language.read() == id).then_some("true");
-        view! { <a href=format!("{here}{joint}language={id}") aria-current=current data-noscroll="true">{label}</a> }
+        let href = format!("{here}{joint}language={id}");
+        view! { <ChoiceLink href chosen=move || *language.read() == id text /> }
     };
     let requests = load(move || GetRequests { workspace: slug.clone(), key: key.clone(), language: language.get() });
     let content = move || async move { Ok(requests.await?.into_iter().map(request).collect_view().into_any()) };
     view! {
-        <Title text="Use this key" />
         <Dialog title="Use this key" close_href=addresses.list() kind=DialogKind::Sheet>
-            <div class="dialog-body">
-                <nav class="choice-links" aria-label="Language">{LANGUAGES.map(choice).collect_view()}</nav>
-                <p class="hint">"The requests take the key from the environment variable " <code>"API_KEY"</code> "."</p>
+            <DialogBody>
+                <div class="mb-4">
+                    <ChoiceLinks label="Language">{LANGUAGES.map(choice).collect_view()}</ChoiceLinks>
+                </div>
+                <p class=HINT>"The requests take the key from the environment variable " <code>"API_KEY"</code> "."</p>
                 {awaited(PageArea::Section, content)}
-                <p><a class="text-link" href="/docs/" rel="external">"All calls, parameters and answers"</a></p>
-            </div>
-            <footer class="dialog-footer">
-                <a class="button primary" href=addresses.list() data-noscroll="true">"Done"</a>
-            </footer>
+                <p><a class=TEXT_LINK href="/docs/" rel="external">"All calls, parameters and answers"</a></p>
+            </DialogBody>
+            <DialogFooter>
+                <ButtonLink look=ButtonLook::Primary href=addresses.list() noscroll=true>"Done"</ButtonLink>
+            </DialogFooter>
         </Dialog>
     }
 }
 
 fn request((title, code): (String, String)) -> impl IntoView {
     view! {
-        <div class="code-header">
+        <div class="mt-6 flex items-center justify-between gap-3">
             <h3>{title.clone()}</h3>
             <CopyText text=code.clone() />
         </div>
-        <pre class="code" tabindex="0" role="region" aria-label=title><code>{code}</code></pre>
+        <CodeBlock label=title code />
     }
 }

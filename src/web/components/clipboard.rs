@@ -5,13 +5,13 @@ use std::future::Future;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
-/// Whether this browser lets this page write to the clipboard at all: on plain HTTP away from loopback it does not.
+/// Whether this page may write to the clipboard: on plain HTTP, away from loopback, browsers have none.
 pub fn is_available() -> bool {
     clipboard().is_some()
 }
 
-/// Writes a text that is still on its way. The text is handed over as a promise, begun within the click that asked for
-/// it: Safari allows it only so.
+/// Writes a text that is still being fetched. Must be called within the click: Safari allows writing only then, and takes the
+/// text as a promise.
 pub async fn write(text: impl Future<Output = Option<String>> + 'static) -> bool {
     let text = future_to_promise(async move { text.await.map(JsValue::from).ok_or(JsValue::NULL) });
     let Some(clipboard) = clipboard() else { return false };

@@ -1,22 +1,24 @@
-//! A button that copies a text; not there where the page has no script.
+//! Button that copies a text; only shown after hydration.
 
-use crate::web::components::icon::Icon;
+use crate::web::components::button::Button;
 use crate::web::components::toast::Toasts;
 use crate::web::components::{clipboard, use_hydrated};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-/// The button.
+/// Button that copies `text`.
 #[component]
 pub fn CopyText(
     text: String,
     /// Set once the text was copied.
     #[prop(optional)]
     copied: RwSignal<bool>,
-    /// What is said then.
+    /// Toast shown then.
     #[prop(default = "Copied.")]
     said: &'static str,
-    #[prop(optional)] autofocus: bool,
+    /// Takes focus when it appears.
+    #[prop(optional)]
+    focused: bool,
 ) -> impl IntoView {
     let hydrated = use_hydrated();
     let toasts = Toasts::current();
@@ -36,6 +38,6 @@ pub fn CopyText(
     };
     move || {
         let (icon, label) = if done.get() { ("check", "Copied") } else { ("copy", "Copy") };
-        hydrated.get().then(|| view! { <button type="button" class="button small" autofocus=autofocus on:click=copy><Icon name=icon />{label}</button> })
+        hydrated.get().then(|| view! { <Button small=true icon focused on_click=copy>{label}</Button> })
     }
 }

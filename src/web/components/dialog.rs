@@ -1,9 +1,12 @@
 //! Sheets and questions: native `<dialog>` elements, each with an address of its own. Without JavaScript they are
-//! plain parts of the page; once it is awake they are modal, keep focus inside, and give it back.
+//! plain parts of the page. With it they are modal, keep focus inside, and give it back.
 
+use crate::web::components::button::IconLink;
 use crate::web::components::icon::Icon;
+use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
+use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 use send_wrapper::SendWrapper;
@@ -19,15 +22,35 @@ pub enum DialogKind {
     Question,
 }
 
-/// A dialog that is open as long as it is on the page.
+impl DialogKind {
+    fn classes(self) -> &'static str {
+        match self {
+            Self::Sheet => {
+                "inset-y-0 right-0 left-auto h-dvh max-h-none w-full animate-slide-in overflow-hidden sm:w-[600px]"
+            }
+            Self::Question => {
+                "question inset-x-0 top-[12vh] mx-auto max-h-[80vh] w-[calc(100%-2rem)] animate-fade-in overflow-y-auto rounded-2xl sm:w-[520px]"
+            }
+        }
+    }
+
+    fn header_classes(self) -> &'static str {
+        match self {
+            Self::Sheet => "border-b border-hairline py-5",
+            Self::Question => "pt-5 pb-1",
+        }
+    }
+}
+
+/// A dialog that is open as long as it is on the page. Gives the page its title.
 #[component]
 pub fn Dialog(
-    #[prop(into)] title: String,
-    /// Where closing it leads.
+    title: &'static str,
+    /// Address that closing it leads to.
     #[prop(into)]
     close_href: String,
     kind: DialogKind,
-    /// Asked before it closes; `false` keeps it open.
+    /// Called before it closes; `false` keeps it open.
     #[prop(optional, into)]
     may_close: Option<Callback<(), bool>>,
     children: Children,
@@ -42,11 +65,19 @@ pub fn Dialog(
             navigate(&href.get_value(), NavigateOptions { scroll: false, ..Default::default() });
         }
     });
-    let class = match kind {
-        DialogKind::Sheet => "dialog sheet",
-        DialogKind::Question => "dialog question",
+    let click = move |event: MouseEvent| {
+        event.prevent_default();
+        event.stop_propagation();
+        close.run(());
     };
+    // Before it is modal, or where it never will be, a shadow dims the rest of the page as the backdrop does.
+    let class = format!(
+        "fixed z-40 m-0 flex max-w-none flex-col border-0 bg-surface p-0 text-ink shadow-raised backdrop:bg-shade \
+         not-[:modal]:shadow-[0_0_0_200vmax_var(--shade)] [&>form]:flex [&>form]:min-h-0 [&>form]:flex-1 [&>form]:flex-col {}",
+        kind.classes()
+    );
     view! {
+        <Title text=title.trim_end_matches('?') />
         <dialog
             node_ref=node
             class=class
@@ -63,23 +94,28 @@ pub fn Dialog(
                 }
             }
         >
-            <header class="dialog-header">
-                <h2 id="dialog-title">{title}</h2>
-                <a
-                    class="icon-button"
-                    href=close_href
-                    aria-label="Close"
-                    on:click=move |event| {
-                        event.prevent_default();
-                        event.stop_propagation();
-                        close.run(());
-                    }
-                >
-                    <Icon name="close" />
-                </a>
+            <header class=format!("flex shrink-0 items-center justify-between gap-4 px-6 {}", kind.header_classes())>
+                <h2 class="text-xl" id="dialog-title">{title}</h2>
+                <IconLink href=close_href label="Close" tip="Close" on_click=click><Icon name="close" /></IconLink>
             </header>
             {children()}
         </dialog>
+    }
+}
+
+/// The scrolling part of a dialog.
+#[component]
+pub fn DialogBody(children: Children) -> impl IntoView {
+    view! { <div class="dialog-body">{children()}</div> }
+}
+
+/// A dialog's buttons.
+#[component]
+pub fn DialogFooter(children: Children) -> impl IntoView {
+    view! {
+        <footer class="flex shrink-0 flex-wrap items-center gap-3 border-t border-hairline px-6 py-5 in-[.question]:border-0 in-[.question]:pt-2">
+            {children()}
+        </footer>
     }
 }
 
@@ -104,7 +140,7 @@ fn give_focus_back(opener: Option<&HtmlElement>) {
     let heading = || document().query_selector("h1").ok().flatten().and_then(|h| h.dyn_into::<HtmlElement>().ok());
     let target = opener.filter(|e| e.is_connected()).cloned().or_else(heading);
     if let Some(target) = target {
-        // Only what is focusable takes it; the rest is no loss.
+        // Fails only for what cannot have focus.
         let _ = target.focus();
     }
 }

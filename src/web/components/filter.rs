@@ -1,4 +1,4 @@
-//! Forms whose answer is an address: they search and sort, and their fields stand in the query string.
+//! Forms that lead to an address: they search and sort, and their fields become its query string.
 
 use crate::web::transport::form::fields_of;
 use leptos::prelude::*;
@@ -7,7 +7,7 @@ use leptos_router::hooks::use_navigate;
 
 /// A form that leads to `action` with its fields as the query.
 #[component]
-pub fn FilterForm(#[prop(into)] action: String, class: &'static str, children: Children) -> impl IntoView {
+pub fn FilterForm(#[prop(into)] action: String, children: Children) -> impl IntoView {
     let navigate = use_navigate();
     let submit = {
         let action = action.clone();
@@ -17,5 +17,9 @@ pub fn FilterForm(#[prop(into)] action: String, class: &'static str, children: C
             navigate(&address, NavigateOptions { scroll: false, ..Default::default() });
         }
     };
-    view! { <form method="get" action=action class=class role="search" on:submit=submit>{children()}</form> }
+    view! {
+        <form method="get" action=action class="flex flex-wrap items-center gap-3" role="search" on:submit=submit>
+            {children()}
+        </form>
+    }
 }

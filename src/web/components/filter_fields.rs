@@ -1,35 +1,55 @@
-//! Fields of the filter forms in fragments.
+//! Filter forms in fragments: plain GET forms, which the fragment around them sends.
 
+use crate::web::components::button::Button;
+use crate::web::components::field::{Field, FieldPlace};
 use leptos::prelude::*;
 
-/// A choice of a filter form.
+const FILTER_CONTROL: &str =
+    "h-10 max-w-full rounded-lg border border-edge bg-surface px-3 text-base text-ink max-sm:w-full";
+
+/// Row of filters with a button that applies them.
+#[component]
+pub fn Filters(
+    action: String,
+    /// Space around the row.
+    #[prop(optional)]
+    class: &'static str,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <form method="get" action=action class=format!("flex flex-wrap items-end gap-3 [&>button]:h-10 {class}") role="search">
+            {children()}
+            <Button small=true>"Filter"</Button>
+        </form>
+    }
+}
+
+/// Choice of a filter form.
 #[component]
 pub fn FilterSelect(
     name: &'static str,
     label: &'static str,
-    /// Values and their words, the first of which is for all.
+    /// Values and their texts, the first of which is for all.
     options: Vec<(String, String)>,
     chosen: String,
 ) -> impl IntoView {
-    let option = move |(value, words): (String, String)| {
+    let option = move |(value, text): (String, String)| {
         let selected = value == chosen;
-        view! { <option value=value selected=selected>{words}</option> }
+        view! { <option value=value selected=selected>{text}</option> }
     };
     view! {
-        <label class="filter">
-            <span>{label}</span>
-            <select name=name>{options.into_iter().map(option).collect_view()}</select>
-        </label>
+        <Field id=name label place=FieldPlace::Filters>
+            <select id=name name=name class=FILTER_CONTROL>{options.into_iter().map(option).collect_view()}</select>
+        </Field>
     }
 }
 
-/// A text of a filter form.
+/// Text of a filter form.
 #[component]
 pub fn FilterText(name: &'static str, label: &'static str, value: String) -> impl IntoView {
     view! {
-        <label class="filter">
-            <span>{label}</span>
-            <input type="search" name=name value=value maxlength="128" />
-        </label>
+        <Field id=name label place=FieldPlace::Filters>
+            <input id=name class=FILTER_CONTROL type="search" name=name value=value maxlength="128" />
+        </Field>
     }
 }

@@ -1,24 +1,30 @@
-//! Choosing several of many, after the ARIA combobox pattern. Until the page is awake, and where it never wakes, it is a
-//! list of labelled checkboxes that folds.
+//! Choosing several of many, after the ARIA combobox pattern. Before hydration, and without JavaScript, it is a folding list
+//! of labelled checkboxes.
 
+use crate::web::components::button::IconButton;
+use crate::web::components::field::ChoiceInput;
 use crate::web::components::icon::Icon;
 use crate::web::components::{lower_case, use_hydrated};
 use leptos::html;
 use leptos::prelude::*;
 
-/// Most options that are shown at once: typing narrows them down.
+/// Most options shown at once: typing narrows them down.
 const SHOWN: usize = 100;
+const BOX: &str = "relative flex min-h-12 flex-wrap items-center gap-1.5 rounded-lg border border-edge bg-surface py-1.5 pr-20 pl-3 \
+                   focus-within:outline-2 focus-within:-outline-offset-1 focus-within:outline-focus";
+const LISTBOX: &str = "absolute inset-x-0 top-full z-10 mt-1 max-h-64 overflow-y-auto rounded-lg border border-edge bg-surface p-1 shadow-raised";
+const OPTION: &str = "flex cursor-pointer items-center gap-2 rounded-md px-2 py-2 wrap-anywhere hover:bg-hover";
 
-/// One thing that can be chosen.
+/// Something that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What is sent.
+    /// Sent with the form.
     pub value: String,
-    /// What is shown.
+    /// Shown.
     pub label: String,
 }
 
-/// A combobox with chips. What is chosen is also sent with the form around it, as `name`.
+/// Combobox with chips. What is chosen is sent with the form around it, as `name`.
 #[component]
 pub fn MultiSelect(
     /// Unique on the page.
@@ -30,7 +36,7 @@ pub fn MultiSelect(
     #[prop(optional, into)] placeholder: String,
     choices: Vec<Choice>,
     chosen: RwSignal<Vec<String>>,
-    /// Told after somebody has chosen.
+    /// Called after each change made by hand.
     #[prop(optional, into)]
     on_change: Option<Callback<()>>,
     #[prop(optional)] disabled: bool,
@@ -65,23 +71,21 @@ fn Checkboxes(
         let checked = chosen.with_untracked(|c| c.contains(&choice.value));
         let value = choice.value.clone();
         view! {
-            <label class="choice">
-                <input
-                    type="checkbox"
-                    name=name
-                    value=choice.value
-                    checked=checked
-                    disabled=disabled
-                    on:change=move |event| toggle(chosen, &value, event_target_checked(&event))
-                />
-                <span>{choice.label}</span>
-            </label>
+            <ChoiceInput
+                kind="checkbox"
+                name
+                value=choice.value
+                label=choice.label
+                checked
+                disabled
+                on_change=move |on| toggle(chosen, &value, on)
+            />
         }
     });
     view! {
-        <details class="checkbox-list">
-            <summary>{label.get_value()} ": " {summary}</summary>
-            <div class="choices">{boxes.collect_view()}</div>
+        <details class="rounded-lg border border-edge">
+            <summary class="px-3.5 py-2.5">{label.get_value()} ": " {summary}</summary>
+            <div class="flex max-h-64 flex-col overflow-y-auto px-3.5 pb-2">{boxes.collect_view()}</div>
         </details>
     }
 }
@@ -127,6 +131,11 @@ fn Combobox(
     };
     let remove = move |value: &str| {
         toggle(chosen, value, false);
+        changed();
+        focus(input);
+    };
+    let clear = move |_| {
+        chosen.set(Vec::new());
         changed();
         focus(input);
     };
@@ -184,17 +193,17 @@ fn Combobox(
         let remove_label = format!("Remove {text}");
         let sent = value.clone();
         view! {
-            <span class="chip">
+            <span class="inline-flex max-w-full items-center gap-1 rounded-md bg-sunken py-0.5 pr-0.5 pl-2 wrap-anywhere">
                 {text}
                 <input type="hidden" name=name value=sent />
                 <button
                     type="button"
-                    class="chip-remove"
+                    class="inline-flex size-6 shrink-0 items-center justify-center rounded text-soft hover:bg-hover hover:text-ink"
                     aria-label=remove_label
                     disabled=disabled
                     on:click=move |_| remove(&value)
                 >
-                    <Icon name="close" />
+                    <Icon name="close" class="size-3.5" />
                 </button>
             </span>
         }
@@ -206,14 +215,14 @@ fn Combobox(
             <li
                 id=option_id(at)
                 role="option"
-                class="option"
-                class:active=move || active.get() == at
+                class=OPTION
+                class:bg-hover=move || active.get() == at
                 aria-selected=selected.to_string()
                 // The press must not take focus from the input.
                 on:mousedown=move |event| event.prevent_default()
                 on:click=move |_| choose(at)
             >
-                <span class="option-check">{selected.then(|| view! { <Icon name="check" /> })}</span>
+                <span class="inline-flex size-4 shrink-0">{selected.then(|| view! { <Icon name="check" class="size-4" /> })}</span>
                 {choice.label}
             </li>
         }
@@ -221,7 +230,7 @@ fn Combobox(
     let options = move || {
         let shown = matching.get();
         if shown.is_empty() {
-            view! { <li class="option none" role="presentation">"Nothing matches"</li> }.into_any()
+            view! { <li class=format!("{OPTION} text-faint") role="presentation">"Nothing matches"</li> }.into_any()
         } else {
             shown.into_iter().enumerate().map(option).collect_view().into_any()
         }
@@ -229,11 +238,12 @@ fn Combobox(
     let active_descendant = move || open.get().then(|| option_id(active.get()));
     let hint = move || if chosen.read().is_empty() { placeholder.get_value() } else { String::new() };
     view! {
-        <div class="combobox" class:disabled=disabled>
-            <div class="combobox-box" on:click=move |_| focus(input)>
+        <div class="relative">
+            <div class=BOX on:click=move |_| focus(input)>
                 {move || chosen.get().into_iter().map(chip).collect_view()}
                 <input
                     node_ref=input
+                    class="h-8 min-w-28 flex-1 bg-transparent outline-none placeholder:text-faint"
                     id=id.get_value()
                     type="text"
                     role="combobox"
@@ -260,23 +270,16 @@ fn Combobox(
                 />
                 {move || {
                     (!disabled && !chosen.read().is_empty()).then(|| view! {
-                        <button
-                            type="button"
-                            class="icon-button small"
-                            aria-label="Clear all"
-                            on:click=move |_| {
-                                chosen.set(Vec::new());
-                                changed();
-                                focus(input);
-                            }
-                        >
-                            <Icon name="close" />
-                        </button>
+                        <span class="absolute top-2 right-10">
+                            <IconButton small=true label="Clear all" tip="Clear all" on_click=clear>
+                                <Icon name="close" class="size-4" />
+                            </IconButton>
+                        </span>
                     })
                 }}
-                <span class="combobox-arrow"><Icon name="chevron-down" /></span>
+                <Icon name="chevron-down" class="pointer-events-none absolute top-3.5 right-3 size-4 text-faint" />
             </div>
-            <ul id=list_id.clone() class="listbox" role="listbox" aria-multiselectable="true" aria-label=label.get_value() hidden=move || !open.get()>
+            <ul id=list_id.clone() class=LISTBOX role="listbox" aria-multiselectable="true" aria-label=label.get_value() hidden=move || !open.get()>
                 {options}
             </ul>
         </div>

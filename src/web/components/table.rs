@@ -1,36 +1,41 @@
 //! Tables and lists of facts in fragments; on small screens each row of a table becomes a block of its own.
 
 use crate::base::time::Timestamp;
+use crate::web::components::badge::{Badge, Tone};
+use crate::web::components::fact_list::FactList;
+use crate::web::components::page::TEXT_LINK;
 use crate::web::transport::fragment::Html;
 use leptos::prelude::*;
 
-/// What stands in one place of a table.
+/// Content of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
     Text(String),
-    /// Something that machines wrote, such as a path.
+    /// A name or an e-mail address, which is not broken within a word unless it is very long.
+    Name(String),
+    /// Text in a monospace font, such as a path.
     Code(String),
     /// An IP address.
     Address(String),
-    /// A text that leads somewhere.
+    /// Text and address of a link.
     Link(String, String),
     Time(Timestamp),
-    /// A text that is good or bad news.
+    /// Text of a badge, and whether it is good news.
     Mark(String, bool),
 }
 
-/// A table.
+/// Columns by name, and cells in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<Cell>>,
 }
 
-/// Shows a table.
+/// A table; its look is in `main.css`.
 #[component]
 pub fn TableView(
     table: Table,
-    /// What it is of, for screen readers.
+    /// Name for screen readers.
     #[prop(into)]
     caption: String,
 ) -> impl IntoView {
@@ -52,27 +57,29 @@ pub fn TableView(
     }
 }
 
-/// Shows what is known of one thing, each fact under its name.
+/// Facts about one thing, each with its name.
 #[component]
 pub fn Facts(facts: Vec<(&'static str, Cell)>) -> impl IntoView {
     let fact = |(name, cell)| view! { <dt>{name}</dt><dd>{shown(cell)}</dd> };
-    view! { <dl class="facts">{facts.into_iter().map(fact).collect_view()}</dl> }
+    view! { <FactList>{facts.into_iter().map(fact).collect_view()}</FactList> }
 }
 
 fn shown(cell: Cell) -> AnyView {
     match cell {
         Cell::Text(text) => text.into_any(),
+        Cell::Name(text) => view! { <span class="inline-block max-w-60 wrap-break-word">{text}</span> }.into_any(),
         Cell::Code(text) => view! { <code>{text}</code> }.into_any(),
-        Cell::Address(text) => view! { <code class="address">{text}</code> }.into_any(),
-        Cell::Link(text, href) => view! { <a class="text-link" href=href>{text}</a> }.into_any(),
+        Cell::Address(text) => view! { <code class="whitespace-nowrap">{text}</code> }.into_any(),
+        Cell::Link(text, href) => view! { <a class=TEXT_LINK href=href>{text}</a> }.into_any(),
         Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
         Cell::Mark(text, good) => {
-            view! { <span class="badge" class:good=good class:danger=!good>{text}</span> }.into_any()
+            let tone = if good { Tone::Good } else { Tone::Danger };
+            view! { <Badge tone text /> }.into_any()
         }
     }
 }
 
-/// A time in a fragment: in UTC until the browser turns it to the viewer's zone.
+/// A time in a fragment: in UTC until the browser converts it to the viewer's zone.
 #[component]
 pub fn FragmentTime(at: Timestamp) -> impl IntoView {
     view! { <time datetime=at.iso() title=at.iso() data-at=at.0>{at.short_utc()}</time> }

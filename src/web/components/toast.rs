@@ -1,5 +1,5 @@
-//! What has just happened, said once. After a redirect the page's address says it (`?notice=key-deleted`, one of our
-//! own texts), so that it is said without JavaScript too; in the browser it goes after a while.
+//! Toasts: short messages about what has just happened. After a redirect the page's address names one
+//! (`?notice=key-deleted`), so that it is shown without JavaScript too. With it, a toast goes after six seconds.
 
 use crate::web::components::icon::Icon;
 use leptos::prelude::*;
@@ -7,10 +7,10 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use std::time::Duration;
 
-/// How long a toast stays.
+/// How long a toast is shown.
 const STAYS: Duration = Duration::from_secs(6);
 
-/// What an address may say.
+/// Toasts that an address may name, with their texts: an address cannot bring a text of its own.
 const NOTICES: [(&str, &str); 15] = [
     ("agent-created", "Agent created."),
     ("agent-deleted", "Agent deleted, and its conversations with it."),
@@ -29,7 +29,7 @@ const NOTICES: [(&str, &str); 15] = [
     ("set-up", "All set up. Create your first agent, then your first API key."),
 ];
 
-/// Says things on the page that is shown.
+/// Shows toasts on the page.
 #[derive(Clone, Copy, Debug)]
 pub struct Toasts(RwSignal<Option<(u32, String)>>);
 
@@ -39,7 +39,7 @@ impl Toasts {
         use_context().unwrap_or_else(|| Self(RwSignal::new(None)))
     }
 
-    /// Says something, in place of what was said before.
+    /// Shows a text in place of the one before.
     pub fn say(self, text: impl Into<String>) {
         let number = self.0.with_untracked(|said| said.as_ref().map_or(0, |(n, _)| n.wrapping_add(1)));
         self.0.set(Some((number, text.into())));
@@ -54,7 +54,7 @@ impl Toasts {
     }
 }
 
-/// The place where toasts appear; around everything that may say something.
+/// Place where toasts appear; everything that shows toasts stands inside.
 #[component]
 pub fn ToastRegion(children: Children) -> impl IntoView {
     let query = use_query_map();
@@ -79,9 +79,14 @@ pub fn ToastRegion(children: Children) -> impl IntoView {
     });
     view! {
         {children()}
-        <div class="toasts" role="status" aria-live="polite">
+        <div class="pointer-events-none fixed inset-x-0 bottom-6 z-50 flex justify-center px-4" role="status" aria-live="polite">
             {move || {
-                toasts.0.get().map(|(_, text)| view! { <p class="toast"><Icon name="check" />{text}</p> })
+                toasts.0.get().map(|(_, text)| view! {
+                    <p class="flex animate-fade-in items-center gap-3 rounded-full bg-primary px-5 py-2.5 text-sm font-medium text-on-primary shadow-raised">
+                        <Icon name="check" />
+                        {text}
+                    </p>
+                })
             }}
         </div>
     }

@@ -1,43 +1,29 @@
-//! The question before something is deleted for good: its name has to be typed.
+//! Form that deletes something once its name was typed.
 
-use crate::web::components::field::{FormError, TextField, focus_when_shown};
-use crate::web::transport::form::{ActionForm, FormAction};
-use leptos::html;
+use crate::web::components::field::TextField;
+use crate::web::components::form_dialog::DialogForm;
+use crate::web::transport::form::FormAction;
 use leptos::prelude::*;
 
-/// What is asked, and what the form sends beside the name.
-pub struct Question {
-    pub hidden: Vec<(&'static str, String)>,
-    /// What goes for good.
-    pub explanation: AnyView,
-    /// The name that has to be typed.
-    pub name: String,
+/// What is deleted.
+pub struct TypedName {
     /// What the thing is called: `key`.
     pub kind: &'static str,
-    /// Where the way back leads.
-    pub back: String,
+    /// The name that has to be typed.
+    pub name: String,
+    /// Says what goes for good.
+    pub explanation: AnyView,
+    /// Fields sent beside the name.
+    pub hidden: Vec<(&'static str, String)>,
 }
 
 /// Form that asks for the name of what is deleted.
-pub fn typed_name_form(action: FormAction, question: Question) -> impl IntoView {
-    let refusal = action.refusal();
-    let harmless = NodeRef::<html::A>::new();
-    focus_when_shown(harmless);
-    let hidden =
-        question.hidden.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value /> });
-    view! {
-        <ActionForm action=action>
-            <div class="dialog-body">
-                {question.explanation}
-                <p>"Type " <strong class="typed-name">{question.name}</strong> " to confirm."</p>
-                {hidden.collect_view()}
-                <TextField name="name" label=format!("Name of the {}", question.kind) autocomplete="off" refusal=refusal />
-                <FormError refusal=refusal />
-            </div>
-            <footer class="dialog-footer">
-                <a node_ref=harmless class="button" href=question.back autofocus=true data-noscroll="true">{format!("Keep {}", question.kind)}</a>
-                <button class="button danger" type="submit" disabled=move || action.pending()>{format!("Delete {}", question.kind)}</button>
-            </footer>
-        </ActionForm>
-    }
+pub fn typed_name_form(action: FormAction, deleted: TypedName) -> DialogForm {
+    let TypedName { kind, name, explanation, hidden } = deleted;
+    let fields = view! {
+        {explanation}
+        <p>"Type " <strong class="wrap-anywhere select-all">{name}</strong> " to confirm."</p>
+        <TextField name="name" label=format!("Name of the {kind}") autocomplete="off" refusal=action.refusal() />
+    };
+    DialogForm::new(action, hidden, fields.into_any(), format!("Delete {kind}")).danger().cancel(format!("Keep {kind}"))
 }

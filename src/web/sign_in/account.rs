@@ -1,17 +1,19 @@
-//! The visitor's own page: password, sign out here and everywhere.
+//! The account page: password, signing out here and everywhere.
 
 use crate::base::error::Error;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{BUTTON_ROW, Button, ButtonLook};
 use crate::web::components::field::{FormError, TextField};
-use crate::web::components::icon::Icon;
+use crate::web::components::page::{BackLink, NarrowHeader, NarrowPage};
 use crate::web::sign_in::SignOut;
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::load::load;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
-/// Sets another password; every other session ends.
+/// Sets another password and ends every other session.
 #[server(endpoint = "change_password")]
 pub async fn change_password(current_password: String, password: String) -> Result<(), Error> {
     use crate::base::error::Problem;
@@ -44,15 +46,15 @@ pub async fn sign_out_everywhere() -> Result<(), Error> {
     Ok(())
 }
 
-/// Who is signed in, and where they came from or would go.
+/// Who is signed in, and where the way back leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountView {
     pub email: String,
-    /// The first of their workspaces.
+    /// Slug of the first of their workspaces.
     pub workspace: Option<String>,
 }
 
-/// The visitor's account.
+/// The account of who is signed in.
 #[server(endpoint = "get_account", input = Json)]
 pub async fn get_account() -> Result<AccountView, Error> {
     let visitor = crate::web::guard::visitor().await?;
@@ -71,11 +73,7 @@ pub fn AccountPage() -> impl IntoView {
     };
     view! {
         <Title text="Account" />
-        <main class="door">
-            <div class="door-card">
-                {awaited(PageArea::Page, content)}
-            </div>
-        </main>
+        <NarrowPage>{awaited(PageArea::Page, content)}</NarrowPage>
     }
 }
 
@@ -87,22 +85,22 @@ fn Account(account: AccountView) -> impl IntoView {
     let here = FormAction::of::<SignOut>();
     let everywhere = FormAction::of::<SignOutEverywhere>();
     let refusal = password.refusal();
+    let username = email.clone();
     view! {
-        {back.map(|href| view! { <a class="back" href=href><Icon name="arrow-left" />"API keys"</a> })}
-        <h1 tabindex="-1">"Account"</h1>
-        <p class="hint">"Signed in as " <strong>{email.clone()}</strong></p>
-        <div class="button-row">
-            <ActionForm action=here><button class="button" type="submit">"Sign out"</button></ActionForm>
-            <ActionForm action=everywhere><button class="button" type="submit">"Sign out everywhere"</button></ActionForm>
+        {back.map(|href| view! { <BackLink href text="API keys" /> })}
+        <NarrowHeader heading="Account">"Signed in as " <strong>{email}</strong></NarrowHeader>
+        <div class=BUTTON_ROW>
+            <ActionForm action=here><Button>"Sign out"</Button></ActionForm>
+            <ActionForm action=everywhere><Button>"Sign out everywhere"</Button></ActionForm>
         </div>
         <FormError refusal=everywhere.refusal() />
-        <h2>"Change password"</h2>
+        <h2 class="mt-8 mb-4 text-lg">"Change password"</h2>
         <ActionForm action=password>
-            <input class="sr-only" type="email" name="username" autocomplete="username" value=email readonly=true tabindex="-1" aria-hidden="true" />
+            <input class="sr-only" type="email" name="username" autocomplete="username" value=username readonly=true tabindex="-1" aria-hidden="true" />
             <TextField name="current_password" label="Current password" kind="password" autocomplete="current-password" refusal=refusal />
             <TextField name="password" label="New password" kind="password" autocomplete="new-password" hint="At least 12 characters. You are signed out everywhere else." refusal=refusal />
             <FormError refusal=refusal />
-            <button class="button primary" type="submit" disabled=move || password.pending()>"Change password"</button>
+            <Button look=ButtonLook::Primary pending=move || password.pending()>"Change password"</Button>
         </ActionForm>
     }
 }

@@ -1,14 +1,17 @@
 //! The first page of a server without users: its first workspace and admin.
 
 use crate::base::error::Error;
+use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::button::{Button, ButtonLook};
 use crate::web::components::field::{FormError, TextField};
+use crate::web::components::page::{NarrowHeader, NarrowPage};
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::{PageArea, awaited, load};
+use crate::web::transport::load::load;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 
-/// Makes the first workspace and its admin, for who has the token that the server printed.
+/// Creates the first workspace and its admin, for whoever has the token that the server printed.
 #[server(endpoint = "set_up")]
 pub async fn set_up(token: String, workspace: String, email: String, password: String) -> Result<(), Error> {
     use crate::base::actor::Actor;
@@ -37,7 +40,7 @@ pub async fn set_up(token: String, workspace: String, email: String, password: S
     Ok(())
 }
 
-/// Whether there is anything to set up.
+/// Redirects to sign-in where there are users already.
 #[server(endpoint = "get_set_up", input = Json)]
 pub async fn get_set_up() -> Result<(), Error> {
     let services = crate::web::services::services()?;
@@ -59,10 +62,10 @@ pub fn SetUpPage() -> impl IntoView {
     };
     view! {
         <Title text="Set up" />
-        <main class="door">
-            <div class="door-card">
-                <h1 tabindex="-1">"Set up Agent Studio"</h1>
-                <p class="hint">"Make the first workspace and become its admin. The server printed the set-up token when it started."</p>
+        <NarrowPage>
+                <NarrowHeader heading="Set up Agent Studio">
+                    "Make the first workspace and become its admin. The server printed the set-up token when it started."
+                </NarrowHeader>
                 {awaited(PageArea::Aside, asked)}
                 <ActionForm action=action>
                     <TextField name="token" label="Set-up token" autocomplete="off" autofocus=true refusal=refusal />
@@ -70,9 +73,8 @@ pub fn SetUpPage() -> impl IntoView {
                     <TextField name="email" label="Your e-mail" kind="email" autocomplete="username" refusal=refusal />
                     <TextField name="password" label="Password" kind="password" autocomplete="new-password" hint="At least 12 characters." refusal=refusal />
                     <FormError refusal=refusal />
-                    <button class="button primary wide" type="submit" disabled=move || action.pending()>"Set up"</button>
+                    <Button look=ButtonLook::Primary wide=true pending=move || action.pending()>"Set up"</Button>
                 </ActionForm>
-            </div>
-        </main>
+        </NarrowPage>
     }
 }

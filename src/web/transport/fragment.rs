@@ -1,8 +1,7 @@
 //! Parts of pages that are only read. The server renders them, and the browser puts them in as they are: what makes them
 //! stays out of its download. Their links and filter forms lead on within the page's script, as everywhere.
 
-use crate::base::time::Timestamp;
-use crate::web::components::time::local;
+use crate::web::components::time::show_local_times;
 use crate::web::transport::form::fields_of;
 use leptos::html;
 use leptos::prelude::*;
@@ -10,7 +9,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlElement, HtmlFormElement};
+use web_sys::HtmlFormElement;
 
 /// What the server has rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,15 +34,4 @@ pub fn Fragment(html: Html) -> impl IntoView {
         navigate(&address, NavigateOptions { scroll: false, ..Default::default() });
     };
     view! { <div class="fragment" node_ref=node on:submit=submit inner_html=html.0></div> }
-}
-
-/// Turns the times in it to the viewer's zone.
-fn show_local_times(within: &HtmlElement) {
-    let Ok(times) = within.query_selector_all("time[data-at]") else { return };
-    for at in 0..times.length() {
-        let Some(time) = times.item(at).and_then(|node| node.dyn_into::<HtmlElement>().ok()) else { continue };
-        if let Some(at) = time.get_attribute("data-at").and_then(|at| at.parse().ok()) {
-            time.set_text_content(Some(&local(Timestamp(at))));
-        }
-    }
 }

@@ -2,7 +2,6 @@
 //! its own, Leptos' `Resource` and `Suspense` would put another copy of themselves into the browser's download.
 
 use crate::base::error::Error;
-use crate::web::components::page::{Failed, Loading};
 use crate::web::transport::call::{self, ServerCall};
 use leptos::prelude::*;
 use leptos::server::codee::string::FromToStringCodec;
@@ -12,7 +11,6 @@ use serde::de::DeserializeOwned;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 
 /// Before an error in a [`packed`] answer.
 const REFUSED: char = '!';
@@ -21,7 +19,8 @@ const REFUSED: char = '!';
 #[derive(Clone, Copy)]
 pub struct PageStatus(pub fn(u16));
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A future of unknown type.
+pub type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Counts the forms that led on: what they changed is loaded anew. A form that stays on its page shows its own state.
 #[derive(Clone, Copy, Debug)]
@@ -157,48 +156,4 @@ fn unpacked<T: DeserializeOwned>(answer: &str) -> Result<T, Error> {
 fn text(value: &impl Serialize) -> String {
     // Fails only for maps whose keys are no strings; an answer that cannot be read is an internal error.
     serde_json::to_string(value).unwrap_or_default()
-}
-
-/// Where something waits for its data: decides how waiting and failing look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageArea {
-    /// The whole of a page, below its frame.
-    Page,
-    /// A part of a page that has its own heading.
-    Section,
-    /// The inside of a dialog.
-    Dialog,
-    /// Beside something that does not wait: nothing is shown until it is there.
-    Aside,
-}
-
-impl PageArea {
-    fn failed(self, error: Error) -> AnyView {
-        match self {
-            Self::Page => view! { <Failed error whole_page=true /> }.into_any(),
-            Self::Section | Self::Aside => view! { <Failed error /> }.into_any(),
-            Self::Dialog => view! { <div class="dialog-body"><Failed error /></div> }.into_any(),
-        }
-    }
-}
-
-/// A view that waits for its data, and says so; an error takes its place.
-pub fn awaited<F>(place: PageArea, content: impl Fn() -> F + Send + Sync + 'static) -> AnyView
-where
-    F: Future<Output = Result<AnyView, Error>> + Send + 'static,
-{
-    waiting(place, Arc::new(move || Box::pin(content())))
-}
-
-fn waiting(place: PageArea, content: Arc<dyn Fn() -> Boxed<Result<AnyView, Error>> + Send + Sync>) -> AnyView {
-    let fallback = move || if place == PageArea::Aside { ().into_any() } else { view! { <Loading /> }.into_any() };
-    view! {
-        <Transition fallback>
-            {move || {
-                let content = content();
-                Suspend::new(async move { content.await.unwrap_or_else(|error| place.failed(error)) })
-            }}
-        </Transition>
-    }
-    .into_any()
 }

@@ -19,17 +19,14 @@ pub struct Overview {
     pub now: Timestamp,
     pub key: ApiKey,
     pub totals: PeriodTotals,
-    pub chart: Chart,
+    pub chart: ChartData,
 }
 
-/// Bars over time.
+/// Requests over time.
 #[derive(Clone, Debug)]
-pub struct Chart {
-    /// An `<svg>` element, made of numbers only.
-    pub svg: String,
-    /// What its highest bar may stand for.
-    pub top: u64,
-    /// The same as a table.
+pub struct ChartData {
+    /// Accepted and refused requests of each hour or day, oldest first.
+    pub bars: Vec<RequestTotals>,
     pub table: Table,
 }
 
@@ -84,7 +81,7 @@ fn table<const N: usize>(columns: [&str; N], rows: Vec<Vec<Cell>>) -> Table {
 }
 
 /// One bar for each hour of the last 24, or for each of the last 7 or 30 days, in UTC.
-fn chart(counts: &[HourCount], now: Timestamp, range: &str) -> Chart {
+fn chart(counts: &[HourCount], now: Timestamp, range: &str) -> ChartData {
     let (bars, hours) = match range {
         "7d" => (7, HOURS_PER_DAY),
         "30d" => (30, HOURS_PER_DAY),
@@ -97,52 +94,13 @@ fn chart(counts: &[HourCount], now: Timestamp, range: &str) -> Chart {
             (Timestamp::from_seconds(bar * hours * 3_600), RequestTotals::of(within))
         })
         .collect();
-    let top = round_up(sums.iter().map(|(_, sum)| sum.accepted + sum.refused).max().unwrap_or(0));
     let rows = sums.iter().rev().map(|(at, sum)| {
         let time = if hours == 1 { Cell::Time(*at) } else { Cell::Text(at.date()) };
         vec![time, Cell::Text(sum.accepted.to_string()), Cell::Text(sum.refused.to_string())]
     });
     let beginning = if hours == 1 { "Hour from" } else { "Day (UTC)" };
-    Chart { svg: svg(&sums, top), top, table: table([beginning, "Accepted", "Refused"], rows.collect()) }
-}
-
-/// The next of 1, 2, 5, 10, 20, 50, …: a bar's height is then easy to read.
-fn round_up(most: u64) -> u64 {
-    let mut power = 1;
-    while power * 10 < most {
-        power *= 10;
-    }
-    [1, 2, 5, 10].into_iter().map(|n| n * power).find(|top| *top >= most).unwrap_or(most)
-}
-
-/// Bars of accepted requests with refused ones on top, stretched to the width that there is. Numbers only: nothing that
-/// anyone typed is in it.
-fn svg(sums: &[(Timestamp, RequestTotals)], top: u64) -> String {
-    const HEIGHT: f64 = 100.0;
-    let total = RequestTotals {
-        accepted: sums.iter().map(|(_, sum)| sum.accepted).sum(),
-        refused: sums.iter().map(|(_, sum)| sum.refused).sum(),
-    };
-    let mut svg = format!(
-        r#"<svg viewBox="0 0 {} 100" preserveAspectRatio="none" role="img" aria-label="{} accepted and {} refused requests">"#,
-        sums.len() * 10,
-        total.accepted,
-        total.refused
-    );
-    let mut bar = |class: &str, at: usize, below: u64, height: u64| {
-        let scaled = |requests: u64| requests as f64 / top as f64 * HEIGHT;
-        // What there is can be seen, however little it is.
-        let visible = if height > 0 { scaled(height).max(1.0) } else { return };
-        let y = (HEIGHT - scaled(below) - visible).max(0.0);
-        let _ =
-            write!(svg, r#"<rect class="{class}" x="{}" y="{y:.2}" width="8" height="{visible:.2}"/>"#, at * 10 + 1);
-    };
-    for (at, (_, sum)) in sums.iter().enumerate() {
-        bar("accepted", at, 0, sum.accepted);
-        bar("refused", at, sum.accepted, sum.refused);
-    }
-    svg.push_str("</svg>");
-    svg
+    let table = table([beginning, "Accepted", "Refused"], rows.collect());
+    ChartData { bars: sums.into_iter().map(|(_, sum)| sum).collect(), table }
 }
 
 /// A page of a key's log.
@@ -298,13 +256,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_has_round_numbers() {
-        for (most, top) in [(0, 1), (1, 1), (2, 2), (3, 5), (7, 10), (10, 10), (11, 20), (51, 100), (4_321, 5_000)] {
-            assert_eq!(round_up(most), top, "{most}");
-        }
-    }
-
-    #[test]
     fn bars_stand_where_their_hours_are() {
         let now = Timestamp::from_seconds(1_800_000_000);
         let count = |hours_ago, outcome, requests| HourCount { hour: hour_of(now) - hours_ago, outcome, requests };
@@ -316,19 +267,15 @@ mod tests {
             count(24, Some(Outcome::Accepted), 100),
         ];
         let chart = chart(&counts, now, "24h");
-        assert_eq!((chart.top, chart.table.rows.len()), (5, 24));
+        assert_eq!((chart.bars.len(), chart.table.rows.len()), (24, 24));
         let row = |n: usize| match &chart.table.rows[n][1..] {
             [Cell::Text(accepted), Cell::Text(refused)] => (accepted.clone(), refused.clone()),
             _ => panic!("{n}"),
         };
         assert_eq!(row(0), ("3".to_owned(), "1".to_owned()));
         assert_eq!(row(23), ("5".to_owned(), "0".to_owned()));
-        assert!(chart.svg.contains(r#"aria-label="8 accepted and 1 refused requests""#), "{}", chart.svg);
-        assert!(
-            chart.svg.contains(r#"<rect class="refused" x="231" y="20.00" width="8" height="20.00"/>"#),
-            "{}",
-            chart.svg
-        );
+        let bar = |n: usize| (chart.bars[n].accepted, chart.bars[n].refused);
+        assert_eq!((bar(0), bar(1), bar(23)), ((5, 0), (0, 0), (3, 1)));
     }
 
     #[test]
