@@ -1,10 +1,10 @@
-//! The API Keys page: one file for each thing that is done with keys, with its part of the page and its server function.
+//! The API Keys page: one file for each action on keys, with its dialog and its server function.
 
 /// Addresses of the page and its dialogs.
 pub mod addresses;
 /// Copying a key's value later.
 pub mod copy;
-/// Making a key, and the one time that it is shown without asking.
+/// Creating a key, and the dialog that shows its value once.
 pub mod create;
 /// Deleting a key: confirmation dialog and server function.
 pub mod delete;
@@ -17,5 +17,5 @@ pub mod list;
 pub mod requests;
 /// Whether keys can be copied later.
 pub mod settings;
-/// Ready requests, as a page.
+/// Dialog with ready requests.
 pub mod use_key;

@@ -16,7 +16,7 @@ use crate::web::components::page::{BarePage, Failed};
 use crate::web::components::toast::ToastRegion;
 use crate::web::configuration::ConfigurationPage;
 use crate::web::frame::{WorkspaceFrame, use_slug};
-use crate::web::reading::{ActivityPage, KeyPage};
+use crate::web::reading::{ActivityPage, KeyUsagePage};
 use crate::web::retention::RetentionDialog;
 use crate::web::sign_in::SignInPage;
 use crate::web::sign_in::account::AccountPage;
@@ -39,6 +39,25 @@ macro_rules! page {
     };
 }
 
+/// Toasts that an address may name (`?notice=key-deleted`), with their texts: an address cannot bring a text of its own.
+const NOTICES: [(&str, &str); 15] = [
+    ("agent-created", "Agent created."),
+    ("agent-deleted", "Agent deleted, and its conversations with it."),
+    ("agent-renamed", "Agent renamed."),
+    ("configuration-saved", "Configuration saved."),
+    ("invitation-withdrawn", "Invitation withdrawn."),
+    ("key-deleted", "Key deleted. It is refused from now on."),
+    ("key-saved", "Key saved."),
+    ("password-changed", "Password changed. You were signed out everywhere else."),
+    ("settings-saved", "Settings saved."),
+    ("signed-out", "You are signed out."),
+    ("signed-out-everywhere", "You are signed out everywhere."),
+    ("user-changed", "Role changed."),
+    ("user-removed", "User removed."),
+    ("welcome", "Welcome."),
+    ("set-up", "All set up. Create your first agent, then your first API key."),
+];
+
 /// The dashboard.
 #[component]
 pub fn App() -> impl IntoView {
@@ -47,7 +66,7 @@ pub fn App() -> impl IntoView {
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Agent Studio".to_owned() } else { format!("{page} · Agent Studio") } />
         <Router>
-            <ToastRegion>
+            <ToastRegion notices=&NOTICES>
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("") view=page!(HomePage) ssr=SsrMode::Async />
                     <Route path=path!("sign-in") view=page!(SignInPage) ssr=SsrMode::Async />
@@ -82,7 +101,7 @@ pub fn App() -> impl IntoView {
                             <Route path=path!(":key/edit") view=page!(EditDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/delete") view=page!(DeleteDialog) ssr=SsrMode::Async />
                         </ParentRoute>
-                        <Route path=path!("api-keys/:key") view=page!(KeyPage) ssr=SsrMode::Async />
+                        <Route path=path!("api-keys/:key") view=page!(KeyUsagePage) ssr=SsrMode::Async />
                         <Route path=path!("activity") view=page!(ActivityPage) ssr=SsrMode::Async />
                     </ParentRoute>
                 </Routes>

@@ -31,7 +31,7 @@ pub async fn list_configurations(workspace: String) -> Result<Vec<AgentConfigura
     Ok(member.services().configurations.list(&member.workspace().id).await?)
 }
 
-/// Sets which data of an agent API keys can read.
+/// Sets which metrics of an agent API keys can read, and whether they can read its transcripts.
 #[server(endpoint = "set_configuration")]
 pub async fn set_configuration(
     workspace: String,

@@ -1,4 +1,4 @@
-//! How the errors of the nouns are told on a page. Causes are in the log already.
+//! Conversion of the nouns' errors into those that pages show. Their causes are logged where they occur.
 
 use crate::agents::service::AgentError;
 use crate::api_keys::service::ApiKeyError;
@@ -14,7 +14,7 @@ use crate::workspaces::service::WorkspaceError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-/// For what is no page: an export, a request that a layer refuses.
+/// Answer of handlers and layers that render no page.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status()).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Plain form posts without JavaScript. Where one is refused, Leptos redirects back to the form with the error in the
-//! address; what was typed comes back with the next page, so that the form shows it again. Who is signed in has a row for
-//! it; what a stranger typed is stored nowhere but in a cookie of the stranger's own. Secrets are left out.
+//! Form posts without JavaScript. Where one is refused, Leptos redirects back to the form with the error in the address; this
+//! layer keeps the form's values for the next page, which shows them again: for signed-in users in a database row, for others
+//! in a cookie of theirs. Secrets are left out.
 
 use crate::base::error::Error;
 use crate::base::id::UserId;
@@ -21,14 +21,14 @@ use tower_sessions::cookie::{Cookie, SameSite};
 
 /// Largest form, in bytes.
 pub const MAX_FORM: usize = 256 * 1024;
-/// What never comes back.
+/// Fields that are never kept.
 const SECRET_FIELDS: [&str; 4] = ["password", "current_password", "new_password", "token"];
-/// The cookie of who is not signed in.
+/// Name of the cookie for those who are not signed in.
 const COOKIE: &str = "draft";
-/// Most bytes of a draft in a cookie, in JSON: with more a browser may drop it. Longer drafts do not come back.
+/// Most bytes of a draft in a cookie, in JSON: browsers may drop larger cookies. Longer drafts are not kept.
 const MAX_COOKIE: usize = 2_000;
 
-/// Keeps what was typed into a refused form until the next page shows it.
+/// Layer that keeps a refused form's values until the next page shows them.
 pub async fn keep(
     State(services): State<Arc<PageServices>>,
     session: Session,

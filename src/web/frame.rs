@@ -41,7 +41,7 @@ pub fn use_visit() -> Loaded<Visit> {
     expect_context()
 }
 
-/// The workspace's name in the address.
+/// The workspace's slug in the address.
 pub fn use_slug() -> Memo<String> {
     let params = use_params_map();
     Memo::new(move |_| params.with(|p| p.get("workspace")).unwrap_or_default())
@@ -54,7 +54,7 @@ pub fn WorkspaceFrame() -> impl IntoView {
     let slug = use_slug();
     let visit = load_live(move || GetVisit { workspace: slug.get() });
     provide_context(visit);
-    // The page shows the error where there is one.
+    // An error is shown by the page itself.
     let rail = move || async move {
         let rail = visit.await.ok().map(|visit| {
             view! { <Rail workspaces=visit.workspaces current=visit.workspace.slug email=visit.email /> }
@@ -74,7 +74,7 @@ pub fn WorkspaceFrame() -> impl IntoView {
 fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl IntoView {
     let hydrated = use_hydrated();
     let searching = RwSignal::new(false);
-    let wanted = RwSignal::new(String::new());
+    let search = RwSignal::new(String::new());
     let title = email.clone();
     let initial = email.chars().take(1).collect::<String>();
     let tile = move |workspace: Workspace| {
@@ -82,7 +82,7 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
         let is_current = workspace.slug == current;
         let title = workspace.name.clone();
         view! {
-            <li hidden=move || !name.contains(&lower_case(&wanted.read()))>
+            <li hidden=move || !name.contains(&lower_case(&search.read()))>
                 <a
                     class=tile_class("rounded-[4px]")
                     href=format!("/{}/api-keys", workspace.slug)
@@ -106,7 +106,7 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
                     data-tip="Search"
                     aria-expanded=move || searching.get().to_string()
                     on:click=move |_| {
-                        wanted.set(String::new());
+                        search.set(String::new());
                         searching.update(|s| *s = !*s);
                     }
                 >
@@ -120,11 +120,11 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
                             aria-label="Workspace name"
                             placeholder="Workspace"
                             autofocus=true
-                            prop:value=wanted
-                            on:input=move |event| wanted.set(event_target_value(&event))
+                            prop:value=search
+                            on:input=move |event| search.set(event_target_value(&event))
                             on:keydown=move |event| {
                                 if event.key() == "Escape" {
-                                    wanted.set(String::new());
+                                    search.set(String::new());
                                     searching.set(false);
                                 }
                             }

@@ -1,5 +1,5 @@
-//! Who is asking, and may they: the first line of every server function. The workspace named in an address counts
-//! only as far as the session's user is a member of it.
+//! Authorization of server functions: the first line of each says who may call it. A workspace named in an address is looked
+//! up among those of the session's user only.
 
 use crate::base::actor::Actor;
 use crate::base::error::Error;
@@ -19,12 +19,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tower_sessions::Session;
 
-/// The session's entry that says when it was last used.
+/// Key of the session's entry with the time of its last use, in microseconds.
 const SEEN_AT: &str = "seen_at";
-/// How often that is written down, in seconds.
+/// Seconds between two updates of that entry.
 const SEEN_EVERY: i64 = 5 * 60;
 
-/// Somebody signed in.
+/// A signed-in user.
 #[derive(Debug)]
 pub struct Visitor {
     pub services: Arc<PageServices>,
@@ -34,7 +34,7 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
 }
 
-/// A member of the workspace that the request is about.
+/// A signed-in user who is a member of the workspace that the request names.
 #[derive(Debug)]
 pub struct SignedInMember {
     pub visitor: Visitor,
@@ -42,45 +42,42 @@ pub struct SignedInMember {
 }
 
 impl Visitor {
-    /// For the audit entries.
+    /// The actor in audit entries.
     pub fn actor(&self) -> Actor {
         Actor { id: Some(self.user.clone()), name: self.email.as_str().to_owned(), address: self.address }
     }
 }
 
 impl SignedInMember {
-    /// The services.
     pub fn services(&self) -> &PageServices {
         &self.visitor.services
     }
 
-    /// The same, where they are an admin.
+    /// The same member; an error where they are no admin.
     pub fn admin(&self) -> Result<&Self, Error> {
         if self.visit.is_admin() { Ok(self) } else { Err(Error::AdminsOnly) }
     }
 
-    /// The workspace.
     pub fn workspace(&self) -> &Workspace {
         &self.visit.workspace
     }
 
-    /// For the audit entries.
+    /// The actor in audit entries.
     pub fn actor(&self) -> Actor {
         self.visitor.actor()
     }
 }
 
-/// This request's session.
 pub async fn session() -> Result<Session, Error> {
     leptos_axum::extract().await.map_err(|_| Error::Internal)
 }
 
-/// The client's address.
+/// The client's IP address, where it is known.
 pub async fn address() -> Option<IpAddr> {
     leptos_axum::extract::<Extension<ClientAddress>>().await.ok().and_then(|Extension(ClientAddress(a))| a)
 }
 
-/// Who is signed in. Who is not is sent to sign in, and back here afterwards.
+/// The signed-in user. Others are redirected to sign-in, and back here afterwards.
 pub async fn visitor() -> Result<Visitor, Error> {
     let found = find_visitor().await;
     if matches!(found, Err(Error::SignedOut)) {
@@ -109,7 +106,7 @@ async fn visitor_of(services: Arc<PageServices>, session: Session, address: Opti
     Ok(Visitor { services, session, user, email, address })
 }
 
-/// The signed-in member of this workspace, admin or viewer. Who is no member is told that it does not exist.
+/// The signed-in member of this workspace, admin or viewer. For others the workspace is not found.
 pub async fn member(slug: &str) -> Result<SignedInMember, Error> {
     let found = find_member(visitor().await?, slug).await;
     if matches!(found, Err(Error::NotFound)) {
@@ -118,7 +115,7 @@ pub async fn member(slug: &str) -> Result<SignedInMember, Error> {
     found
 }
 
-/// The same for a handler, which is no page and no server function.
+/// Like [`member`], for axum handlers, which have no Leptos context.
 pub async fn member_of(
     services: Arc<PageServices>,
     session: Session,
@@ -142,15 +139,14 @@ async fn find_member(visitor: Visitor, slug: &str) -> Result<SignedInMember, Err
     Ok(SignedInMember { visitor, visit })
 }
 
-/// The signed-in admin of this workspace.
+/// The signed-in admin of this workspace; an error for others.
 pub async fn admin(slug: &str) -> Result<SignedInMember, Error> {
     let member = member(slug).await?;
     member.admin()?;
     Ok(member)
 }
 
-/// Says that something does not exist: with that status, where a page is being rendered. A form post's redirect is left
-/// alone.
+/// The error for what does not exist. Gives a page that is being rendered the status 404; a form post keeps its redirect.
 pub fn not_found() -> Error {
     let rendering = use_context::<Parts>().is_some_and(|parts| parts.method == Method::GET);
     if rendering && let Some(response) = use_context::<ResponseOptions>() {
@@ -159,13 +155,13 @@ pub fn not_found() -> Error {
     Error::NotFound
 }
 
-/// Whether this request is a plain form post, which is answered with a redirect and cannot carry a value.
+/// Whether this request is a form post without JavaScript: its answer is a redirect, which cannot carry a value.
 pub fn is_plain_form() -> bool {
     let accept = use_context::<Parts>().and_then(|parts| parts.headers.get(header::ACCEPT).cloned());
     accept.as_ref().and_then(|v| v.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// An address to go on to, where it is one of ours; else the start page.
+/// The path if it is on this server, else `/`: never redirects to another site.
 pub fn local_path(path: &str) -> &str {
     let ours = path.starts_with('/')
         && !path.starts_with("//")
@@ -174,19 +170,19 @@ pub fn local_path(path: &str) -> &str {
     if ours { path } else { "/" }
 }
 
-/// The query string of an address of ours, as a form sent it back; else nothing.
+/// The query string that a form sent back, if it can stand in an address of this server; else nothing.
 pub fn local_query(query: &str) -> &str {
     if query.starts_with('?') && local_path(&format!("/{query}")).len() > 1 { query } else { "" }
 }
 
-/// The list of keys, at the part that a form sent back, saying something.
+/// Address of the list of keys with the query string that a form sent back, and a toast.
 pub fn list_address(member: &SignedInMember, list: &str, notice: &str) -> String {
     let query = local_query(list);
     let joint = if query.is_empty() { '?' } else { '&' };
     format!("/{}/api-keys{query}{joint}notice={notice}", member.workspace().slug)
 }
 
-/// Where people reach this server, for links that they hand over.
+/// Scheme, host and port under which browsers reach this server, for links to be handed over.
 pub fn origin(services: &PageServices) -> String {
     if let Some(origin) = &services.public_origin {
         return origin.to_string();
@@ -196,7 +192,7 @@ pub fn origin(services: &PageServices) -> String {
     format!("{}://{host}", if services.secure_cookies { "https" } else { "http" })
 }
 
-/// The page that the visitor is on: the one being rendered, or the one that called a server function.
+/// Address of the page that is being rendered, or that called a server function.
 fn here() -> String {
     let Some(parts) = use_context::<Parts>() else { return "/".to_owned() };
     if parts.method == Method::GET {
@@ -206,7 +202,7 @@ fn here() -> String {
     referer.and_then(|uri| uri.path_and_query().map(|p| p.as_str().to_owned())).unwrap_or_else(|| "/".to_owned())
 }
 
-/// Signs a user in: with a new session id, so that one planted before is worth nothing.
+/// Signs a user in. The session gets a new id: one planted before is worth nothing (session fixation).
 pub async fn sign_in(services: &PageServices, user: &UserId) -> Result<(), Error> {
     let session = session().await?;
     session.cycle_id().await.map_err(failed)?;
@@ -215,7 +211,7 @@ pub async fn sign_in(services: &PageServices, user: &UserId) -> Result<(), Error
     session.save().await.map_err(failed)
 }
 
-/// What tower-sessions reports, as ours.
+/// Logs an error of tower-sessions.
 pub fn failed(error: tower_sessions::session::Error) -> Error {
     tracing::error!(%error, "session failed");
     Error::Unavailable

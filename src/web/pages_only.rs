@@ -1,4 +1,4 @@
-//! What holds for pages and server functions, and not for the APIs.
+//! Layers of pages and server functions; the APIs have their own.
 
 use crate::http::request_limits;
 use axum::body::Body;
@@ -7,13 +7,13 @@ use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// How Leptos sends the page's script elsewhere.
+/// Header by which Leptos redirects the page's script.
 const SCRIPT_REDIRECT: HeaderName = HeaderName::from_static("serverfnredirect");
-/// How the APIs' addresses begin.
+/// First path segments of the APIs.
 const APIS: [&str; 6] = ["v1", "v2", "v3", "runtime", "authz", "openapi.json"];
 
-/// A page that leads on is a redirect for every client. Leptos makes it one for those that ask for HTML, and tells others in a
-/// header that only the page's script reads.
+/// Makes a redirecting page a redirect for every client. Leptos does so for clients that ask for HTML only; others get 200 and
+/// a header that only the page's script reads.
 pub async fn redirect(request: Request, next: Next) -> Response {
     let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = next.run(request).await;
@@ -25,7 +25,7 @@ pub async fn redirect(request: Request, next: Next) -> Response {
     response
 }
 
-/// Refuses heads that are too large, and addresses that are no UTF-8.
+/// Refuses heads that are too large, and addresses that are not UTF-8.
 pub async fn limit_head(request: Request, next: Next) -> Response {
     match request_limits::check(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
@@ -33,8 +33,8 @@ pub async fn limit_head(request: Request, next: Next) -> Response {
     }
 }
 
-/// Whether an address that does not exist is answered with a page: to who asks for one, unless the address is an API's that is
-/// written otherwise (`//v3//…`, `/V3/…`).
+/// Whether an unknown address is answered with a page: where the client accepts HTML, unless the address is a misspelt one of an
+/// API (`//v3//…`, `/V3/…`).
 pub fn is_for_a_browser(request: &Request) -> bool {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let first = request.uri().path().split('/').find(|segment| !segment.is_empty()).unwrap_or_default();

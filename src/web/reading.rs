@@ -1,5 +1,5 @@
-//! Pages that are only read: a key's page, activity, why a call was refused. They share one server function and one
-//! component; what each shows is made by its noun's `view`.
+//! Pages that are only read: a key's page, activity, why a call was refused. They share one server function
+//! and one component; `web::usage` and `web::activity` render their content.
 
 use crate::base::error::Error;
 use crate::web::components::awaited::{PageArea, awaited};
@@ -11,7 +11,7 @@ use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
-/// What a page shows: its path and its query string, as they stand in its address.
+/// The HTML of a page, by the path and query string of its address.
 #[server(endpoint = "get_reading", input = Json)]
 pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
     use crate::web::guard;
@@ -30,7 +30,7 @@ pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
 }
 
 #[component]
-fn Reading(title: &'static str, tab: &'static str) -> impl IntoView {
+fn FragmentPage(title: &'static str, tab: &'static str) -> impl IntoView {
     let (visit, location) = (use_visit(), use_location());
     let reading = load_live(move || GetReading { path: location.pathname.get(), query: location.search.get() });
     let content = move || async move {
@@ -46,12 +46,12 @@ fn Reading(title: &'static str, tab: &'static str) -> impl IntoView {
 
 /// A key's own page, and why a call was refused.
 #[component]
-pub fn KeyPage() -> impl IntoView {
-    view! { <Reading title="API keys" tab="api-keys" /> }
+pub fn KeyUsagePage() -> impl IntoView {
+    view! { <FragmentPage title="API keys" tab="api-keys" /> }
 }
 
 /// The Activity page.
 #[component]
 pub fn ActivityPage() -> impl IntoView {
-    view! { <Reading title="Activity" tab="activity" /> }
+    view! { <FragmentPage title="Activity" tab="activity" /> }
 }

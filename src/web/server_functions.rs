@@ -1,4 +1,4 @@
-//! What a failed server function answers: its error's own status, where Leptos says 500 to everything.
+//! Status codes of failed server functions: Leptos answers 500 to every error.
 
 use crate::base::error::Error;
 use axum::body::{Body, to_bytes};
@@ -8,10 +8,10 @@ use axum::middleware::Next;
 use axum::response::Response;
 use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 
-/// Longest error, in bytes.
+/// Largest body of an error, in bytes.
 const MAX_ERROR: usize = 16 * 1024;
 
-/// Gives a failed call its status. A plain form's redirect is left alone.
+/// Layer that gives a failed call the status of its error. Redirects of plain forms stay as they are.
 pub async fn status(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let failed = response.status() == StatusCode::INTERNAL_SERVER_ERROR

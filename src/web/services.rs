@@ -1,4 +1,4 @@
-//! What pages, their server functions and their layers use.
+//! Services for pages, server functions and their layers.
 
 use crate::agents::service::Agents;
 use crate::api_keys::service::ApiKeys;
@@ -18,7 +18,7 @@ use crate::workspaces::service::Workspaces;
 use leptos::prelude::use_context;
 use std::sync::Arc;
 
-/// The services behind the pages.
+/// Services for pages, made once at start.
 #[derive(Clone, Debug)]
 pub struct PageServices {
     pub clock: Clock,
@@ -33,22 +33,22 @@ pub struct PageServices {
     pub throttle: SignInThrottle,
     pub shown_once: ShownOnce,
     pub form_drafts: FormDrafts,
-    /// Whose token lets somebody set the server up.
+    /// Has the token for the set-up page.
     pub sealing: Arc<MasterKey>,
-    /// `https://keys.example.com`, where it is known; else each request's own host is trusted to be ours.
+    /// `https://keys.example.com`; `None` takes each request's `Host` header.
     pub public_origin: Option<Arc<str>>,
-    /// Whether cookies go over HTTPS only.
+    /// Sets `Secure` on cookies.
     pub secure_cookies: bool,
 }
 
 impl PageServices {
-    /// The present.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 }
 
-/// The services, inside a server function.
+/// The services from a server function's context.
 pub fn services() -> Result<Arc<PageServices>, Error> {
     use_context().ok_or(Error::Internal)
 }

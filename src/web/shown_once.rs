@@ -1,5 +1,5 @@
-//! Values that are shown once. Between the form that makes one and the page that shows it, it waits sealed in a row of its
-//! own, which one request takes; an address could not carry it without spilling it into logs and histories.
+//! Values that are shown once. Between the form that creates one and the page that shows it, it waits, sealed, in a database
+//! row that one request takes. An address would leak it into logs and histories.
 
 use crate::base::error::Error;
 use crate::base::secret::Revealed;
@@ -17,20 +17,19 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-/// Puts the value of something where the member's next page finds it, in place of one that waits already.
+/// Stores a value for the member's next page, in place of one that waits already.
 pub async fn put(member: &SignedInMember, subject: &str, value: &str) -> Result<(), Error> {
     Ok(member.services().shown_once.put(&member.workspace().id, &member.visitor.user, subject, value).await?)
 }
 
-/// Takes the value of something out; `None` where none waits, or where the request will show it to nobody. To be called last,
-/// once the page can show it.
+/// Takes a value; `None` where none waits, or where nobody will see the answer. To be called last, when nothing else can fail.
 pub async fn take(member: &SignedInMember, subject: &str) -> Result<Option<Revealed>, Error> {
-    // Where the request is gone already, so is its context.
+    // Without context the request is over already.
     let parts = use_context::<Parts>().filter(|parts| !shows_to_nobody(parts));
-    let Some(answer) = parts.and_then(|parts| parts.extensions.get::<Taken>().cloned()) else { return Ok(None) };
+    let Some(answer) = parts.and_then(|parts| parts.extensions.get::<TakenValues>().cloned()) else { return Ok(None) };
     let values = member.services().shown_once.clone();
     let (workspace, user, subject) = (member.workspace().id.clone(), member.visitor.user.clone(), subject.to_owned());
-    // A task of its own: a request that is given up in the middle must not leave it open whether the value was taken.
+    // In a task of its own: a request that is cancelled in between would leave unclear whether the value was taken.
     let taking = tokio::spawn(async move {
         let Some(taken) = values.take(&workspace, &user, &subject).await? else { return Ok(None) };
         if !answer.add(taken.clone()) {
@@ -52,12 +51,12 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
     names.iter().filter_map(|name| headers.get(*name)?.to_str().ok()).any(|value| value.contains("prefetch"))
 }
 
-/// What a request has taken and not delivered yet; `None` once it is over.
+/// Values that a request has taken and not delivered yet; `None` once the request is over.
 #[derive(Clone, Debug)]
-struct Taken(Arc<Mutex<Option<Vec<WaitingValue>>>>);
+struct TakenValues(Arc<Mutex<Option<Vec<WaitingValue>>>>);
 
-impl Taken {
-    fn nothing() -> Self {
+impl TakenValues {
+    fn none() -> Self {
         Self(Arc::new(Mutex::new(Some(Vec::new()))))
     }
 
@@ -65,7 +64,7 @@ impl Taken {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the request can still show it.
+    /// Adds a value; `false` where the request is over.
     fn add(&self, value: WaitingValue) -> bool {
         let mut values = self.values();
         let Some(values) = values.as_mut() else { return false };
@@ -82,13 +81,13 @@ impl Taken {
     }
 }
 
-/// Puts back what was taken, unless it was delivered.
-struct PutBack {
+/// Puts undelivered values back when it is dropped.
+struct PutBackOnDrop {
     values: ShownOnce,
-    taken: Taken,
+    taken: TakenValues,
 }
 
-impl Drop for PutBack {
+impl Drop for PutBackOnDrop {
     fn drop(&mut self) {
         let values = self.taken.end();
         if values.is_empty() {
@@ -103,11 +102,11 @@ impl Drop for PutBack {
     }
 }
 
-/// The layer around pages and server functions: a value whose answer breaks off, or never begins, waits on.
+/// Layer around pages and server functions: a value waits on where its answer fails or breaks off.
 pub async fn deliver(State(values): State<ShownOnce>, mut request: Request, next: Next) -> Response {
-    let taken = Taken::nothing();
+    let taken = TakenValues::none();
     request.extensions_mut().insert(taken.clone());
-    let put_back = PutBack { values, taken };
+    let put_back = PutBackOnDrop { values, taken };
     let response = next.run(request).await;
     if put_back.taken.is_empty() || !response.status().is_success() {
         return response;
@@ -115,10 +114,10 @@ pub async fn deliver(State(values): State<ShownOnce>, mut request: Request, next
     response.map(|body| Body::new(DeliveredBody { body, put_back: Some(put_back) }))
 }
 
-/// A body that shows what was taken.
+/// Body of an answer with taken values: they count as delivered when it was sent whole.
 struct DeliveredBody {
     body: Body,
-    put_back: Option<PutBack>,
+    put_back: Option<PutBackOnDrop>,
 }
 
 impl http_body::Body for DeliveredBody {

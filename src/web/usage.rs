@@ -1,8 +1,8 @@
-//! What the server renders: a key's page, and why a call was refused.
+//! A key's own page, and why a call was refused; rendered on the server.
 
 /// The bar chart of requests over time.
 mod chart;
-/// Numbers for the pages.
+/// Data of the pages: totals, bars, tables, explanations.
 pub mod summary;
 
 use crate::api_keys::Status;
@@ -11,8 +11,7 @@ use crate::base::id::ApiKeyId;
 use crate::base::text::query_value;
 use crate::http::parameters::Parameters;
 use crate::usage::{Api, Outcome};
-use crate::web::api_keys::list::Scope;
-use crate::web::components::badge::{Badge, Tone};
+use crate::web::api_keys::list::{Scope, StatusBadge, permissions_in_words};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook};
 use crate::web::components::field::{CONTROL, Field, HINT};
 use crate::web::components::filter_fields::{FilterSelect, Filters};
@@ -22,17 +21,17 @@ use crate::web::guard::{self, SignedInMember};
 use crate::web::transport::fragment::Html;
 use chart::Chart;
 use leptos::prelude::*;
-use summary::{Explanation, Overview, Requests};
+use summary::{Explanation, KeyUsage, RequestLogPage};
 
-/// The times that a chart shows: in the address, and in words.
+/// Times that a chart can show: the value in the address, and the name shown.
 const RANGES: [(&str, &str); 3] = [("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")];
 
-/// A key's page. Who a conversation is with may show in the path of a request: those are for admins.
+/// Renders a key's page. Paths of requests contain conversation ids, which may identify callers: only admins get the log.
 pub async fn key_page(member: &SignedInMember, key: &str, asked: &Parameters) -> Result<Html, Error> {
     let (services, workspace) = (member.services(), member.workspace());
     let id = ApiKeyId::parse(key).ok_or_else(guard::not_found)?;
     let (range, outcome, api) = (asked.first("range"), asked.first("outcome"), asked.first("api"));
-    let overview = summary::overview(services, &workspace.id, &id, range).await?.ok_or_else(guard::not_found)?;
+    let usage = summary::overview(services, &workspace.id, &id, range).await?.ok_or_else(guard::not_found)?;
     let log = match member.visit.is_admin() {
         true => Some(summary::requests(services, &workspace.id, &id, outcome, api, asked.first("after")).await?),
         false => None,
@@ -40,25 +39,20 @@ pub async fn key_page(member: &SignedInMember, key: &str, asked: &Parameters) ->
     let here = format!("/{}/api-keys/{id}", workspace.slug);
     let (range, filter) = (range.to_owned(), (outcome.to_owned(), api.to_owned()));
     let admin = log.is_some();
-    let log = log.map(|requests| view! { <Log requests filter here=here.clone() /> });
+    let log = log.map(|log| view! { <Log log filter here=here.clone() /> });
     Ok(render(view! {
-        <Usage overview admin here=here.clone() range />
+        <Usage usage admin here=here.clone() range />
         {log}
     }))
 }
 
 #[component]
-fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl IntoView {
-    let Overview { now, key, totals, chart } = overview;
+fn Usage(usage: KeyUsage, admin: bool, here: String, range: String) -> impl IntoView {
+    let KeyUsage { now, key, totals, chart } = usage;
     let name = key.name.as_str().to_owned();
     let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}", at.ago(now)));
-    let permissions = key.permissions.iter().map(|p| p.label()).collect::<Vec<_>>().join(", ");
-    let badge = match Status::of(key.expires_at, now) {
-        Status::Active => None,
-        Status::ExpiresSoon => Some((Tone::Warning, "Expires soon")),
-        Status::Expired => Some((Tone::Danger, "Expired")),
-    };
-    let badge = badge.map(|(tone, text)| view! { <Badge tone text /> }.into_any()).unwrap_or_else(|| ().into_any());
+    let permissions = permissions_in_words(&key);
+    let badge = view! { <StatusBadge status=Status::of(key.expires_at, now) /> };
     let action = |path: &str, label: &'static str, icon: &'static str| {
         view! { <ButtonLink href=format!("{here}/{path}") icon>{label}</ButtonLink> }
     };
@@ -85,7 +79,7 @@ fn Usage(overview: Overview, admin: bool, here: String, range: String) -> impl I
     });
     view! {
         <BackLink href=list text="API keys" />
-        <PageHeader heading=name badge below=created.into_any()>
+        <PageHeader heading=name badge=badge.into_any() below=created.into_any()>
             <div class=BUTTON_ROW>{actions}</div>
         </PageHeader>
         <KeyFacts>
@@ -149,26 +143,25 @@ fn Total(days: i64, accepted: u64, refused: u64) -> impl IntoView {
 }
 
 #[component]
-fn Log(requests: Requests, filter: (String, String), here: String) -> impl IntoView {
+fn Log(log: RequestLogPage, filter: (String, String), here: String) -> impl IntoView {
     let (outcome, api) = filter;
     let any = |words: &str| (String::new(), words.to_owned());
     let refused = [any("All"), ("refused".to_owned(), "All refusals".to_owned())];
-    // Without a known key a request is in no key's log.
+    // Requests without a known key are in no key's log.
     let known =
         Outcome::ALL.into_iter().filter(|o| !matches!(o, Outcome::NoKey | Outcome::Malformed | Outcome::Unknown));
     let outcomes = refused.into_iter().chain(known.map(|o| (o.id().to_owned(), o.label().to_owned())));
     let apis = [any("All")].into_iter().chain(Api::ALL.map(|api| (api.id().to_owned(), api.label().to_owned())));
-    let next = requests
-        .next
-        .map(|next| (format!("{here}?outcome={outcome}&api={api}&after={}", query_value(&next)), "Earlier"));
-    let table = match requests.table.rows.is_empty() {
+    let next =
+        log.next.map(|next| (format!("{here}?outcome={outcome}&api={api}&after={}", query_value(&next)), "Earlier"));
+    let table = match log.table.rows.is_empty() {
         true => view! {
             <Empty icon="code" heading="No requests here">
                 <p>"Requests with this key appear here within a second."</p>
             </Empty>
         }
         .into_any(),
-        false => view! { <TableView table=requests.table caption="Latest requests" /> }.into_any(),
+        false => view! { <TableView table=log.table caption="Latest requests" /> }.into_any(),
     };
     view! {
         <Section labelled_by="log-heading">
@@ -178,13 +171,13 @@ fn Log(requests: Requests, filter: (String, String), here: String) -> impl IntoV
                 <FilterSelect name="api" label="API" options=apis.collect() chosen=api />
             </Filters>
             {table}
-            <p class=HINT>{requests.note}</p>
+            <p class=HINT>{log.note}</p>
             <PageLinks next noscroll=true />
         </Section>
     }
 }
 
-/// A question for a correlation id, and what became of the calls that had it.
+/// Renders the page that asks for a correlation id and says what happened to the calls that had it.
 pub async fn refused_call(member: &SignedInMember, asked: &Parameters) -> Result<Html, Error> {
     let id = asked.first("id").to_owned();
     let explained = summary::explain(member.services(), member.workspace(), &id).await?;

@@ -52,7 +52,7 @@ pub async fn download(
     Extension(ClientAddress(address)): Extension<ClientAddress>,
     OriginalUri(uri): OriginalUri,
     Path(slug): Path<String>,
-    Query(wanted): Query<ExportParameters>,
+    Query(parameters): Query<ExportParameters>,
 ) -> Response {
     let member = match guard::member_of(services.clone(), session, address, &slug).await {
         Ok(member) => member,
@@ -64,13 +64,13 @@ pub async fn download(
     if !member.visit.is_admin() {
         return Error::AdminsOnly.into_response();
     }
-    let (format, kind, ending) = match wanted.format.as_str() {
+    let (format, kind, ending) = match parameters.format.as_str() {
         "csv" => (Format::Csv, "text/csv; charset=utf-8; header=present", "csv"),
         "jsonl" => (Format::JsonLines, "application/jsonl; charset=utf-8", "jsonl"),
         _ => return Error::BadRequest.into_response(),
     };
     let name = format!("activity-{}-{}.{ending}", member.workspace().slug, services.now().date());
-    let filter = filter(&wanted.person, &wanted.action, &wanted.key);
+    let filter = filter(&parameters.person, &parameters.action, &parameters.key);
     let workspace = member.workspace().id.clone();
     let chunks = stream::try_unfold(ExportPosition::Beginning, move |next| {
         let (log, workspace, filter) = (services.audit.clone(), workspace.clone(), filter.clone());

@@ -1,13 +1,13 @@
-//! Ready requests for a key: what its permissions open, in the languages of those who integrate it.
+//! Ready requests for a key, for each of its permissions, in several languages.
 
 use crate::api_keys::{ApiKey, Permission};
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::text::query_value;
 
-/// The environment variable that the requests take the key from: a key never stands in code.
+/// Environment variable that the requests read the key from, so that no key stands in code.
 pub const VARIABLE: &str = "API_KEY";
 
-/// What a request is written in.
+/// Language of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     #[default]
@@ -17,7 +17,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language of this name in an address; curl for any other.
+    /// The language with this value in the address; curl for any other.
     pub fn parse(id: &str) -> Self {
         match id {
             "python" => Self::Python,
@@ -35,7 +35,7 @@ impl Language {
     }
 }
 
-/// Where requests are made to.
+/// What the addresses of requests are made of.
 #[derive(Clone, Debug)]
 pub struct RequestTarget {
     /// `https://keys.example.com`
@@ -53,14 +53,14 @@ struct ExampleCall {
     body: Option<&'static str>,
 }
 
-/// A request for each thing that the key opens: what it does, and its text.
+/// Titles and texts of a request for each permission of the key.
 pub fn requests(key: &ApiKey, place: &RequestTarget, language: Language) -> Vec<(String, String)> {
     let mut calls =
         vec![("List the agents that this key covers", get(place, &format!("/v1/accounts/{}/agents", place.workspace)))];
     if let Some(agent) = &place.agent {
         let has = |permission| key.permissions.contain(permission);
         let base = format!("{}/{agent}", place.workspace);
-        // Whoever talks to an agent may choose what its conversation is called.
+        // The id is encoded: whoever starts a conversation may choose its id, quotes included.
         let conversation = query_value(place.conversation.as_deref().unwrap_or("CONVERSATION_ID"));
         if has(Permission::Conversations) {
             calls.push(("List the latest conversations", get(place, &format!("/v3/{base}/conversations?limit=10"))));

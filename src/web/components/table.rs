@@ -1,4 +1,4 @@
-//! Tables and lists of facts in fragments; on small screens each row of a table becomes a block of its own.
+//! Tables and lists of facts in fragments.
 
 use crate::base::time::Timestamp;
 use crate::web::components::badge::{Badge, Tone};

@@ -1,5 +1,5 @@
 //! Toasts: short messages about what has just happened. After a redirect the page's address names one
-//! (`?notice=key-deleted`), so that it is shown without JavaScript too. With it, a toast goes after six seconds.
+//! (`?notice=saved`), so that it is shown without JavaScript too. With it, a toast goes after six seconds.
 
 use crate::web::components::icon::Icon;
 use leptos::prelude::*;
@@ -9,25 +9,6 @@ use std::time::Duration;
 
 /// How long a toast is shown.
 const STAYS: Duration = Duration::from_secs(6);
-
-/// Toasts that an address may name, with their texts: an address cannot bring a text of its own.
-const NOTICES: [(&str, &str); 15] = [
-    ("agent-created", "Agent created."),
-    ("agent-deleted", "Agent deleted, and its conversations with it."),
-    ("agent-renamed", "Agent renamed."),
-    ("configuration-saved", "Configuration saved."),
-    ("invitation-withdrawn", "Invitation withdrawn."),
-    ("key-deleted", "Key deleted. It is refused from now on."),
-    ("key-saved", "Key saved."),
-    ("password-changed", "Password changed. You were signed out everywhere else."),
-    ("settings-saved", "Settings saved."),
-    ("signed-out", "You are signed out."),
-    ("signed-out-everywhere", "You are signed out everywhere."),
-    ("user-changed", "Role changed."),
-    ("user-removed", "User removed."),
-    ("welcome", "Welcome."),
-    ("set-up", "All set up. Create your first agent, then your first API key."),
-];
 
 /// Shows toasts on the page.
 #[derive(Clone, Copy, Debug)]
@@ -56,9 +37,17 @@ impl Toasts {
 
 /// Place where toasts appear; everything that shows toasts stands inside.
 #[component]
-pub fn ToastRegion(children: Children) -> impl IntoView {
+pub fn ToastRegion(
+    /// Names that an address may give as `notice`, with their texts.
+    notices: &'static [(&'static str, &'static str)],
+    children: Children,
+) -> impl IntoView {
     let query = use_query_map();
-    let notice = move || query.with(|q| q.get("notice")).and_then(|id| text_of(&id));
+    let notice = move || {
+        query
+            .with(|q| q.get("notice"))
+            .and_then(|id| notices.iter().find(|(known, _)| *known == id).map(|(_, text)| *text))
+    };
     let toasts = Toasts(RwSignal::new(notice_now(notice)));
     provide_context(toasts);
 
@@ -94,8 +83,4 @@ pub fn ToastRegion(children: Children) -> impl IntoView {
 
 fn notice_now(notice: impl Fn() -> Option<&'static str>) -> Option<(u32, String)> {
     untrack(notice).map(|text| (0, text.to_owned()))
-}
-
-fn text_of(id: &str) -> Option<&'static str> {
-    NOTICES.iter().find(|(known, _)| *known == id).map(|(_, text)| *text)
 }

@@ -1,21 +1,20 @@
-//! Numbers for the pages: totals, charts, tables.
+//! Data of the usage pages: totals, bars, tables, explanations.
 
 use crate::api_keys::ApiKey;
 use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::usage::record::{RequestLogLimits, hour_of};
-use crate::usage::service::{HOURS_PER_DAY, PeriodTotals, RequestTotals, sum_up};
-use crate::usage::service::{HourCount, LoggedCall, RequestFilter};
+use crate::usage::service::{HOURS_PER_DAY, HourCount, LoggedCall, PeriodTotals, RequestFilter, RequestTotals, sum_up};
 use crate::usage::{Api, Outcome};
 use crate::web::components::table::{Cell, Table};
 use crate::web::services::PageServices;
 use crate::workspaces::Workspace;
 use std::fmt::Write as _;
 
-/// How a key is used.
+/// A key and how it is used.
 #[derive(Clone, Debug)]
-pub struct Overview {
+pub struct KeyUsage {
     pub now: Timestamp,
     pub key: ApiKey,
     pub totals: PeriodTotals,
@@ -32,15 +31,15 @@ pub struct ChartData {
 
 /// A page of a key's log.
 #[derive(Clone, Debug)]
-pub struct Requests {
+pub struct RequestLogPage {
     pub table: Table,
-    /// Where the next page begins.
+    /// Cursor of the next page: `{microseconds}~{id}`.
     pub next: Option<String>,
-    /// What the log does not have, in a sentence.
+    /// Says what the log leaves out.
     pub note: String,
 }
 
-/// A call, and what became of it.
+/// What happened to a call.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     /// What happened and what to do, in a few sentences.
@@ -57,14 +56,14 @@ pub async fn overview(
     workspace: &WorkspaceId,
     id: &ApiKeyId,
     range: &str,
-) -> Result<Option<Overview>, Error> {
+) -> Result<Option<KeyUsage>, Error> {
     let Some(key) = services.api_keys.find(workspace, id).await? else { return Ok(None) };
     let now = services.now();
     let counts = services.reports.month(workspace, id).await?;
-    Ok(Some(Overview { now, key, totals: sum_up(&counts, now), chart: chart(&counts, now, range) }))
+    Ok(Some(KeyUsage { now, key, totals: sum_up(&counts, now), chart: chart(&counts, now, range) }))
 }
 
-/// Why requests were refused, and what that means.
+/// Table of refusals by reason.
 pub fn reasons(totals: &PeriodTotals) -> Table {
     let rows = totals.refused.iter().map(|(outcome, requests)| {
         vec![
@@ -111,12 +110,12 @@ pub async fn requests(
     outcome: &str,
     api: &str,
     after: &str,
-) -> Result<Requests, Error> {
+) -> Result<RequestLogPage, Error> {
     let filter = RequestFilter {
         refused: outcome == "refused",
         outcome: Outcome::parse(outcome),
         api: Api::parse(api),
-        after: (!after.is_empty()).then(|| place(after).ok_or(Error::BadRequest)).transpose()?,
+        after: (!after.is_empty()).then(|| cursor(after).ok_or(Error::BadRequest)).transpose()?,
     };
     if services.api_keys.find(workspace, id).await?.is_none() {
         return Err(Error::NotFound);
@@ -138,17 +137,17 @@ pub async fn requests(
     });
     let columns = ["Time", "Request", "Outcome", "Status", "Duration", "Address", "Correlation id"];
     let note = note(services, workspace, id).await?;
-    Ok(Requests { table: table(columns, cells.collect()), next, note })
+    Ok(RequestLogPage { table: table(columns, cells.collect()), next, note })
 }
 
-/// A place in the log as it stands in an address.
-fn place(text: &str) -> Option<(Timestamp, String)> {
+/// A cursor in the log, as it stands in an address.
+fn cursor(text: &str) -> Option<(Timestamp, String)> {
     let (at, id) = text.split_once('~')?;
     let plausible = id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric());
     Some((Timestamp(at.parse().ok()?), id.to_owned())).filter(|_| plausible)
 }
 
-/// What a log leaves out.
+/// Says what the log leaves out.
 async fn note(services: &PageServices, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<String, Error> {
     let RequestLogLimits { per_second, days, rows } = services.reports.limits();
     let counts = services.reports.month(workspace, id).await?;
@@ -180,7 +179,7 @@ fn milliseconds(micros: i64) -> String {
     format!("{:.2}\u{a0}ms", micros as f64 / 1_000.0)
 }
 
-/// What became of the calls with this correlation id.
+/// What happened to the calls with this correlation id.
 pub async fn explain(services: &PageServices, workspace: &Workspace, id: &str) -> Result<Vec<Explanation>, Error> {
     let id = id.trim();
     if id.is_empty() {
@@ -279,10 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn places_in_the_log() {
-        assert_eq!(place("5~abc"), Some((Timestamp(5), "abc".to_owned())));
+    fn cursors_of_the_log() {
+        assert_eq!(cursor("5~abc"), Some((Timestamp(5), "abc".to_owned())));
         for wrong in ["", "5", "x~abc", "5~a\0b", "5~a%b"] {
-            assert_eq!(place(wrong), None, "{wrong}");
+            assert_eq!(cursor(wrong), None, "{wrong}");
         }
     }
 }
