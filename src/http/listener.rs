@@ -1,13 +1,12 @@
-//! Accepts connections and serves HTTP/1 and HTTP/2 without TLS on them, with timeouts for slow peers and a limit of
+//! Accepts connections and serves HTTP/1 on them, with timeouts for slow peers and a limit of
 //! connections per address.
 
-use crate::http::request_limits::MAX_HEADERS;
 use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,8 +22,6 @@ use tokio_io_timeout::TimeoutStream;
 const HEAD: Duration = Duration::from_secs(30);
 /// Longest time in which a peer reads nothing of a response.
 const READER_PROGRESS: Duration = Duration::from_secs(30);
-/// Maximum number of requests in progress on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 200;
 /// Pause after an accept failed, for example because no file descriptor was left.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -101,18 +98,6 @@ pub trait Answer: Clone + Send + Sync + 'static {
     fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
 }
 
-fn http() -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEADERS as u32)
-        .keep_alive_interval(HEAD)
-        .keep_alive_timeout(READER_PROGRESS);
-    http
-}
-
 /// Serves connections until `stop` is set, then waits for the requests in progress to end.
 pub async fn serve(
     listener: TcpListener,
@@ -120,7 +105,9 @@ pub async fn serve(
     limits: ConnectionLimit,
     mut stop: watch::Receiver<bool>,
 ) {
-    let (open, graceful, http) = (ConnectionCounts::default(), GracefulShutdown::new(), http());
+    let (open, graceful) = (ConnectionCounts::default(), GracefulShutdown::new());
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
