@@ -110,7 +110,7 @@ macro_rules! on_db {
     };
 }
 
-/// Runs a sqlx call in the transaction of a [`Change`](crate::db::Change). Takes one call for both engines, or one for
+/// Runs a sqlx call in the transaction of a [`Change`]. Takes one call for both engines, or one for
 /// each.
 #[macro_export]
 macro_rules! on_change {

@@ -70,7 +70,7 @@ fn stands_alone(c: char) -> bool {
 }
 
 impl Words {
-    /// Adds an utterance. It is ignored if the words would exceed [`MAX_WORDS`].
+    /// Adds an utterance. It is ignored if the words would exceed `MAX_WORDS`.
     pub fn say(&mut self, text: &str) {
         let words = words_of(text);
         if words.is_empty() || self.0.len() + words.len() > MAX_WORDS {

@@ -1,4 +1,4 @@
-//! Extractor for the authenticated caller of an API. Records each decision in the [`ObservedCall`], for the request
+//! Extractor for the authenticated caller of an API. Records each decision in the `ObservedCall`, for the request
 //! log.
 
 use crate::api_keys::{Permission, Status};
