@@ -25,7 +25,7 @@ use support::load::{Ask, LoadResult, Pace, answer_if_asked, ask};
 use support::{Outcome, Postgres, add_keys, front, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Environment variable for the process that serves: the number of keys.
 const KEYS: &str = "BENCH_KEYS";
@@ -66,11 +66,7 @@ fn main() -> Outcome<()> {
 async fn serve(front: Front) -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        let _stop = stop;
-        listener::serve(listener, front, ConnectionLimit::Unlimited, stopped).await;
-    });
+    tokio::spawn(listener::serve(listener, front, ConnectionLimit::Unlimited, CancellationToken::new()));
     Ok(address)
 }
 
@@ -90,8 +86,7 @@ async fn measure(keys: usize) -> Outcome<()> {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (took, grown) = (began.elapsed(), memory()?.saturating_sub(before));
-    let (_stop, stopped) = tokio::sync::oneshot::channel();
-    tokio::spawn(writer::run(app.usage.clone(), stopped));
+    tokio::spawn(writer::run(app.usage.clone(), CancellationToken::new()));
     let gated = format!("/authz/caddy?account_id={}&project_id={agent}&permission=conversations", workspace.id);
     let address = serve(front.clone()).await?;
     let asked = |path: &str, key: &PlainKey, status| Ask {

@@ -138,6 +138,7 @@ prints_as_stars!(PlainKey HashedKey);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const VECTORS: [&str; 3] = [
         "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3",
@@ -165,6 +166,32 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    proptest! {
+        /// CRC-32 detects every change within 32 bits in a row, so also every two neighbours that were swapped.
+        #[test]
+        fn neighbours_that_were_swapped_are_refused(seed: u64, at in 0..KEY_LEN - 1) {
+            let key = PlainKey::generate(&Random::seeded(seed));
+            let mut swapped = key.expose().as_bytes().to_vec();
+            swapped.swap(at, at + 1);
+            prop_assume!(swapped != key.expose().as_bytes());
+            prop_assert!(PlainKey::parse(&String::from_utf8_lossy(&swapped)).is_none());
+        }
+
+        /// Only what `checksum` would append is taken for a key.
+        #[test]
+        fn what_is_taken_for_a_key_has_its_checksum(body in "ask_[0-9A-Za-z]{32}", sum in "[0-9A-Za-z]{6}") {
+            let right = String::from_utf8_lossy(&checksum(&body)).into_owned();
+            let (random, full) = (format!("{body}{sum}"), format!("{body}{right}"));
+            prop_assert_eq!(is_well_formed(&random), sum == right);
+            prop_assert!(is_well_formed(&full));
+        }
+
+        #[test]
+        fn no_text_breaks_it(text in ".{0,64}") {
+            prop_assert!(PlainKey::parse(&text).is_none());
         }
     }
 

@@ -180,14 +180,10 @@ fn describe_totals(totals: &PeriodTotals) -> Value {
     within.into_iter().chain([("refused_for".to_owned(), reasons.into())]).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Seconds of a duration such as `30s`, `12h`, `90d`, `1y` (365 days).
+/// Seconds of a duration such as `30s`, `12h`, `90d`, `1y`; a year has 365.25 days.
 fn parse_duration(text: &str) -> Result<i64, String> {
-    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("y", 365 * 86_400)];
-    let seconds = units.iter().find_map(|(unit, seconds)| {
-        let count: i64 = text.strip_suffix(unit)?.parse().ok().filter(|n| *n > 0)?;
-        count.checked_mul(*seconds)
-    });
-    seconds.ok_or_else(|| "give a number and a unit: 30s, 12h, 90d, 1y".to_owned())
+    let seconds = humantime::parse_duration(text).ok().and_then(|duration| i64::try_from(duration.as_secs()).ok());
+    seconds.filter(|seconds| *seconds > 0).ok_or_else(|| "give a number and a unit: 30s, 12h, 90d, 1y".to_owned())
 }
 
 #[cfg(test)]
@@ -196,10 +192,11 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, seconds) in [("30s", 30), ("12h", 43_200), ("90d", 7_776_000), ("1y", 31_536_000)] {
+        for (text, seconds) in [("30s", 30), ("12h", 43_200), ("90d", 7_776_000), ("2w", 1_209_600), ("1y", 31_557_600)]
+        {
             assert_eq!(parse_duration(text), Ok(seconds));
         }
-        for wrong in ["", "d", "0d", "-1d", "1w", "1.5h", "90", "9223372036854775807y", "é"] {
+        for wrong in ["", "d", "0d", "-1d", "1.5h", "90", "9223372036854775807y", "é"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,5 +1,6 @@
 //! Printing results: JSON for scripts, tables for people.
 
+use comfy_table::{Table, presets};
 use serde_json::Value;
 
 /// Prints one object as JSON, or with one line for each field.
@@ -8,12 +9,11 @@ pub fn one(json: bool, value: &Value) {
         println!("{value}");
         return;
     }
-    let empty = serde_json::Map::new();
-    let fields = value.as_object().unwrap_or(&empty);
-    let width = fields.keys().map(String::len).max().unwrap_or(0);
-    for (name, value) in fields {
-        println!("{name:width$}  {}", plain(value));
+    let mut table = plain_table();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        table.add_row([name, &plain(value)]);
     }
+    print(table);
 }
 
 /// Prints several objects as a JSON array, or as a table with these columns.
@@ -22,16 +22,26 @@ pub fn many(json: bool, columns: &[&str], values: &[Value]) {
         println!("{}", Value::Array(values.to_vec()));
         return;
     }
-    let rows: Vec<Vec<String>> =
-        values.iter().map(|value| columns.iter().map(|column| plain(&value[*column])).collect()).collect();
-    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).chain([columns[at].len()]).max();
-    let widths: Vec<usize> = (0..columns.len()).filter_map(width).collect();
-    let line = |cells: Vec<String>| {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        println!("{}", padded.join("  ").trim_end());
-    };
-    line(columns.iter().map(|column| column.to_uppercase()).collect());
-    rows.into_iter().for_each(line);
+    let mut table = plain_table();
+    table.set_header(columns.iter().map(|column| column.to_uppercase()));
+    for value in values {
+        table.add_row(columns.iter().map(|column| plain(&value[*column])));
+    }
+    print(table);
+}
+
+/// A table without lines, which scripts and eyes can both read.
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table
+}
+
+fn print(mut table: Table) {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    println!("{}", table.trim_fmt());
 }
 
 fn plain(value: &Value) -> String {

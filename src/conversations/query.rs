@@ -145,6 +145,7 @@ fn channels(given: &Parameters) -> Result<Vec<String>, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn defaults_are_the_contracts() {
@@ -199,6 +200,42 @@ mod tests {
             let error = ListQuery::parse(text).unwrap_err();
             assert_eq!(error.status, 400, "{text}");
             assert!(error.message.contains(&format!("`{name}`")), "{text}: {}", error.message);
+        }
+    }
+
+    proptest! {
+        /// A filter that is accepted is accepted in any place of the query string, beside any unknown parameter.
+        #[test]
+        fn the_order_of_parameters_means_nothing(
+            limit in 1..=MAX_LIMIT, offset in 0..=MAX_OFFSET, channel in "[A-Z-]{1,20}", in_progress: bool,
+            variant in "[a-z ]{1,20}", unknown in "x_[a-z]{0,10}", seed: u64,
+        ) {
+            let mut given = vec![
+                ("limit".to_owned(), limit.to_string()),
+                ("offset".to_owned(), offset.to_string()),
+                ("channel".to_owned(), channel.clone()),
+                ("in_progress".to_owned(), in_progress.to_string()),
+                ("variant_name".to_owned(), variant.clone()),
+                (unknown, "1".to_owned()),
+            ];
+            let at = (seed % given.len() as u64) as usize;
+            given.rotate_left(at);
+            let query = ListQuery::parse(&serde_html_form::to_string(&given).unwrap_or_default());
+            let query = query.map_err(|error| TestCaseError::fail(error.message))?;
+            prop_assert_eq!((query.limit, query.offset, query.in_progress), (limit, offset, Some(in_progress)));
+            prop_assert_eq!((query.channels, query.variant_name), (vec![channel], Some(variant)));
+        }
+
+        /// Any query string gives a list or an error of the client's, whose message is of bounded length.
+        #[test]
+        fn nothing_breaks_it(query in prop_oneof![
+            ".{0,200}",
+            "(limit|offset|cursor|start_time|in_progress|channel|sample|query|query_type)=[^&]{0,300}",
+        ]) {
+            if let Err(error) = ListQuery::parse(&query) {
+                prop_assert!(error.status.is_client_error() || error.status == StatusCode::NOT_IMPLEMENTED);
+                prop_assert!(error.message.chars().count() < 400, "{}", error.message);
+            }
         }
     }
 }

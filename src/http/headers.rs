@@ -1,19 +1,16 @@
 //! Security and caching headers of every response.
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use std::sync::{Arc, OnceLock};
 
 /// Whether browsers reach this server by HTTPS only. If so, responses have `Strict-Transport-Security`.
 #[derive(Clone, Copy, Debug)]
 pub struct Https(pub bool);
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
-
-/// Largest page, in bytes. A page is buffered to read its nonce.
-const MAX_PAGE: usize = 32 * 1024 * 1024;
 
 /// The Content-Security-Policy of a page whose scripts have this nonce.
 fn page_policy(nonce: &str) -> String {
@@ -29,43 +26,42 @@ fn page_policy(nonce: &str) -> String {
     )
 }
 
-/// Sets a page's Content-Security-Policy. The nonce is read from the page's HTML. Headers that rendering sets through
-/// leptos are not used for it, because they can reach another response that is rendered at the same time.
-async fn with_policy(response: Response) -> Response {
-    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    if !content_type.is_some_and(|kind| kind.starts_with("text/html")) {
-        return response;
+/// The nonce of a page's scripts, which rendering passes to the layer that sets the policy. Headers that rendering sets
+/// through leptos are not used for it, because they can reach another response that is rendered at the same time.
+#[derive(Clone, Debug, Default)]
+pub struct PageNonce(Arc<OnceLock<String>>);
+
+impl PageNonce {
+    pub fn set(&self, nonce: &str) {
+        let _ = self.0.set(nonce.to_owned());
     }
-    let (mut parts, body) = response.into_parts();
-    let Ok(page) = to_bytes(body, MAX_PAGE).await else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    if let Some(policy) = nonce_of(&page).and_then(|nonce| HeaderValue::from_str(&page_policy(nonce)).ok()) {
-        parts.headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+
+    fn policy(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&page_policy(self.0.get()?)).ok()
     }
-    Response::from_parts(parts, Body::from(page))
 }
 
-/// The nonce of a page's first script. No user input can forge it: the only user input that precedes the script is the
-/// title, which is escaped.
-fn nonce_of(page: &[u8]) -> Option<&str> {
-    let page = std::str::from_utf8(page).ok()?;
-    let (_, rest) = page.split_once("<script")?.1.split_once("nonce=\"")?;
-    let (nonce, _) = rest.split_once('"')?;
-    nonce.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_+/=".contains(&b)).then_some(nonce)
+fn is_page(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    content_type.is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 /// Middleware that sets the headers of every response.
-pub async fn set(State(https): State<Https>, request: Request, next: Next) -> Response {
+pub async fn set(State(https): State<Https>, mut request: Request, next: Next) -> Response {
+    let nonce = PageNonce::default();
+    request.extensions_mut().insert(nonce.clone());
     let path = request.uri().path();
     let unchanging = path.starts_with("/pkg/") || path.starts_with("/fonts/");
     let asset = unchanging || path.starts_with("/icons");
-    let mut response = with_policy(next.run(request).await).await;
+    let mut response = next.run(request).await;
     let success = response.status().is_success();
     if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
     }
     let headers = response.headers_mut();
+    if let Some(policy) = nonce.policy().filter(|_| is_page(headers)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     let cache = match (success, unchanging, asset) {
         // These file names contain a hash or a version of the content.
         (true, true, _) => "public, max-age=31536000, immutable",

@@ -1,5 +1,4 @@
-//! Accepts connections and serves HTTP/1 on them, with timeouts for slow peers and a limit of
-//! connections per address.
+//! Accepts connections and serves HTTP/1 on them, with timeouts for slow peers and a limit of connections per address.
 
 use axum::response::Response;
 use hyper::Request;
@@ -15,8 +14,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
 
 /// Longest time for the head of a request, and between two requests on one connection.
 const HEAD: Duration = Duration::from_secs(30);
@@ -98,20 +97,15 @@ pub trait Answer: Clone + Send + Sync + 'static {
     fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
 }
 
-/// Serves connections until `stop` is set, then waits for the requests in progress to end.
-pub async fn serve(
-    listener: TcpListener,
-    answer: impl Answer,
-    limits: ConnectionLimit,
-    mut stop: watch::Receiver<bool>,
-) {
+/// Serves connections until `stop` is cancelled, then waits for the requests in progress to end.
+pub async fn serve(listener: TcpListener, answer: impl Answer, limits: ConnectionLimit, stop: CancellationToken) {
     let (open, graceful) = (ConnectionCounts::default(), GracefulShutdown::new());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stop.cancelled() => break,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,

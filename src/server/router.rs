@@ -13,7 +13,7 @@ use crate::conversations::document::MAX_BYTES;
 use crate::http::client_address::AddressSource;
 use crate::http::envelope as wire;
 use crate::http::envelope::ApiError;
-use crate::http::headers::Https;
+use crate::http::headers::{Https, PageNonce};
 use crate::http::origin_check::PublicOrigin;
 use crate::http::request_span;
 use crate::http::{client_address, headers, origin_check};
@@ -38,6 +38,7 @@ use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{
     AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list, render_app_async_with_context,
@@ -233,8 +234,13 @@ async fn run_server_function(State(services): State<Arc<PageServices>>, request:
 /// Provides the leptos context of pages and server functions.
 fn provide(services: &Arc<PageServices>) {
     provide_context(services.clone());
-    let draft = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Draft>().cloned());
+    let parts = use_context::<Parts>();
+    let draft = parts.as_ref().and_then(|parts| parts.extensions.get::<Draft>().cloned());
     provide_context(draft.unwrap_or_default());
+    let policy = parts.as_ref().and_then(|parts| parts.extensions.get::<PageNonce>());
+    if let (Some(policy), Some(nonce)) = (policy, use_nonce()) {
+        policy.set(&nonce);
+    }
     provide_context(PageStatus(|status| {
         if let (Some(response), Ok(status)) = (use_context::<ResponseOptions>(), StatusCode::from_u16(status)) {
             response.set_status(status);

@@ -14,9 +14,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::WorkerGuard;
 
 /// Interval of deleting expired and old data.
@@ -50,22 +50,21 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     served.push((listener, Front::all(state), settings.connections_per_address()));
     greet(&services, address, metrics_address).await?;
 
-    let (stop_writing, writing_stopped) = oneshot::channel();
-    let writing = tokio::spawn(usage::writer::run(services.usage.clone(), writing_stopped));
-    let background = [
-        tokio::spawn(keep_house(services.clone())),
-        tokio::spawn(index_missing(services.clone())),
-        tokio::spawn(check_writes(services.db.clone())),
-        tokio::spawn(gate::follower::follow(services.gate.clone())),
-        tokio::spawn(arrivals::listen(services.arrivals.clone(), services.db.clone())),
-    ];
+    let stop_writing = CancellationToken::new();
+    let writing = tokio::spawn(usage::writer::run(services.usage.clone(), stop_writing.clone()));
+    let mut background = JoinSet::new();
+    background.spawn(keep_house(services.clone()));
+    background.spawn(index_missing(services.clone()));
+    background.spawn(check_writes(services.db.clone()));
+    background.spawn(gate::follower::follow(services.gate.clone()));
+    background.spawn(arrivals::listen(services.arrivals.clone(), services.db.clone()));
     let done = run(&services.arrivals, served).await;
     // The usage of the last requests is written before anything else is stopped.
-    let _ = stop_writing.send(());
+    stop_writing.cancel();
     if timeout(GRACE, writing).await.is_err() {
         tracing::error!("the last second's usage of keys could not be written in time");
     }
-    background.iter().for_each(JoinHandle::abort);
+    background.shutdown().await;
     gate::follower::leave(&services.gate).await;
     services.db.close().await;
     done
@@ -89,10 +88,10 @@ async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> 
 
 /// Serves all listeners until a signal to stop arrives, then waits for the requests in progress.
 async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Front, ConnectionLimit)>) -> Result<(), String> {
-    let (stop, stopped) = watch::channel(false);
+    let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
     for (listener, front, limits) in served {
-        servers.spawn(listener::serve(listener, front, limits, stopped.clone()));
+        servers.spawn(listener::serve(listener, front, limits, stop.clone()));
     }
     let failed = |done: Option<Result<(), JoinError>>| match done {
         Some(Err(error)) => Err(format!("the server failed: {error}")),
@@ -103,7 +102,7 @@ async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Front, ConnectionLim
         done = servers.join_next() => failed(done)?,
     }
     arrivals.close();
-    stop.send_replace(true);
+    stop.cancel();
     let rest = async {
         while let Some(done) = servers.join_next().await {
             failed(Some(done))?;

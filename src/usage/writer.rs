@@ -6,8 +6,8 @@ use crate::usage::record::{PendingFlush, Usage, hour_of};
 use crate::usage::store;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 /// Interval of writes.
 const EVERY: Duration = Duration::from_millis(500);
@@ -18,15 +18,15 @@ const BATCH: i64 = 5_000;
 /// How long counts are kept, in hours: the longest period of a report (30 days) and one day.
 const HOURS: i64 = 31 * 24;
 
-/// Writes until `stop` is sent or dropped, then once more.
-pub async fn run(usage: Arc<Usage>, mut stop: oneshot::Receiver<()>) {
+/// Writes until `stop` is cancelled, then once more.
+pub async fn run(usage: Arc<Usage>, stop: CancellationToken) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut second, mut before) = (Instant::now(), usage.accepted());
     loop {
         let stopping = tokio::select! {
             _ = ticks.tick() => false,
-            _ = &mut stop => true,
+            () = stop.cancelled() => true,
         };
         if second.elapsed() >= Duration::from_secs(1) {
             let accepted = usage.accepted();

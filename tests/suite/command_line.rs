@@ -17,6 +17,33 @@ async fn a_script_on_postgres() {
     a_script(Place::on_postgres().await);
 }
 
+#[tokio::test]
+async fn the_demo_on_sqlite() {
+    the_demo(Place::on_sqlite());
+}
+
+#[tokio::test]
+async fn the_demo_on_postgres() {
+    the_demo(Place::on_postgres().await);
+}
+
+/// The demo's keys open what they say, and a second demo stands beside the first.
+fn the_demo(place: Place) {
+    let made = place.json(&["demo", "--json"]);
+    let (workspace, keys) = (made["workspace"].as_str().unwrap(), made["keys"].as_array().unwrap());
+    let agents = place.json(&["agent", "list", "--workspace", workspace, "--json"]);
+    let agents = agents.as_array().unwrap();
+    assert_eq!(agents.iter().map(|agent| agent["conversations"].as_u64().unwrap()).sum::<u64>(), 500);
+
+    let server = place.serve();
+    let conversations = format!("/v3/{workspace}/{}/conversations?limit=1", agents[0]["slug"].as_str().unwrap());
+    assert_eq!(server.status(&conversations, keys[0].as_str().unwrap()), 200);
+    assert_eq!(server.status(&conversations, keys[1].as_str().unwrap()), 403);
+
+    let again = place.json(&["demo", "--json"]);
+    assert!(again["workspace"] != made["workspace"] && again["email"] != made["email"], "{again}");
+}
+
 fn a_script(place: Place) {
     let workspace = place.json(&["workspace", "create", "--name", "Acme UK", "--json"]);
     assert_eq!(workspace["slug"], "acme-uk");

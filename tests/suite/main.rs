@@ -28,6 +28,8 @@ mod openapi;
 mod pages;
 /// The runtime side, and the APIs that return its data.
 mod runtime;
+/// Snapshots of answers.
+mod snapshots;
 /// Stopping and killing the server.
 mod stopping;
 /// Equal behaviour of the two databases.

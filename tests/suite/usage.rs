@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 on_both_engines! {
     every_call_is_counted_and_logged,
@@ -148,8 +149,8 @@ async fn counts_are_exact_under_load(test: TestApp) {
     const CALLS: i64 = 250;
     let set = setting(&test).await;
     let following = tokio::spawn(gate::follower::follow(test.app.gate.clone()));
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let writing = tokio::spawn(writer::run(test.app.usage.clone(), stopped));
+    let stop = CancellationToken::new();
+    let writing = tokio::spawn(writer::run(test.app.usage.clone(), stop.clone()));
     let calls = (0..TASKS).map(|task| {
         let (mut browser, key) = (test.browser(), set.key.clone());
         let path = format!("/v1/accounts/{}/agents", if task % 2 == 0 { set.workspace.id.as_str() } else { "nothing" });
@@ -172,7 +173,7 @@ async fn counts_are_exact_under_load(test: TestApp) {
     for call in calls {
         call.await.unwrap();
     }
-    stop.send(()).unwrap();
+    stop.cancel();
     writing.await.unwrap();
     following.abort();
     let mut counted = counted(&test).await;
