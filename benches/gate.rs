@@ -11,7 +11,7 @@ use agent_studio::api_keys::service::NewKey;
 use agent_studio::api_keys::{AgentScope, Permission, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::randomness::Random;
-use agent_studio::gate::index::DecisionSource;
+use agent_studio::gate::state::DecisionSource;
 use agent_studio::gate::{self, AccessRequest, follower};
 use agent_studio::http::listener::{self, ConnectionLimit};
 use agent_studio::server::front::Front;

@@ -2,7 +2,7 @@
 //! either engine through [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change). `docs/storage.md` describes how
 //! both engines are kept to the same behaviour.
 //!
-//! Each kind of `Work` has its own connections, so that no kind can starve another.
+//! Each kind of `WorkKind` has its own connections, so that no kind can starve another.
 
 /// Write transactions and the hook that their commits wait for.
 mod change;
@@ -20,7 +20,7 @@ mod write_health;
 pub use change::{AfterCommit, Change, ChangeConnection, CommitHook};
 pub use connection::{ActiveConnection, Reader};
 pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
-pub use work::{PATIENCE, Places, Work};
+pub use work::{MAX_WAIT, WorkKind, WorkLimit};
 
 use crate::base::actor::Actor;
 use crate::base::clock::Clock;
@@ -43,7 +43,7 @@ use write_health::WriteHealth;
 /// Longest wait for a turn of work that has already sent a part of its response.
 const PATIENCE_AMID_WORK: Duration = Duration::from_secs(50);
 /// How long a database may take to answer a probe before it counts as unreachable.
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Makes PostgreSQL (14 and later) check every second, while a query runs, that its client is still connected.
 const WATCH_CLIENT: &str = "SELECT set_config('client_connection_check_interval', '1s', false)
@@ -54,7 +54,7 @@ const CHECK_WRITE: &str = "UPDATE write_check SET number = number + 1";
 /// A handle to an open database for one kind of work. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Db {
-    work: Work,
+    work: WorkKind,
     shared: Arc<Shared>,
     /// The permit that all reads of this handle share. Without it, each read takes its own.
     turn: Option<Arc<work::WorkPermit>>,
@@ -63,7 +63,7 @@ pub struct Db {
 #[derive(Debug)]
 struct Shared {
     engine: Engine,
-    places: [Places; Work::ALL.len()],
+    places: [WorkLimit; WorkKind::ALL.len()],
     write_health: Arc<WriteHealth>,
     /// Why the last [`Db::probe`] could not reach the database.
     unreachable: ArcSwapOption<Unreachable>,
@@ -76,9 +76,9 @@ struct Shared {
 #[derive(Debug)]
 enum Engine {
     /// SQLite allows one writer at a time, so its pool for writes has one connection.
-    Sqlite { pools: [SqlitePool; Work::ALL.len()], queue: FileQueue },
+    Sqlite { pools: [SqlitePool; WorkKind::ALL.len()], queue: FileQueue },
     /// PostgreSQL, which other servers may share.
-    Postgres { pools: [PgPool; Work::ALL.len()], options: Box<PgConnectOptions> },
+    Postgres { pools: [PgPool; WorkKind::ALL.len()], options: Box<PgConnectOptions> },
 }
 
 /// Runs a sqlx call for reading on a connection of the open engine. Takes one call for both engines, or one for each.
@@ -160,19 +160,19 @@ impl Db {
             // A committed write survives a power failure, not only a crash of the process.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE);
-        let pool = |work: Work| {
-            SqlitePoolOptions::new().max_connections(work.on_sqlite()).acquire_timeout(PATIENCE).connect_lazy_with(
+            .busy_timeout(MAX_WAIT);
+        let pool = |work: WorkKind| {
+            SqlitePoolOptions::new().max_connections(work.on_sqlite()).acquire_timeout(MAX_WAIT).connect_lazy_with(
                 match work {
-                    Work::Writes => options.clone(),
+                    WorkKind::Writes => options.clone(),
                     _ => options.clone().read_only(true),
                 },
             )
         };
-        let pools = Work::ALL.map(pool);
-        sqlx::migrate!("migrations/sqlite").run(&pools[Work::Writes as usize]).await?;
+        let pools = WorkKind::ALL.map(pool);
+        sqlx::migrate!("migrations/sqlite").run(&pools[WorkKind::Writes as usize]).await?;
         let queue = FileQueue::beside(path);
-        Ok(Self::new(Engine::Sqlite { pools, queue }, Work::on_sqlite, clock, random))
+        Ok(Self::new(Engine::Sqlite { pools, queue }, WorkKind::on_sqlite, clock, random))
     }
 
     /// Connects to PostgreSQL and runs the migrations. Several servers may do so at the same time.
@@ -183,10 +183,10 @@ impl Db {
         sqlx::migrate!("migrations/postgres").run(&mut migrating).await?;
         migrating.close().await?;
         let options = options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
-        let pool = |work: Work| {
+        let pool = |work: WorkKind| {
             PgPoolOptions::new()
                 .max_connections(work.on_postgres())
-                .acquire_timeout(if work == Work::Gate { PROBE } else { PATIENCE })
+                .acquire_timeout(if work == WorkKind::Gate { PROBE_TIMEOUT } else { MAX_WAIT })
                 .after_connect(|connection, _| {
                     Box::pin(async move {
                         // Not every operating system supports this check. Without it, a query whose client has gone
@@ -197,14 +197,14 @@ impl Db {
                 })
                 .connect_lazy_with(options.clone())
         };
-        let engine = Engine::Postgres { pools: Work::ALL.map(pool), options: Box::new(options.clone()) };
-        Ok(Self::new(engine, Work::on_postgres, clock, random))
+        let engine = Engine::Postgres { pools: WorkKind::ALL.map(pool), options: Box::new(options.clone()) };
+        Ok(Self::new(engine, WorkKind::on_postgres, clock, random))
     }
 
-    fn new(engine: Engine, connections: fn(Work) -> u32, clock: Clock, random: Random) -> Self {
+    fn new(engine: Engine, connections: fn(WorkKind) -> u32, clock: Clock, random: Random) -> Self {
         let shared = Shared {
             engine,
-            places: Work::ALL.map(|work| Places::new(work, connections(work) as usize)),
+            places: WorkKind::ALL.map(|work| WorkLimit::new(work, connections(work) as usize)),
             write_health: Arc::default(),
             unreachable: ArcSwapOption::default(),
             is_gone: AtomicBool::new(false),
@@ -212,18 +212,18 @@ impl Db {
             random,
             commit_hook: RwLock::default(),
         };
-        Self { work: Work::Pages, shared: Arc::new(shared), turn: None }
+        Self { work: WorkKind::Pages, shared: Arc::new(shared), turn: None }
     }
 
     /// A handle to the same database for another kind of work.
-    pub fn of(&self, work: Work) -> Self {
+    pub fn of(&self, work: WorkKind) -> Self {
         Self { work, shared: self.shared.clone(), turn: None }
     }
 
     /// A handle for work that reads more than once. Waits for a turn, which the handle keeps until it is dropped. Do
     /// not keep the handle while waiting for a client.
     pub async fn in_turn(&self) -> Result<Self, DbError> {
-        self.in_turn_within(PATIENCE).await
+        self.in_turn_within(MAX_WAIT).await
     }
 
     /// Like [`Db::in_turn`], with a longer wait, for work that has already sent a part of its response.
@@ -256,7 +256,7 @@ impl Db {
         self.refuse_while_gone()?;
         let place = match &self.turn {
             Some(_) => None,
-            None => Some(self.shared.places[self.work as usize].take(PATIENCE).await?),
+            None => Some(self.shared.places[self.work as usize].take(MAX_WAIT).await?),
         };
         let at = self.work as usize;
         Ok(match &self.shared.engine {
@@ -309,10 +309,10 @@ impl Db {
         connection::expect_none_held();
         self.refuse_while_gone()?;
         let work = match &self.shared.engine {
-            Engine::Postgres { .. } if self.work == Work::Background => Work::Background,
-            _ => Work::Writes,
+            Engine::Postgres { .. } if self.work == WorkKind::Background => WorkKind::Background,
+            _ => WorkKind::Writes,
         };
-        let place = self.shared.places[work as usize].take(PATIENCE).await?;
+        let place = self.shared.places[work as usize].take(MAX_WAIT).await?;
         let (connection, turn) = match &self.shared.engine {
             Engine::Sqlite { pools, queue } => {
                 let turn = queue.enter().await?;
@@ -336,12 +336,12 @@ impl Db {
     }
 
     /// The limits of every kind of work, for metrics.
-    pub fn places(&self) -> &[Places] {
+    pub fn places(&self) -> &[WorkLimit] {
         &self.shared.places
     }
 
     /// Number of open connections of a kind of work, and how many of these are idle.
-    pub fn connections(&self, work: Work) -> (u32, usize) {
+    pub fn connections(&self, work: WorkKind) -> (u32, usize) {
         match &self.shared.engine {
             Engine::Sqlite { pools, .. } => (pools[work as usize].size(), pools[work as usize].num_idle()),
             Engine::Postgres { pools, .. } => (pools[work as usize].size(), pools[work as usize].num_idle()),
@@ -367,7 +367,7 @@ impl Db {
             return Err(why);
         }
         let asked = async { on_db!(self, |c| sqlx::query_as::<_, (i32,)>(ANSWERS).fetch_one(c).await).map(|_| ()) };
-        match timeout(PROBE, asked).await {
+        match timeout(PROBE_TIMEOUT, asked).await {
             Ok(answered) => answered.map_err(|error| Unreachable::of(&error)),
             Err(_) => Err(Unreachable::Slow),
         }
@@ -376,8 +376,8 @@ impl Db {
     /// Checks on the gate's connections that the database answers, and stores the result for [`Db::unreachable`].
     /// Called by the gate's follower.
     pub async fn probe(&self) -> Result<(), Unreachable> {
-        let gate = self.of(Work::Gate);
-        let asked = timeout(PROBE, async {
+        let gate = self.of(WorkKind::Gate);
+        let asked = timeout(PROBE_TIMEOUT, async {
             on_db!(gate, |c| sqlx::query_as::<_, (i32,)>(ANSWERS).fetch_one(c).await).map(|_| ())
         });
         let reached = match asked.await {
@@ -394,7 +394,7 @@ impl Db {
         let Engine::Postgres { options, .. } = &self.shared.engine else {
             return error.map_or(Unreachable::Slow, |error| Unreachable::of(&error));
         };
-        match timeout(PROBE, PgConnection::connect_with(options)).await {
+        match timeout(PROBE_TIMEOUT, PgConnection::connect_with(options)).await {
             Ok(Ok(connection)) => {
                 let _ = connection.close().await;
                 error.map_or(Unreachable::Slow, |error| Unreachable::of(&error))
@@ -419,7 +419,7 @@ impl Db {
     }
 
     fn refuse_while_gone(&self) -> Result<(), sqlx::Error> {
-        match self.work != Work::Gate && self.shared.is_gone.load(Ordering::Acquire) {
+        match self.work != WorkKind::Gate && self.shared.is_gone.load(Ordering::Acquire) {
             true => Err(sqlx::Error::PoolTimedOut),
             false => Ok(()),
         }
@@ -427,7 +427,7 @@ impl Db {
 
     /// Closes all connections after their current calls have ended.
     pub async fn close(&self) {
-        for work in Work::ALL {
+        for work in WorkKind::ALL {
             match &self.shared.engine {
                 Engine::Sqlite { pools, .. } => pools[work as usize].close().await,
                 Engine::Postgres { pools, .. } => pools[work as usize].close().await,

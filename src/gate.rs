@@ -12,12 +12,14 @@ pub mod follower;
 pub mod followers;
 /// Reading the key from a request's headers.
 pub mod header;
-/// All keys in memory, and how long they may be trusted.
+/// All keys in memory.
 pub mod index;
 /// Keys, workspaces and agents as the index holds them.
 pub mod indexed;
 /// Metrics.
 pub mod metrics;
+/// How long the index may be trusted.
+pub mod state;
 pub mod store;
 
 use crate::agents::AgentName;
@@ -25,13 +27,13 @@ use crate::api_keys::Permission;
 use crate::api_keys::secret::HashedKey;
 use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
-use crate::db::{DbError, Work};
+use crate::db::{DbError, WorkKind};
 use crate::http::envelope::ApiError;
 use crate::workspaces::Workspace;
 use axum::http::{HeaderMap, StatusCode};
 use decision::{CallNeeds, KeyFacts, NeededAgent, RefusalReason};
-use index::{Gate, View};
 use indexed::{Holder, HolderWorkspace, IndexedAgent};
+use state::{Gate, View};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -92,7 +94,7 @@ impl Gate {
     }
 
     async fn stored(&self, hash: &HashedKey) -> Result<Holder, Denial> {
-        let db = self.db().of(Work::Decisions);
+        let db = self.db().of(WorkKind::Decisions);
         let key = store::key(&db, hash).await?.ok_or(RefusalReason::Unknown)?;
         let workspace = store::workspace(&db, &key.workspace).await?.ok_or(RefusalReason::Unknown)?;
         Ok(Holder { key: Arc::new(key), workspace: HolderWorkspace::Stored(Arc::new(workspace)) })
@@ -139,7 +141,9 @@ impl Holder {
     async fn agent(&self, gate: &Gate, name: &str) -> Result<Option<IndexedAgent>, DbError> {
         match &self.workspace {
             HolderWorkspace::Known(known) => Ok(known.agents.get(name).cloned()),
-            HolderWorkspace::Stored(_) => store::agent(&gate.db().of(Work::Decisions), &self.key.workspace, name).await,
+            HolderWorkspace::Stored(_) => {
+                store::agent(&gate.db().of(WorkKind::Decisions), &self.key.workspace, name).await
+            }
         }
     }
 }

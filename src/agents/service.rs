@@ -9,7 +9,7 @@ use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::text::single_line;
 use crate::base::time::Timestamp;
 use crate::conversations::service::Conversations;
-use crate::db::{Db, DbError, Work};
+use crate::db::{Db, DbError, WorkKind};
 use crate::workspaces::slug;
 use serde_json::json;
 
@@ -119,7 +119,7 @@ impl Agents {
         key: &ApiKeyId,
         all: bool,
     ) -> Result<Vec<DatedAgent>, DbError> {
-        store::covered(&self.db.of(Work::Api), workspace, key, all).await
+        store::covered(&self.db.of(WorkKind::Api), workspace, key, all).await
     }
 
     /// The agent with this id or slug.
@@ -134,7 +134,7 @@ impl Agents {
 
     /// The settings that the Agents API stored for an agent, as JSON.
     pub async fn settings(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
-        store::settings(&self.db.of(Work::Api), workspace, agent).await
+        store::settings(&self.db.of(WorkKind::Api), workspace, agent).await
     }
 
     /// Renames an agent. Its id and slug do not change, because integrations use them.

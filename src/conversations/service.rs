@@ -6,7 +6,7 @@ use crate::conversations::document::{Document, MAX_BYTES, StoredConversation, Tu
 use crate::conversations::import::{ImportError, ImportSummary, Importer, import};
 use crate::conversations::query::ListQuery;
 use crate::conversations::store;
-use crate::db::Work;
+use crate::db::WorkKind;
 use crate::db::{Db, DbError};
 use crate::workspaces;
 use std::io::BufRead;
@@ -80,7 +80,7 @@ impl Conversations {
         agent: &AgentId,
         id: &str,
     ) -> Result<Option<bool>, DbError> {
-        store::in_progress(&self.db.of(Work::Api), workspace, agent, id).await
+        store::in_progress(&self.db.of(WorkKind::Api), workspace, agent, id).await
     }
 
     /// One conversation, optionally with its turns and their latencies.
@@ -92,7 +92,7 @@ impl Conversations {
         with_turns: bool,
         with_latency: bool,
     ) -> Result<Option<StoredConversation>, DbError> {
-        store::find(&self.db.of(Work::Api), workspace, agent, id, with_turns, with_latency).await
+        store::find(&self.db.of(WorkKind::Api), workspace, agent, id, with_turns, with_latency).await
     }
 
     /// The id of an agent's latest conversation in the environment `live`.
@@ -102,12 +102,12 @@ impl Conversations {
 
     /// Waits for a turn to read lists.
     pub async fn list_reader(&self) -> Result<ListReader, DbError> {
-        Ok(ListReader { db: self.db.of(Work::Bulk).in_turn().await? })
+        Ok(ListReader { db: self.db.of(WorkKind::Bulk).in_turn().await? })
     }
 
     /// Like [`Self::list_reader`], with a longer wait, for a list whose response has already begun.
     pub async fn list_reader_again(&self) -> Result<ListReader, DbError> {
-        Ok(ListReader { db: self.db.of(Work::Bulk).in_turn_again().await? })
+        Ok(ListReader { db: self.db.of(WorkKind::Bulk).in_turn_again().await? })
     }
 
     /// An importer for conversations of this agent.
@@ -150,7 +150,7 @@ impl Conversations {
     /// An error in one workspace is logged and does not stop the others.
     pub async fn erase_old(&self) -> Result<u64, DbError> {
         let mut erased = 0;
-        for (workspace, days) in workspaces::service::retentions(&self.db.of(Work::Background)).await? {
+        for (workspace, days) in workspaces::service::retentions(&self.db.of(WorkKind::Background)).await? {
             match self.erase_older(&workspace, days).await {
                 Ok(count) => erased += count,
                 Err(error) => tracing::error!(%workspace, %error, "old conversations could not be erased"),
@@ -165,7 +165,7 @@ impl Conversations {
         let oldest = self.db.now().plus_days(-i64::from(days));
         let mut erased = 0;
         loop {
-            let mut change = self.db.of(Work::Background).begin_unattended().await?;
+            let mut change = self.db.of(WorkKind::Background).begin_unattended().await?;
             if !workspaces::service::lock_retention(&mut change, workspace, days).await? {
                 return Ok(erased);
             }
@@ -182,11 +182,11 @@ impl Conversations {
     pub async fn index_missing(&self) -> Result<u64, DbError> {
         let (mut indexed, mut last) = (0, None);
         loop {
-            let places = store::without_words(&self.db.of(Work::Background), last.as_ref(), BATCH).await?;
+            let places = store::without_words(&self.db.of(WorkKind::Background), last.as_ref(), BATCH).await?;
             if places.is_empty() {
                 return Ok(indexed);
             }
-            let mut change = self.db.of(Work::Background).begin_unattended().await?;
+            let mut change = self.db.of(WorkKind::Background).begin_unattended().await?;
             for (workspace, agent, id) in &places {
                 // It may have been deleted meanwhile.
                 let Some(held) = store::lock(&mut change, workspace, agent, id).await? else { continue };

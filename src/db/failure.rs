@@ -135,7 +135,7 @@ pub enum DbError {
 impl From<sqlx::Error> for DbError {
     /// Logs the database's message, which is never sent to a client.
     fn from(error: sqlx::Error) -> Self {
-        // A wait for a turn that timed out is counted by `Places` already. Under load there are too many to log each
+        // A wait for a turn that timed out is counted by `WorkLimit` already. Under load there are too many to log each
         // one.
         if !matches!(error, sqlx::Error::PoolTimedOut) {
             tracing::error!(%error, "database call failed");

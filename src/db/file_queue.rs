@@ -1,4 +1,4 @@
-use crate::db::work::PATIENCE;
+use crate::db::work::MAX_WAIT;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ impl FileQueue {
     }
 
     /// Waits for this process's turn. `None` if the lock files cannot be created or locked; then only SQLite's own lock
-    /// applies. The error: no turn within [`PATIENCE`].
+    /// applies. The error: no turn within [`MAX_WAIT`].
     pub async fn enter(&self) -> Result<Option<WriteTurn>, sqlx::Error> {
         let (Ok(next), Ok(writer)) = (open(&self.next), open(&self.writer)) else { return Ok(None) };
         match (next.try_lock(), writer.try_lock()) {
@@ -36,7 +36,7 @@ impl FileQueue {
         let (Ok(next), Ok(writer)) = (open(&self.next), open(&self.writer)) else { return Ok(None) };
         // After a timeout, the blocking task drops the files, and with them the locks.
         let waiting = tokio::task::spawn_blocking(move || next.lock().and_then(|()| writer.lock()).map(|()| writer));
-        match timeout(PATIENCE, waiting).await {
+        match timeout(MAX_WAIT, waiting).await {
             Ok(Ok(Ok(writer))) => Ok(Some(WriteTurn(writer))),
             Ok(_) => Ok(None),
             Err(_) => Err(sqlx::Error::PoolTimedOut),

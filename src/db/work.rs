@@ -5,11 +5,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Longest wait of a request for its turn, and then for a connection.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// A kind of work on the database. Each kind has its own connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum WorkKind {
     /// Keeping the gate's index up to date: its listener, its heartbeat, and reading changes.
     Gate,
     /// Decisions that the gate makes by querying the database, while its index may be out of date.
@@ -26,7 +26,7 @@ pub enum Work {
     Background,
 }
 
-impl Work {
+impl WorkKind {
     pub const ALL: [Self; 7] =
         [Self::Gate, Self::Decisions, Self::Api, Self::Bulk, Self::Pages, Self::Writes, Self::Background];
 
@@ -64,8 +64,8 @@ impl Work {
 
 /// Limit of concurrent work of one kind, with a first-in, first-out queue.
 #[derive(Debug)]
-pub struct Places {
-    work: Work,
+pub struct WorkLimit {
+    work: WorkKind,
     all: usize,
     free: Arc<Semaphore>,
     refused: AtomicU64,
@@ -74,8 +74,8 @@ pub struct Places {
 /// The right to do one piece of work; released when dropped.
 pub type WorkPermit = OwnedSemaphorePermit;
 
-impl Places {
-    pub(super) fn new(work: Work, all: usize) -> Self {
+impl WorkLimit {
+    pub(super) fn new(work: WorkKind, all: usize) -> Self {
         Self { work, all, free: Arc::new(Semaphore::new(all)), refused: AtomicU64::new(0) }
     }
 
@@ -91,7 +91,7 @@ impl Places {
         }
     }
 
-    pub fn work(&self) -> Work {
+    pub fn work(&self) -> WorkKind {
         self.work
     }
 

@@ -3,7 +3,7 @@
 //! connection.
 
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::db::{Db, Work};
+use crate::db::{Db, WorkKind};
 use sqlx::postgres::{PgListener, PgPool};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,7 +99,7 @@ impl Drop for Waiter<'_> {
 
 /// Listens for events that other servers received, until the task is aborted.
 pub async fn listen(arrivals: Arc<Arrivals>, db: Db) {
-    let db = db.of(Work::Background);
+    let db = db.of(WorkKind::Background);
     let Some(pool) = db.postgres_pool() else { return };
     loop {
         if let Err(error) = listen_once(&arrivals, pool).await {

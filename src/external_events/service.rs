@@ -1,7 +1,7 @@
 //! Waiting for events, receiving them and reading them.
 
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::db::{Db, DbError, Work};
+use crate::db::{Db, DbError, WorkKind};
 use crate::external_events::arrivals::{self, Arrivals, CHANNEL};
 use crate::external_events::store::{self, NewEvent, ReceivedEvent};
 use sha2::{Digest, Sha256};
@@ -105,7 +105,7 @@ impl ExternalEvents {
         position: i64,
         wait: Duration,
     ) -> Result<Vec<ReceivedEvent>, DbError> {
-        let db = self.db.of(Work::Api);
+        let db = self.db.of(WorkKind::Api);
         let until = Instant::now() + wait;
         let waiter = self.arrivals.waiter(arrivals::name(workspace, agent, conversation));
         loop {

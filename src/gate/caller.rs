@@ -4,8 +4,8 @@
 use crate::api_keys::{Permission, Status};
 use crate::gate::decision::RefusalReason;
 use crate::gate::header::explain;
-use crate::gate::index::Gate;
 use crate::gate::indexed::{Holder, IndexedAgent, IndexedKey};
+use crate::gate::state::Gate;
 use crate::gate::{AccessRequest, AuthorisedCall, Denial};
 use crate::http::envelope::ApiError;
 use crate::usage::record::ObservedCall;

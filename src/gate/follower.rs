@@ -7,9 +7,10 @@
 //! A change waits until every server with a lease has acknowledged it, or until that lease has ended. A server that is
 //! cut off no longer trusts its index by then.
 
-use crate::db::{AfterCommit, Change, ChangeConnection, CommitHook, Db, DbError, Unreachable, Work};
+use crate::db::{AfterCommit, Change, ChangeConnection, CommitHook, Db, DbError, Unreachable, WorkKind};
 use crate::gate::followers::AwaitedAcknowledgements;
-use crate::gate::index::{Gate, GateChange, Index};
+use crate::gate::index::{GateChange, Index};
+use crate::gate::state::Gate;
 use crate::{on_change, on_db};
 use async_trait::async_trait;
 use sqlx::postgres::{PgListener, PgPool};
@@ -27,17 +28,17 @@ const ACKNOWLEDGEMENTS: &str = "agent_studio_gate_followed";
 /// How long a server trusts its index after it sent a heartbeat.
 const LEASE: Duration = Duration::from_secs(2);
 /// A server stops trusting its index this long before its lease ends.
-const MARGIN: Duration = Duration::from_millis(100);
-const BEAT: Duration = Duration::from_millis(500);
+const LEASE_MARGIN: Duration = Duration::from_millis(100);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
 /// Interval of polling SQLite for changes that the command line makes.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Shortest interval between polls of SQLite that unknown keys cause.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// How long the index is trusted after a poll of SQLite. So no change stays unnoticed for more than a second, even if
 /// the next poll is delayed.
-const TRUST: Duration = Duration::from_millis(800);
+const POLL_LEASE: Duration = Duration::from_millis(800);
 /// How long the database may take for a heartbeat before it counts as unreachable.
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Characters of a ticket, which identifies one change.
 const TICKET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// Pause before a server starts to follow again.
@@ -49,7 +50,7 @@ const CHANGES: &str = "SELECT number, kind, what FROM gate_changes WHERE number 
 const FORGET_CHANGES: &str = "DELETE FROM gate_changes WHERE number <= $1";
 // Statements for PostgreSQL only.
 const NOTIFY: &str = "SELECT pg_notify($1, $2)";
-const BEAT_NOW: &str =
+const HEARTBEAT: &str =
     "WITH lease AS (INSERT INTO gate_servers (id, until) VALUES ($1, clock_timestamp() + $2 * interval '1 ms')
         ON CONFLICT (id) DO UPDATE SET until = excluded.until)
     SELECT pg_notify($3, $4)";
@@ -60,12 +61,12 @@ const FORGET_SERVERS: &str = "DELETE FROM gate_servers WHERE id = $1 OR until < 
 /// Statements for SQLite only.
 pub const SQLITE_STATEMENTS: [&str; 3] = [LAST_CHANGE, CHANGES, FORGET_CHANGES];
 /// Statements for PostgreSQL only.
-pub const POSTGRES_STATEMENTS: [&str; 5] = [NOTIFY, BEAT_NOW, HAS_CHANGED, SERVERS, FORGET_SERVERS];
+pub const POSTGRES_STATEMENTS: [&str; 5] = [NOTIFY, HEARTBEAT, HAS_CHANGED, SERVERS, FORGET_SERVERS];
 
 /// Follows the database until the task is aborted. After an error, the index is not trusted until following has started
 /// again.
 pub async fn follow(gate: Arc<Gate>) {
-    let db = gate.db().of(Work::Gate);
+    let db = gate.db().of(WorkKind::Gate);
     loop {
         let lost = match db.postgres_pool() {
             None => follow_sqlite(&gate, &db).await,
@@ -167,7 +168,7 @@ async fn follow_sqlite(gate: &Gate, db: &Db) -> Result<(), DbError> {
     tracing::info!(keys = gate.index().len(), "the gate has every key in memory");
     loop {
         apply_changes(gate, Some(Instant::now())).await?;
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
         if gate.applied.lock().await.is_none() {
             return Err(DbError::Unavailable);
         }
@@ -205,13 +206,13 @@ async fn apply_changes_to(gate: &Gate, applied: &mut Option<i64>, trust_since: O
     if !gate.db().is_sqlite() {
         return Ok(());
     }
-    let db = gate.db().of(Work::Gate);
+    let db = gate.db().of(WorkKind::Gate);
     while let Some(before) = *applied {
         let changes: Vec<(i64, String, String)> =
             on_db!(&db, |c| sqlx::query_as(CHANGES).bind(before).fetch_all(c).await)?;
         let Some((last, ..)) = changes.last() else {
             if let Some(since) = trust_since {
-                gate.trust(since, TRUST);
+                gate.trust(since, POLL_LEASE);
             }
             return Ok(());
         };
@@ -228,7 +229,7 @@ async fn apply_changes_to(gate: &Gate, applied: &mut Option<i64>, trust_since: O
 pub async fn forget(gate: &Gate) -> Result<(), DbError> {
     let applied = *gate.applied.lock().await;
     let Some(applied) = applied.filter(|_| gate.db().is_sqlite()) else { return Ok(()) };
-    let mut change = gate.db().of(Work::Background).begin_unattended().await?;
+    let mut change = gate.db().of(WorkKind::Background).begin_unattended().await?;
     on_change!(&mut change, |c| sqlx::query(FORGET_CHANGES).bind(applied).execute(c).await.map(|_| ()))?;
     change.commit().await
 }
@@ -273,7 +274,7 @@ async fn beat(gate: Arc<Gate>, db: Db, beats: Arc<Beats>) {
             beats.insert(number, sent);
         }
         let beat = async {
-            on_db!(&db, |c| sqlx::query(BEAT_NOW)
+            on_db!(&db, |c| sqlx::query(HEARTBEAT)
                 .bind(server)
                 .bind(LEASE.as_millis() as i32)
                 .bind(CHANNEL)
@@ -282,19 +283,19 @@ async fn beat(gate: Arc<Gate>, db: Db, beats: Arc<Beats>) {
                 .await
                 .map(|_| ()))
         };
-        match timeout(PROBE, beat).await {
+        match timeout(PROBE_TIMEOUT, beat).await {
             Ok(Ok(_)) => set_gone(&gate, None),
             // Marks an unreachable database as gone, so that calls do not wait for it.
             _ => look_for_database(&gate).await,
         }
-        sleep(BEAT).await;
+        sleep(HEARTBEAT_INTERVAL).await;
     }
 }
 
 /// Ends this server's lease, so that other servers do not wait for it. Called when it stops.
 pub async fn leave(gate: &Gate) {
     gate.distrust();
-    let db = gate.db().of(Work::Gate);
+    let db = gate.db().of(WorkKind::Gate);
     if !db.is_sqlite() {
         let left =
             async { on_db!(db, |c| sqlx::query(FORGET_SERVERS).bind(gate.server()).execute(c).await.map(|_| ())) };
@@ -316,7 +317,7 @@ async fn hear(gate: &Gate, db: &Db, beats: &Beats, listener: &mut PgListener) ->
                 let number = number.parse().map_err(|_| DbError::Failed)?;
                 let sent = beats.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
                 if let Some(sent) = sent {
-                    gate.trust(sent, LEASE - MARGIN);
+                    gate.trust(sent, LEASE - LEASE_MARGIN);
                 }
             }
             (Some("beat"), ..) => {}
@@ -334,7 +335,7 @@ async fn hear(gate: &Gate, db: &Db, beats: &Beats, listener: &mut PgListener) ->
 /// Listens on PostgreSQL for acknowledgements, for commands, which change keys but are not servers. Returns when the
 /// listener is connected.
 pub async fn hear_followers(gate: &Arc<Gate>) {
-    let db = gate.db().of(Work::Gate);
+    let db = gate.db().of(WorkKind::Gate);
     let Some(pool) = db.postgres_pool() else { return };
     let listener = async {
         let mut listener = PgListener::connect_with(pool).await?;

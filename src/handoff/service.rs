@@ -1,7 +1,7 @@
 //! Storing and finding handoff states.
 
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::db::{Db, DbError, Work};
+use crate::db::{Db, DbError, WorkKind};
 use crate::handoff::store;
 pub use crate::handoff::store::{HandoffKey, HandoffState};
 
@@ -42,6 +42,6 @@ impl Handoffs {
         agent: &AgentId,
         key: &HandoffKey,
     ) -> Result<Option<HandoffState>, DbError> {
-        store::find(&self.db.of(Work::Api), workspace, agent, key).await
+        store::find(&self.db.of(WorkKind::Api), workspace, agent, key).await
     }
 }

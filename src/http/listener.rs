@@ -18,11 +18,11 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 /// Longest time for the head of a request, and between two requests on one connection.
-const HEAD: Duration = Duration::from_secs(30);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time in which a peer reads nothing of a response.
-const READER_PROGRESS: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after an accept failed, for example because no file descriptor was left.
-const PAUSE: Duration = Duration::from_millis(500);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Maximum number of connections of one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub trait Answer: Clone + Send + Sync + 'static {
 pub async fn serve(listener: TcpListener, answer: impl Answer, limits: ConnectionLimit, stop: CancellationToken) {
     let (open, graceful) = (ConnectionCounts::default(), GracefulShutdown::new());
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -112,7 +112,7 @@ pub async fn serve(listener: TcpListener, answer: impl Answer, limits: Connectio
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             }
         };
@@ -136,7 +136,7 @@ fn timed(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
     // Without Nagle's algorithm: a response is not delayed until the previous one is acknowledged.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(READER_PROGRESS));
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     Box::pin(stream)
 }
 

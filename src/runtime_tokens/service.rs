@@ -7,7 +7,7 @@ use crate::base::error::Problem;
 use crate::base::id::{AgentId, RuntimeTokenId, WorkspaceId};
 use crate::base::text::single_line;
 use crate::base::token::Token;
-use crate::db::{Db, DbError, Work};
+use crate::db::{Db, DbError, WorkKind};
 use crate::runtime_tokens::store::{self, RuntimeToken};
 use crate::{agents, workspaces};
 use serde_json::json;
@@ -86,7 +86,7 @@ impl RuntimeTokens {
 
     /// Authorises a call with this token to an agent of a workspace, both named by id or slug.
     pub async fn admit(&self, token: &Token, account_id: &str, project_id: &str) -> Result<RuntimeScope, TokenRefusal> {
-        let db = self.db.of(Work::Api).in_turn().await?;
+        let db = self.db.of(WorkKind::Api).in_turn().await?;
         let own = store::workspace_of(&db, &token.hash()).await?.ok_or(TokenRefusal::UnknownToken)?;
         let named = workspaces::service::find(&db, account_id).await?.filter(|workspace| workspace.id == own);
         let workspace = named.ok_or(TokenRefusal::OtherWorkspace)?;

@@ -1,6 +1,6 @@
 //! Endpoints for operators: liveness, readiness and metrics.
 
-use crate::gate::index::DecisionSource;
+use crate::gate::state::DecisionSource;
 use crate::server::state::{AppState, Services};
 use axum::Router;
 use axum::extract::State;

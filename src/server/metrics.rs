@@ -1,9 +1,9 @@
 //! Metrics for Prometheus. No label contains a key, a person or a workspace.
 
 use crate::db::Db;
-use crate::gate::index::DecisionSource;
-use crate::gate::index::Gate;
 use crate::gate::metrics::GateMetrics;
+use crate::gate::state::DecisionSource;
+use crate::gate::state::Gate;
 use crate::usage::metrics::CallMetrics;
 use crate::usage::record::Usage;
 use prometheus::{Encoder as _, Gauge, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};

@@ -1,6 +1,6 @@
 //! Starts the server, runs its background tasks, and stops it.
 
-use crate::db::{Db, Work};
+use crate::db::{Db, WorkKind};
 use crate::external_events::arrivals::{self, Arrivals};
 use crate::http::listener::{self, ConnectionLimit};
 use crate::server::front::Front;
@@ -20,15 +20,15 @@ use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::WorkerGuard;
 
 /// Interval of deleting expired and old data.
-const HOUSEKEEPING: Duration = Duration::from_secs(600);
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
 /// Default address of the metrics' listener.
 const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 /// Interval of test writes, which detect a failing database even if nothing else is written.
-const CHECK_WRITES: Duration = Duration::from_secs(15);
+const WRITE_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// Interval of test writes while they fail.
-const CHECK_FAILING_WRITES: Duration = Duration::from_secs(1);
+const FAILING_WRITE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a stop waits for requests in progress.
-const GRACE: Duration = Duration::from_secs(20);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves until a signal to stop arrives. The error is one sentence.
 pub async fn serve(settings: &Settings, services: Services) -> Result<(), String> {
@@ -61,7 +61,7 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     let done = run(&services.arrivals, served).await;
     // The usage of the last requests is written before anything else is stopped.
     stop_writing.cancel();
-    if timeout(GRACE, writing).await.is_err() {
+    if timeout(SHUTDOWN_TIMEOUT, writing).await.is_err() {
         tracing::error!("the last second's usage of keys could not be written in time");
     }
     background.shutdown().await;
@@ -109,7 +109,7 @@ async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Front, ConnectionLim
         }
         Ok(())
     };
-    timeout(GRACE, rest).await.unwrap_or_else(|_| {
+    timeout(SHUTDOWN_TIMEOUT, rest).await.unwrap_or_else(|_| {
         tracing::warn!("stopped with requests still under way");
         Ok(())
     })
@@ -171,7 +171,7 @@ pub fn leptos_options(settings: &Settings, address: SocketAddr) -> LeptosOptions
 }
 
 async fn keep_house(services: Services) {
-    let mut rounds = tokio::time::interval(HOUSEKEEPING);
+    let mut rounds = tokio::time::interval(HOUSEKEEPING_INTERVAL);
     loop {
         rounds.tick().await;
         // An error is logged where it occurs. The next run tries again.
@@ -189,12 +189,12 @@ async fn keep_house(services: Services) {
 
 /// Writes to the database at intervals, to detect when writing begins to fail or works again.
 async fn check_writes(db: Db) {
-    let db = db.of(Work::Background);
+    let db = db.of(WorkKind::Background);
     loop {
         // A change of the result is logged by `WriteHealth`.
         let _ = db.check_write().await;
         let failing = db.write_failure().is_some();
-        tokio::time::sleep(if failing { CHECK_FAILING_WRITES } else { CHECK_WRITES }).await;
+        tokio::time::sleep(if failing { FAILING_WRITE_CHECK_INTERVAL } else { WRITE_CHECK_INTERVAL }).await;
     }
 }
 

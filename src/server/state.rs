@@ -5,7 +5,7 @@ use crate::conversations::service::Conversations;
 use crate::db::Db;
 use crate::external_events::arrivals::Arrivals;
 use crate::external_events::service::ExternalEvents;
-use crate::gate::index::Gate;
+use crate::gate::state::Gate;
 use crate::handoff::service::Handoffs;
 use crate::http::headers::Https;
 use crate::http::origin_check::PublicOrigin;

@@ -1,11 +1,11 @@
 //! Stores the input of a refused form until the user's next page shows it again.
 
 use crate::base::id::UserId;
-use crate::db::{Db, DbError, Work};
+use crate::db::{Db, DbError, WorkKind};
 use crate::{on_change, statements};
 
 /// Lifetime of a draft, in seconds.
-pub const WAITS: i64 = 300;
+pub const LIFETIME_SECONDS: i64 = 300;
 
 statements! {
     PUT = "INSERT INTO form_drafts (user_id, fields, expires_at) VALUES ($1, $2, $3)
@@ -28,7 +28,7 @@ impl FormDrafts {
     /// Stores a draft and replaces an earlier one.
     pub async fn put(&self, user: &UserId, fields: &str) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
-        let until = change.now().plus_seconds(WAITS);
+        let until = change.now().plus_seconds(LIFETIME_SECONDS);
         on_change!(&mut change, |c| sqlx::query(PUT).bind(user).bind(fields).bind(until).execute(c).await.map(|_| ()))?;
         change.commit().await
     }
@@ -45,7 +45,7 @@ impl FormDrafts {
 
     /// Deletes expired drafts.
     pub async fn delete_expired(&self) -> Result<(), DbError> {
-        let mut change = self.db.of(Work::Background).begin_unattended().await?;
+        let mut change = self.db.of(WorkKind::Background).begin_unattended().await?;
         let now = change.now();
         on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(now).execute(c).await.map(|_| ()))?;
         change.commit().await

@@ -5,12 +5,12 @@ use crate::base::id::{UserId, WorkspaceId};
 use crate::base::sealing::{MasterKey, SealError, Sealed};
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
-use crate::db::{Db, DbError, Work};
+use crate::db::{Db, DbError, WorkKind};
 use crate::{on_change, statements};
 use std::sync::Arc;
 
 /// Lifetime of a stored value, in seconds.
-const WAITS: i64 = 300;
+const LIFETIME_SECONDS: i64 = 300;
 
 statements! {
     INSERT = "INSERT INTO shown_once (workspace_id, user_id, subject, sealed, master_key_id, expires_at)
@@ -72,7 +72,7 @@ impl ShownOnce {
             subject: subject.to_owned(),
             sealed: sealed.bytes,
             master_key_id: sealed.master_key_id,
-            expires_at: self.db.now().plus_seconds(WAITS),
+            expires_at: self.db.now().plus_seconds(LIFETIME_SECONDS),
         };
         Ok(self.write(INSERT, &waiting).await?)
     }
@@ -113,7 +113,7 @@ impl ShownOnce {
 
     /// Deletes expired values.
     pub async fn delete_expired(&self) -> Result<(), DbError> {
-        let mut change = self.db.of(Work::Background).begin_unattended().await?;
+        let mut change = self.db.of(WorkKind::Background).begin_unattended().await?;
         let now = change.now();
         on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(now).execute(c).await.map(|_| ()))?;
         change.commit().await

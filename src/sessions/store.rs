@@ -3,7 +3,7 @@
 
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db, DbError, Work};
+use crate::db::{Change, Db, DbError, WorkKind};
 use crate::{on_change, on_db, statements};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -44,7 +44,7 @@ impl Sessions {
 
     /// Deletes expired sessions.
     pub async fn delete_expired(&self) -> Result<(), DbError> {
-        let mut change = self.db.of(Work::Background).begin_unattended().await?;
+        let mut change = self.db.of(WorkKind::Background).begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(self.db.now()).execute(c).await.map(|_| ()))?;
         change.commit().await
     }

@@ -4,7 +4,7 @@
 //! narrower ones can create.
 
 use crate::base::time::Timestamp;
-use crate::db::{Db, DbError, Work};
+use crate::db::{Db, DbError, WorkKind};
 use crate::users::Email;
 use crate::{on_change, statements};
 use sha2::{Digest, Sha256};
@@ -94,7 +94,7 @@ impl SignInThrottle {
 
     /// Deletes counters whose period has ended.
     pub async fn forget_old(&self) -> Result<(), DbError> {
-        let mut change = self.db.of(Work::Background).begin_unattended().await?;
+        let mut change = self.db.of(WorkKind::Background).begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(FORGET_OLD).bind(self.db.now()).execute(c).await.map(|_| ()))?;
         change.commit().await
     }

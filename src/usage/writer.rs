@@ -1,7 +1,7 @@
 //! Background worker that writes counts and log rows to the database twice a second, and deletes old ones.
 
 use crate::base::time::Timestamp;
-use crate::db::{DbError, Work};
+use crate::db::{DbError, WorkKind};
 use crate::usage::record::{PendingFlush, Usage, hour_of};
 use crate::usage::store;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// Interval of writes.
-const EVERY: Duration = Duration::from_millis(500);
+const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
 /// Maximum number of log rows in one transaction. Further rows wait in the queue.
-const ROWS: usize = 10_000;
+const MAX_ROWS: usize = 10_000;
 /// Maximum number of rows deleted in one transaction.
-const BATCH: i64 = 5_000;
+const DELETE_BATCH: i64 = 5_000;
 /// How long counts are kept, in hours: the longest period of a report (30 days) and one day.
-const HOURS: i64 = 31 * 24;
+const KEPT_HOURS: i64 = 31 * 24;
 
 /// Writes until `stop` is cancelled, then once more.
 pub async fn run(usage: Arc<Usage>, stop: CancellationToken) {
-    let mut ticks = interval(EVERY);
+    let mut ticks = interval(FLUSH_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut second, mut before) = (Instant::now(), usage.accepted());
     loop {
@@ -52,14 +52,14 @@ pub async fn flush(usage: &Usage) -> Result<(), DbError> {
         let again = !pending.id.is_empty();
         if !again {
             usage.take_counts(&mut pending.counted, usage.db().now());
-            usage.take_rows(&mut pending.rows, ROWS);
+            usage.take_rows(&mut pending.rows, MAX_ROWS);
             if pending.counted.last_used.is_empty() && pending.rows.is_empty() {
                 return Ok(());
             }
             pending.id = usage.db().random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
         }
         write(usage, &pending).await?;
-        let full = pending.rows.len() == ROWS;
+        let full = pending.rows.len() == MAX_ROWS;
         *pending = PendingFlush::default();
         if !full && !again {
             return Ok(());
@@ -68,7 +68,7 @@ pub async fn flush(usage: &Usage) -> Result<(), DbError> {
 }
 
 async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
-    let mut change = usage.db().of(Work::Background).begin_unattended().await?;
+    let mut change = usage.db().of(WorkKind::Background).begin_unattended().await?;
     if !store::begin_flush(&mut change, &pending.id).await? {
         return Ok(());
     }
@@ -81,16 +81,18 @@ async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
 /// Deletes counts and log rows beyond the limits of age and number.
 pub async fn forget(usage: &Usage) -> Result<(), DbError> {
     let (now, limits) = (usage.db().now(), usage.limits());
-    let db = usage.db().of(Work::Background);
-    while in_change(usage, async |change| store::delete_counts(change, hour_of(now) - HOURS, BATCH).await).await?
-        == BATCH as u64
+    let db = usage.db().of(WorkKind::Background);
+    while in_change(usage, async |change| store::delete_counts(change, hour_of(now) - KEPT_HOURS, DELETE_BATCH).await)
+        .await?
+        == DELETE_BATCH as u64
     {}
     for workspace in store::workspaces(&db).await? {
         let oldest = now.plus_days(-i64::from(limits.days));
         let surplus = store::nth_newest(&db, &workspace, limits.rows.into()).await?;
         let before = surplus.map_or(oldest, |at| Timestamp(at.0 + 1).max(oldest));
-        while in_change(usage, async |change| store::delete_rows(change, &workspace, before, BATCH).await).await?
-            == BATCH as u64
+        while in_change(usage, async |change| store::delete_rows(change, &workspace, before, DELETE_BATCH).await)
+            .await?
+            == DELETE_BATCH as u64
         {}
     }
     in_change(usage, async |change| store::delete_flushes(change, now.plus_days(-1)).await).await
@@ -100,7 +102,7 @@ async fn in_change<T>(
     usage: &Usage,
     work: impl AsyncFnOnce(&mut crate::db::Change) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
-    let mut change = usage.db().of(Work::Background).begin_unattended().await?;
+    let mut change = usage.db().of(WorkKind::Background).begin_unattended().await?;
     let done = work(&mut change).await?;
     change.commit().await?;
     Ok(done)

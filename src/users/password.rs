@@ -21,7 +21,7 @@ pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=256;
 /// Maximum number of concurrent computations for each priority. One takes 19 MiB and about 20 ms of a core.
 const AT_ONCE: usize = 2;
 /// Longest wait of a computation for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 /// How long a computation waits for idle processor time.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 
@@ -107,7 +107,7 @@ impl Passwords {
         let place = loop {
             match timeout(IDLE_WAIT, self.leftover.places.clone().acquire_owned()).await {
                 Ok(place) => break Some(place.map_err(|_| PasswordError::Failed)?),
-                Err(_) if began.elapsed() > PATIENCE => return Err(PasswordError::Busy),
+                Err(_) if began.elapsed() > MAX_WAIT => return Err(PasswordError::Busy),
                 Err(_) if self.leftover.gets_on() => {}
                 Err(_) => break None,
             }
@@ -119,7 +119,7 @@ impl Passwords {
             }
         }
         // A thread cannot raise its own priority again, so another thread starts from the beginning.
-        let place = timeout(PATIENCE, self.shares.places.clone().acquire_owned()).await;
+        let place = timeout(MAX_WAIT, self.shares.places.clone().acquire_owned()).await;
         let place = place.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Failed)?;
         self.shares.begin(CpuShare::Third, place, work, done)?;
         results.recv().await.ok_or(PasswordError::Failed)

@@ -4,7 +4,7 @@
 
 use crate::base::error::Error;
 use crate::base::id::UserId;
-use crate::sessions::form_drafts::WAITS;
+use crate::sessions::form_drafts::LIFETIME_SECONDS;
 use crate::sessions::service::USER;
 use crate::web::components::field::Draft;
 use crate::web::services::PageServices;
@@ -75,7 +75,7 @@ async fn put(services: &PageServices, session: &Session, draft: &Draft, response
     let Ok(fields) = serde_json::to_string(draft) else { return };
     let Some(user) = user(session).await else {
         if fields.len() <= MAX_COOKIE {
-            set_cookie(response, cookie(services, URL_SAFE_NO_PAD.encode(fields), WAITS));
+            set_cookie(response, cookie(services, URL_SAFE_NO_PAD.encode(fields), LIFETIME_SECONDS));
         }
         return;
     };

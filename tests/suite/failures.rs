@@ -4,8 +4,8 @@ use crate::support::postgres::Cluster;
 use crate::support::program::Place;
 use crate::support::{NOW, PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
 use agent_studio::api_keys::service::NewKey;
-use agent_studio::db::{Reader, Work, WriteFailure};
-use agent_studio::gate::index::DecisionSource;
+use agent_studio::db::{Reader, WorkKind, WriteFailure};
+use agent_studio::gate::state::DecisionSource;
 use agent_studio::users::Role;
 use agent_studio::{on_change, on_db};
 use serde_json::json;
@@ -73,7 +73,7 @@ async fn a_connection_whose_transaction_failed_is_not_used_again(test: TestApp) 
     // Takes all connections but one.
     let mut others = Vec::new();
     if !test.app.db.is_sqlite() {
-        for _ in 1..Work::Writes.on_postgres() {
+        for _ in 1..WorkKind::Writes.on_postgres() {
             others.push(test.app.db.begin_unattended().await.unwrap());
         }
     }

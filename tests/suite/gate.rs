@@ -10,7 +10,7 @@ use agent_studio::base::id::{AgentId, WorkspaceId};
 use agent_studio::base::randomness::Random;
 use agent_studio::configuration::AllowedMetrics;
 use agent_studio::gate::AccessRequest;
-use agent_studio::gate::index::DecisionSource;
+use agent_studio::gate::state::DecisionSource;
 use agent_studio::gate::{self, Denial};
 use agent_studio::http::envelope::ApiError;
 use agent_studio::server::state::Services;

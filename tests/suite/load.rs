@@ -2,8 +2,8 @@
 
 use crate::support::{PASSWORD, TestApp, conversation, follow, new_key, on_both_engines, setting};
 use agent_studio::base::actor::Actor;
-use agent_studio::db::Work;
-use agent_studio::gate::index::DecisionSource;
+use agent_studio::db::WorkKind;
+use agent_studio::gate::state::DecisionSource;
 use agent_studio::users::Role;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -83,8 +83,8 @@ async fn work_without_a_turn_is_refused_and_counted(test: TestApp) {
     let setting = setting(&test).await;
     let _following = follow(&test.app).await;
     let mut places = Vec::new();
-    for _ in 0..Work::Bulk.on_sqlite() {
-        places.push(test.app.db.of(Work::Bulk).in_turn().await.unwrap());
+    for _ in 0..WorkKind::Bulk.on_sqlite() {
+        places.push(test.app.db.of(WorkKind::Bulk).in_turn().await.unwrap());
     }
     let began = Instant::now();
     let refused = setting.list(&test, "limit=1").await;
@@ -131,7 +131,7 @@ async fn a_slow_reader_keeps_no_place(test: TestApp) {
     test.import(&setting.workspace, &setting.agent, &lines).await;
     let path = format!("/v3/{}/{}/conversations?limit=1000", setting.workspace.id, setting.agent);
     let mut unread = Vec::new();
-    for _ in 0..3 * Work::Bulk.on_sqlite() {
+    for _ in 0..3 * WorkKind::Bulk.on_sqlite() {
         let request = Request::get(&path).header("x-api-key", &setting.key).body(Body::empty()).unwrap();
         let answer = timeout(Duration::from_secs(3), test.router.clone().oneshot(request)).await.unwrap().unwrap();
         assert_eq!(answer.status(), 200);

@@ -1,7 +1,7 @@
 //! Starting a gate's follower in tests.
 
 use agent_studio::gate;
-use agent_studio::gate::index::DecisionSource;
+use agent_studio::gate::state::DecisionSource;
 use agent_studio::server::state::Services;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
