@@ -26,7 +26,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Settings of the server")]
     settings: Settings,
     #[command(subcommand)]
     command: Command,
@@ -44,13 +44,13 @@ enum Command {
     Demo(data::DemoCommand),
     /// Import conversations from JSON Lines
     Import(data::Import),
-    /// Create and list workspaces, set how long they keep conversations
+    /// Create, list and rename workspaces, set how long they keep conversations
     #[command(subcommand)]
     Workspace(admin::WorkspaceCommand),
     /// Create and list agents
     #[command(subcommand)]
     Agent(admin::AgentCommand),
-    /// Create and list users, set passwords
+    /// Add, list and remove users, set roles and passwords
     #[command(subcommand)]
     User(admin::UserCommand),
     /// Create, list, show and delete API keys

@@ -30,6 +30,9 @@ pub mod usage;
 /// The Users page, and where an invitation link leads.
 pub mod users;
 
+/// Compression of pages.
+#[cfg(feature = "ssr")]
+pub mod compression;
 /// How the errors of the nouns are told on a page.
 #[cfg(feature = "ssr")]
 pub mod errors;

@@ -171,8 +171,8 @@ impl Status {
 pub enum Expiry {
     /// This many days after the creation.
     InDays(i64),
-    /// At the last second, in UTC, of a date such as `2027-02-24`.
-    OnDate(String),
+    /// At the last second of a date such as `2027-02-24`, where clocks are this many minutes ahead of UTC.
+    OnDate { date: String, minutes_ahead: i32 },
 }
 
 impl Expiry {
@@ -181,13 +181,21 @@ impl Expiry {
         [("7d", "7 days", 7), ("30d", "30 days", 30), ("90d", "90 days", 90), ("1y", "1 year", 365)];
     /// The value of the choice that is preselected.
     pub const DEFAULT: &'static str = "90d";
+    /// The time zones of the world, in minutes ahead of UTC.
+    const ZONES: std::ops::RangeInclusive<i32> = -12 * 60..=14 * 60;
     /// Latest expiry, in days after now: a hundred years.
     pub const MAX_DAYS: i64 = 36_525;
 
-    /// Reads the value of a choice. The date is used only for the choice `date`.
-    pub fn parse(choice: &str, date: &str) -> Result<Self, Problem> {
+    /// Reads the value of a choice. The date and its time zone are used only for the choice `date`; without a zone, the
+    /// date ends in UTC.
+    pub fn parse(choice: &str, date: &str, minutes_ahead: &str) -> Result<Self, Problem> {
         if choice == "date" {
-            return Ok(Self::OnDate(date.trim().to_owned()));
+            let minutes_ahead = match minutes_ahead {
+                "" => Some(0),
+                text => text.parse().ok().filter(|minutes| Self::ZONES.contains(minutes)),
+            };
+            let minutes_ahead = minutes_ahead.ok_or(Problem::ExpiryUnreadable)?;
+            return Ok(Self::OnDate { date: date.trim().to_owned(), minutes_ahead });
         }
         let known = Self::CHOICES.iter().find(|(value, ..)| *value == choice);
         known.map(|(_, _, days)| Self::InDays(*days)).ok_or(Problem::ExpiryUnreadable)
@@ -197,7 +205,9 @@ impl Expiry {
     pub fn from(&self, now: Timestamp) -> Result<Timestamp, Problem> {
         let at = match self {
             Self::InDays(days) => now.plus_days(*days),
-            Self::OnDate(date) => end_of_day(date).ok_or(Problem::ExpiryUnreadable)?,
+            Self::OnDate { date, minutes_ahead } => {
+                end_of_day(date, *minutes_ahead).ok_or(Problem::ExpiryUnreadable)?
+            }
         };
         within_limits(at, now)
     }
@@ -348,7 +358,7 @@ mod tests {
     #[test]
     fn expiry_choices() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let from = |choice: &str, date: &str| Expiry::parse(choice, date).and_then(|e| e.from(now));
+        let from = |choice: &str, date: &str| Expiry::parse(choice, date, "").and_then(|e| e.from(now));
         assert_eq!(from("90d", ""), Ok(now.plus_days(90)));
         assert_eq!(from("date", &now.date()).map(|t| t > now), Ok(true), "today is still possible");
         assert_eq!(from("date", "2020-01-01"), Err(Problem::ExpiryPast));

@@ -63,20 +63,6 @@ impl Timestamp {
         format!("{:02} {} {} {:02}:{:02} UTC", t.day(), &month[..3], t.year(), t.hour(), t.minute())
     }
 
-    /// Long form for people: `Sunday, 24 February 2126 at 14:42 UTC`.
-    pub fn long_utc(self) -> String {
-        let t = self.utc();
-        format!(
-            "{}, {} {} {} at {:02}:{:02} UTC",
-            WEEKDAYS[usize::from(t.weekday().number_days_from_monday())],
-            t.day(),
-            MONTHS[usize::from(u8::from(t.month())) - 1],
-            t.year(),
-            t.hour(),
-            t.minute()
-        )
-    }
-
     /// The date in the format of `<input type="date">`: `2126-02-24`.
     pub fn date(self) -> String {
         let mut iso = self.iso();
@@ -86,33 +72,50 @@ impl Timestamp {
 
     /// Roughly how long before `now` this instant was, for people: `14 days ago`.
     pub fn ago(self, now: Timestamp) -> String {
-        let seconds = (now.0.saturating_sub(self.0) / MICROS_PER_SECOND).max(0);
-        let (count, unit) = match seconds {
-            0..60 => return "just now".to_owned(),
-            60..3_600 => (seconds / 60, "minute"),
-            3_600..86_400 => (seconds / 3_600, "hour"),
-            86_400..2_592_000 => (seconds / 86_400, "day"),
-            2_592_000..31_536_000 => (seconds / 2_592_000, "month"),
-            _ => (seconds / 31_536_000, "year"),
-        };
-        match (count, unit) {
-            (1, "hour") => "an hour ago".to_owned(),
-            (1, unit) => format!("a {unit} ago"),
-            (count, unit) => format!("{count} {unit}s ago"),
-        }
+        roughly(now.0.saturating_sub(self.0)).map_or_else(|| "just now".to_owned(), |time| format!("{time} ago"))
+    }
+
+    /// Roughly how long after `now` this instant is, for people: `in 14 days`.
+    pub fn ahead(self, now: Timestamp) -> String {
+        roughly(self.0.saturating_sub(now.0)).map_or_else(|| "in a moment".to_owned(), |time| format!("in {time}"))
     }
 }
 
-/// The last second, in UTC, of a day written as `2126-02-24`; `None` if the text is not such a date.
-pub fn end_of_day(date: &str) -> Option<Timestamp> {
+/// A duration in words, in its largest unit, rounded down; `None` if it is shorter than a minute.
+fn roughly(micros: i64) -> Option<String> {
+    let seconds = micros / MICROS_PER_SECOND;
+    let (count, unit) = match seconds {
+        ..60 => return None,
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        86_400..2_592_000 => (seconds / 86_400, "day"),
+        2_592_000..31_536_000 => (seconds / 2_592_000, "month"),
+        _ => (seconds / 31_536_000, "year"),
+    };
+    Some(match (count, unit) {
+        (1, "hour") => "an hour".to_owned(),
+        (1, unit) => format!("a {unit}"),
+        (count, unit) => format!("{count} {unit}s"),
+    })
+}
+
+/// The last second of a day written as `2126-02-24`, where clocks are this many minutes ahead of UTC; `None` if the text
+/// is not such a date.
+pub fn end_of_day(date: &str, minutes_ahead: i32) -> Option<Timestamp> {
+    let (year, month, day) = year_month_day(date)?;
+    let date = time::Date::from_calendar_date(year, time::Month::try_from(month).ok()?, day).ok()?;
+    let end = Timestamp::from_utc((date.midnight() + Duration::seconds(86_399)).assume_utc());
+    Some(end.plus_seconds(-60 * i64::from(minutes_ahead)))
+}
+
+/// The parts of a date written as `2126-02-24`; `None` if the text is not written so.
+pub fn year_month_day(date: &str) -> Option<(i32, u8, u8)> {
     let mut parts = date.splitn(3, '-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     if year.len() != 4 || month.len() != 2 || day.len() != 2 {
         return None;
     }
-    let month = time::Month::try_from(month.parse::<u8>().ok()?).ok()?;
-    let date = time::Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()?;
-    Some(Timestamp::from_utc((date.midnight() + Duration::seconds(86_399)).assume_utc()))
+    Some((year.parse().ok()?, month.parse().ok()?, day.parse().ok()?))
 }
 
 const MONTHS: [&str; 12] = [
@@ -129,7 +132,6 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Reads a date and time with a time zone (RFC 3339); `None` if the text is not one.
 #[cfg(feature = "ssr")]
@@ -152,7 +154,6 @@ mod tests {
         let at = Timestamp::from_seconds(4_928_395_325);
         assert_eq!(at.iso(), "2126-03-05T14:42:05Z");
         assert_eq!(at.short_utc(), "05 Mar 2126 14:42 UTC");
-        assert_eq!(at.long_utc(), "Tuesday, 5 March 2126 at 14:42 UTC");
         assert_eq!(at.date(), "2126-03-05");
     }
 
@@ -174,10 +175,23 @@ mod tests {
     }
 
     #[test]
+    fn ahead_in_words() {
+        let now = Timestamp::from_seconds(1_000_000_000);
+        for (seconds, words) in
+            [(30, "in a moment"), (3_600, "in an hour"), (7 * 86_400, "in 7 days"), (365 * 86_400, "in a year")]
+        {
+            assert_eq!(now.plus_seconds(seconds).ahead(now), words, "{seconds} seconds");
+        }
+    }
+
+    #[test]
     fn a_day_ends_with_its_last_second() {
-        assert_eq!(end_of_day("2027-02-28").map(Timestamp::iso), Some("2027-02-28T23:59:59Z".to_owned()));
+        let end = |minutes_ahead| end_of_day("2027-02-28", minutes_ahead).map(Timestamp::iso).unwrap_or_default();
+        assert_eq!(end(0), "2027-02-28T23:59:59Z");
+        assert_eq!(end(-8 * 60), "2027-03-01T07:59:59Z", "California");
+        assert_eq!(end(14 * 60), "2027-02-28T09:59:59Z", "Kiritimati");
         for wrong in ["2027-02-29", "2027-2-3", "27-02-03", "2027-13-01", "tomorrow", "", "+027-01-01x"] {
-            assert_eq!(end_of_day(wrong), None, "{wrong}");
+            assert_eq!(end_of_day(wrong, 0), None, "{wrong}");
         }
     }
 }

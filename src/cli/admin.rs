@@ -1,13 +1,14 @@
 //! The commands `workspace`, `agent` and `user`.
 
 use crate::base::actor::Actor;
+use crate::base::id::UserId;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
 use crate::server::state::Services;
 use crate::users::password::Password;
 use crate::users::{Email, Role};
 use crate::workspaces::{self, RetentionDays};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -31,6 +32,15 @@ pub enum WorkspaceCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Give a workspace another name; its addresses stay
+    Rename {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// New name
+        #[arg(long)]
+        name: String,
     },
     /// Set how long a workspace keeps conversations; the server deletes older ones within ten minutes
     SetRetention {
@@ -61,6 +71,11 @@ impl WorkspaceCommand {
                     .iter()
                     .map(|w| json!({ "id": w.id, "slug": w.slug, "name": w.name, "retention_days": w.retention_days }));
                 output::many(json, &["id", "slug", "name", "retention_days"], &rows.collect::<Vec<_>>());
+            }
+            Self::Rename { workspace: of, name } => {
+                let of = workspace(services, &of).await?;
+                let renamed = services.workspaces.rename(&of.id, &Actor::command_line(), &name).await;
+                renamed.map_err(|e| e.to_string())?;
             }
             Self::SetRetention { workspace: of, days, forever: _ } => {
                 let of = workspace(services, &of).await?;
@@ -132,7 +147,7 @@ impl AgentCommand {
 /// `user …`
 #[derive(Subcommand)]
 pub enum UserCommand {
-    /// Create a user
+    /// Add a user to a workspace; creates the account if there is none with this e-mail address
     Create {
         /// The workspace's id or slug
         #[arg(long)]
@@ -143,8 +158,9 @@ pub enum UserCommand {
         /// admin or viewer
         #[arg(long)]
         role: String,
-        #[command(flatten)]
-        password: NewPassword,
+        /// Read the new account's password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -158,47 +174,83 @@ pub enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Change a user's role in a workspace
+    SetRole {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// The user's e-mail address
+        #[arg(long)]
+        email: String,
+        /// admin or viewer
+        #[arg(long)]
+        role: String,
+    },
+    /// Remove a user from a workspace; the account stays
+    Remove {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// The user's e-mail address
+        #[arg(long)]
+        email: String,
+    },
     /// Set a user's password and end all of their sessions
     SetPassword {
         /// The user's e-mail address
         #[arg(long)]
         email: String,
-        #[command(flatten)]
-        password: NewPassword,
+        /// Read the password from the first line of standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
     },
 }
 
-/// Source of a password. It is never an argument, because other users of the machine can see arguments.
-#[derive(Args)]
-pub struct NewPassword {
-    /// Read the password from the first line of standard input
-    #[arg(long, required = true)]
-    password_stdin: bool,
+/// Reads a password from standard input. It is never an argument, because other users of the machine can see arguments.
+fn read_password() -> Result<Password, String> {
+    let stdin = std::io::stdin();
+    let failed = |error: std::io::Error| format!("the password could not be read: {error}");
+    let mut line = String::new();
+    match stdin.is_terminal() {
+        true => line = rpassword::prompt_password("Password: ").map_err(failed)?,
+        false => drop(stdin.lock().read_line(&mut line).map_err(failed)?),
+    }
+    Password::parse(line.trim_end_matches(['\r', '\n']).to_owned()).map_err(|p| p.message().to_owned())
 }
 
-impl NewPassword {
-    fn read(&self) -> Result<Password, String> {
-        let stdin = std::io::stdin();
-        let failed = |error: std::io::Error| format!("the password could not be read: {error}");
-        let mut line = String::new();
-        match stdin.is_terminal() {
-            true => line = rpassword::prompt_password("Password: ").map_err(failed)?,
-            false => drop(stdin.lock().read_line(&mut line).map_err(failed)?),
-        }
-        Password::parse(line.trim_end_matches(['\r', '\n']).to_owned()).map_err(|p| p.message().to_owned())
-    }
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| format!("`{text}` is not a role; there are admin and viewer"))
+}
+
+fn email(text: &str) -> Result<Email, String> {
+    Email::parse(text).map_err(|problem| problem.message().to_owned())
+}
+
+/// The user with this e-mail address.
+async fn user(services: &Services, email: &Email) -> Result<UserId, String> {
+    let found = services.users.find(email).await.map_err(|e| e.to_string())?;
+    found.ok_or_else(|| format!("there is no user `{}`", email.as_str()))
 }
 
 impl UserCommand {
     pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
-            Self::Create { workspace: of, email, role, password, json } => {
+            Self::Create { workspace: of, email: address, role: named, password_stdin, json } => {
                 let of = workspace(services, &of).await?;
-                let email = Email::parse(&email).map_err(|p| p.message().to_owned())?;
-                let role =
-                    Role::parse(&role).ok_or_else(|| format!("`{role}` is not a role; there are admin and viewer"))?;
-                let made = services.users.create(&of.id, &Actor::command_line(), &email, role, password.read()?).await;
-                let id = made.map_err(|e| e.to_string())?;
+                let (email, role, actor) = (email(&address)?, role(&named)?, Actor::command_line());
+                let id = match services.users.find(&email).await.map_err(|e| e.to_string())? {
+                    Some(id) => {
+                        let added = services.users.add_member(&of.id, &actor, &id, role).await;
+                        added.map_err(|e| e.to_string())?;
+                        eprintln!("{} has an account and signs in with its password.", email.as_str());
+                        id
+                    }
+                    None if password_stdin => {
+                        let made = services.users.create(&of.id, &actor, &email, role, read_password()?).await;
+                        made.map_err(|e| e.to_string())?
+                    }
+                    None => return Err("a new account needs a password: add --password-stdin".to_owned()),
+                };
                 output::one(json, &json!({ "id": id, "email": email, "role": role }));
             }
             Self::List { workspace: of, json } => {
@@ -215,12 +267,22 @@ impl UserCommand {
                 };
                 output::many(json, &["id", "email", "role"], &rows);
             }
-            Self::SetPassword { email, password } => {
-                let email = Email::parse(&email).map_err(|p| p.message().to_owned())?;
-                let found = services.users.find(&email).await.map_err(|e| e.to_string())?;
-                let user = found.ok_or_else(|| format!("there is no user `{}`", email.as_str()))?;
-                let actor = Actor::command_line();
-                let set = services.users.set_password(&actor, &user, password.read()?).await;
+            Self::SetRole { workspace: of, email: address, role: named } => {
+                let of = workspace(services, &of).await?;
+                let (user, role) = (user(services, &email(&address)?).await?, role(&named)?);
+                let set = services.users.set_role(&of.id, &Actor::command_line(), &user, role).await;
+                set.map_err(|e| e.to_string())?;
+            }
+            Self::Remove { workspace: of, email: address } => {
+                let of = workspace(services, &of).await?;
+                let user = user(services, &email(&address)?).await?;
+                let removed = services.users.remove(&of.id, &Actor::command_line(), &user).await;
+                removed.map_err(|e| e.to_string())?;
+            }
+            Self::SetPassword { email: address, password_stdin: _ } => {
+                let email = email(&address)?;
+                let user = user(services, &email).await?;
+                let set = services.users.set_password(&Actor::command_line(), &user, read_password()?).await;
                 set.map_err(|e| e.to_string())?;
                 eprintln!("Password set; {} is signed out everywhere.", email.as_str());
             }

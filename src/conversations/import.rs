@@ -12,6 +12,9 @@ use std::io::BufRead;
 const BATCH_SQLITE: usize = 100;
 const BATCH_POSTGRES: usize = 500;
 
+/// UTF-8's byte order mark, which some programs write at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
 /// Result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ImportSummary {
@@ -89,6 +92,9 @@ pub async fn import(
             break;
         }
         progress(length as u64);
+        if number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
+        }
         if line.trim_ascii().is_empty() {
             continue;
         }

@@ -4,6 +4,7 @@
 //! This is on the path of every call that a proxy protects, so it is not a router with middleware: it reads the head of
 //! the request, asks the gate, and writes one response.
 
+use crate::base::id::AgentId;
 use crate::base::text::without_secrets;
 use crate::forward_auth::location::ProtectedLocation;
 use crate::gate::Denial;
@@ -15,10 +16,10 @@ use crate::http::envelope::{ApiError, CorrelationId};
 use crate::http::headers::{self, Https};
 use crate::http::request_limits;
 use crate::usage::record::{Observed, Usage};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ const KEY_NAME: HeaderName = HeaderName::from_static("x-key-name");
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 const AGENTS: HeaderName = HeaderName::from_static("x-agents");
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-permissions");
+
+/// What a name's header encodes besides what is not ASCII.
+const NOT_IN_NAMES: &AsciiSet = &CONTROLS.add(b'%');
 
 /// The path of all auth URLs.
 const PREFIX: &str = "/authz";
@@ -82,7 +86,7 @@ impl ForwardAuth {
         let address = self.client_address.address(headers, Some(peer));
         let mut observed = Observed::of_proxy(&self.usage, original, id.clone(), address);
         let decided = self.decide(&observed, proxy, uri, headers).await;
-        let response = match decided.and_then(|holder| self.allow(&holder, id.as_ref())) {
+        let response = match decided.and_then(|holder| self.allow(&holder.key, id.as_ref())) {
             Ok(response) => response,
             Err(error) => {
                 let id = observed.call().correlation_id(self.usage.db().random());
@@ -116,10 +120,17 @@ impl ForwardAuth {
         Ok(holder)
     }
 
-    fn allow(&self, holder: &Holder, id: Option<&CorrelationId>) -> Result<Response, ApiError> {
+    fn allow(&self, key: &IndexedKey, id: Option<&CorrelationId>) -> Result<Response, ApiError> {
+        let headers = match key.forward_auth_headers.get() {
+            Some(headers) => headers,
+            None => {
+                let mut headers = self.headers.clone();
+                describe(key, &mut headers)?;
+                key.forward_auth_headers.get_or_init(|| Box::new(headers))
+            }
+        };
         let mut response = Response::new(Body::empty());
-        *response.headers_mut() = self.headers.clone();
-        describe(&holder.key, holder.workspace().id.as_str(), response.headers_mut())?;
+        *response.headers_mut() = HeaderMap::clone(headers);
         if let Some(id) = id {
             id.set(response.headers_mut());
         }
@@ -189,54 +200,35 @@ impl<'a> Proxy<'a> {
     }
 }
 
-/// Adds the headers that describe a key to the protected service. Their values share one allocation.
-fn describe(key: &IndexedKey, workspace_id: &str, headers: &mut HeaderMap) -> Result<(), ApiError> {
-    let mut text = String::with_capacity(256);
-    let mut ends = [0; 5];
-    text.push_str(key.id.as_str());
-    ends[0] = text.len();
-    push_encoded(&mut text, &key.name);
-    ends[1] = text.len();
-    text.push_str(workspace_id);
-    ends[2] = text.len();
-    match key.agents.as_deref() {
-        None => text.push_str("all"),
+/// Adds the headers that describe a key to the protected service.
+fn describe(key: &IndexedKey, headers: &mut HeaderMap) -> Result<(), ApiError> {
+    let agents = match key.agents.as_deref() {
+        None => "all".to_owned(),
         // Never empty: some proxies pass a client's own header on if ours is empty.
-        Some([]) => text.push_str("none"),
-        Some(agents) => push_list(&mut text, agents.iter().map(|agent| agent.as_str())),
-    }
-    ends[3] = text.len();
-    push_list(&mut text, key.permissions.iter().map(|permission| permission.id()));
-    ends[4] = text.len();
-    let (bytes, mut start) = (Bytes::from(text), 0);
-    for (name, end) in [KEY_ID, KEY_NAME, WORKSPACE_ID, AGENTS, PERMISSIONS].into_iter().zip(ends) {
+        Some([]) => "none".to_owned(),
+        Some(agents) => list(agents.iter().map(AgentId::as_str)),
+    };
+    for (name, value) in [
+        (KEY_ID, key.id.as_str().to_owned()),
+        (KEY_NAME, encoded(&key.name)),
+        (WORKSPACE_ID, key.workspace.as_str().to_owned()),
+        (AGENTS, agents),
+        (PERMISSIONS, list(key.permissions.iter().map(|permission| permission.id()))),
+    ] {
         // Ids, encoded names and permissions are visible ASCII, so this does not fail.
-        let value = HeaderValue::from_maybe_shared(bytes.slice(start..end)).map_err(|_| ApiError::internal())?;
-        headers.insert(name, value);
-        start = end;
+        headers.insert(name, HeaderValue::try_from(value).map_err(|_| ApiError::internal())?);
     }
     Ok(())
 }
 
-fn push_list<'a>(text: &mut String, items: impl Iterator<Item = &'a str>) {
-    for (at, item) in items.enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        text.push_str(item);
-    }
+fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    items.collect::<Vec<_>>().join(",")
 }
 
-/// Appends a name as a header value can contain it: visible ASCII unchanged except for `%`, the rest as percent-encoded
-/// UTF-8 (RFC 3986).
-fn push_encoded(text: &mut String, name: &str) {
-    for byte in name.bytes() {
-        match byte {
-            b' ' | b'!'..=b'$' | b'&'..=b'~' => text.push(char::from(byte)),
-            // Writing to a string cannot fail.
-            other => drop(write!(text, "%{other:02X}")),
-        }
-    }
+/// A name as a header value can contain it: visible ASCII unchanged except for `%`, the rest as percent-encoded UTF-8
+/// (RFC 3986).
+fn encoded(name: &str) -> String {
+    utf8_percent_encode(name, NOT_IN_NAMES).to_string()
 }
 
 fn forbidden() -> ApiError {
@@ -250,9 +242,7 @@ mod tests {
     #[test]
     fn names_become_headers() {
         for (name, header) in [("CRM, EU (50%)", "CRM, EU (50%25)"), ("Zoë\u{1F511}", "Zo%C3%AB%F0%9F%94%91")] {
-            let mut text = String::new();
-            push_encoded(&mut text, name);
-            assert_eq!(text, header);
+            assert_eq!(encoded(name), header);
         }
     }
 

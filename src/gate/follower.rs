@@ -32,8 +32,6 @@ const LEASE_MARGIN: Duration = Duration::from_millis(100);
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
 /// Interval of polling SQLite for changes that the command line makes.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Shortest interval between polls of SQLite that unknown keys cause.
-const MIN_POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// How long the index is trusted after a poll of SQLite. So no change stays unnoticed for more than a second, even if
 /// the next poll is delayed.
 const POLL_LEASE: Duration = Duration::from_millis(800);
@@ -181,13 +179,10 @@ pub async fn catch_up(gate: &Gate) -> Result<(), DbError> {
 }
 
 /// Like [`catch_up`], for a call with an unknown key, which the command line may have created just before the call
-/// began. Calls share one poll and wait up to `MIN_POLL_INTERVAL` for it, so that many invalid keys do not put load on the database.
+/// began. Calls that arrive during a poll share the next one, so that many invalid keys cause one poll at a time.
 pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), DbError> {
     if !gate.db().is_sqlite() {
         return Ok(());
-    }
-    if let Some(age) = gate.age().filter(|age| *age < MIN_POLL_INTERVAL) {
-        sleep(MIN_POLL_INTERVAL - age).await;
     }
     let mut applied = gate.applied.lock().await;
     match gate.is_known_since(began) {

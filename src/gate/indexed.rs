@@ -7,6 +7,7 @@ use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
 use crate::usage::counts::KeyCounters;
 use crate::workspaces::Workspace;
+use axum::http::HeaderMap;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -22,6 +23,8 @@ pub struct IndexedKey {
     pub expires_at: Timestamp,
     /// Usage counters, created by the key's first call.
     pub(crate) counts: OnceLock<Arc<KeyCounters>>,
+    /// The headers of forward auth's answers to the key, made by the first such call.
+    pub(crate) forward_auth_headers: OnceLock<Box<HeaderMap>>,
 }
 
 impl IndexedKey {

@@ -68,6 +68,7 @@ impl IndexedKeyRow {
             permissions: Permissions::parse(self.permissions.split(',')).map_err(|_| DbError::Failed)?,
             expires_at: self.expires_at,
             counts: OnceLock::new(),
+            forward_auth_headers: OnceLock::new(),
         };
         Ok((HashedKey::from_bytes(&self.hash).ok_or(DbError::Failed)?, key))
     }

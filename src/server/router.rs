@@ -30,7 +30,7 @@ use crate::web::services::PageServices;
 use crate::web::shell::shell;
 use crate::web::shown_once;
 use crate::web::transport::load::PageStatus;
-use crate::web::{pages_only, server_functions};
+use crate::web::{compression, pages_only, server_functions};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
 use axum::http::StatusCode;
@@ -62,6 +62,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest body that the APIs accept, in bytes; the runtime side has its own limit.
 const MAX_API_BODY: usize = 1024 * 1024;
 
+/// Keeps search engines out (RFC 9309): nothing here is for the public.
+const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
+
 /// The routes of all pages. Generated once, before anything is served: while leptos generates them, no page of the
 /// process loads its data, and a page that is being rendered waits for ever (leptos-rs/leptos#4773).
 static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(crate::web::app::App));
@@ -88,8 +91,8 @@ pub fn empty(state: &AppState) -> Router {
 fn around(state: &AppState, source: AddressSource, router: Router) -> Router {
     router
         .layer(from_fn_with_state(Https::from_ref(state), headers::set))
-        // Outside `headers::set`, which buffers the page.
         .layer(from_fn_with_state(ShownOnce::from_ref(state), shown_once::deliver))
+        .layer(compression::layer())
         .layer(from_fn_with_state(source, client_address::determine))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
@@ -192,6 +195,7 @@ fn dashboard(state: AppState) -> Router {
         .nest_service("/pkg", files("pkg"))
         .nest_service("/fonts", files("fonts"))
         .nest_service("/icons", files("icons"))
+        .route("/robots.txt", get(|| async { ROBOTS }))
         .route("/api/{*function}", post(run_server_function))
         .route("/{workspace}/activity/export", get(export::download))
         .leptos_routes_with_context(&state, PAGES.clone(), context.clone(), {

@@ -98,16 +98,20 @@ statements! {
         (SELECT workspace_id, key_id, hour, outcome FROM key_usage WHERE hour < $1 LIMIT $2)";
 }
 
-async fn run(change: &mut Change, statement: usize, rows: Vec<serde_json::Value>) -> Result<(), DbError> {
-    if rows.is_empty() {
-        return Ok(());
+/// Rows in one statement. Many at once would keep a thread busy for milliseconds, in which it decides on no calls.
+const CHUNK: usize = 100;
+
+async fn run(change: &mut Change, statement: usize, rows: &[serde_json::Value]) -> Result<(), DbError> {
+    for chunk in rows.chunks(CHUNK) {
+        let chunk = serde_json::Value::from(chunk).to_string();
+        on_change!(
+            change,
+            sqlite | c | sqlx::query(SQLITE_STATEMENTS[statement]).bind(chunk).execute(c).await.map(|_| ()),
+            postgres | c | sqlx::query(POSTGRES_STATEMENTS[statement]).bind(chunk).execute(c).await.map(|_| ())
+        )?;
+        tokio::task::yield_now().await;
     }
-    let rows = serde_json::Value::Array(rows).to_string();
-    Ok(on_change!(
-        change,
-        sqlite | c | sqlx::query(SQLITE_STATEMENTS[statement]).bind(rows).execute(c).await.map(|_| ()),
-        postgres | c | sqlx::query(POSTGRES_STATEMENTS[statement]).bind(rows).execute(c).await.map(|_| ())
-    )?)
+    Ok(())
 }
 
 /// Begins to write the flush with this id; `false` if it was written already.
@@ -132,35 +136,42 @@ pub async fn add_counts(change: &mut Change, counted: &CountedCalls) -> Result<(
     let rows = counted.calls.iter().map(|((workspace, key, hour, outcome), calls)| {
         json!([workspace, key, hour, outcome.map_or(LEFT_OUT, Outcome::id), calls])
     });
-    run(change, 0, rows.collect()).await
+    let rows: Vec<_> = rows.collect();
+    run(change, 0, &rows).await
 }
 
 /// Updates the last use of keys, where it is later than the stored one.
 pub async fn set_last_used(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
     let rows = counted.last_used.iter().map(|((workspace, key), at)| json!([workspace, key, at]));
-    run(change, 1, rows.collect()).await
+    let rows: Vec<_> = rows.collect();
+    run(change, 1, &rows).await
 }
 
 /// Inserts rows of the request log. Rows of deleted workspaces are dropped.
 pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLogRow]) -> Result<(), DbError> {
-    let rows = rows.iter().map(|row| {
-        let (method, uri) = row.call.request();
-        json!([
-            row.key.workspace,
-            random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 16),
-            row.call.at(),
-            row.key.id,
-            row.call.api.id(),
-            method.as_str().chars().take(MAX_METHOD).collect::<String>(),
-            without_secrets(uri.path()),
-            row.status,
-            row.outcome.id(),
-            row.duration.as_micros() as u64,
-            without_secrets(&row.call.correlation_id(random).0),
-            row.call.address.map(|address| address.to_string()).unwrap_or_default(),
-        ])
-    });
-    run(change, 2, rows.collect()).await
+    for chunk in rows.chunks(CHUNK) {
+        let rows: Vec<_> = chunk.iter().map(|row| values(random, row)).collect();
+        run(change, 2, &rows).await?;
+    }
+    Ok(())
+}
+
+fn values(random: &Random, row: &RequestLogRow) -> serde_json::Value {
+    let (method, uri) = row.call.request();
+    json!([
+        row.key.workspace,
+        random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 16),
+        row.call.at(),
+        row.key.id,
+        row.call.api.id(),
+        method.as_str().chars().take(MAX_METHOD).collect::<String>(),
+        without_secrets(uri.path()),
+        row.status,
+        row.outcome.id(),
+        row.duration.as_micros() as u64,
+        without_secrets(&row.call.correlation_id(random).0),
+        row.call.address.map(|address| address.to_string()).unwrap_or_default(),
+    ])
 }
 
 /// Number of a key's requests in one hour with one outcome.

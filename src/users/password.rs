@@ -1,13 +1,13 @@
-//! Password hashing with argon2id and OWASP's parameters. It runs on separate threads, a few at a time and with idle
-//! priority, so that many sign-ins cannot starve API calls. A computation that gets no processor time for a second is
+//! Password hashing with argon2id and OWASP's parameters. It runs on threads of its own, a few and with idle priority, so
+//! that many sign-ins cannot starve API calls. A computation that gets no processor time for a second is
 //! started again with a higher priority.
 
 use crate::base::cpu_share::{CpuShare, limit_this_thread};
 use crate::base::error::Problem;
 use crate::base::randomness::Random;
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::password_hash::phc::{Output, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ const AT_ONCE: usize = 2;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 /// How long a computation waits for idle processor time.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// How long a thread keeps its memory without work.
+const KEEP_MEMORY: Duration = Duration::from_secs(60);
 
 /// A password as typed; wiped from memory when dropped.
 pub struct Password(Zeroizing<String>);
@@ -77,14 +79,15 @@ impl std::fmt::Debug for Password {
 
 impl Passwords {
     pub fn new(random: &Random) -> Result<Self, PasswordError> {
-        let nobodys = hash(&Password(Zeroizing::new(String::new())), &random.bytes())?;
-        Ok(Self { leftover: Computations::new(), shares: Computations::new(), nobodys })
+        let nobodys = hash(&Password(Zeroizing::new(String::new())), &random.bytes(), &mut Vec::new())?;
+        let (leftover, shares) = (Computations::start(CpuShare::Leftover)?, Computations::start(CpuShare::Third)?);
+        Ok(Self { leftover, shares, nobodys })
     }
 
     /// Computes the hash to store, as a PHC string.
     pub async fn hash(&self, password: Password, random: &Random) -> Result<String, PasswordError> {
         let salt = random.bytes();
-        self.in_turn(move || hash(&password, &salt)).await?
+        self.in_turn(move |memory| hash(&password, &salt, memory)).await?
     }
 
     /// Whether the password matches the stored hash. `None` stands for an unknown account: this takes as long and
@@ -92,14 +95,14 @@ impl Passwords {
     pub async fn verify(&self, password: Password, stored: Option<String>) -> Result<bool, PasswordError> {
         let exists = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.nobodys.clone());
-        self.in_turn(move || verify(&password, &stored)).await?.map(|right| right && exists)
+        self.in_turn(move |memory| verify(&password, &stored, memory)).await?.map(|right| right && exists)
     }
 
     /// Runs a computation on a thread with idle priority. If it has no result after a second, runs it again with a
     /// higher priority.
     async fn in_turn<T: Send + 'static>(
         &self,
-        work: impl Fn() -> T + Send + Sync + 'static,
+        work: impl Fn(&mut Vec<Block>) -> T + Send + Sync + 'static,
     ) -> Result<T, PasswordError> {
         let (work, began) = (Arc::new(work), Instant::now());
         let (done, mut results) = mpsc::channel(2);
@@ -113,29 +116,43 @@ impl Passwords {
             }
         };
         if let Some(place) = place {
-            self.leftover.begin(CpuShare::Leftover, place, work.clone(), done.clone())?;
+            self.leftover.begin(place, work.clone(), done.clone())?;
             if let Ok(result) = timeout(IDLE_WAIT, results.recv()).await {
                 return result.ok_or(PasswordError::Failed);
             }
         }
-        // A thread cannot raise its own priority again, so another thread starts from the beginning.
+        // A thread cannot raise its own priority again, so another thread begins anew.
         let place = timeout(MAX_WAIT, self.shares.places.clone().acquire_owned()).await;
         let place = place.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Failed)?;
-        self.shares.begin(CpuShare::Third, place, work, done)?;
+        self.shares.begin(place, work, done)?;
         results.recv().await.ok_or(PasswordError::Failed)
     }
 }
 
-/// Computations with one priority, with a limit of concurrent ones.
+/// Threads of one priority that compute, each in memory of its own.
 #[derive(Debug)]
 struct Computations {
     places: Arc<Semaphore>,
     last_done: Arc<Mutex<Instant>>,
+    jobs: Sender<Job>,
 }
 
+/// A computation, which borrows the thread's memory.
+type Job = Box<dyn FnOnce(&mut Vec<Block>) + Send>;
+
 impl Computations {
-    fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)), last_done: Arc::new(Mutex::new(Instant::now())) }
+    /// Starts the threads. They end once this is dropped. Kept threads with kept memory, because both ending a thread and
+    /// returning 19 MiB lock the process's memory map: a thread with idle priority that is preempted there stops every
+    /// other thread that needs memory.
+    fn start(share: CpuShare) -> Result<Self, PasswordError> {
+        let (jobs, taken) = crossbeam_channel::unbounded();
+        for _ in 0..AT_ONCE {
+            let taken = taken.clone();
+            let thread = thread::Builder::new().name("password".to_owned()).spawn(move || compute(share, &taken));
+            thread.map_err(|_| PasswordError::Failed)?;
+        }
+        let last_done = Arc::new(Mutex::new(Instant::now()));
+        Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), last_done, jobs })
     }
 
     /// Whether a computation ended within the last second.
@@ -143,43 +160,86 @@ impl Computations {
         self.last_done.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < IDLE_WAIT
     }
 
-    /// Runs the work on a new thread. Skips it if the receiver has been dropped meanwhile.
+    /// Gives the work to a thread, which skips it if the receiver has been dropped meanwhile.
     fn begin<T: Send + 'static>(
         &self,
-        share: CpuShare,
         place: OwnedSemaphorePermit,
-        work: Arc<impl Fn() -> T + Send + Sync + 'static>,
+        work: Arc<impl Fn(&mut Vec<Block>) -> T + Send + Sync + 'static>,
         done: mpsc::Sender<T>,
     ) -> Result<(), PasswordError> {
         let last_done = self.last_done.clone();
-        let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
+        let job = move |memory: &mut Vec<Block>| {
             // The thread holds the permit, so that a client that disconnects does not free it before the work has
             // ended.
             let _place = place;
-            limit_this_thread(share);
             if done.is_closed() {
                 return;
             }
-            let _ = done.try_send(work());
+            let _ = done.try_send(work(memory));
             *last_done.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        });
-        thread.map(drop).map_err(|_| PasswordError::Busy)
+        };
+        self.jobs.send(Box::new(job)).map_err(|_| PasswordError::Busy)
     }
 }
 
-fn hash(password: &Password, salt: &[u8; 16]) -> Result<String, PasswordError> {
-    let hash = Argon2::default().hash_password_with_salt(password.0.as_bytes(), salt);
-    Ok(hash.map_err(|_| PasswordError::Failed)?.to_string())
+/// Runs jobs until their sender is dropped. Returns the memory to the system after a time without jobs.
+fn compute(share: CpuShare, jobs: &Receiver<Job>) {
+    limit_this_thread(share);
+    let mut memory = Vec::new();
+    loop {
+        match jobs.recv_timeout(KEEP_MEMORY) {
+            Ok(job) => job(&mut memory),
+            Err(RecvTimeoutError::Timeout) => memory = Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
 }
 
-fn verify(password: &Password, stored: &str) -> Result<bool, PasswordError> {
+fn hash(password: &Password, salt: &[u8; 16], memory: &mut Vec<Block>) -> Result<String, PasswordError> {
+    let argon2 = Argon2::default();
+    let hash = compute_hash(&argon2, password, salt, Params::DEFAULT_OUTPUT_LEN, memory)?;
+    let phc = PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: argon2.params().try_into().map_err(|_| PasswordError::Failed)?,
+        salt: Some(Salt::new(salt).map_err(|_| PasswordError::Failed)?),
+        hash: Some(hash),
+    };
+    Ok(phc.to_string())
+}
+
+fn verify(password: &Password, stored: &str, memory: &mut Vec<Block>) -> Result<bool, PasswordError> {
     let stored = PasswordHash::new(stored).map_err(|_| PasswordError::Failed)?;
-    Ok(Argon2::default().verify_password(password.0.as_bytes(), &stored).is_ok())
+    let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else { return Err(PasswordError::Failed) };
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(|_| PasswordError::Failed)?;
+    let version =
+        stored.version.map_or(Ok(Version::default()), Version::try_from).map_err(|_| PasswordError::Failed)?;
+    let params = Params::try_from(&stored).map_err(|_| PasswordError::Failed)?;
+    let argon2 = Argon2::new(algorithm, version, params);
+    // `Output` compares in constant time.
+    Ok(compute_hash(&argon2, password, salt, expected.len(), memory)? == *expected)
+}
+
+/// Computes `len` bytes of hash in this memory, which grows to what the parameters need.
+fn compute_hash(
+    argon2: &Argon2<'_>,
+    password: &Password,
+    salt: &[u8],
+    len: usize,
+    memory: &mut Vec<Block>,
+) -> Result<Output, PasswordError> {
+    memory.resize(argon2.params().block_count(), Block::default());
+    let mut out = [0; Output::MAX_LENGTH];
+    let out = out.get_mut(..len).ok_or(PasswordError::Failed)?;
+    let done = argon2.hash_password_into_with_memory(password.0.as_bytes(), salt, out, memory.as_mut_slice());
+    done.map_err(|_| PasswordError::Failed)?;
+    Output::new(out).map_err(|_| PasswordError::Failed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argon2::password_hash::PasswordHasher as _;
 
     #[tokio::test]
     async fn only_the_right_password_is_right() {
@@ -192,6 +252,20 @@ mod tests {
         assert!(verify("correct horse battery", Some(stored.clone())).await.unwrap());
         assert!(!verify("correct horse batter", Some(stored.clone())).await.unwrap());
         assert!(!verify("", None).await.unwrap(), "nobody's password is never right");
+    }
+
+    /// Hashes that another program made, with other parameters (RFC 9106's second recommendation, with less memory).
+    #[test]
+    fn hashes_with_other_parameters_are_verified() {
+        let (password, mut memory) = (Password::attempt("correct horse battery".to_owned()), Vec::new());
+        let params = Params::new(1_024, 3, 4, Some(24)).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2i, Version::V0x10, params);
+        let stored = argon2.hash_password_with_salt(password.0.as_bytes(), b"0123456789abcdef").unwrap().to_string();
+        assert!(stored.starts_with("$argon2i$v=16$m=1024,t=3,p=4$"), "{stored}");
+        assert!(verify(&password, &stored, &mut memory).unwrap());
+        assert!(!verify(&Password::attempt("other".to_owned()), &stored, &mut memory).unwrap());
+        assert_eq!(verify(&password, "$argon2id$v=19$m=1024,t=3,p=4", &mut memory), Err(PasswordError::Failed));
+        assert_eq!(verify(&password, "not a hash", &mut memory), Err(PasswordError::Failed));
     }
 
     #[test]

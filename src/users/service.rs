@@ -74,6 +74,20 @@ impl Users {
         Ok(id)
     }
 
+    /// Makes somebody who has an account a member of another workspace. For the command line.
+    pub async fn add_member(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        user: &UserId,
+        role: Role,
+    ) -> Result<(), UserError> {
+        let email = store::email(&self.db, user).await?.ok_or(UserError::NotFound)?;
+        let mut change = self.db.begin(actor).await?;
+        add_member(&mut change, workspace, user, &email, role).await?;
+        Ok(change.commit().await?)
+    }
+
     /// Creates the first account and its workspace. Refused if there are users already, also when two requests compete.
     pub async fn set_up(
         &self,

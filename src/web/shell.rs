@@ -14,6 +14,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="description" content="API keys for the conversations of voice agents: who may read what, and until when." />
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/icons/favicon.svg" type="image/svg+xml" />
                 <link rel="preload" href="/fonts/figtree-v1.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />

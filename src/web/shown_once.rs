@@ -4,6 +4,7 @@
 use crate::base::error::Error;
 use crate::base::secret::Revealed;
 use crate::sessions::shown_once::{ShownOnce, WaitingValue};
+use crate::web::compression::ShowsSecret;
 use crate::web::guard::SignedInMember;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -105,9 +106,13 @@ impl Drop for PutBackOnDrop {
 /// Layer around pages and server functions: a value waits on where its answer fails or breaks off.
 pub async fn deliver(State(values): State<ShownOnce>, mut request: Request, next: Next) -> Response {
     let taken = TakenValues::none();
+    let token_in_address = request.uri().path().starts_with("/invitation/");
     request.extensions_mut().insert(taken.clone());
     let put_back = PutBackOnDrop { values, taken };
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    if token_in_address || !put_back.taken.is_empty() {
+        response.extensions_mut().insert(ShowsSecret);
+    }
     if put_back.taken.is_empty() || !response.status().is_success() {
         return response;
     }

@@ -57,6 +57,21 @@ impl Workspaces {
         store::of_user(&self.db, user).await
     }
 
+    /// Gives a workspace another name. Its slug, and so its addresses, stay.
+    pub async fn rename(&self, workspace: &WorkspaceId, actor: &Actor, name: &str) -> Result<(), WorkspaceError> {
+        let name = single_line(name, MAX_NAME_CHARS)?;
+        let mut change = self.db.begin(actor).await?;
+        let before = store::rename(&mut change, workspace, &name).await?.ok_or(WorkspaceError::NotFound)?;
+        let entry = NewAuditEntry {
+            action: Action::WorkspaceChanged,
+            subject_id: workspace.as_str(),
+            subject: &name,
+            details: json!({ "name": { "from": before, "to": name } }),
+        };
+        audit::record(&mut change, workspace, entry).await?;
+        Ok(change.commit().await?)
+    }
+
     /// Sets how long conversations are kept; `None` keeps them for ever. The next run of
     /// [`erase_old`](crate::conversations::service::Conversations::erase_old) deletes those that are older.
     pub async fn set_retention(

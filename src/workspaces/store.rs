@@ -19,6 +19,8 @@ statements! {
     KEYS_COPYABLE = "SELECT keys_copyable FROM workspaces WHERE id = $1";
     // This locks the workspace's row against a concurrent creation of a key.
     SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
+    NAME = "SELECT name FROM workspaces WHERE id = $1";
+    RENAME = "UPDATE workspaces SET name = $2 WHERE id = $1";
     SET_RETENTION = "UPDATE workspaces SET retention_days = $2 WHERE id = $1 RETURNING name";
     // An update to the same value locks the row on both engines.
     LOCK_RETENTION = "UPDATE workspaces SET retention_days = retention_days WHERE id = $1 AND retention_days = $2
@@ -103,6 +105,14 @@ pub async fn set_keys_copyable(
         .fetch_optional(c)
         .await)?;
     Ok(row.map(|(name,)| name))
+}
+
+/// Renames a workspace. Returns its earlier name; `None` if it does not exist.
+pub async fn rename(change: &mut Change, workspace: &WorkspaceId, name: &str) -> Result<Option<String>, DbError> {
+    let before: Option<(String,)> =
+        on_change!(change, |c| sqlx::query_as(NAME).bind(workspace).fetch_optional(c).await)?;
+    on_change!(change, |c| sqlx::query(RENAME).bind(workspace).bind(name).execute(c).await.map(|_| ()))?;
+    Ok(before.map(|(name,)| name))
 }
 
 /// Sets the retention period in days. Returns the workspace's name; `None` if it does not exist.

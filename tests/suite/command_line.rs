@@ -135,6 +135,8 @@ fn a_script(place: Place) {
     assert!(text(&place.run(&["workspace", "list"]).stdout).contains("Acme UK"));
     assert!(text(&place.run(&["agent", "list", "--workspace", id]).stdout).contains("hotel"));
 
+    people_and_names(&place, id);
+
     for (args, names) in [
         (vec!["key", "delete", "--workspace", id, key_id], key_id),
         (vec!["key", "show", "--workspace", "nowhere", key_id], "nowhere"),
@@ -170,13 +172,44 @@ fn a_script(place: Place) {
     }
 }
 
+/// Ada, an admin of Acme UK with an account, joins another workspace, where she may not be the last admin to go.
+fn people_and_names(place: &Place, acme: &str) {
+    let other = place.json(&["workspace", "create", "--name", "Other", "--json"]);
+    let other = other["id"].as_str().unwrap();
+    let add = |workspace: &str, email: &str, role: &str| {
+        place.run(&["user", "create", "--workspace", workspace, "--email", email, "--role", role])
+    };
+    let added = add(other, "ada@example.com", "admin");
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    assert!(text(&added.stderr).contains("has an account"), "{}", text(&added.stderr));
+    assert!(text(&add(other, "ada@example.com", "viewer").stderr).contains("already a user of this workspace"));
+    assert!(text(&add(other, "new@example.com", "viewer").stderr).contains("--password-stdin"));
+
+    let set_role = ["user", "set-role", "--workspace", other, "--email", "ada@example.com", "--role", "viewer"];
+    assert!(place.refusal(&set_role).contains("last admin"));
+    let remove = ["user", "remove", "--workspace", other, "--email", "ada@example.com"];
+    assert!(place.refusal(&remove).contains("last admin"));
+    assert!(add(acme, "ada@example.com", "viewer").status.code() == Some(1), "a member already");
+    assert!(place.refusal(&["user", "remove", "--workspace", other, "--email", "bob@example.com"]).contains("no user"));
+
+    assert!(place.run(&["workspace", "rename", "--workspace", other, "--name", "Renamed Ltd"]).status.success());
+    let listed = text(&place.run(&["workspace", "list"]).stdout);
+    assert!(listed.contains("Renamed Ltd") && listed.contains("other"), "the slug stays: {listed}");
+    assert!(place.refusal(&["workspace", "rename", "--workspace", other, "--name", " "]).contains("name"));
+
+    let help = text(&place.run(&["user", "set-role", "--help"]).stdout);
+    let (own, settings) = help.split_once("Settings of the server:").unwrap();
+    assert!(own.contains("--role <ROLE>") && settings.contains("--data-dir"), "{help}");
+}
+
 #[test]
 fn a_bad_line_is_reported_and_does_not_stop_the_rest() {
     let place = Place::on_sqlite();
     place.json(&["workspace", "create", "--name", "Acme", "--json"]);
     place.json(&["agent", "create", "--workspace", "acme", "--name", "Hotel", "--json"]);
     let file = place.dir.path().join("conversations.jsonl");
-    let lines = format!("{}not json\n\n{{\"id\":\"x\"}}\n{}", conversation("CA1", 1), conversation("CA2", 2));
+    // Some programs write a byte order mark first.
+    let lines = format!("\u{FEFF}{}not json\n\n{{\"id\":\"x\"}}\n{}", conversation("CA1", 1), conversation("CA2", 2));
     std::fs::write(&file, lines).unwrap();
     let args = ["import", "--workspace", "acme", "--agent", "hotel", "--json", file.to_str().unwrap()];
     let output = place.run(&args);

@@ -21,7 +21,7 @@ use crate::web::components::field::{
 use crate::web::components::form_dialog::{DialogForm, FormDialog};
 use crate::web::components::multi_select::{Choice, MultiSelect};
 use crate::web::components::page::Notice;
-use crate::web::components::time::Moment;
+use crate::web::components::time::{Moment, long_local, minutes_ahead_at_end_of};
 use crate::web::components::use_hydrated;
 use crate::web::components::value_box::{ValueBox, ValueField};
 use crate::web::frame::use_slug;
@@ -43,6 +43,7 @@ pub async fn create_api_key(
     #[server(default)] permissions: Vec<String>,
     #[server(default)] expiry: String,
     #[server(default)] expiry_date: String,
+    #[server(default)] expiry_minutes_ahead: String,
     #[server(default)] list: String,
 ) -> Result<(), Error> {
     use crate::api_keys::service::NewKey;
@@ -66,7 +67,7 @@ pub async fn create_api_key(
     };
     let name = KeyName::parse(&name);
     let permissions = Permissions::parse(permissions.iter().map(String::as_str));
-    let expires_at = Expiry::parse(&expiry, &expiry_date).and_then(|e| e.from(now));
+    let expires_at = Expiry::parse(&expiry, &expiry_date, &expiry_minutes_ahead).and_then(|e| e.from(now));
     let new = match (name, scope, permissions, expires_at) {
         (Ok(name), Ok(scope), Ok(permissions), Ok(expires_at)) => NewKey { name, scope, permissions, expires_at },
         (name, scope, permissions, expires_at) => {
@@ -198,15 +199,17 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
     let hydrated = use_hydrated();
     let choice = RwSignal::new(draft.value("expiry", Expiry::DEFAULT));
     let date = RwSignal::new(draft.value("expiry_date", ""));
+    // How far the browser's clock is ahead of UTC when the chosen date ends; empty without a script.
+    let minutes_ahead = move || if hydrated.get() { minutes_ahead_at_end_of(&date.read()) } else { String::new() };
     // The exact time needs the viewer's clock.
     let sentence = move || {
         if !hydrated.get() {
-            return "The key is refused from the very second of its expiry.".to_owned();
+            return "The key is refused from the very second of its expiry. A date ends at 23:59:59 UTC.".to_owned();
         }
         let now = Timestamp((js_sys::Date::now() * 1000.0) as i64);
-        let at = Expiry::parse(&choice.read(), &date.read()).and_then(|e| e.from(now));
+        let at = Expiry::parse(&choice.read(), &date.read(), &minutes_ahead()).and_then(|e| e.from(now));
         match at {
-            Ok(at) => format!("The key expires on {}.", at.long_utc()),
+            Ok(at) => format!("The key expires on {}, {}.", long_local(at), at.ahead(now)),
             Err(_) if date.read().is_empty() => "Choose a date up to 100 years ahead.".to_owned(),
             Err(problem) => problem.message().to_owned(),
         }
@@ -243,6 +246,7 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
                     value=date.get_untracked()
                     on:input=move |event| date.set(event_target_value(&event))
                 />
+                <input type="hidden" name="expiry_minutes_ahead" prop:value=minutes_ahead />
             </Field>
             <p class=HINT id="expiry-hint" aria-live="polite">{sentence}</p>
         </Field>
