@@ -61,12 +61,31 @@ test('copies a new key', async ({ page, workspace }) => {
   await form.getByRole('checkbox', { name: 'Conversations data' }).check();
   await form.getByRole('button', { name: 'Create key' }).click();
   const created = page.getByRole('dialog', { name: 'API key created' });
-  await created.getByRole('button', { name: 'Copy' }).click();
-  await expect(created.getByRole('button', { name: 'Copied' })).toBeVisible();
+  await created.getByRole('button', { name: 'Copy', exact: true }).click();
+  await expect(created.getByRole('button', { name: 'Copied', exact: true })).toBeVisible();
   const value = await created.getByRole('textbox', { name: 'API key' }).inputValue();
   expect(await page.evaluate(clipboard)).toBe(value);
   // Copied: nothing is asked.
   await created.getByRole('link', { name: 'Done' }).click();
   await expect(page).toHaveURL(`/${workspace.slug}/api-keys`);
   await expect(page.getByRole('heading', { name: 'CRM sync' })).toBeVisible();
+});
+
+test('over plain HTTP a key is copied by selecting it', async ({ page, workspace }) => {
+  const key = await createKey(workspace, 'CRM sync');
+  // As on plain HTTP away from loopback: the browser has no clipboard for pages.
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard'));
+  await signIn(page, workspace.admin);
+  await open(page, `/${workspace.slug}/api-keys`);
+  await page.getByRole('button', { name: 'Copy CRM sync' }).click();
+  await expect(page.getByText('Key copied.')).toBeVisible();
+  await open(page, `/${workspace.slug}/api-keys/new`);
+  const name = page.getByRole('dialog').getByLabel('Name');
+  await name.focus();
+  await page.keyboard.press('ControlOrMeta+V');
+  await expect(name).toHaveValue(key.key);
+
+  await open(page, `/${workspace.slug}/api-keys/${key.id}/use`);
+  await page.getByRole('button', { name: 'Copy List the latest conversations' }).click();
+  await expect(page.getByRole('button', { name: 'Copied List the latest conversations' })).toBeFocused();
 });

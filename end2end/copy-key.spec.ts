@@ -1,7 +1,12 @@
 import { callApi, createKey, expect, open, signIn, test } from './fixtures';
 
-// As on plain HTTP away from loopback: the browser has no clipboard for pages.
-test.beforeEach(({ context }) => context.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard')));
+// As on plain HTTP away from loopback, in a browser that does not copy what is selected either.
+test.beforeEach(({ context }) =>
+  context.addInitScript(() => {
+    Reflect.deleteProperty(Navigator.prototype, 'clipboard');
+    Object.assign(Document.prototype, { execCommand: () => false });
+  }),
+);
 
 test('without a clipboard the value is shown once, to be selected', async ({ page, request, workspace }) => {
   const key = await createKey(workspace, 'CRM sync');

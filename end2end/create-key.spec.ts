@@ -45,15 +45,15 @@ test('a key for all agents, shown once in full', async ({ page, request, workspa
   expect(await page.content()).not.toContain(value);
 });
 
-test('the example request works as it is shown', async ({ page, request, workspace }) => {
+test('the example requests work as they are shown', async ({ page, request, workspace }) => {
   const form = await openForm(page, workspace);
   await form.getByLabel('Name').fill('Example');
   await form.getByRole('checkbox', { name: 'Conversations data' }).check();
   await form.getByRole('button', { name: 'Create key' }).click();
   const value = await shownValue(page);
 
-  const example = await page.getByRole('region', { name: 'Example request' }).innerText();
-  const [, url, header, sent] = example.match(/^curl '([^']+)' \\\s+-H '([^:]+): ([^']+)'$/) ?? [];
+  const example = await page.getByRole('region', { name: 'List the latest conversations' }).innerText();
+  const [, url, header, sent] = example.match(/^curl '([^']+)' \\\s+-H "([^:]+): ([^"]+)"$/) ?? [];
   const ids = Object.values(workspace.agents).map((agent) => agent.id);
   expect(ids.map((id) => `/v3/${workspace.id}/${id}/conversations`)).toContain(new URL(url).pathname);
   expect(new URL(url).origin).toBe(new URL(page.url()).origin);
@@ -72,7 +72,7 @@ test('a key for a chosen agent opens that one alone', async ({ page, request, wo
   await form.getByRole('button', { name: 'Create key' }).click();
 
   const value = await shownValue(page);
-  await expect(page.getByRole('region', { name: 'Example request' })).toContainText(
+  await expect(page.getByRole('region', { name: 'List the latest conversations' })).toContainText(
     `/v3/${workspace.id}/${frontDesk.id}/conversations`,
   );
   expect((await callApi(request, workspace, frontDesk, value)).status()).toBe(200);
@@ -92,8 +92,8 @@ test('a key until the end of a day', async ({ page, workspace }) => {
   await form.getByLabel('Date', { exact: true }).fill('2100-02-24');
   await form.getByRole('button', { name: 'Create key' }).click();
   await shownValue(page);
-  // The example is one of the Conversations API, which this key does not open.
-  await expect(page.getByRole('region', { name: 'Example request' })).toHaveCount(0);
+  await expect(page.getByRole('region', { name: 'Get the state of a handoff' })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'List the latest conversations' })).toHaveCount(0);
 
   const [{ id }] = await listKeys(workspace);
   const stored = JSON.parse(await cli(['key', 'show', '--workspace', workspace.slug, id, '--json']));

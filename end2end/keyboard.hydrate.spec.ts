@@ -67,10 +67,10 @@ test('with the keyboard alone, from sign-in to a copied key', async ({ page, wor
   const created = page.getByRole('dialog', { name: 'API key created' });
   const field = created.getByRole('textbox', { name: 'API key' });
   await expect(field).toHaveValue(/^ask_[0-9A-Za-z]{38}$/);
-  const copy = created.getByRole('button', { name: 'Copy' });
+  const copy = created.getByRole('button', { name: 'Copy', exact: true });
   await tabTo(page, copy);
   await page.keyboard.press('Enter');
-  await expect(created.getByRole('button', { name: 'Copied' })).toBeVisible();
+  await expect(created.getByRole('button', { name: 'Copied', exact: true })).toBeVisible();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await field.inputValue());
   await tabTo(page, created.getByRole('link', { name: 'Done' }));
   await page.keyboard.press('Enter');

@@ -27,6 +27,7 @@ on_both_engines! {
     a_workspace_says_how_long_it_keeps_conversations,
     two_admins_delete_the_same_key,
     pages_have_their_headers_and_status,
+    pages_are_compressed_unless_they_show_a_secret,
 }
 
 fn error(answer: &crate::support::Answer) -> Error {
@@ -580,4 +581,29 @@ async fn what_is_shown_once_outlives_requests_that_show_nothing(test: TestApp) {
         test.app.clock.advance_seconds(301);
         assert!(!browser.get(&place).await.body.contains(sign), "{kind}: after five minutes it is gone");
     }
+}
+
+async fn pages_are_compressed_unless_they_show_a_secret(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    async fn encoding(browser: &mut Browser, path: &str, accepted: &str) -> String {
+        let request = Request::get(path).header("accept", "text/html").header("accept-encoding", accepted);
+        let answer = browser.send(request, Body::empty()).await;
+        assert_eq!(answer.status, 200, "{path}");
+        answer.header("content-encoding").to_owned()
+    }
+    assert_eq!(encoding(&mut browser, "/acme/api-keys", "identity").await, "");
+    assert_eq!(encoding(&mut browser, "/acme/api-keys", "gzip, deflate, br").await, "gzip");
+    assert_eq!(encoding(&mut browser.fresh(), "/sign-in", "gzip").await, "gzip");
+
+    for kind in ["key", "invitation"] {
+        let (place, _) = make_shown_once(&mut browser, kind).await;
+        assert_eq!(encoding(&mut browser, &place, "gzip").await, "", "{kind}: shows the value");
+        assert_eq!(encoding(&mut browser, &place, "gzip").await, "gzip", "{kind}: shows it no more");
+    }
+    // The address of an invitation holds its token, and so does its page.
+    assert_eq!(encoding(&mut browser.fresh(), "/invitation/some-token", "gzip").await, "");
+
+    let robots = test.browser().get("/robots.txt").await;
+    assert_eq!((robots.status, robots.body.as_str()), (200, "User-agent: *\nDisallow: /\n"));
 }

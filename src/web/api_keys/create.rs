@@ -3,15 +3,14 @@
 use crate::agents::AgentName;
 use crate::api_keys::{ApiKey, Expiry, Permission, Permissions};
 use crate::base::error::Error;
-use crate::base::id::WorkspaceId;
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
 use crate::web::agents::ListAgentNames;
 use crate::web::api_keys::addresses::KeyAddresses;
 use crate::web::api_keys::list::{Scope, permissions_in_words};
+use crate::web::api_keys::use_key::request;
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::button::{Button, ButtonLink, ButtonLook};
-use crate::web::components::code_block::CodeBlock;
 use crate::web::components::copy_text::CopyText;
 use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
 use crate::web::components::fact_list::FactList;
@@ -86,28 +85,22 @@ pub async fn create_api_key(
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewKeyView {
     pub key: ApiKey,
-    pub workspace_id: WorkspaceId,
     pub value: Option<Revealed>,
-    /// An agent that the key covers, for the example request.
-    pub example_agent: Option<AgentName>,
-    /// Scheme, host and port of this server, for the example request.
-    pub origin: String,
+    /// Titles and texts of curl commands for what the key opens.
+    pub requests: Vec<(String, String)>,
 }
 
 /// The key just created. Only the first call gets its value.
 #[server(endpoint = "take_created_api_key", input = Json)]
 pub async fn take_created_api_key(workspace: String, key: String) -> Result<NewKeyView, Error> {
+    use crate::web::api_keys::requests::{Language, requests_for};
     use crate::web::{guard, shown_once};
     let admin = guard::admin(&workspace).await?;
-    let (services, workspace) = (admin.services(), admin.workspace());
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    let key = services.api_keys.find(&workspace.id, &id).await?.ok_or_else(guard::not_found)?;
-    let example_agent = match &key.agents {
-        Some(agents) => agents.first().cloned(),
-        None => services.agents.names(&workspace.id).await?.into_iter().next(),
-    };
+    let key = admin.services().api_keys.find(&admin.workspace().id, &id).await?.ok_or_else(guard::not_found)?;
+    let requests = requests_for(&admin, &key, Language::Curl).await?;
     let value = shown_once::take(&admin, id.as_str()).await?;
-    Ok(NewKeyView { key, workspace_id: workspace.id.clone(), value, example_agent, origin: guard::origin(services) })
+    Ok(NewKeyView { key, value, requests })
 }
 
 /// Dialog that creates a key.
@@ -136,10 +129,15 @@ pub fn CreateDialog() -> impl IntoView {
     view! { <FormDialog title="New API key" close_href=addresses.list() kind=DialogKind::Sheet form /> }
 }
 
+/// Said where there is no agent to choose.
+const NO_AGENTS: &str = "This workspace has no agents yet. A key for all agents opens each one from its creation on; to \
+                         choose agents, create them first, on the Agents page.";
+
 #[component]
 fn AgentsField(agents: Vec<AgentName>, all: RwSignal<bool>, refusal: Refusal) -> impl IntoView {
     let chosen = RwSignal::new(Draft::current().values("agents[]").unwrap_or_default());
     let hydrated = use_hydrated();
+    let none_yet = agents.is_empty();
     let choices: Vec<Choice> =
         agents.into_iter().map(|agent| Choice { value: agent.id.to_string(), label: agent.name }).collect();
     let radio = move |value: bool, label: &'static str, hint: &'static str| {
@@ -150,6 +148,7 @@ fn AgentsField(agents: Vec<AgentName>, all: RwSignal<bool>, refusal: Refusal) ->
     };
     view! {
         <Field id="agents" label="Agents" hint="This cannot be changed after creation." group=true refusal>
+            {none_yet.then(|| view! { <p class=HINT>{NO_AGENTS}</p> })}
             {radio(true, "All agents", "Those created later too.")}
             {radio(false, "Chosen agents", "")}
             <div class=INDENTED hidden=move || hydrated.get() && all.get()>
@@ -301,14 +300,12 @@ fn Created(
     addresses: KeyAddresses,
 ) -> impl IntoView {
     let key = created.key;
-    let example = created.example_agent.filter(|_| key.permissions.contain(Permission::Conversations));
-    let curl = example.map(|agent| {
-        let shown = created.value.as_ref().map_or("YOUR_API_KEY", Revealed::expose);
-        format!(
-            "curl '{}/v3/{}/{}/conversations?limit=10' \\\n  -H 'x-api-key: {shown}'",
-            created.origin, created.workspace_id, agent.id
-        )
+    let value = created.value.as_ref().map(|value| value.expose().to_owned());
+    let requests = created.requests.into_iter().map(|(title, code)| match &value {
+        Some(value) => request((title, code.replace("$API_KEY", value))),
+        None => request((title, code)),
     });
+    let requests = requests.collect_view();
     Effect::new({
         let shown = created.value.is_some();
         move |_| safe.set(!shown)
@@ -350,7 +347,8 @@ fn Created(
                 <dt>"Permissions"</dt><dd>{permissions}</dd>
                 <dt>"Expires"</dt><dd><Moment at=key.expires_at /></dd>
             </FactList>
-            {curl.map(|code| view! { <h3>"Try it"</h3><CodeBlock label="Example request" code /> })}
+            <h3 class="mt-6">"Try it"</h3>
+            {requests}
         </DialogBody>
         <DialogFooter>{buttons}</DialogFooter>
     }

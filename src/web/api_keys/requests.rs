@@ -1,8 +1,10 @@
 //! Ready requests for a key, for each of its permissions, in several languages.
 
 use crate::api_keys::{ApiKey, Permission};
+use crate::base::error::Error;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::text::query_value;
+use crate::web::guard::{self, SignedInMember};
 
 /// Environment variable that the requests read the key from, so that no key stands in code.
 pub const VARIABLE: &str = "API_KEY";
@@ -37,14 +39,14 @@ impl Language {
 
 /// What the addresses of requests are made of.
 #[derive(Clone, Debug)]
-pub struct RequestTarget {
+struct RequestTarget {
     /// `https://keys.example.com`
-    pub origin: String,
-    pub workspace: WorkspaceId,
+    origin: String,
+    workspace: WorkspaceId,
     /// An agent that the key covers; `None` where there is none.
-    pub agent: Option<AgentId>,
+    agent: Option<AgentId>,
     /// One of that agent's conversations; `None` where it has none.
-    pub conversation: Option<String>,
+    conversation: Option<String>,
 }
 
 struct ExampleCall {
@@ -53,8 +55,30 @@ struct ExampleCall {
     body: Option<&'static str>,
 }
 
+/// Titles and texts of requests for what a key opens, with an agent that it covers.
+pub async fn requests_for(
+    member: &SignedInMember,
+    key: &ApiKey,
+    language: Language,
+) -> Result<Vec<(String, String)>, Error> {
+    let (services, workspace) = (member.services(), &member.workspace().id);
+    let agents = match &key.agents {
+        Some(agents) => agents.clone(),
+        None => services.agents.names(workspace).await?,
+    };
+    let agent = agents.into_iter().next().map(|agent| agent.id);
+    // A conversation's id may identify the caller: only members who could read conversations with this key get it.
+    let may_see = member.visit.is_admin() && key.permissions.contain(Permission::Conversations);
+    let conversation = match &agent {
+        Some(agent) if may_see => services.conversations.latest(workspace, agent).await?,
+        _ => None,
+    };
+    let target = RequestTarget { origin: guard::origin(services), workspace: workspace.clone(), agent, conversation };
+    Ok(requests(key, &target, language))
+}
+
 /// Titles and texts of a request for each permission of the key.
-pub fn requests(key: &ApiKey, place: &RequestTarget, language: Language) -> Vec<(String, String)> {
+fn requests(key: &ApiKey, place: &RequestTarget, language: Language) -> Vec<(String, String)> {
     let mut calls =
         vec![("List the agents that this key covers", get(place, &format!("/v1/accounts/{}/agents", place.workspace)))];
     if let Some(agent) = &place.agent {

@@ -21,25 +21,12 @@ const LANGUAGES: [(&str, &str); 3] = [("curl", "curl"), ("python", "Python"), ("
 /// Titles and texts of requests for what a key opens.
 #[server(endpoint = "get_requests", input = Json)]
 pub async fn get_requests(workspace: String, key: String, language: String) -> Result<Vec<(String, String)>, Error> {
-    use crate::web::api_keys::requests::{Language, RequestTarget, requests};
+    use crate::web::api_keys::requests::{Language, requests_for};
     use crate::web::guard;
     let member = guard::member(&workspace).await?;
-    let (services, workspace) = (member.services(), &member.workspace().id);
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    let key = services.api_keys.find(workspace, &id).await?.ok_or_else(guard::not_found)?;
-    let agents = match &key.agents {
-        Some(agents) => agents.clone(),
-        None => services.agents.names(workspace).await?,
-    };
-    let agent = agents.into_iter().next().map(|agent| agent.id);
-    // A conversation's id may identify the caller: only members who could read conversations with this key get it.
-    let may_see = member.visit.is_admin() && key.permissions.contain(crate::api_keys::Permission::Conversations);
-    let conversation = match &agent {
-        Some(agent) if may_see => services.conversations.latest(workspace, agent).await?,
-        _ => None,
-    };
-    let place = RequestTarget { origin: guard::origin(services), workspace: workspace.clone(), agent, conversation };
-    Ok(requests(&key, &place, Language::parse(&language)))
+    let key = member.services().api_keys.find(&member.workspace().id, &id).await?.ok_or_else(guard::not_found)?;
+    requests_for(&member, &key, Language::parse(&language)).await
 }
 
 /// Dialog with ready requests for a key.
@@ -75,11 +62,12 @@ pub fn UseDialog() -> impl IntoView {
     }
 }
 
-fn request((title, code): (String, String)) -> impl IntoView {
+/// A request, with its title and a copy button.
+pub fn request((title, code): (String, String)) -> impl IntoView {
     view! {
         <div class="mt-6 flex items-center justify-between gap-3">
             <h3>{title.clone()}</h3>
-            <CopyText text=code.clone() />
+            <CopyText text=code.clone() what=title.clone() />
         </div>
         <CodeBlock label=title code />
     }

@@ -16,6 +16,9 @@ pub fn CopyText(
     /// Toast shown then.
     #[prop(default = "Copied.")]
     said: &'static str,
+    /// What is copied, for screen readers, where there are several such buttons.
+    #[prop(optional, into)]
+    what: String,
     /// Takes focus when it appears.
     #[prop(optional)]
     focused: bool,
@@ -38,6 +41,7 @@ pub fn CopyText(
     };
     move || {
         let (icon, label) = if done.get() { ("check", "Copied") } else { ("copy", "Copy") };
-        hydrated.get().then(|| view! { <Button small=true icon focused on_click=copy>{label}</Button> })
+        let what = (!what.is_empty()).then(|| view! { <span class="sr-only">" " {what.clone()}</span> });
+        hydrated.get().then(|| view! { <Button small=true icon focused on_click=copy>{label} {what}</Button> })
     }
 }

@@ -22,6 +22,8 @@ pub enum Cell {
     Time(Timestamp),
     /// Text of a badge, and whether it is good news.
     Mark(String, bool),
+    /// Several, one after the other without a space between them.
+    Several(Vec<Cell>),
 }
 
 /// Columns by name, and cells in their order.
@@ -72,6 +74,7 @@ fn shown(cell: Cell) -> AnyView {
         Cell::Address(text) => view! { <code class="whitespace-nowrap">{text}</code> }.into_any(),
         Cell::Link(text, href) => view! { <a class=TEXT_LINK href=href>{text}</a> }.into_any(),
         Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
+        Cell::Several(cells) => cells.into_iter().map(shown).collect_view().into_any(),
         Cell::Mark(text, good) => {
             let tone = if good { Tone::Good } else { Tone::Danger };
             view! { <Badge tone text /> }.into_any()
