@@ -59,7 +59,10 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
     await expect(page.getByRole('textbox', { name: 'API key' })).toBeVisible();
   },
   'copied key': async (page, workspace) => {
-    await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard'));
+    await page.addInitScript(() => {
+      Reflect.deleteProperty(Navigator.prototype, 'clipboard');
+      Object.assign(Document.prototype, { execCommand: () => false });
+    });
     await createKey(workspace, 'CRM sync');
     await at(page, workspace, 'api-keys');
     await page.getByRole('button', { name: 'Copy CRM sync' }).click();

@@ -2,7 +2,7 @@
 //! either engine through [`on_db!`](crate::on_db) and [`on_change!`](crate::on_change). `docs/storage.md` describes how
 //! both engines are kept to the same behaviour.
 //!
-//! Each [`WorkKind`] has its own connections, so that no kind can starve another.
+//! Each `WorkKind` has its own connections, so that no kind can starve another.
 
 /// Write transactions and the hook that their commits wait for.
 mod change;

@@ -1,5 +1,7 @@
-//! The demo workspace: 3 agents, 500 realistic conversations, two keys, one admin.
+//! The demo workspace: 3 agents, 500 realistic conversations, two keys with two weeks of requests, one admin.
 
+/// Generating the requests.
+mod calls;
 /// Generating the conversations.
 mod conversations;
 
@@ -64,6 +66,8 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
         };
         keys.push(services.api_keys.create(&workspace.id, &actor, &new).await?);
     }
+    let past = calls::generate(&keys[0].id, &keys[1].id, &workspace.slug, &ids, services.now());
+    services.reports.add_past(&workspace.id, &past).await?;
 
     // The user is created last, so that an interrupted load can be repeated: `demo_if_empty` checks for users.
     let taken = services.users.find(&Email::parse("admin@example.com")?).await?.is_some();

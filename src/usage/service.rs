@@ -4,9 +4,9 @@ use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Db, DbError};
 use crate::usage::Outcome;
-use crate::usage::record::{RequestLogLimits, hour_of};
+use crate::usage::record::{CountedCalls, RequestLogLimits, hour_of};
 use crate::usage::store;
-pub use crate::usage::store::{HourCount, LoggedCall, RequestFilter};
+pub use crate::usage::store::{HourCount, LoggedCall, PastCall, RequestFilter};
 
 pub const HOURS_PER_DAY: i64 = 24;
 
@@ -57,6 +57,23 @@ impl UsageReports {
     /// How long and how much is logged.
     pub fn limits(&self) -> RequestLogLimits {
         self.limits
+    }
+
+    /// Counts and logs calls that were made earlier, in one transaction. For the demo.
+    pub async fn add_past(&self, workspace: &WorkspaceId, calls: &[PastCall]) -> Result<(), DbError> {
+        let mut counted = CountedCalls::default();
+        for call in calls {
+            let key = (workspace.clone(), call.key.clone());
+            let hour = (key.0.clone(), key.1.clone(), hour_of(call.at), Some(call.outcome));
+            *counted.calls.entry(hour).or_default() += 1;
+            let last = counted.last_used.entry(key).or_insert(call.at);
+            *last = call.at.max(*last);
+        }
+        let mut change = self.db.begin_unattended().await?;
+        store::add_counts(&mut change, &counted).await?;
+        store::set_last_used(&mut change, &counted).await?;
+        store::insert_past(&mut change, workspace, calls).await?;
+        change.commit().await
     }
 
     /// A key's counts by hour in the last 30 days, including the current day (UTC).

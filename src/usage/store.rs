@@ -5,10 +5,12 @@ use crate::base::randomness::Random;
 use crate::base::text::without_secrets;
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError};
+use crate::http::envelope::CorrelationId;
 use crate::usage::record::{CountedCalls, RequestLogRow};
 use crate::usage::{Api, Outcome};
 use crate::{on_change, on_db, statements};
 use serde_json::json;
+use std::time::Duration;
 
 /// Longest HTTP method that is stored, in characters.
 const MAX_METHOD: usize = 20;
@@ -172,6 +174,41 @@ fn values(random: &Random, row: &RequestLogRow) -> serde_json::Value {
         without_secrets(&row.call.correlation_id(random).0),
         row.call.address.map(|address| address.to_string()).unwrap_or_default(),
     ])
+}
+
+/// A call that was made earlier.
+#[derive(Clone, Debug)]
+pub struct PastCall {
+    pub key: ApiKeyId,
+    pub at: Timestamp,
+    pub api: Api,
+    pub path: String,
+    pub status: u16,
+    pub outcome: Outcome,
+    pub duration: Duration,
+}
+
+/// Inserts earlier calls into the request log.
+pub async fn insert_past(change: &mut Change, workspace: &WorkspaceId, calls: &[PastCall]) -> Result<(), DbError> {
+    let random = change.random().clone();
+    let row = |call: &PastCall| {
+        json!([
+            workspace,
+            random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 16),
+            call.at,
+            call.key,
+            call.api.id(),
+            if call.api == Api::ExternalEvents { "POST" } else { "GET" },
+            call.path,
+            call.status,
+            call.outcome.id(),
+            call.duration.as_micros() as u64,
+            CorrelationId::generate(&random).0,
+            "203.0.113.7",
+        ])
+    };
+    let rows: Vec<_> = calls.iter().map(row).collect();
+    run(change, 2, &rows).await
 }
 
 /// Number of a key's requests in one hour with one outcome.

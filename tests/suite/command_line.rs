@@ -35,6 +35,12 @@ fn the_demo(place: Place) {
     let agents = agents.as_array().unwrap();
     assert_eq!(agents.iter().map(|agent| agent["conversations"].as_u64().unwrap()).sum::<u64>(), 500);
 
+    for key in place.json(&["key", "list", "--workspace", workspace, "--json"]).as_array().unwrap() {
+        let shown = place.json(&["key", "show", "--workspace", workspace, key["id"].as_str().unwrap(), "--json"]);
+        let month = &shown["requests"]["30_days"];
+        assert!(month["accepted"].as_u64().unwrap() > 50 && month["refused"].as_u64().unwrap() > 5, "{shown}");
+    }
+
     let server = place.serve();
     let conversations = format!("/v3/{workspace}/{}/conversations?limit=1", agents[0]["slug"].as_str().unwrap());
     assert_eq!(server.status(&conversations, keys[0].as_str().unwrap()), 200);
