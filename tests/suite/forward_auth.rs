@@ -95,7 +95,14 @@ fn program(in_tools: &str, name: &str) -> PathBuf {
 impl Protected {
     /// Starts the API, the server, and a proxy. `command` makes the proxy's command from a folder and the
     /// configurations.
-    async fn start(test: &TestApp, chapter: &str, command: impl Fn(&Path, Vec<String>) -> Command) -> Self {
+    ///
+    /// With `preflights`, the lines for them count too.
+    async fn start(
+        test: &TestApp,
+        chapter: &str,
+        preflights: bool,
+        command: impl Fn(&Path, Vec<String>) -> Command,
+    ) -> Self {
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let api = serve(Router::new().fallback(arrive).with_state(arrived.clone())).await;
         let leptos = LeptosOptions::builder().output_name("agent-studio").build();
@@ -107,7 +114,8 @@ impl Protected {
                 assert_ne!(from, to);
                 text.replace(from, &to)
             };
-            let text = at(text.to_owned(), "127.0.0.1:3010", authz.to_string());
+            let text = if preflights { text.replace("#cors ", "") } else { text.to_owned() };
+            let text = at(text, "127.0.0.1:3010", authz.to_string());
             let text = at(text, "127.0.0.1:9000", api.to_string());
             let text = at(text, "port_value: 3010", format!("port_value: {}", authz.port()));
             let text = at(text, "port_value: 9000", format!("port_value: {}", api.port()));
@@ -257,6 +265,9 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     assert_eq!((status, told(&arrived.unwrap())), (200, expected(values)));
 
     // Refused requests do not reach the API.
+    let preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "GET")];
+    let (status, arrived) = protected.ask("OPTIONS", "/reports/1", &preflight, "").await;
+    assert!(status == 401 && arrived.is_none(), "a preflight: {status} {arrived:?}");
     test.app.clock.advance_seconds(10);
     test.app.api_keys.delete(&workspace.id, &Actor::command_line(), &deleted.id).await.unwrap();
     let unknown = "ask_0123456789ABCDEFGHIJKLMNOPQRSTUV2QjdX3";
@@ -341,8 +352,31 @@ async fn lets_through_what_keys_open(test: &TestApp, protected: Protected) {
     }
 }
 
+/// With the lines for them, preflights reach the API without key and headers about a key, and nothing else does.
+async fn lets_preflights_through(protected: Protected) {
+    let forged = [("X-Key-Id", "forged"), ("X-Agents", "forged"), ("X-Api-Key", "forged")];
+    let preflight = [("Origin", "https://app.example"), ("Access-Control-Request-Method", "GET")];
+    for path in ["/reports/1", "/events/1"] {
+        let (status, arrived) = protected.ask("OPTIONS", path, &[&preflight[..], &forged[..]].concat(), "").await;
+        let arrived = arrived.unwrap_or_else(|| panic!("{path}: {status}"));
+        assert_eq!((status, arrived.method.as_str(), arrived.path.as_str()), (200, "OPTIONS", path));
+        for name in TOLD.into_iter().chain(["x-api-key"]) {
+            assert!(arrived.headers.get(name).is_none_or(|value| value.is_empty()), "{path} {name}: {arrived:?}");
+        }
+        for (method, headers) in [("GET", &preflight[..]), ("POST", &preflight[..]), ("OPTIONS", &preflight[..1])] {
+            let (status, arrived) = protected.ask(method, path, headers, "").await;
+            assert!(status == 401 && arrived.is_none(), "{method} {path} {headers:?}: {status} {arrived:?}");
+        }
+    }
+}
+
 async fn nginx_lets_through_what_keys_open(test: TestApp) {
-    let protected = Protected::start(&test, "nginx", |dir, configurations| {
+    lets_through_what_keys_open(&test, nginx(&test, false).await).await;
+    lets_preflights_through(nginx(&test, true).await).await;
+}
+
+async fn nginx(test: &TestApp, preflights: bool) -> Protected {
+    let started = Protected::start(test, "nginx", preflights, |dir, configurations| {
         let [main, common] = configurations.try_into().unwrap();
         // Folders for nginx's temporary files; elsewhere the system's configuration sets them.
         let files = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -356,11 +390,16 @@ async fn nginx_lets_through_what_keys_open(test: TestApp) {
         nginx.arg("-g").arg(format!("daemon off; pid {}/pid; master_process off;", dir.display()));
         nginx
     });
-    lets_through_what_keys_open(&test, protected.await).await;
+    started.await
 }
 
 async fn traefik_lets_through_what_keys_open(test: TestApp) {
-    let protected = Protected::start(&test, "Traefik", |dir, configurations| {
+    lets_through_what_keys_open(&test, traefik(&test, false).await).await;
+    lets_preflights_through(traefik(&test, true).await).await;
+}
+
+async fn traefik(test: &TestApp, preflights: bool) -> Protected {
+    let started = Protected::start(test, "Traefik", preflights, |dir, configurations| {
         let [fixed, routes] = configurations.try_into().unwrap();
         std::fs::write(dir.join("traefik.yml"), fixed).unwrap();
         std::fs::write(dir.join("agent-studio.yml"), routes).unwrap();
@@ -368,29 +407,39 @@ async fn traefik_lets_through_what_keys_open(test: TestApp) {
         traefik.arg(format!("--configFile={}", dir.join("traefik.yml").display()));
         traefik
     });
-    lets_through_what_keys_open(&test, protected.await).await;
+    started.await
 }
 
 async fn caddy_lets_through_what_keys_open(test: TestApp) {
-    let protected = Protected::start(&test, "Caddy", |dir, configurations| {
+    lets_through_what_keys_open(&test, caddy(&test, false).await).await;
+    lets_preflights_through(caddy(&test, true).await).await;
+}
+
+async fn caddy(test: &TestApp, preflights: bool) -> Protected {
+    let started = Protected::start(test, "Caddy", preflights, |dir, configurations| {
         let [caddyfile] = configurations.try_into().unwrap();
         std::fs::write(dir.join("Caddyfile"), caddyfile).unwrap();
         let mut caddy = Command::new(program("proxies/bin/caddy", "caddy"));
         caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(dir.join("Caddyfile")).env("HOME", dir);
         caddy
     });
-    lets_through_what_keys_open(&test, protected.await).await;
+    started.await
 }
 
 async fn envoy_lets_through_what_keys_open(test: TestApp) {
-    let protected = Protected::start(&test, "Envoy", |dir, configurations| {
+    lets_through_what_keys_open(&test, envoy(&test, false).await).await;
+    lets_preflights_through(envoy(&test, true).await).await;
+}
+
+async fn envoy(test: &TestApp, preflights: bool) -> Protected {
+    let started = Protected::start(test, "Envoy", preflights, |dir, configurations| {
         let [yaml] = configurations.try_into().unwrap();
         std::fs::write(dir.join("envoy.yaml"), yaml).unwrap();
         let mut envoy = Command::new(program("proxies/envoy/_bin/envoy", "envoy"));
         envoy.args(["--use-dynamic-base-id", "--concurrency", "1", "-c"]).arg(dir.join("envoy.yaml"));
         envoy
     });
-    lets_through_what_keys_open(&test, protected.await).await;
+    started.await
 }
 
 /// Calls each auth URL directly, without a proxy, with each reason for a refusal.
