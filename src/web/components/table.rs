@@ -11,7 +11,7 @@ use leptos::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
     Text(String),
-    /// A name or an e-mail address, which is not broken within a word unless it is very long.
+    /// A name, an e-mail address or a number, which is not broken within a word unless it is very long.
     Name(String),
     /// Text in a monospace font, such as a path.
     Code(String),
@@ -74,7 +74,7 @@ fn shown(cell: Cell) -> AnyView {
         Cell::Address(text) => view! { <code class="whitespace-nowrap">{text}</code> }.into_any(),
         Cell::Link(text, href) => view! { <a class=TEXT_LINK href=href>{text}</a> }.into_any(),
         Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
-        Cell::Several(cells) => cells.into_iter().map(shown).collect_view().into_any(),
+        Cell::Several(cells) => view! { <span>{cells.into_iter().map(shown).collect_view()}</span> }.into_any(),
         Cell::Mark(text, good) => {
             let tone = if good { Tone::Good } else { Tone::Danger };
             view! { <Badge tone text /> }.into_any()

@@ -130,7 +130,7 @@ pub async fn requests(
             Cell::Code(format!("{} {}", row.method, row.path)),
             mark(&row.outcome),
             Cell::Text(status_in_words(row.status)),
-            Cell::Text(milliseconds(row.duration)),
+            Cell::Name(milliseconds(row.duration)),
             Cell::Address(row.address),
             Cell::Code(row.correlation_id),
         ]
