@@ -57,16 +57,9 @@ test-browser: $(BUILT) ## Run only the browser tests
 fuzz: $(BUILT) ## Send generated requests to the APIs for a minute
 	@scripts/fuzz.sh $(BINARY)
 
-bench: $(BUILT) ## Run the benchmarks of docs/benchmarks.md
+bench: $(BUILT) ## Run the benchmarks, and say which ratios of docs/benchmarks.md got worse
 	@scripts/setup.sh test
-	cargo bench --features ssr --bench pages
-	cargo bench --features ssr --bench conversations
-	cargo bench --features ssr --bench waiters
-	cargo bench --features ssr --bench gate
-	cargo bench --features ssr --bench load
-	@scripts/peers.sh
-	cargo bench --features ssr --bench peers
-	@scripts/page-weight.sh
+	@scripts/bench.sh
 
 .PHONY: help run build dev check test test-rust test-browser fuzz bench
 .DEFAULT_GOAL := help

@@ -17,6 +17,7 @@ use axum::http::Request;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use support::ratio::print_ratio;
 use support::{Outcome, Postgres, analyse, new_key, send, server, time, workspace};
 use tower::ServiceExt as _;
 
@@ -85,6 +86,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
         1_000.0 / bare,
         bare / ours
     );
+    print_ratio(&format!("page of 100 with turns, {engine}"), bare / ours)?;
 
     let range = "limit=50&start_time=2000-01-01T00:00:00Z&end_time=2100-01-01T00:00:00Z";
     for (name, query) in [
@@ -174,6 +176,7 @@ async fn memory(engine: &str, db: Db, place: &str) -> Outcome<()> {
         "{engine}: peak memory, pages of 1,000 (50 MB each) : pages of 10: {thousand:.0} MiB : {ten:.0} MiB = {:.2}",
         thousand / ten
     );
+    print_ratio(&format!("memory of pages of 1,000, {engine}"), thousand / ten)?;
     Ok(())
 }
 

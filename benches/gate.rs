@@ -13,7 +13,7 @@ use agent_studio::base::actor::Actor;
 use agent_studio::base::randomness::Random;
 use agent_studio::gate::state::DecisionSource;
 use agent_studio::gate::{self, AccessRequest, follower};
-use agent_studio::http::listener::{self, ConnectionLimit};
+use agent_studio::http::listener::{self, ConnectionLimit, HttpVersions};
 use agent_studio::server::front::Front;
 use agent_studio::usage::writer;
 use axum::body::Body;
@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::load::{Ask, LoadResult, Pace, answer_if_asked, ask};
+use support::ratio::print_ratio;
 use support::{Outcome, Postgres, add_keys, front, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -66,7 +67,13 @@ fn main() -> Outcome<()> {
 async fn serve(front: Front) -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(listener::serve(listener, front, ConnectionLimit::Unlimited, CancellationToken::new()));
+    tokio::spawn(listener::serve(
+        listener,
+        front,
+        HttpVersions::Http1,
+        ConnectionLimit::Unlimited,
+        CancellationToken::new(),
+    ));
     Ok(address)
 }
 
@@ -144,6 +151,7 @@ async fn measure(keys: usize) -> Outcome<()> {
          median of the rounds' own ratios {ratio:.2}",
         with / without
     );
+    print_ratio(&format!("gate, {keys} keys"), with / without)?;
 
     // Compares refused calls with accepted ones.
     let scope = AgentScope::Chosen(vec![other]);
@@ -174,6 +182,9 @@ async fn measure(keys: usize) -> Outcome<()> {
     let rates: Vec<f64> = rates.into_iter().map(median).collect();
     for ((what, _), rate) in mixes.iter().zip(&rates) {
         println!("{keys} keys: {what}: {rate:.0} per second = {:.2} of what is let in", rate / rates[0]);
+    }
+    for ((what, _), rate) in mixes.iter().zip(&rates).skip(1).filter(|_| keys == 1) {
+        print_ratio(&format!("gate, {what}"), rate / rates[0])?;
     }
     Ok(())
 }
@@ -210,6 +221,7 @@ async fn while_people_sign_in(calls: &Ask, dashboard: SocketAddr) -> Outcome<()>
             part * 100.0,
             beside / alone
         );
+        print_ratio(&format!("gate beside sign-ins, p{:.0}", part * 100.0), beside / alone)?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
+use support::ratio::print_ratio;
 use support::{Outcome, Postgres};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -145,6 +146,10 @@ async fn measure(name: &str, program: &Program, time: Duration) -> Outcome<()> {
             beside.percentile(0.99) / alone.percentile(0.99),
             pages.trim()
         );
+        if nice == "0" {
+            let ratio = beside.percentile(0.99) / alone.percentile(0.99);
+            print_ratio(&format!("forward auth's p99 beside {readers} readers, {name}"), ratio)?;
+        }
     }
     let after = ask_the_gate(program, address, Duration::from_secs(5)).await?;
     println!("{name}: afterwards: {}", after.text());

@@ -21,6 +21,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, header};
 use std::time::{Duration, Instant};
+use support::ratio::print_ratio;
 use support::{Outcome, Postgres, analyse, new_key, send, server, time, workspace};
 use tower::ServiceExt as _;
 
@@ -58,7 +59,9 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
             with_few.push(time(&router, page("few", &few_cookie, query)?).await?);
             with_many.push(time(&router, page("many", &many_cookie, query)?).await?);
         }
-        report(engine, &format!("API Keys page ({name}), {KEYS} keys : 10 keys"), &mut with_many, &mut with_few);
+        let ratio =
+            report(engine, &format!("API Keys page ({name}), {KEYS} keys : 10 keys"), &mut with_many, &mut with_few);
+        print_ratio(&format!("API Keys page ({name}), {engine}"), ratio)?;
     }
 
     let agent = app.agents.create(&many.id, &Actor::command_line(), "Agent", None).await?.0.id;
@@ -87,8 +90,8 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
         first.push(time(&router, list("")?).await?);
         deep.push(time(&router, list(&cursor)?).await?);
     }
-    report(engine, &format!("conversations, page 1000 : page 1, {CONVERSATIONS} conversations"), &mut deep, &mut first);
-    Ok(())
+    let what = format!("conversations, page 1000 : page 1, {CONVERSATIONS} conversations");
+    print_ratio(&format!("page 1,000 : page 1, {engine}"), report(engine, &what, &mut deep, &mut first))
 }
 
 async fn fill_keys(app: &Services, workspace: &Workspace, count: usize) -> Outcome<()> {
@@ -135,11 +138,13 @@ async fn sign_in(app: &Services, router: &Router, workspace: &Workspace) -> Outc
     Ok(cookie.split(';').next().unwrap_or_default().to_owned())
 }
 
-fn report(engine: &str, what: &str, a: &mut [Duration], b: &mut [Duration]) {
+/// Prints the medians, and returns their ratio.
+fn report(engine: &str, what: &str, a: &mut [Duration], b: &mut [Duration]) -> f64 {
     let median = |times: &mut [Duration]| {
         times.sort_unstable();
         times[times.len() / 2].as_secs_f64() * 1_000.0
     };
     let (a, b) = (median(a), median(b));
     println!("{engine}: {what}: {a:.2} ms : {b:.2} ms = {:.2}", a / b);
+    a / b
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use support::load::{Ask, Pace, answer_if_asked, ask};
+use support::ratio::print_ratio;
 use support::{Outcome, add_keys, new_key, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -75,6 +76,7 @@ async fn compare() -> Outcome<()> {
     for (server, rate) in servers.iter().zip(&rates) {
         println!("{}: {rate:.0} verified calls per second = {:.3} of nginx", server.name, rate / rates[0]);
     }
+    print_ratio("forward auth, of nginx's map", rates[1] / rates[0])?;
     for server in &servers {
         let mut millis = Vec::new();
         for round in 0..REVOCATIONS {

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
 pub mod load;
+pub mod ratio;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 

@@ -51,6 +51,25 @@ impl Agents {
         Ok((agent, slug))
     }
 
+    /// Creates the agent of a form, which has the agent's id. The same form sent again creates nothing more.
+    pub async fn create_from_form(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: AgentId,
+        name: &str,
+    ) -> Result<(), AgentError> {
+        let created = self.create_as(workspace, actor, id.clone(), name, None, "{}").await;
+        if !matches!(created, Err(AgentError::Invalid(Problem::SlugTaken))) {
+            return created.map(drop);
+        }
+        let before = self.find(workspace, id.as_str()).await?;
+        if before.is_some_and(|agent| agent.name == name.trim()) {
+            return Ok(());
+        }
+        self.create(workspace, actor, name, None).await.map(drop)
+    }
+
     /// Creates an agent with this id and these settings (JSON). No agent of the workspace may have the id as its id or
     /// slug.
     pub async fn create_as(

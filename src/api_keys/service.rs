@@ -1,15 +1,16 @@
 //! Operations on keys. Each change is recorded in the audit log, in the same transaction.
 
 use crate::api_keys::secret::PlainKey;
-use crate::api_keys::store::{self, NewKeyRow, PAGE_SIZE, PageStart};
+use crate::api_keys::store::{self, Insertion, NewKeyRow, PAGE_SIZE, PageStart};
 use crate::api_keys::{AgentScope, ApiKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Permissions, within_limits};
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
-use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::id::{ApiKeyId, UserId, WorkspaceId};
 use crate::base::sealing::{MasterKey, SealError};
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError};
+use crate::sessions::shown_once::{ShownOnce, ShownOnceError};
 use crate::workspaces;
 use serde_json::json;
 use std::sync::Arc;
@@ -42,6 +43,14 @@ pub struct NewKey {
     pub expires_at: Timestamp,
 }
 
+/// Who creates a key with a form, and where its value waits for their page.
+#[derive(Clone, Copy, Debug)]
+pub struct FormCreator<'a> {
+    pub actor: &'a Actor,
+    pub user: &'a UserId,
+    pub shown_once: &'a ShownOnce,
+}
+
 /// A newly created key and its value.
 #[derive(Debug)]
 pub struct CreatedKey {
@@ -61,6 +70,11 @@ impl ApiKeys {
         Self { db, sealing }
     }
 
+    /// Makes an id for a new key.
+    pub fn new_id(&self) -> ApiKeyId {
+        ApiKeyId::generate(self.db.random())
+    }
+
     /// Creates a key. Errors: a chosen agent is not of this workspace, the expiry is out of range, or a permission
     /// needs a key on all agents.
     pub async fn create(
@@ -69,18 +83,68 @@ impl ApiKeys {
         actor: &Actor,
         new: &NewKey,
     ) -> Result<CreatedKey, ApiKeyError> {
+        let id = self.new_id();
+        let mut change = self.db.begin(actor).await?;
+        // A fresh id is never taken.
+        let value = self.insert(&mut change, workspace, actor, &id, new).await?.ok_or(DbError::Failed)?;
+        change.commit().await?;
+        Ok(CreatedKey { id, value })
+    }
+
+    /// Creates the key of a form, which has the key's id, and leaves its value for the page that shows it once. The same
+    /// form sent again creates nothing more. Returns the key's id: another one where a different form was sent under this
+    /// id before. Errors as of [`create`](Self::create).
+    pub async fn create_from_form(
+        &self,
+        workspace: &WorkspaceId,
+        creator: FormCreator<'_>,
+        id: ApiKeyId,
+        new: &NewKey,
+    ) -> Result<ApiKeyId, ApiKeyError> {
+        if self.insert_from_form(workspace, creator, &id, new).await? {
+            return Ok(id);
+        }
+        let before = store::find(&self.db, workspace, &id).await?;
+        if before.is_some_and(|key| is_made_from(&key, new, creator.actor)) {
+            return Ok(id);
+        }
+        let id = self.new_id();
+        self.insert_from_form(workspace, creator, &id, new).await?;
+        Ok(id)
+    }
+
+    /// Returns `false` if the id is taken.
+    async fn insert_from_form(
+        &self,
+        workspace: &WorkspaceId,
+        FormCreator { actor, user, shown_once }: FormCreator<'_>,
+        id: &ApiKeyId,
+        new: &NewKey,
+    ) -> Result<bool, ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let Some(value) = self.insert(&mut change, workspace, actor, id, new).await? else { return Ok(false) };
+        shown_once.put_in(&mut change, workspace, user, id.as_str(), value.expose()).await?;
+        change.commit().await?;
+        Ok(true)
+    }
+
+    /// Inserts a key and its audit entry. Returns the key's value; `None` if the id is taken.
+    async fn insert(
+        &self,
+        change: &mut Change,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &ApiKeyId,
+        new: &NewKey,
+    ) -> Result<Option<PlainKey>, ApiKeyError> {
         let now = self.db.now();
         let expires_at = within_limits(new.expires_at, now)?;
         fits(&new.permissions, new.scope == AgentScope::All)?;
-        let id = ApiKeyId::generate(self.db.random());
         let value = PlainKey::generate(self.db.random());
-
-        let mut change = self.db.begin(actor).await?;
-        let copyable =
-            workspaces::service::keys_copyable(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
-        let sealed = copyable.then(|| value.seal(&self.sealing, workspace, &id, self.db.random())).transpose()?;
+        let copyable = workspaces::service::keys_copyable(change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        let sealed = copyable.then(|| value.seal(&self.sealing, workspace, id, self.db.random())).transpose()?;
         let row = NewKeyRow {
-            id: &id,
+            id,
             name: &new.name,
             masked: &value.masked(),
             hash: &value.hashed(),
@@ -91,8 +155,10 @@ impl ApiKeys {
             created_by: &actor.name,
             expires_at,
         };
-        if !store::insert(&mut change, workspace, &row).await? {
-            return Err(Problem::AgentsUnknown.into());
+        match store::insert(change, workspace, &row).await? {
+            Insertion::Done => {}
+            Insertion::IdTaken => return Ok(None),
+            Insertion::UnknownAgent => return Err(Problem::AgentsUnknown.into()),
         }
         let details = json!({
             "agents": match &new.scope {
@@ -102,9 +168,8 @@ impl ApiKeys {
             "permissions": new.permissions,
             "expires_at": expires_at.iso(),
         });
-        record(&mut change, workspace, Action::KeyCreated, &id, &new.name, details).await?;
-        change.commit().await?;
-        Ok(CreatedKey { id, value })
+        record(change, workspace, Action::KeyCreated, id, &new.name, details).await?;
+        Ok(Some(value))
     }
 
     pub async fn find(&self, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, DbError> {
@@ -218,6 +283,18 @@ impl ApiKeys {
     }
 }
 
+/// Whether a key is what this input makes. The expiry is not compared: the input has it relative to now.
+fn is_made_from(key: &ApiKey, new: &NewKey, actor: &Actor) -> bool {
+    let same_agents = match (&key.agents, &new.scope) {
+        (None, AgentScope::All) => true,
+        (Some(agents), AgentScope::Chosen(chosen)) => {
+            agents.len() == chosen.len() && agents.iter().all(|agent| chosen.contains(&agent.id))
+        }
+        _ => false,
+    };
+    same_agents && key.name == new.name && key.permissions == new.permissions && key.created_by == actor.name
+}
+
 fn fits(permissions: &Permissions, all_agents: bool) -> Result<(), Problem> {
     match permissions.iter().any(|permission| permission.needs_all_agents()) && !all_agents {
         true => Err(Problem::PermissionNeedsAllAgents),
@@ -285,6 +362,15 @@ fn begin(sort: KeyOrder, backwards: bool, place: Option<&KeyCursor>) -> Result<(
         (KeyOrder::LastUsed, true) => PageStart::UsedLatelyBackwards(place.time()?),
     };
     Ok((from, place.id.clone()))
+}
+
+impl From<ShownOnceError> for ApiKeyError {
+    fn from(error: ShownOnceError) -> Self {
+        match error {
+            ShownOnceError::Seal(error) => error.into(),
+            ShownOnceError::Db(error) => error.into(),
+        }
+    }
 }
 
 async fn record(

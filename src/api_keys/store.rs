@@ -46,7 +46,8 @@ macro_rules! page {
 statements! {
     INSERT = "INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, sealed, sealed_with, all_agents,
         permissions, created_at, created_by, updated_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $13)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $13)
+        ON CONFLICT (workspace_id, id) DO NOTHING";
     INSERT_AGENT = "INSERT INTO api_key_agents (workspace_id, key_id, agent_id)
         SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
     FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
@@ -131,9 +132,19 @@ pub fn name_key(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Inserts a key; `false` if a chosen agent does not belong to this workspace.
-pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -> Result<bool, DbError> {
-    on_change!(change, |c| sqlx::query(INSERT)
+/// What became of the insertion of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insertion {
+    Done,
+    /// The workspace has a key with this id. Nothing was inserted.
+    IdTaken,
+    /// A chosen agent does not belong to this workspace. The change must not be committed.
+    UnknownAgent,
+}
+
+/// Inserts a key with the agents that it covers.
+pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRow<'_>) -> Result<Insertion, DbError> {
+    let inserted = on_change!(change, |c| sqlx::query(INSERT)
         .bind(workspace)
         .bind(row.id)
         .bind(row.name)
@@ -149,22 +160,25 @@ pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRo
         .bind(row.expires_at)
         .execute(c)
         .await
-        .map(|_| ()))?;
+        .map(|done| done.rows_affected()))?;
+    if inserted == 0 {
+        return Ok(Insertion::IdTaken);
+    }
     if let AgentScope::Chosen(agents) = row.scope {
         for agent in agents {
-            let written = on_change!(change, |c| sqlx::query(INSERT_AGENT)
+            let inserted = on_change!(change, |c| sqlx::query(INSERT_AGENT)
                 .bind(workspace)
                 .bind(row.id)
                 .bind(agent)
                 .execute(c)
                 .await
                 .map(|done| done.rows_affected()))?;
-            if written == 0 {
-                return Ok(false);
+            if inserted == 0 {
+                return Ok(Insertion::UnknownAgent);
             }
         }
     }
-    Ok(true)
+    Ok(Insertion::Done)
 }
 
 pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, DbError> {

@@ -1,11 +1,11 @@
-//! Accepts connections and serves HTTP/1 on them, with timeouts for slow peers and a limit of connections per address.
+//! Accepts connections and serves HTTP on them, with timeouts for slow peers and a limit of connections per address.
 
 use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,25 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after an accept failed, for example because no file descriptor was left.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// Pause before looking again whether more of the first bytes has arrived.
+const PEEK_DELAY: Duration = Duration::from_millis(10);
+/// Time without any frame after which an HTTP/2 peer is asked whether it is still there, and time for its answer.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 1_000;
+/// Largest head of an HTTP/2 request, in bytes.
+const MAX_HEAD: u32 = 64 * 1024;
+
+/// Versions of HTTP that a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersions {
+    Http1,
+    /// HTTP/2 too, without TLS and by prior knowledge (RFC 9113, section 3.3). For a listener with short answers that only
+    /// a reverse proxy reaches: a client could keep an HTTP/2 answer open by never asking for more of it.
+    Http1And2,
+}
 
 /// Maximum number of connections of one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,10 +118,15 @@ pub trait Answer: Clone + Send + Sync + 'static {
 }
 
 /// Serves connections until `stop` is cancelled, then waits for the requests in progress to end.
-pub async fn serve(listener: TcpListener, answer: impl Answer, limits: ConnectionLimit, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    answer: impl Answer,
+    versions: HttpVersions,
+    limits: ConnectionLimit,
+    stop: CancellationToken,
+) {
     let (open, graceful) = (ConnectionCounts::default(), GracefulShutdown::new());
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let (http1, http2) = (http1_builder(), http2_builder());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -117,19 +142,63 @@ pub async fn serve(listener: TcpListener, answer: impl Answer, limits: Connectio
             }
         };
         let Some(counted) = open.count(address.ip(), limits) else { continue };
-        let (answer, http, watcher) = (answer.clone(), http.clone(), graceful.watcher());
+        let (answer, http1, http2, watcher) = (answer.clone(), http1.clone(), http2.clone(), graceful.watcher());
         tokio::spawn(async move {
+            let _counted = counted;
+            let speaks_http2 = match versions {
+                HttpVersions::Http1 => false,
+                HttpVersions::Http1And2 => match timeout(HEAD_TIMEOUT, begins_http2(&stream)).await {
+                    Ok(Ok(begins)) => begins,
+                    _ => return,
+                },
+            };
             let service = service_fn(move |request| {
                 let answer = answer.clone();
                 async move { Ok::<_, Infallible>(answer.answer(address, request).await) }
             });
-            let _counted = counted;
+            let stream = TokioIo::new(timed(stream));
             // An error here is caused by the peer: it disconnected, was too slow, or does not speak HTTP.
-            let _ = watcher.watch(http.serve_connection(TokioIo::new(timed(stream)), service)).await;
+            let _ = if speaks_http2 {
+                watcher.watch(http2.serve_connection(stream, service)).await
+            } else {
+                watcher.watch(http1.serve_connection(stream, service)).await
+            };
         });
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder
+}
+
+fn http2_builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD);
+    builder
+}
+
+/// Whether the peer begins with HTTP/2's preface (RFC 9113, section 3.4), judged by its first three bytes, with which no
+/// HTTP/1 method begins.
+async fn begins_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    const PREFACE: &[u8; 3] = b"PRI";
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let read = stream.peek(&mut first).await?;
+        let undecided = (1..PREFACE.len()).contains(&read) && PREFACE.starts_with(&first[..read]);
+        if !undecided {
+            return Ok(first == *PREFACE);
+        }
+        tokio::time::sleep(PEEK_DELAY).await;
+    }
 }
 
 fn timed(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {

@@ -24,7 +24,7 @@ use crate::sessions::shown_once::ShownOnce;
 use crate::usage::Api;
 use crate::usage::record::{Observe, Usage};
 use crate::web::activity::export;
-use crate::web::components::field::Draft;
+use crate::web::components::draft::Draft;
 use crate::web::form_drafts::{self, MAX_FORM};
 use crate::web::services::PageServices;
 use crate::web::shell::shell;

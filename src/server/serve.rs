@@ -2,7 +2,7 @@
 
 use crate::db::{Db, WorkKind};
 use crate::external_events::arrivals::{self, Arrivals};
-use crate::http::listener::{self, ConnectionLimit};
+use crate::http::listener::{self, ConnectionLimit, HttpVersions};
 use crate::server::front::Front;
 use crate::server::settings::{LogFormat, Settings};
 use crate::server::state::{AppState, Services};
@@ -42,12 +42,12 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     let mut served = Vec::new();
     if let Some(address) = settings.authz_listen {
         let listener = listen(address, "--authz-listen").await?;
-        served.push((listener, Front::forward_auth(&state), ConnectionLimit::Unlimited));
+        served.push((listener, Front::forward_auth(&state), HttpVersions::Http1And2, ConnectionLimit::Unlimited));
     }
     let metrics = listen_for_metrics(settings).await?;
     let metrics_address = metrics.local_addr().map_err(|e| e.to_string())?;
-    served.push((metrics, Front::metrics(&state), ConnectionLimit::Unlimited));
-    served.push((listener, Front::all(state), settings.connections_per_address()));
+    served.push((metrics, Front::metrics(&state), HttpVersions::Http1, ConnectionLimit::Unlimited));
+    served.push((listener, Front::all(state), HttpVersions::Http1, settings.connections_per_address()));
     greet(&services, address, metrics_address).await?;
 
     let stop_writing = CancellationToken::new();
@@ -86,12 +86,15 @@ async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> 
     }
 }
 
+/// A listener, what answers there, and what it lets in.
+type Served = (TcpListener, Front, HttpVersions, ConnectionLimit);
+
 /// Serves all listeners until a signal to stop arrives, then waits for the requests in progress.
-async fn run(arrivals: &Arrivals, served: Vec<(TcpListener, Front, ConnectionLimit)>) -> Result<(), String> {
+async fn run(arrivals: &Arrivals, served: Vec<Served>) -> Result<(), String> {
     let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
-    for (listener, front, limits) in served {
-        servers.spawn(listener::serve(listener, front, limits, stop.clone()));
+    for (listener, front, versions, limits) in served {
+        servers.spawn(listener::serve(listener, front, versions, limits, stop.clone()));
     }
     let failed = |done: Option<Result<(), JoinError>>| match done {
         Some(Err(error)) => Err(format!("the server failed: {error}")),

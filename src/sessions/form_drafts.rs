@@ -5,7 +5,7 @@ use crate::db::{Db, DbError, WorkKind};
 use crate::{on_change, statements};
 
 /// Lifetime of a draft, in seconds.
-pub const LIFETIME_SECONDS: i64 = 300;
+pub const LIFETIME_SECONDS: i64 = 900;
 
 statements! {
     PUT = "INSERT INTO form_drafts (user_id, fields, expires_at) VALUES ($1, $2, $3)
@@ -25,7 +25,7 @@ impl FormDrafts {
         Self { db }
     }
 
-    /// Stores a draft and replaces an earlier one.
+    /// Stores a form's fields, URL-encoded, in place of an earlier draft.
     pub async fn put(&self, user: &UserId, fields: &str) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
         let until = change.now().plus_seconds(LIFETIME_SECONDS);

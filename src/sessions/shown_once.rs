@@ -5,7 +5,7 @@ use crate::base::id::{UserId, WorkspaceId};
 use crate::base::sealing::{MasterKey, SealError, Sealed};
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
-use crate::db::{Db, DbError, WorkKind};
+use crate::db::{Change, Db, DbError, WorkKind};
 use crate::{on_change, statements};
 use std::sync::Arc;
 
@@ -57,9 +57,23 @@ impl ShownOnce {
         Self { db, sealing }
     }
 
-    /// Stores the value of a subject (such as a key's id) for the next page of this user, and replaces an earlier one.
+    /// Stores the value of a subject (such as an invitation) for the next page of this user, and replaces an earlier one.
     pub async fn put(
         &self,
+        workspace: &WorkspaceId,
+        user: &UserId,
+        subject: &str,
+        value: &str,
+    ) -> Result<(), ShownOnceError> {
+        let mut change = self.db.begin_unattended().await?;
+        self.put_in(&mut change, workspace, user, subject, value).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// Like [`put`](Self::put), as part of the change that creates the value.
+    pub async fn put_in(
+        &self,
+        change: &mut Change,
         workspace: &WorkspaceId,
         user: &UserId,
         subject: &str,
@@ -74,7 +88,7 @@ impl ShownOnce {
             master_key_id: sealed.master_key_id,
             expires_at: self.db.now().plus_seconds(LIFETIME_SECONDS),
         };
-        Ok(self.write(INSERT, &waiting).await?)
+        Ok(write(change, INSERT, &waiting).await?)
     }
 
     /// Removes and returns the value of a subject; `None` if none is stored.
@@ -106,9 +120,15 @@ impl ShownOnce {
 
     /// Stores a value again that was taken but not delivered, unless there is a newer one.
     pub async fn put_back(&self, value: &WaitingValue) {
-        if let Err(error) = self.write(PUT_BACK, value).await {
+        if let Err(error) = self.write_again(value).await {
             tracing::warn!(%error, "a value that was not delivered could not be kept for another try");
         }
+    }
+
+    async fn write_again(&self, value: &WaitingValue) -> Result<(), DbError> {
+        let mut change = self.db.begin_unattended().await?;
+        write(&mut change, PUT_BACK, value).await?;
+        change.commit().await
     }
 
     /// Deletes expired values.
@@ -118,21 +138,19 @@ impl ShownOnce {
         on_change!(&mut change, |c| sqlx::query(DELETE_EXPIRED).bind(now).execute(c).await.map(|_| ()))?;
         change.commit().await
     }
+}
 
-    async fn write(&self, sql: &'static str, value: &WaitingValue) -> Result<(), DbError> {
-        let mut change = self.db.begin_unattended().await?;
-        on_change!(&mut change, |c| sqlx::query(sql)
-            .bind(&value.workspace_id)
-            .bind(&value.user_id)
-            .bind(&value.subject)
-            .bind(&value.sealed)
-            .bind(&value.master_key_id)
-            .bind(value.expires_at)
-            .execute(c)
-            .await
-            .map(|_| ()))?;
-        change.commit().await
-    }
+async fn write(change: &mut Change, sql: &'static str, value: &WaitingValue) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(sql)
+        .bind(&value.workspace_id)
+        .bind(&value.user_id)
+        .bind(&value.subject)
+        .bind(&value.sealed)
+        .bind(&value.master_key_id)
+        .bind(value.expires_at)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
 }
 
 /// The associated data of a sealed value.

@@ -5,6 +5,7 @@ pub mod delete;
 
 use crate::agents::{Agent, AgentName};
 use crate::base::error::Error;
+use crate::base::id::AgentId;
 use crate::base::time::Timestamp;
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::button::{ButtonLink, ButtonLook, IconLink};
@@ -34,13 +35,6 @@ pub async fn list_agents(workspace: String) -> Result<(Vec<Agent>, Timestamp), E
     Ok((agents, member.services().now()))
 }
 
-/// Names of all agents, for pickers.
-#[server(endpoint = "list_agent_names", input = Json)]
-pub async fn list_agent_names(workspace: String) -> Result<Vec<AgentName>, Error> {
-    let member = crate::web::guard::member(&workspace).await?;
-    Ok(member.services().agents.names(&member.workspace().id).await?)
-}
-
 /// One agent by its id.
 #[server(endpoint = "get_agent", input = Json)]
 pub async fn get_agent(workspace: String, agent: String) -> Result<AgentName, Error> {
@@ -50,10 +44,20 @@ pub async fn get_agent(workspace: String, agent: String) -> Result<AgentName, Er
     member.services().agents.find(&member.workspace().id, id.as_str()).await?.ok_or_else(guard::not_found)
 }
 
+/// The id of the agent that a form creates.
+#[server(endpoint = "get_new_agent_id", input = Json)]
+pub async fn get_new_agent_id(workspace: String) -> Result<AgentId, Error> {
+    let member = crate::web::guard::member(&workspace).await?;
+    Ok(member.services().agents.new_id())
+}
+
+/// Creates an agent. A form that is sent twice makes one agent.
 #[server(endpoint = "create_agent")]
-pub async fn create_agent(workspace: String, name: String) -> Result<(), Error> {
+pub async fn create_agent(workspace: String, #[server(default)] id: String, name: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
-    admin.services().agents.create(&admin.workspace().id, &admin.actor(), &name, None).await?;
+    let agents = &admin.services().agents;
+    let id = AgentId::parse_generated(&id).unwrap_or_else(|| agents.new_id());
+    agents.create_from_form(&admin.workspace().id, &admin.actor(), id, &name).await?;
     leptos_axum::redirect(&format!("/{}/agents?notice=agent-created", admin.workspace().slug));
     Ok(())
 }
@@ -164,10 +168,15 @@ pub fn CreateAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let action = FormAction::of::<CreateAgent>();
     let close_href = format!("/{slug}/agents");
+    let workspace = slug.clone();
+    let id = load(move || GetNewAgentId { workspace: workspace.clone() });
     let form = move || {
-        let fields = view! { <TextField name="name" label="Name" autofocus=true refusal=action.refusal() /> };
-        let form = DialogForm::new(action, vec![("workspace", slug.clone())], fields.into_any(), "Create agent");
-        async move { Ok(form) }
+        let slug = slug.clone();
+        async move {
+            let hidden = vec![("workspace", slug), ("id", id.await?.to_string())];
+            let fields = view! { <TextField name="name" label="Name" autofocus=true refusal=action.refusal() /> };
+            Ok(DialogForm::new(action, hidden, fields.into_any(), "Create agent"))
+        }
     };
     view! { <FormDialog title="New agent" close_href kind=DialogKind::Sheet form /> }
 }

@@ -12,6 +12,7 @@ use crate::web::api_keys::list::ApiKeysPage;
 use crate::web::api_keys::settings::SettingsDialog;
 use crate::web::api_keys::use_key::UseDialog;
 use crate::web::components::awaited::{PageArea, awaited};
+use crate::web::components::draft::Drafts;
 use crate::web::components::page::{BarePage, Failed};
 use crate::web::components::toast::ToastRegion;
 use crate::web::configuration::ConfigurationPage;
@@ -63,6 +64,7 @@ const NOTICES: [(&str, &str); 15] = [
 pub fn App() -> impl IntoView {
     provide_meta_context();
     Changes::provide();
+    Drafts::provide();
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Agent Studio".to_owned() } else { format!("{page} · Agent Studio") } />
         <Router>

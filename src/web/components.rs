@@ -16,9 +16,11 @@ pub mod code_block;
 pub mod copy_text;
 /// Sheets and questions: native dialogs with addresses of their own.
 pub mod dialog;
+/// What was typed into a form that was not accepted.
+pub mod draft;
 /// Lists of facts.
 pub mod fact_list;
-/// Form fields: label, control, hint and error; drafts of refused forms.
+/// Form fields: label, control, hint and error.
 pub mod field;
 /// Forms that lead to an address: search and sort.
 pub mod filter;

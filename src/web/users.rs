@@ -12,7 +12,8 @@ use crate::web::components::button::{ButtonLink, ButtonLook, IconButton, IconLin
 use crate::web::components::card::{Card, CardActions, CardList, CardTitle, Figure, Secondary};
 use crate::web::components::clipboard;
 use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
-use crate::web::components::field::{ChoiceInput, Draft, Field, Refusal, TextField};
+use crate::web::components::draft::Draft;
+use crate::web::components::field::{ChoiceInput, Field, Refusal, TextField};
 use crate::web::components::form_dialog::{DialogForm, FormDialog};
 use crate::web::components::icon::Icon;
 use crate::web::components::page::PageHeader;

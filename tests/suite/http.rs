@@ -2,11 +2,18 @@
 
 use crate::support::program::{Place, Server};
 use crate::support::{TestApp, conversation, on_both_engines, setting};
+use agent_studio::http::listener::{self, Answer, ConnectionLimit, HttpVersions};
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::{Request, Version, header};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
 
 on_both_engines! {
     every_refusal_under_an_api_has_its_envelope,
@@ -187,6 +194,80 @@ fn slow_peers_end() {
     let read = kept.read(&mut answer).unwrap();
     assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
     assert!(is_closed(&mut kept), "connections that are kept for nothing");
+}
+
+/// Answers with the HTTP version of the request.
+#[derive(Clone)]
+struct VersionAnswer;
+
+impl Answer for VersionAnswer {
+    async fn answer(&self, _: SocketAddr, request: hyper::Request<Incoming>) -> Response {
+        format!("{:?}", request.version()).into_response()
+    }
+}
+
+async fn listen(versions: HttpVersions) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(listener::serve(listener, VersionAnswer, versions, ConnectionLimit::Unlimited, stop));
+    address
+}
+
+/// Sends these bytes one after the other, and reads until the peer closes.
+async fn exchange(address: SocketAddr, parts: &[&[u8]]) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    for part in parts {
+        stream.write_all(part).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    let mut answer = Vec::new();
+    // A peer that closes with unread bytes resets the connection.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn the_proxys_listener_speaks_http_2_and_http_1() {
+    let address = listen(HttpVersions::Http1And2).await;
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.unwrap();
+    tokio::spawn(connection);
+    let answers = (0..20).map(|_| {
+        let mut sender = sender.clone();
+        async move {
+            let request = hyper::Request::get(format!("http://{address}/")).body(Body::empty()).unwrap();
+            let answer = sender.send_request(request).await.unwrap();
+            (answer.version(), answer.into_body().collect().await.unwrap().to_bytes())
+        }
+    });
+    for (version, body) in futures_util::future::join_all(answers).await {
+        assert_eq!((version, &*body), (Version::HTTP_2, b"HTTP/2.0".as_slice()));
+    }
+    let end = b"host: x\r\nconnection: close\r\n\r\n".as_slice();
+    for parts in [
+        [b"GET / HTTP/1.1\r\n".as_slice(), end].as_slice(),
+        &[b"P", b"OST / HTTP/1.1\r\n", end],
+        &[b"PR", b"OPFIND / HTTP/1.1\r\n", end],
+    ] {
+        let answer = exchange(address, parts).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("HTTP/1.1"), "{parts:?}: {answer}");
+    }
+    let preface = [b"P".as_slice(), b"RI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
+    assert_eq!(exchange(listen(HttpVersions::Http1).await, &preface).await, "", "closed without an answer");
+}
+
+/// The clock stands still but while everything waits, so that the timeouts are over at once.
+#[tokio::test(start_paused = true)]
+async fn slow_peers_of_the_proxys_listener_end() {
+    let address = listen(HttpVersions::Http1And2).await;
+    let settings_frame = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".as_slice();
+    for parts in [vec![], vec![b"P".as_slice()], vec![b"GET / HTT"], vec![settings_frame]] {
+        let began = tokio::time::Instant::now();
+        let _ = tokio::time::timeout(Duration::from_secs(120), exchange(address, &parts)).await.unwrap();
+        assert!(began.elapsed() >= Duration::from_secs(29), "{parts:?}: {:?}", began.elapsed());
+    }
 }
 
 /// Connections beyond the limit of an address are closed at once. The others continue.

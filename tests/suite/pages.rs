@@ -18,6 +18,9 @@ on_both_engines! {
     what_is_shown_once_is_shown_to_one_of_many,
     what_is_shown_once_outlives_requests_that_show_nothing,
     a_refused_form_keeps_what_was_typed,
+    a_form_sent_after_the_session_ended_comes_back,
+    a_form_sent_twice_makes_one_key,
+    a_form_sent_twice_makes_one_agent,
     bad_input_is_answered_beside_its_field,
     viewers_change_nothing,
     invitations_work_once,
@@ -241,6 +244,87 @@ async fn a_refused_form_keeps_what_was_typed(test: TestApp) {
     let refused = fresh.submit("/sign-in", "sign_in", &fields).await;
     let page = fresh.get(&page_of(refused.location())).await.body;
     assert!(page.contains("value=\"ada@example.com\"") && !page.contains("very secret typo"));
+}
+
+async fn a_form_sent_after_the_session_ended_comes_back(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    // Signing out elsewhere ends this session.
+    let mut elsewhere = test.browser();
+    elsewhere.submit("/sign-in", "sign_in", &[("email", "ada@example.com"), ("password", PASSWORD)]).await;
+    elsewhere.submit("/account", "sign_out_everywhere", &[]).await;
+    assert_eq!(browser.get("/acme/api-keys/new").await.status, 302);
+
+    let fields =
+        [("workspace", "acme"), ("name", "Typed \"before\""), ("permissions[]", "handoff"), ("password", "secret")];
+    let sent = browser.submit("/acme/api-keys/new", "create_api_key", &fields).await;
+    assert_eq!((sent.status, sent.location()), (302, "/sign-in?next=%2Facme%2Fapi-keys%2Fnew"));
+    let cookie = sent.header("set-cookie").to_owned();
+    assert!(cookie.starts_with("unsent=") && cookie.contains("HttpOnly") && !cookie.contains("secret"), "{cookie}");
+    assert!(!browser.get("/sign-in?next=%2Facme%2Fapi-keys%2Fnew").await.body.contains("Typed"), "a page of its own");
+    // A refused attempt to sign in has a draft too, and does not replace this one.
+    let wrong = [("email", "ada@example.com"), ("password", "wrong"), ("next", "/acme/api-keys/new")];
+    browser.submit("/sign-in?next=%2Facme%2Fapi-keys%2Fnew", "sign_in", &wrong).await;
+    let right = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/acme/api-keys/new")];
+    browser.submit("/sign-in", "sign_in", &right).await;
+    let page = browser.get("/acme/api-keys/new").await;
+    assert!(page.body.contains("value=\"Typed &quot;before&quot;\""), "{}", page.body);
+    assert!(page.body.contains("value=\"handoff\" checked") && !page.body.contains("secret"), "{}", page.body);
+    assert!(page.header("set-cookie").starts_with("unsent=;"), "{}", page.header("set-cookie"));
+    assert!(!browser.get("/acme/api-keys/new").await.body.contains("Typed"), "shown again once");
+}
+
+/// The value of the hidden field `id` of a page's form.
+async fn id_in_form(browser: &mut Browser, page: &str) -> String {
+    let page = browser.get(page).await.body;
+    let (_, rest) = page.split_once("name=\"id\" value=\"").unwrap_or_else(|| panic!("no id in {page}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+async fn a_form_sent_twice_makes_one_key(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let id = id_in_form(&mut browser, "/acme/api-keys/new").await;
+    let fields = [NEW_KEY.as_slice(), &[("id", id.as_str())]].concat();
+    let (mut first, mut second) = (browser.tab(), browser.tab());
+    let created = tokio::join!(
+        first.submit("/acme/api-keys/new", "create_api_key", &fields),
+        second.submit("/acme/api-keys/new", "create_api_key", &fields),
+    );
+    let place = format!("/acme/api-keys/{id}/created");
+    assert_eq!((created.0.location(), created.1.location()), (place.as_str(), place.as_str()));
+    let again = browser.submit("/acme/api-keys/new", "create_api_key", &fields).await;
+    assert_eq!(again.location(), place);
+    assert!(browser.get(&place).await.body.contains("value=\"ask_"), "the one value is shown");
+    let keys = browser.call("list_api_keys", &[("workspace", "acme")]).await.json();
+    assert_eq!(keys["keys"].as_array().map(Vec::len), Some(1), "{keys}");
+
+    // Another form under the same id, as a browser may fill it in after "back", makes another key.
+    let mut other = fields.clone();
+    other[1].1 = "Other";
+    let other = browser.submit("/acme/api-keys/new", "create_api_key", &other).await;
+    assert!(other.status == 302 && other.location() != place, "{}", other.location());
+    assert!(browser.get(other.location()).await.body.contains("value=\"ask_"));
+    // An id that this server did not make is passed over.
+    let mut foreign = fields.clone();
+    foreign[5].1 = "settings";
+    let made = browser.submit("/acme/api-keys/new", "create_api_key", &foreign).await;
+    assert!(made.location().starts_with("/acme/api-keys/key-"), "{}", made.location());
+}
+
+async fn a_form_sent_twice_makes_one_agent(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let id = id_in_form(&mut browser, "/acme/agents/new").await;
+    for name in ["Hotel", "Hotel", "Harbour"] {
+        let fields = [("workspace", "acme"), ("id", id.as_str()), ("name", name)];
+        let sent = browser.submit("/acme/agents/new", "create_agent", &fields).await;
+        assert_eq!(sent.location(), "/acme/agents?notice=agent-created");
+    }
+    let agents = browser.call("list_agents", &[("workspace", "acme")]).await.json();
+    let mut names: Vec<_> = agents[0].as_array().unwrap().iter().map(|agent| agent["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Harbour", "Hotel"]);
 }
 
 async fn bad_input_is_answered_beside_its_field(test: TestApp) {

@@ -39,13 +39,14 @@ const PAGES: [&str; 25] = [
     "/activity/export?format=csv",
 ];
 
-const READING_CALLS: [&str; 10] = [
+const READING_CALLS: [&str; 11] = [
     "get_requests",
     "get_belongings",
     "get_agent",
     "get_visit",
     "list_agents",
-    "list_agent_names",
+    "get_new_api_key_form",
+    "get_new_agent_id",
     "list_users",
     "list_api_keys",
     "list_configurations",

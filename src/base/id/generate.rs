@@ -14,6 +14,11 @@ impl WorkspaceId {
 }
 
 impl AgentId {
+    /// Reads the id that a form brings for the agent that it creates; `None` if this server made no such id.
+    pub fn parse_generated(text: &str) -> Option<Self> {
+        Self::parse(text).filter(|id| id.as_str().starts_with("PROJECT-") && id.as_str().len() == 16)
+    }
+
     /// A new id: the prefix and eight digits or capital letters.
     pub fn generate(random: &Random) -> Self {
         Self(format!("PROJECT-{}", random.text(UPPER, 8)))
@@ -21,6 +26,11 @@ impl AgentId {
 }
 
 impl ApiKeyId {
+    /// Reads the id that a form brings for the key that it creates; `None` if this server made no such id.
+    pub fn parse_generated(text: &str) -> Option<Self> {
+        Self::parse(text).filter(|id| id.as_str().starts_with("key-") && id.as_str().len() == 20)
+    }
+
     pub fn generate(random: &Random) -> Self {
         Self(format!("key-{}", random.text(LOWER, 16)))
     }

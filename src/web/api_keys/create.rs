@@ -3,19 +3,20 @@
 use crate::agents::AgentName;
 use crate::api_keys::{ApiKey, Expiry, Permission, Permissions};
 use crate::base::error::Error;
+use crate::base::id::ApiKeyId;
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
-use crate::web::agents::ListAgentNames;
 use crate::web::api_keys::addresses::KeyAddresses;
 use crate::web::api_keys::list::{Scope, permissions_in_words};
 use crate::web::api_keys::use_key::request;
 use crate::web::components::awaited::{PageArea, awaited};
-use crate::web::components::button::{Button, ButtonLink, ButtonLook};
+use crate::web::components::button::{ButtonLink, ButtonLook};
 use crate::web::components::copy_text::CopyText;
-use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
+use crate::web::components::dialog::{CloseQuestion, Dialog, DialogBody, DialogFooter, DialogKind};
+use crate::web::components::draft::Draft;
 use crate::web::components::fact_list::FactList;
 use crate::web::components::field::{
-    CONTROL, ChoiceInput, Draft, Field, FieldPlace, HINT, INDENTED, Refusal, SelectFrame, TextField,
+    CONTROL, ChoiceInput, Field, FieldPlace, HINT, INDENTED, Refusal, SelectFrame, TextField,
 };
 use crate::web::components::form_dialog::{DialogForm, FormDialog};
 use crate::web::components::multi_select::{Choice, MultiSelect};
@@ -32,10 +33,12 @@ use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 
-/// Creates a key. Its value waits, sealed, in a database row for the page that shows it once.
+/// Creates a key. Its value waits, sealed, in a database row for the page that shows it once. A form that is sent twice
+/// makes one key.
 #[server(endpoint = "create_api_key")]
 pub async fn create_api_key(
     workspace: String,
+    #[server(default)] id: String,
     name: String,
     #[server(default)] all_agents: String,
     #[server(default)] agents: Vec<String>,
@@ -45,11 +48,11 @@ pub async fn create_api_key(
     #[server(default)] expiry_minutes_ahead: String,
     #[server(default)] list: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::service::NewKey;
+    use crate::api_keys::service::{FormCreator, NewKey};
     use crate::api_keys::{AgentScope, KeyName};
     use crate::base::error::Problem;
-    use crate::base::id::AgentId;
-    use crate::web::{guard, shown_once};
+    use crate::base::id::{AgentId, ApiKeyId};
+    use crate::web::guard;
 
     let admin = guard::admin(&workspace).await?;
     let services = admin.services();
@@ -74,11 +77,28 @@ pub async fn create_api_key(
             return Err(Error::Invalid(problems.into_iter().flatten().collect()));
         }
     };
-    let created = services.api_keys.create(&admin.workspace().id, &admin.actor(), &new).await?;
-    shown_once::put(&admin, created.id.as_str(), created.value.expose()).await?;
+    let id = ApiKeyId::parse_generated(&id).unwrap_or_else(|| services.api_keys.new_id());
+    let creator = FormCreator { actor: &admin.actor(), user: &admin.visitor.user, shown_once: &services.shown_once };
+    let id = services.api_keys.create_from_form(&admin.workspace().id, creator, id, &new).await?;
     let list = guard::local_query(&list);
-    leptos_axum::redirect(&format!("/{}/api-keys/{}/created{list}", admin.workspace().slug, created.id));
+    leptos_axum::redirect(&format!("/{}/api-keys/{id}/created{list}", admin.workspace().slug));
     Ok(())
+}
+
+/// What the form for a new key needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewKeyForm {
+    /// The id of the key that the form makes.
+    pub id: ApiKeyId,
+    pub agents: Vec<AgentName>,
+}
+
+#[server(endpoint = "get_new_api_key_form", input = Json)]
+pub async fn get_new_api_key_form(workspace: String) -> Result<NewKeyForm, Error> {
+    let member = crate::web::guard::member(&workspace).await?;
+    let services = member.services();
+    let agents = services.agents.names(&member.workspace().id).await?;
+    Ok(NewKeyForm { id: services.api_keys.new_id(), agents })
 }
 
 /// A key just created, with its value the one time that it is shown.
@@ -111,11 +131,12 @@ pub fn CreateDialog() -> impl IntoView {
     let action = FormAction::of::<CreateApiKey>();
     let refusal = action.refusal();
     let workspace = slug.clone();
-    let agents = load(move || ListAgentNames { workspace: workspace.clone() });
+    let new = load(move || GetNewApiKeyForm { workspace: workspace.clone() });
     let form = move || {
-        let hidden = vec![("workspace", slug.clone()), ("list", addresses.query_string())];
+        let mut hidden = vec![("workspace", slug.clone()), ("list", addresses.query_string())];
         async move {
-            let agents = agents.await?;
+            let NewKeyForm { id, agents } = new.await?;
+            hidden.push(("id", id.to_string()));
             let all = RwSignal::new(Draft::current().value("all_agents", "true") == "true");
             let fields = view! {
                 <TextField name="name" label="Name" hint="What the key is for, such as “CRM sync”. At most 100 characters." autofocus=true refusal />
@@ -326,12 +347,8 @@ fn Created(
     let buttons = move || {
         let back = back.clone();
         if asking.get() && !safe.get() {
-            view! {
-                <p class="w-full font-medium" role="alert">"You have not copied the key. Close all the same?"</p>
-                <Button look=ButtonLook::Primary focused=true on_click=move |_| asking.set(false)>"Stay"</Button>
-                <ButtonLink look=ButtonLook::Danger href=back noscroll=true>"Close without copying"</ButtonLink>
-            }
-            .into_any()
+            let question = "You have not copied the key. Close all the same?";
+            view! { <CloseQuestion question leave="Close without copying" close_href=back asking /> }.into_any()
         } else {
             view! { <ButtonLink look=ButtonLook::Primary href=back noscroll=true on_click=done>"Done"</ButtonLink> }
                 .into_any()

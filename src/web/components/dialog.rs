@@ -1,7 +1,7 @@
 //! Sheets and questions: native `<dialog>` elements, each with an address of its own. Without JavaScript they are
 //! plain parts of the page. With it they are modal, keep focus inside, and give it back.
 
-use crate::web::components::button::IconLink;
+use crate::web::components::button::{Button, ButtonLink, ButtonLook, IconLink};
 use crate::web::components::icon::Icon;
 use leptos::ev::MouseEvent;
 use leptos::html;
@@ -117,6 +117,30 @@ pub fn DialogFooter(children: Children) -> impl IntoView {
             {children()}
         </footer>
     }
+}
+
+/// A dialog's buttons while it asks whether to close it.
+#[component]
+pub fn CloseQuestion(
+    question: &'static str,
+    /// Text of the link that closes it.
+    leave: &'static str,
+    close_href: String,
+    asking: RwSignal<bool>,
+) -> AnyView {
+    // Lets the button take focus from a field, where somebody typed.
+    Effect::new(move |_| {
+        let active = document().active_element().and_then(|e| e.dyn_into::<HtmlElement>().ok());
+        if let Some(active) = active {
+            let _ = active.blur();
+        }
+    });
+    view! {
+        <p class="w-full font-medium" role="alert">{question}</p>
+        <Button look=ButtonLook::Primary focused=true on_click=move |_| asking.set(false)>"Stay"</Button>
+        <ButtonLink look=ButtonLook::Danger href=close_href noscroll=true>{leave}</ButtonLink>
+    }
+    .into_any()
 }
 
 /// Makes the dialog modal, and gives focus back to what had it when the dialog goes.

@@ -1,9 +1,9 @@
-//! Form fields: label, control, hint and error; and what was typed before a refusal.
+//! Form fields: label, control, hint and error.
 
 use crate::base::error::Error;
+use crate::web::components::draft::Draft;
 use crate::web::components::icon::Icon;
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// Hint of a field, and other secondary text; nothing where it is empty.
 pub const HINT: &str = "block text-sm text-faint empty:hidden";
@@ -14,30 +14,6 @@ pub const CONTROL: &str =
 pub const INDENTED: &str = "flex flex-col gap-1.5 pl-7";
 /// Dashed line under a text that has more to tell.
 pub const DASHED: &str = "underline decoration-control decoration-dashed decoration-1 underline-offset-[3px]";
-
-/// Values of a form that was refused without JavaScript, as pairs of field name and value; empty for a fresh form.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Draft(pub Vec<(String, String)>);
-
-impl Draft {
-    /// The draft of the page that is being rendered. In the browser it is always empty: there the fields themselves
-    /// keep what was typed.
-    pub fn current() -> Self {
-        use_context().unwrap_or_default()
-    }
-
-    /// The value of a field; `otherwise` where the form is fresh.
-    pub fn value(&self, name: &str, otherwise: &str) -> String {
-        let typed = self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-        typed.unwrap_or(otherwise).to_owned()
-    }
-
-    /// Every value of a field that takes several; `None` where the form is fresh.
-    pub fn values(&self, name: &str) -> Option<Vec<String>> {
-        let chosen = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone());
-        (!self.0.is_empty()).then(|| chosen.collect())
-    }
-}
 
 /// A refused form's error, as a signal.
 pub type Refusal = Signal<Option<Error>>;

@@ -3,9 +3,11 @@
 use crate::base::error::Error;
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::button::{Button, ButtonLink, ButtonLook};
-use crate::web::components::dialog::{Dialog, DialogBody, DialogFooter, DialogKind};
+use crate::web::components::dialog::{CloseQuestion, Dialog, DialogBody, DialogFooter, DialogKind};
+use crate::web::components::draft::Draft;
 use crate::web::components::field::FormError;
-use crate::web::transport::form::{ActionForm, FormAction};
+use crate::web::transport::form::{ActionForm, FormAction, fields_of};
+use leptos::html;
 use leptos::prelude::*;
 use std::future::Future;
 use std::pin::Pin;
@@ -76,19 +78,58 @@ fn dialog(
     form: Arc<dyn Fn() -> BoxedForm + Send + Sync>,
 ) -> AnyView {
     let href = close_href.clone();
+    let unsaved = Unsaved::new();
     let content = move || {
         let (form, href) = (form(), href.clone());
-        async move { Ok(shown(form.await?, href, kind)) }
+        async move { Ok(shown(form.await?, href, kind, unsaved)) }
     };
+    // A question asks for little, and is closed at once.
+    let may_close = Callback::new(move |()| kind == DialogKind::Question || unsaved.may_close());
     view! {
-        <Dialog title close_href kind>
+        <Dialog title close_href kind may_close>
             {awaited(PageArea::Dialog, content)}
         </Dialog>
     }
     .into_any()
 }
 
-fn shown(form: DialogForm, close_href: String, kind: DialogKind) -> AnyView {
+/// Asks before a form is closed with input that was not saved.
+#[derive(Clone, Copy)]
+struct Unsaved {
+    form: NodeRef<html::Form>,
+    /// The fields before anything was typed, URL-encoded.
+    fresh: StoredValue<Option<String>>,
+    asking: RwSignal<bool>,
+}
+
+impl Unsaved {
+    fn new() -> Self {
+        let unsaved = Self { form: NodeRef::new(), fresh: StoredValue::new(None), asking: RwSignal::new(false) };
+        Effect::new(move |_| {
+            let Some(form) = unsaved.form.get() else { return };
+            // Once the form's own effects have set its fields.
+            request_animation_frame(move || {
+                // What was typed before the visitor had to sign in counts too.
+                let fresh = if Draft::current().is_empty() { fields_of(&form) } else { String::new() };
+                unsaved.fresh.try_set_value(Some(fresh));
+            });
+        });
+        unsaved
+    }
+
+    /// Whether nothing is lost, or the visitor wants to close the dialog for the second time.
+    fn may_close(self) -> bool {
+        let form = self.form.get_untracked();
+        let fields = form.map(|form| fields_of(&form));
+        let changed =
+            fields.is_some_and(|now| self.fresh.with_value(|fresh| fresh.as_ref().is_some_and(|f| *f != now)));
+        let may = !changed || self.asking.get_untracked();
+        self.asking.set(!may);
+        may
+    }
+}
+
+fn shown(form: DialogForm, close_href: String, kind: DialogKind, unsaved: Unsaved) -> AnyView {
     let DialogForm { action, hidden, fields, submit, pending, danger, cancel } = form;
     let hidden = hidden.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value /> });
     let look = if danger { ButtonLook::Danger } else { ButtonLook::Primary };
@@ -98,17 +139,28 @@ fn shown(form: DialogForm, close_href: String, kind: DialogKind) -> AnyView {
     };
     // A question is answered with its harmless button first in reach.
     let focused = kind == DialogKind::Question;
+    let buttons = move || {
+        let close_href = close_href.clone();
+        if unsaved.asking.get() {
+            let question = "What you typed is not saved. Close all the same?";
+            return view! { <CloseQuestion question leave="Close without saving" close_href asking=unsaved.asking /> }
+                .into_any();
+        }
+        let (cancel, submit) = (cancel.clone(), submit.clone());
+        view! {
+            <ButtonLink href=close_href noscroll=true focused>{cancel}</ButtonLink>
+            <Button look pending=move || action.pending()>{submit}</Button>
+        }
+        .into_any()
+    };
     view! {
-        <ActionForm action>
+        <ActionForm action node_ref=unsaved.form>
             <DialogBody>
                 {hidden.collect_view()}
                 {fields}
                 <FormError refusal=action.refusal() />
             </DialogBody>
-            <DialogFooter>
-                <ButtonLink href=close_href noscroll=true focused>{cancel}</ButtonLink>
-                <Button look pending=move || action.pending()>{submit}</Button>
-            </DialogFooter>
+            <DialogFooter>{buttons}</DialogFooter>
         </ActionForm>
     }
     .into_any()

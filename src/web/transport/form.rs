@@ -3,10 +3,12 @@
 //! the browser's download.
 
 use crate::base::error::Error;
+use crate::web::components::draft::{self, Draft, Drafts};
 use crate::web::components::field::Refusal;
 use crate::web::transport::call::{self, ServerCall};
 use crate::web::transport::load::Changes;
 use leptos::ev::SubmitEvent;
+use leptos::html;
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
 use leptos::server_fn::ServerFn;
@@ -18,7 +20,10 @@ use web_sys::{FormData, HtmlFormElement, UrlSearchParams};
 #[derive(Clone, Copy, Debug)]
 pub struct FormAction {
     path: &'static str,
+    /// Path of the page that the form is on.
+    page: StoredValue<String>,
     changes: Changes,
+    drafts: Drafts,
     pending: RwSignal<bool>,
     outcome: RwSignal<Option<Result<(), Error>>>,
 }
@@ -35,7 +40,16 @@ impl FormAction {
     fn to(path: &'static str) -> Self {
         let refused = use_context::<ServerActionError>().filter(|refused| refused.path() == path);
         let outcome = refused.map(|refused| Err(ServerFnUrlError::<Error>::decode_err(refused.err())));
-        Self { path, changes: Changes::current(), pending: RwSignal::new(false), outcome: RwSignal::new(outcome) }
+        let (page, drafts) = (draft::page(), Drafts::current());
+        drafts.drop_with_form(&page);
+        Self {
+            path,
+            page: StoredValue::new(page),
+            changes: Changes::current(),
+            drafts,
+            pending: RwSignal::new(false),
+            outcome: RwSignal::new(outcome),
+        }
     }
 
     /// Whether one is on its way.
@@ -64,9 +78,12 @@ impl FormAction {
             return false;
         }
         self.pending.set(true);
-        let body = body();
+        let (page, body) = (self.page.get_value(), body());
         spawn_local(async move {
             let answer = call::post(self.path, ServerCall::Form(&body)).await;
+            if matches!(answer, Err(Error::SignedOut)) {
+                self.drafts.keep(Draft::new(&page, &body));
+            }
             if answer.as_ref().is_ok_and(|answer| answer.led_on) {
                 self.changes.count();
             }
@@ -80,12 +97,16 @@ impl FormAction {
 
 /// A form that an action sends; pressing its button twice sends it once.
 #[component]
-pub fn ActionForm(action: FormAction, children: Children) -> impl IntoView {
+pub fn ActionForm(
+    action: FormAction,
+    #[prop(default = NodeRef::new())] node_ref: NodeRef<html::Form>,
+    children: Children,
+) -> impl IntoView {
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         action.post(|| fields_of(&event_target(&event)));
     };
-    view! { <form method="post" action=action.path on:submit=submit>{children()}</form> }
+    view! { <form node_ref=node_ref method="post" action=action.path on:submit=submit>{children()}</form> }
 }
 
 fn encoded(fields: &[(&str, &str)]) -> String {

@@ -62,8 +62,20 @@ impl Browser {
         drop(self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap());
     }
 
+    /// The header with all cookies.
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
+    }
+
+    fn set_cookie(&mut self, set: &str) {
+        let pair = set.split(';').next().unwrap_or_default();
+        let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+        let mut kept: Vec<String> = self.cookie.iter().flat_map(|all| all.split("; ")).map(str::to_owned).collect();
+        kept.retain(|cookie| name(cookie) != name(pair));
+        if !set.contains("Max-Age=0") {
+            kept.push(pair.to_owned());
+        }
+        self.cookie = (!kept.is_empty()).then(|| kept.join("; "));
     }
 
     /// Requests a page.
@@ -117,8 +129,8 @@ impl Browser {
         let request = request.header(header::HOST, HOST).header("x-forwarded-for", address).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        if let Some(set) = parts.headers.get(header::SET_COOKIE).and_then(|v| v.to_str().ok()) {
-            self.cookie = set.split(';').next().map(str::to_owned);
+        for set in parts.headers.get_all(header::SET_COOKIE) {
+            self.set_cookie(set.to_str().unwrap());
         }
         let body = to_bytes(body, 64 << 20).await.unwrap();
         Answer {
