@@ -1,8 +1,12 @@
 //! HTTP APIs (`docs/api.md`): those for integrators, which require API keys, and the runtime side, which the platform
 //! that runs the agents uses.
 
+/// The first questions of the vendor's client.
+pub mod adk;
 /// The Agents API.
 pub mod agents;
+/// Pages of conversations.
+pub mod conversation_page;
 /// Version 1 of the Conversations API: the same conversations with camelCase fields.
 pub mod conversations_v1;
 /// Version 3 of the Conversations API.
@@ -13,6 +17,8 @@ pub mod docs;
 pub mod external_events;
 /// The Handoff API.
 pub mod handoff;
+/// Header that names the query parameters that were passed over.
+pub mod ignored_parameters;
 /// Building the OpenAPI document.
 pub mod openapi;
 /// The runtime side: the platform that runs the agents stores conversations and receives events.

@@ -1,102 +1,103 @@
 //! Handlers below `/v1/agents/{agentId}/conversations`: the same conversations as in v3, with camelCase fields.
 
-use crate::api::conversations_v3::{no_such_conversation, unreadable};
+use crate::api::conversation_page::{self, PageForm, unreadable};
+use crate::api::conversations_v3::no_such_conversation;
 use crate::api::openapi::Refusals;
 use crate::api_keys::Permission;
-use crate::base::bulk;
-use crate::base::time::format_instant;
-use crate::configuration::Configuration;
 use crate::conversations::cursor::is_id;
-use crate::conversations::document::{self, StoredConversation, Turn};
+use crate::conversations::live_form;
 use crate::conversations::query::ListQuery;
 use crate::conversations::schema::FilterParameters;
-use crate::conversations::service::{BATCH_SIZE, Conversations};
-use crate::conversations::values::MetricValue;
-use crate::gate::AuthorisedCall;
+use crate::conversations::service::Conversations;
+use crate::conversations::values::MetricEntry;
 use crate::gate::caller::Caller;
-use crate::http::envelope::{ApiError, json};
+use crate::http::envelope::{ApiError, json_body};
 use crate::http::parameters::Parameters;
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Default limit of the list.
 const DEFAULT_LIMIT: u32 = 50;
 
-/// The fields that do not depend on Configuration. Read from the stored JSON and written in camelCase.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(rename_all(serialize = "camelCase"))]
-#[schema(rename_all = "camelCase")]
-pub struct SummaryFields {
-    #[serde(rename(serialize = "conversationId"))]
-    #[schema(rename = "conversationId")]
-    id: String,
-    variant_id: String,
-    variant_name: String,
-    #[serde(rename(serialize = "clientEnv"))]
-    #[schema(rename = "clientEnv")]
-    environment: String,
-    #[schema(format = DateTime)]
-    started_at: String,
-    channel: String,
-    from_number: String,
-    to_number: String,
-    in_progress: bool,
-    num_turns: u32,
-    total_duration: u32,
-    polyai_duration: u32,
-    handoff: bool,
-    num_silences: u32,
-    num_ood: u32,
-}
-
-/// A conversation without its turns.
-#[derive(Serialize, ToSchema)]
+/// A conversation without its turns. Fields that came in beyond these are returned too.
+#[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ConversationSummary)]
-pub struct Summary<'a> {
-    #[serde(flatten)]
-    #[schema(inline)]
-    basics: SummaryFields,
-    account_id: &'a str,
-    project_id: &'a str,
+pub struct Summary {
+    pub account_id: String,
+    pub project_id: String,
+    pub conversation_id: String,
+    pub channel: String,
+    pub client_env: String,
+    /// Such as `inbound`.
+    #[schema(required)]
+    pub direction: Option<String>,
+    #[schema(required)]
+    pub language: Option<String>,
     #[schema(format = DateTime)]
-    created_at: String,
-    /// Missing while the conversation is in progress.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, format = DateTime)]
-    finished_at: Option<String>,
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub started_at: String,
+    /// Null while the conversation is in progress.
+    #[schema(required, format = DateTime)]
+    pub finished_at: Option<String>,
     /// In seconds.
-    duration: u32,
-    #[schema(value_type = String)]
-    handoff_reason: Box<RawValue>,
-    #[schema(value_type = String)]
-    handoff_destination: Box<RawValue>,
-    #[schema(value_type = std::collections::BTreeMap<String, MetricValue>)]
-    metrics: Box<RawValue>,
+    pub duration: f64,
+    pub total_duration: f64,
+    pub polyai_duration: f64,
+    pub in_progress: bool,
+    pub from_number: String,
+    pub to_number: String,
+    pub handoff: bool,
+    /// Null unless the metric `HANDOFF_TO` is enabled in Configuration.
+    #[schema(required)]
+    pub handoff_destination: Option<String>,
+    /// Null unless the metric `HANDOFF_REASON` is enabled in Configuration.
+    #[schema(required)]
+    pub handoff_reason: Option<String>,
+    #[schema(required)]
+    pub variant_id: Option<String>,
+    #[schema(required)]
+    pub variant_name: Option<String>,
+    #[schema(required)]
+    pub deployment_id: Option<String>,
+    #[schema(required)]
+    pub audio_url: Option<String>,
+    #[schema(required)]
+    pub note: Option<String>,
+    #[schema(required)]
+    pub poly_score: Option<f64>,
+    pub tags: Vec<String>,
+    /// As it came in: `{heading, content}`, a text, or null.
+    #[schema(value_type = Value)]
+    pub short_summary: (),
+    pub num_turns: u32,
+    pub num_silences: u32,
+    pub num_ood: u32,
+    /// Only the metrics that are enabled in Configuration. A value that came in without a time has that of the
+    /// conversation's end, or of its start while it is in progress.
+    pub metrics: BTreeMap<String, Vec<MetricEntry>>,
 }
 
 /// A conversation with its turns. The fields of turns are in snake_case.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ConversationDetail)]
-pub struct Detail<'a> {
+pub struct Detail {
     #[serde(flatten)]
     #[schema(inline)]
-    summary: Summary<'a>,
-    /// `[]` while Conversation transcript is off in Configuration.
-    #[schema(value_type = Vec<Turn>)]
-    turns: Box<RawValue>,
-    function_events: Nothing,
+    pub summary: Summary,
+    /// `[]` while Conversation transcript is off in Configuration. Each turn has the fields with which it came in.
+    #[schema(value_type = Vec<Object>)]
+    pub turns: (),
+    /// Lists of events by turn. `{}` while Conversation transcript is off in Configuration: events repeat what was said.
+    #[schema(value_type = Object)]
+    pub function_events: (),
 }
-
-/// Always `{}`: function events are not stored.
-#[derive(Serialize, ToSchema)]
-#[schema(as = FunctionEvents)]
-pub struct Nothing {}
 
 /// Which speakers a recording contains.
 #[derive(ToSchema)]
@@ -108,14 +109,14 @@ pub enum Direction {
 }
 
 /// A page of conversations, newest first.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
 #[schema(as = ConversationSummaryPage)]
-pub struct Page<'a> {
-    conversations: Vec<Summary<'a>>,
+pub struct Page {
+    pub conversations: Vec<Summary>,
     /// Number of conversations on all pages.
-    count: i64,
-    limit: u32,
-    offset: u32,
+    pub count: i64,
+    pub limit: u32,
+    pub offset: u32,
 }
 
 /// List conversations in camelCase
@@ -130,7 +131,7 @@ pub struct Page<'a> {
     params(
         ("agent_id" = String, Path, description = "The agent's id or slug."),
         FilterParameters,
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most conversations on the page; 50 where it is left out.", example = 100),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 5000, description = "Most conversations on the page; 50 where it is left out.", example = 100),
     ),
     responses((status = 200, description = "A page of conversations.", body = Page), Refusals),
 )]
@@ -143,23 +144,7 @@ pub async fn list(
     let pass = caller.admit_to_agent(Permission::Conversations, &agent_id).await?;
     // This call has filters only. A search would require a check that Configuration allows transcripts.
     let query = ListQuery::filters(&Parameters::read(query.as_deref().unwrap_or_default())?, DEFAULT_LIMIT)?;
-    bulk::run(page(conversations, pass, query)).await.ok_or_else(ApiError::internal)?
-}
-
-async fn page(conversations: Conversations, pass: AuthorisedCall, query: ListQuery) -> Result<Response, ApiError> {
-    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let allowed = pass.configuration.clone();
-    let reader = conversations.list_reader().await?;
-    let count = reader.count(workspace, agent, &query).await?;
-    let mut places = reader.places(workspace, agent, &query).await?;
-    places.truncate(query.limit as usize);
-    let mut summaries = Vec::with_capacity(places.len());
-    for places in places.chunks(BATCH_SIZE) {
-        for stored in reader.batch(workspace, agent, places, false, false).await? {
-            summaries.push(summary(&stored, &pass, &allowed).map_err(unreadable)?);
-        }
-    }
-    json(&Page { conversations: summaries, count, limit: query.limit, offset: query.offset })
+    conversation_page::stream(conversations, pass, query, PageForm::Live).await
 }
 
 /// Get a conversation in camelCase
@@ -186,16 +171,13 @@ pub async fn find(
     let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
     let allowed = pass.configuration.clone();
     let found = match is_id(&id) {
-        true => conversations.find(workspace, agent, &id, allowed.transcript, false).await?,
+        true => conversations.find_live(workspace, agent, &id, allowed.transcript).await?,
         false => None,
     };
     let stored = found.ok_or_else(no_such_conversation)?;
-    let turns = if allowed.transcript { stored.turns.clone() } else { "[]".to_owned() };
-    let detail = || {
-        let summary = summary(&stored, &pass, &allowed)?;
-        Ok(Detail { summary, turns: RawValue::from_string(turns)?, function_events: Nothing {} })
-    };
-    json(&detail().map_err(unreadable)?)
+    let mut body = String::new();
+    live_form::write_detail(&mut body, &stored, workspace, agent, &allowed).map_err(unreadable)?;
+    Ok(json_body(Body::from(body)))
 }
 
 /// Get a conversation's recording
@@ -231,30 +213,5 @@ pub async fn audio(
     Err(match exists {
         true => ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_RECORDING_NOT_FOUND", message),
         false => no_such_conversation(),
-    })
-}
-
-fn summary<'a>(
-    stored: &StoredConversation,
-    pass: &'a AuthorisedCall,
-    allowed: &Configuration,
-) -> Result<Summary<'a>, serde_json::Error> {
-    let basics: SummaryFields = serde_json::from_str(&stored.document)?;
-    let ended_at = stored.started_at.plus_seconds(i64::from(basics.total_duration));
-    let text = |metric, value: &str| {
-        RawValue::from_string(if allowed.metrics.allow(metric) { value.to_owned() } else { "\"\"".to_owned() })
-    };
-    let mut metrics = String::new();
-    document::write_metrics(&mut metrics, &stored.metrics, &allowed.metrics)?;
-    Ok(Summary {
-        account_id: pass.workspace.id.as_str(),
-        project_id: pass.agent.id.as_str(),
-        created_at: basics.started_at.clone(),
-        finished_at: (!basics.in_progress).then(|| format_instant(ended_at)),
-        duration: basics.total_duration,
-        handoff_reason: text("HANDOFF_REASON", &stored.handoff_reason)?,
-        handoff_destination: text("HANDOFF_TO", &stored.handoff_destination)?,
-        metrics: RawValue::from_string(metrics)?,
-        basics,
     })
 }

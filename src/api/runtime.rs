@@ -5,8 +5,9 @@ use crate::api::external_events::event_id::is_event_id;
 use crate::api::openapi::{AgentPath, BodyRefusals, Refusals};
 use crate::base::token::Token;
 use crate::conversations::cursor::is_id;
-use crate::conversations::document::{self, Document, NewConversation, Turns};
+use crate::conversations::document::{self, Document};
 use crate::conversations::service::{AppendResult, Conversations};
+use crate::conversations::values::{NewConversation, NewTurns};
 use crate::external_events::service::{AwaitResult, ExternalEvents};
 use crate::handoff::service::Handoffs;
 use crate::http::envelope::{ApiError, Envelope, expect_json, json, read_json, refused_body};
@@ -88,7 +89,7 @@ pub async fn put(
     tag = "Runtime",
     security(("runtime_token" = [])),
     params(AgentPath, ("id" = String, Path, description = "The conversation's id.", pattern = "^[!-~]{1,200}$")),
-    request_body = Turns,
+    request_body = NewTurns,
     responses(
         (status = 204, description = "Stored."),
         Refusals,
@@ -104,7 +105,7 @@ pub async fn append_turns(
 ) -> Result<StatusCode, ApiError> {
     expect_json(&headers)?;
     let turns = document::parse_turns(&body).map_err(invalid)?;
-    match conversations.append(&scope.workspace, &scope.agent, &id, turns).await? {
+    match conversations.append(&scope.workspace, &scope.agent, &id, &turns).await? {
         AppendResult::Done => Ok(StatusCode::NO_CONTENT),
         AppendResult::NoSuchConversation => Err(no_such_conversation()),
         AppendResult::Ended => Err(ended()),
@@ -323,6 +324,6 @@ fn ended() -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "CONVERSATION_ENDED", "This conversation is no longer in progress.")
 }
 
-fn invalid(reason: String) -> ApiError {
-    refused_body(&reason)
+fn invalid(reason: impl std::fmt::Display) -> ApiError {
+    refused_body(&reason.to_string())
 }

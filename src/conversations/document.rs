@@ -3,15 +3,16 @@
 //! texts. So a page of a thousand conversations is made by copying text.
 
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::base::time::{Timestamp, format_instant, parse_instant};
+use crate::base::time::{Timestamp, format_instant};
 use crate::configuration::{AllowedMetrics, Configuration};
 use crate::conversations::cursor::is_id;
 use crate::conversations::full_text::Words;
-use crate::conversations::values::{MetricValue, NewMetricValue, NewTurn};
+use crate::conversations::incoming::{DocumentError, Extras, Fields, Incoming};
+use crate::conversations::metrics::IncomingMetrics;
+use crate::conversations::turn::{IncomingTurns, SpokenTurn, Turn};
 use crate::db::DbError;
-use crate::http::object::{Object, json_object, json_objects, objects};
 use crate::http::strict_json;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,104 +20,6 @@ use utoipa::ToSchema;
 
 /// Largest JSON text of a conversation, in bytes.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
-
-/// A conversation to store: the fields of the v3 response. Only `started_at` is required.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = NewConversation)]
-pub struct NewConversation {
-    #[serde(default, deserialize_with = "text")]
-    /// The id in the path, if it is given here too.
-    #[schema(nullable, max_length = 200)]
-    id: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    variant_id: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    variant_name: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    environment: String,
-    #[schema(format = DateTime, example = "2026-05-01T10:00:00Z")]
-    started_at: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    channel: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    from_number: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    to_number: String,
-    #[serde(default)]
-    #[schema(example = true)]
-    in_progress: bool,
-    #[serde(default)]
-    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
-    num_turns: u32,
-    #[serde(default)]
-    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
-    total_duration: u32,
-    #[serde(default)]
-    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
-    polyai_duration: u32,
-    #[serde(default)]
-    handoff: bool,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    handoff_reason: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable)]
-    handoff_destination: String,
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
-    num_silences: Option<u32>,
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
-    num_ood: Option<u32>,
-    #[serde(default)]
-    #[schema(value_type = BTreeMap<String, NewMetricValue>, example = json!({ "CALL_COMPLETED": "true" }))]
-    metrics: BTreeMap<String, Box<RawValue>>,
-    #[serde(default = "empty_object", deserialize_with = "json_object")]
-    #[schema(value_type = Object)]
-    state: Box<RawValue>,
-    #[serde(default, deserialize_with = "objects")]
-    #[schema(value_type = Vec<NewTurn>)]
-    turns: Vec<Turn>,
-}
-
-/// One turn: what the user said, what the agent said, or both.
-// Turns are stored and returned in this form, but `latency` is stored separately.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
-pub struct Turn {
-    #[serde(default, deserialize_with = "text")]
-    user_input: String,
-    #[serde(default, deserialize_with = "text")]
-    user_input_dtmf: String,
-    #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime, nullable = false)]
-    user_input_datetime: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    agent_response: String,
-    #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime, nullable = false)]
-    agent_response_datetime: Option<String>,
-    /// In seconds. Returned only if `include_latency` is set.
-    #[serde(default, skip_serializing_if = "is_kept_apart")]
-    #[schema(nullable = false)]
-    latency: Option<f64>,
-    #[serde(default, deserialize_with = "text")]
-    translated_user_input: String,
-    #[serde(default, deserialize_with = "text")]
-    english_agent_response: String,
-    #[serde(default)]
-    intents: Vec<String>,
-    #[serde(default, deserialize_with = "json_objects")]
-    #[schema(value_type = Vec<Object>)]
-    entities: Vec<Box<RawValue>>,
-    #[serde(default)]
-    is_ood: bool,
-    #[serde(default)]
-    is_silence: bool,
-}
 
 /// The fields that do not depend on Configuration: every key that can read the conversation gets them.
 #[derive(Serialize, ToSchema)]
@@ -159,6 +62,14 @@ pub struct Document {
     pub metrics: String,
     pub turns: String,
     pub latencies: String,
+    /// JSON object: metrics that came in as lists with times, as they came in.
+    pub metric_entries: String,
+    /// JSON object: fields that only the live form has, and what came in in another form than it is stored in.
+    pub extras: String,
+    /// JSON array: the same for each turn; `[]` if there is nothing.
+    pub turn_extras: String,
+    /// JSON object: lists of function events by turn.
+    pub function_events: String,
     /// The names of `metrics`.
     pub metric_names: Vec<String>,
     pub transcript: Transcript,
@@ -173,13 +84,13 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    fn of(turns: &[Turn]) -> Self {
+    fn of<'a>(turns: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut transcript = Self::default();
-        for turn in turns {
-            transcript.user.say(&turn.user_input);
-            transcript.agent.say(&turn.agent_response);
-            transcript.both.say(&turn.user_input);
-            transcript.both.say(&turn.agent_response);
+        for (user_input, agent_response) in turns {
+            transcript.user.say(user_input);
+            transcript.agent.say(agent_response);
+            transcript.both.say(user_input);
+            transcript.both.say(agent_response);
         }
         transcript
     }
@@ -200,14 +111,6 @@ pub struct StoredConversation {
     pub latencies: String,
 }
 
-/// Turns to append to a conversation.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Turns {
-    #[serde(deserialize_with = "objects")]
-    #[schema(value_type = Vec<NewTurn>)]
-    turns: Vec<Turn>,
-}
-
 /// The columns of a locked conversation that appending turns needs.
 #[derive(Debug, sqlx::FromRow)]
 pub struct LockedConversation {
@@ -215,11 +118,12 @@ pub struct LockedConversation {
     pub document: String,
     pub turns: String,
     pub latencies: String,
+    pub turn_extras: String,
 }
 
 impl LockedConversation {
     /// Appends turns, and updates the counts of turns, silences and out-of-domain turns.
-    pub fn append(&mut self, more: &Turns) -> Result<(), serde_json::Error> {
+    pub fn append(&mut self, more: &IncomingTurns) -> Result<(), serde_json::Error> {
         // All other fields keep their JSON text unchanged.
         let mut document: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&self.document)?;
         let mut count = |name: &str, by: usize| -> Result<(), serde_json::Error> {
@@ -228,23 +132,36 @@ impl LockedConversation {
             Ok(())
         };
         count("num_turns", more.turns.len())?;
-        count("num_silences", more.turns.iter().filter(|t| t.is_silence).count())?;
-        count("num_ood", more.turns.iter().filter(|t| t.is_ood).count())?;
+        count("num_silences", more.count(|turn| turn.is_silence))?;
+        count("num_ood", more.count(|turn| turn.is_ood))?;
         self.document = serde_json::to_string(&document)?;
+        let extras = more.extras()?;
+        if self.turn_extras != "[]" || extras != "[]" {
+            let earlier: Vec<&RawValue> = serde_json::from_str(&self.turns)?;
+            self.turn_extras = padded(&self.turn_extras, earlier.len())?;
+            join(&mut self.turn_extras, &serde_json::to_string(&more.extras)?);
+        }
         join(&mut self.turns, &serde_json::to_string(&more.turns)?);
-        let latencies: Vec<_> = more.turns.iter().map(|t| t.latency).collect();
-        join(&mut self.latencies, &serde_json::to_string(&latencies)?);
+        join(&mut self.latencies, &more.latencies()?);
         Ok(())
     }
 
     /// The words of all turns.
     pub fn transcript(&self) -> Result<Transcript, DbError> {
-        let turns: Vec<Turn> = serde_json::from_str(&self.turns).map_err(|error| {
+        let turns: Vec<SpokenTurn> = serde_json::from_str(&self.turns).map_err(|error| {
             tracing::error!(%error, "a stored conversation is not readable");
             DbError::Failed
         })?;
-        Ok(Transcript::of(&turns))
+        Ok(Transcript::of(turns.iter().map(|turn| (turn.user_input.as_str(), turn.agent_response.as_str()))))
     }
+}
+
+/// A JSON array of objects, with empty objects at its end so that it has this many items.
+fn padded(array: &str, length: usize) -> Result<String, serde_json::Error> {
+    let mut items: Vec<&RawValue> = serde_json::from_str(array)?;
+    let empty = empty_object();
+    items.resize(length.max(items.len()), &empty);
+    serde_json::to_string(&items)
 }
 
 /// Appends the items of a JSON array to another.
@@ -259,119 +176,204 @@ fn join(array: &mut String, more: &str) {
     }
 }
 
-/// Reads turns to append: `{"turns": […]}`. The error is one sentence for the client.
-pub fn parse_turns(json: &[u8]) -> Result<Turns, String> {
-    strict_json::check(json)?;
-    serde_json::from_slice(json).map(|Object(turns)| turns).map_err(|e| e.to_string())
+/// Reads turns to append: `{"turns": […]}`.
+pub fn parse_turns(json: &[u8]) -> Result<IncomingTurns<'_>, DocumentError> {
+    let mut fields = fields_of(json)?;
+    match fields.take_present(&["turns"])? {
+        Some(turns) => IncomingTurns::read(&turns),
+        None => Err(DocumentError::Missing { path: "turns", expected: "an array" }),
+    }
 }
 
+/// The fields of a document, once it is known to be one that both databases can store.
+fn fields_of(json: &[u8]) -> Result<Fields<'_>, DocumentError> {
+    if json.len() > MAX_BYTES {
+        let message = format!("the conversation is larger than {} MiB", MAX_BYTES / 1024 / 1024);
+        return Err(DocumentError::Document(message));
+    }
+    strict_json::check(json).map_err(DocumentError::Document)?;
+    let raw: &RawValue = serde_json::from_slice(json).map_err(|e| DocumentError::Document(e.to_string()))?;
+    let document = Incoming::new("", raw);
+    if !document.is_object() {
+        return Err(DocumentError::Document("the document is no JSON object".to_owned()));
+    }
+    document.fields()
+}
+
+/// The id of conversations, as errors name it.
+const ID: &str = "1 to 200 visible ASCII characters";
+
+/// Fields that only the live form has: the name in camelCase, and the one in snake_case where it differs.
+const LIVE_FIELDS: [&[&str]; 8] = [
+    &["audioUrl", "audio_url"],
+    &["deploymentId", "deployment_id"],
+    &["direction"],
+    &["language"],
+    &["note"],
+    &["polyScore", "poly_score"],
+    &["shortSummary", "short_summary"],
+    &["tags"],
+];
+
 impl Document {
-    /// Reads a conversation. The error is one sentence for the author of the document.
-    pub fn parse(json: &[u8]) -> Result<Self, String> {
-        Self::from_incoming(Self::read(json)?)
+    /// Reads a conversation in the form of v3 (snake_case) or of the live service (camelCase).
+    pub fn parse(json: &[u8]) -> Result<Self, DocumentError> {
+        let mut fields = fields_of(json)?;
+        let id = fields.take_present(&["id", "conversationId", "conversation_id"])?;
+        let id = id.ok_or(DocumentError::Missing { path: "id", expected: ID })?;
+        let text = id.string()?;
+        if is_id(&text) { Self::read(text, fields) } else { Err(id.error(ID)) }
     }
 
     /// Reads a conversation whose id is in the request's path. If the document has an id too, both must be equal.
-    pub fn parse_as(id: &str, json: &[u8]) -> Result<Self, String> {
-        let mut incoming = Self::read(json)?;
-        if incoming.id.is_empty() {
-            incoming.id = id.to_owned();
+    pub fn parse_as(id: &str, json: &[u8]) -> Result<Self, DocumentError> {
+        let mut fields = fields_of(json)?;
+        if let Some(given) = fields.take_present(&["id", "conversationId", "conversation_id"])?
+            && !["", id].contains(&given.string()?.as_str())
+        {
+            return Err(given.error("the id in the path"));
         }
-        if incoming.id != id {
-            return Err("its `id` is not the one in the path".to_owned());
-        }
-        Self::from_incoming(incoming)
+        Self::read(id.to_owned(), fields)
     }
 
-    fn read(json: &[u8]) -> Result<NewConversation, String> {
-        if json.len() > MAX_BYTES {
-            return Err(format!("the conversation is larger than {} MiB", MAX_BYTES / 1024 / 1024));
-        }
-        strict_json::check(json)?;
-        serde_json::from_slice(json).map(|Object(incoming)| incoming).map_err(|e| e.to_string())
-    }
+    fn read(id: String, mut fields: Fields<'_>) -> Result<Self, DocumentError> {
+        // The workspace and the agent are those of the request.
+        fields.take(&["account_id", "accountId"])?;
+        fields.take(&["project_id", "projectId"])?;
+        let mut extras = Extras::default();
+        let times = Times::read(&mut fields, &mut extras)?;
+        let flag = |value: Option<&Incoming<'_>>| value.filter(|v| !v.is_null()).map_or(Ok(false), Incoming::flag);
+        let handoff = fields.take(&["handoff"])?;
+        let (is_handoff, in_progress) = (flag(handoff.as_ref())?, times.in_progress);
+        extras.keep("handoff", handoff.as_ref(), if is_handoff { "true" } else { "false" });
 
-    fn from_incoming(incoming: NewConversation) -> Result<Self, String> {
-        if !is_id(&incoming.id) {
-            return Err("`id` is not 1 to 200 visible ASCII characters".to_owned());
+        let variant_id = fields.string(&["variant_id", "variantId"])?;
+        let variant_name = fields.string(&["variant_name", "variantName"])?;
+        let mut environment = fields.string(&["environment", "clientEnv", "client_env"])?;
+        if environment.is_empty() {
+            environment.push_str("live");
         }
-        let started_at = parse_instant(&incoming.started_at)
-            .ok_or_else(|| format!("`started_at` is `{}`, not an ISO 8601 date and time", incoming.started_at))?;
-        let environment = if incoming.environment.is_empty() { "live".to_owned() } else { incoming.environment };
-        let metrics = metrics(incoming.metrics)?;
-        let turns = &incoming.turns;
-        let count = |flag: fn(&Turn) -> bool| turns.iter().filter(|t| flag(t)).count() as u32;
-        let always = CommonFields {
-            id: &incoming.id,
-            variant_id: &incoming.variant_id,
-            variant_name: &incoming.variant_name,
-            environment: &environment,
-            started_at: &format_instant(started_at),
-            channel: &incoming.channel,
-            from_number: &incoming.from_number,
-            to_number: &incoming.to_number,
-            in_progress: incoming.in_progress,
-            num_turns: if turns.is_empty() { incoming.num_turns } else { turns.len() as u32 },
-            total_duration: incoming.total_duration,
-            polyai_duration: incoming.polyai_duration,
-            handoff: incoming.handoff,
-            num_silences: incoming.num_silences.unwrap_or_else(|| count(|t| t.is_silence)),
-            num_ood: incoming.num_ood.unwrap_or_else(|| count(|t| t.is_ood)),
-            state: &incoming.state,
-        };
-        Ok(Self {
-            always: json(&always)?,
-            handoff_reason: json(&incoming.handoff_reason)?,
-            handoff_destination: json(&incoming.handoff_destination)?,
-            metric_names: metrics.keys().cloned().collect(),
-            metrics: json(&metrics)?,
-            turns: json(turns)?,
-            latencies: json(&turns.iter().map(|t| t.latency).collect::<Vec<_>>())?,
-            transcript: Transcript::of(turns),
-            channel_family: family(&incoming.channel),
-            id: incoming.id,
-            environment,
-            started_at,
-            in_progress: incoming.in_progress,
-            channel: incoming.channel,
-            variant_id: incoming.variant_id,
-            variant_name: incoming.variant_name,
-        })
-    }
-}
+        let channel = fields.string(&["channel"])?;
+        let from_number = fields.string(&["from_number", "fromNumber"])?;
+        let to_number = fields.string(&["to_number", "toNumber"])?;
+        let handoff_reason = fields.string(&["handoff_reason", "handoffReason"])?;
+        let handoff_destination = fields.string(&["handoff_destination", "handoffDestination"])?;
 
-/// Normalises metrics. A value becomes a text, or a list of at least two texts if the metric was written more than
-/// once. Null and empty lists are dropped.
-fn metrics(incoming: BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, MetricValue>, String> {
-    let mut metrics = BTreeMap::new();
-    for (name, value) in incoming {
-        let value = match value.get().as_bytes().first() {
-            Some(b'n') => continue,
-            Some(b'[') => {
-                let values: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|e| e.to_string())?;
-                let mut texts = values.into_iter().map(|v| metric_text(&name, v)).collect::<Result<Vec<_>, _>>()?;
-                match (texts.len(), texts.pop()) {
-                    (_, None) => continue,
-                    (1, Some(only)) => MetricValue::One(only),
-                    (_, Some(last)) => {
-                        texts.push(last);
-                        MetricValue::Several(texts)
-                    }
-                }
+        let metrics = fields.take_present(&["metrics"])?;
+        let metrics = metrics.map(|metrics| IncomingMetrics::read(&metrics)).transpose()?.unwrap_or_default();
+        let turns = fields.take_present(&["turns"])?;
+        let turns = turns.map(|turns| IncomingTurns::read(&turns)).transpose()?.unwrap_or_default();
+        let state = object(&mut fields, &["state"])?;
+        let function_events = object(&mut fields, &["functionEvents", "function_events"])?;
+        let mut count = |names| fields.take_present(names)?.map(|value| value.count()).transpose();
+        let num_turns = count(&["num_turns", "numTurns"])?;
+        let num_silences = count(&["num_silences", "numSilences"])?;
+        let num_ood = count(&["num_ood", "numOod"])?;
+
+        for names in LIVE_FIELDS {
+            if let Some(value) = fields.take_present(names)? {
+                extras.0.insert(names[0].to_owned(), value.raw);
             }
-            _ => MetricValue::One(metric_text(&name, &value)?),
+        }
+        extras.0.extend(fields.rest());
+
+        let common = CommonFields {
+            id: &id,
+            variant_id: &variant_id,
+            variant_name: &variant_name,
+            environment: &environment,
+            started_at: &format_instant(times.started_at),
+            channel: &channel,
+            from_number: &from_number,
+            to_number: &to_number,
+            in_progress,
+            num_turns: if turns.turns.is_empty() { num_turns.unwrap_or(0) } else { turns.turns.len() as u32 },
+            total_duration: times.total_duration,
+            polyai_duration: times.polyai_duration,
+            handoff: is_handoff,
+            num_silences: num_silences.unwrap_or_else(|| turns.count(|turn| turn.is_silence) as u32),
+            num_ood: num_ood.unwrap_or_else(|| turns.count(|turn| turn.is_ood) as u32),
+            state,
         };
-        metrics.insert(name, value);
+        let texts = || -> Result<Self, serde_json::Error> {
+            Ok(Self {
+                always: json(&common)?,
+                handoff_reason: json(&handoff_reason)?,
+                handoff_destination: json(&handoff_destination)?,
+                metrics: json(&metrics.values)?,
+                metric_entries: json(&metrics.entries)?,
+                turns: json(&turns.turns)?,
+                latencies: turns.latencies()?,
+                turn_extras: turns.extras()?,
+                function_events: function_events.get().to_owned(),
+                extras: json(&extras.0)?,
+                metric_names: metrics.values.keys().cloned().collect(),
+                transcript: Transcript::of(turns.turns.iter().map(Turn::said)),
+                channel_family: family(&channel),
+                environment: environment.clone(),
+                started_at: times.started_at,
+                in_progress,
+                channel: channel.clone(),
+                variant_id: variant_id.clone(),
+                variant_name: variant_name.clone(),
+                id: id.clone(),
+            })
+        };
+        texts().map_err(|error| DocumentError::Document(error.to_string()))
     }
-    Ok(metrics)
 }
 
-/// A metric's value as text. Numbers keep their digits; Booleans become `true` or `false`.
-fn metric_text(name: &str, value: &RawValue) -> Result<String, String> {
-    match value.get().as_bytes().first() {
-        Some(b'"') => serde_json::from_str(value.get()).map_err(|e| e.to_string()),
-        Some(b'-' | b'0'..=b'9' | b't' | b'f') => Ok(value.get().to_owned()),
-        _ => Err(format!("the metric `{name}` is neither a text nor a list of texts")),
+/// When a conversation began and how long it took.
+struct Times {
+    started_at: Timestamp,
+    in_progress: bool,
+    /// In seconds.
+    total_duration: u32,
+    polyai_duration: u32,
+}
+
+impl Times {
+    fn read<'a>(fields: &mut Fields<'a>, extras: &mut Extras<'a>) -> Result<Self, DocumentError> {
+        let started = fields.take_present(&["started_at", "startedAt"])?;
+        let created = fields.take_present(&["created_at", "createdAt"])?;
+        let finished = fields.take_present(&["finished_at", "finishedAt"])?;
+        let missing = DocumentError::Missing { path: "started_at", expected: "an ISO 8601 date and time" };
+        let started_at = started.as_ref().or(created.as_ref()).ok_or(missing)?.instant()?;
+        let in_progress_given = fields.take(&["in_progress", "inProgress"])?;
+        let in_progress =
+            in_progress_given.as_ref().filter(|v| !v.is_null()).map_or(Ok(false), |value| value.flag())?;
+
+        let total = fields.take_present(&["total_duration", "totalDuration"])?;
+        let duration = fields.take_present(&["duration"])?;
+        let polyai = fields.take_present(&["polyai_duration", "polyaiDuration"])?;
+        let until_finished = match &finished {
+            Some(finished) => (finished.instant()?.0 - started_at.0) / 1_000_000,
+            None => 0,
+        };
+        let total_duration = match total.as_ref().or(duration.as_ref()) {
+            Some(seconds) => seconds.count()?,
+            None => u32::try_from(until_finished).unwrap_or(0),
+        };
+        let polyai_duration = polyai.as_ref().map_or(Ok(0), Incoming::count)?;
+
+        extras.keep_instant("startedAt", started.as_ref(), started_at);
+        extras.keep_instant("createdAt", created.as_ref(), started_at);
+        let ended_at = started_at.plus_seconds(i64::from(total_duration));
+        extras.keep_instant("finishedAt", finished.as_ref(), ended_at);
+        extras.keep("duration", duration.as_ref(), &total_duration.to_string());
+        extras.keep("totalDuration", total.as_ref(), &total_duration.to_string());
+        extras.keep("polyaiDuration", polyai.as_ref(), &polyai_duration.to_string());
+        extras.keep("inProgress", in_progress_given.as_ref(), if in_progress { "true" } else { "false" });
+        Ok(Self { started_at, in_progress, total_duration, polyai_duration })
+    }
+}
+
+/// An object, as it came in; an empty one if it is absent.
+fn object<'a>(fields: &mut Fields<'a>, names: &[&str]) -> Result<&'a RawValue, DocumentError> {
+    match fields.take_present(names)? {
+        Some(value) if value.is_object() => Ok(value.raw),
+        Some(value) => Err(value.error("an object")),
+        None => serde_json::from_str("{}").map_err(|e| DocumentError::Document(e.to_string())),
     }
 }
 
@@ -456,29 +458,8 @@ fn empty_object() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).unwrap_or_default()
 }
 
-/// For `skip_serializing_if`: latencies are never serialised with their turn.
-fn is_kept_apart(_: &Option<f64>) -> bool {
-    true
-}
-
-fn json(value: &impl Serialize) -> Result<String, String> {
-    serde_json::to_string(value).map_err(|e| e.to_string())
-}
-
-/// A text that may be null, which becomes empty.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// A date and time, converted to UTC; `None` if it is null or empty.
-fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    match Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()) {
-        None => Ok(None),
-        Some(text) => match parse_instant(&text) {
-            Some(at) => Ok(Some(format_instant(at))),
-            None => Err(serde::de::Error::custom(format!("`{text}` is not an ISO 8601 date and time"))),
-        },
-    }
+fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string(value)
 }
 
 #[cfg(test)]
@@ -546,20 +527,65 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
+        let with = |rest: &str| format!(r#"{{"id":"a","started_at":"2026-05-01T10:00:00Z",{rest}}}"#);
+        let long = "x".repeat(100);
         for (json, reason) in [
-            ("", "EOF"),
-            ("[]", "expected an object"),
-            (r#"["a","v","n","live","2026-05-01T10:00:00Z"]"#, "expected an object"),
-            (r#"{"id":"a","started_at":"2026-05-01T10:00:00Z","turns":[["hello"]]}"#, "expected an object"),
-            (r#"{"id":"a"}"#, "started_at"),
-            (r#"{"id":"","started_at":"2026-05-01T10:00:00Z"}"#, "`id`"),
-            (r#"{"id":"é","started_at":"2026-05-01T10:00:00Z"}"#, "`id`"),
-            (r#"{"id":"a","started_at":"yesterday"}"#, "yesterday"),
-            (r#"{"id":"a","started_at":"2026-05-01T10:00:00Z","metrics":{"X":{}}}"#, "`X`"),
-            (r#"{"id":"a","started_at":"2026-05-01T10:00:00Z","channel":"a\u0000"}"#, "NUL"),
+            (String::new(), "EOF while parsing a value at line 1 column 0"),
+            ("[]".to_owned(), "the document is no JSON object"),
+            (r#"{"id":"a"}"#.to_owned(), "`started_at` is missing; an ISO 8601 date and time is expected"),
+            (
+                r#"{"started_at":"2026-05-01"}"#.to_owned(),
+                "`id` is missing; 1 to 200 visible ASCII characters is expected",
+            ),
+            (with(r#""conversationId":"b""#), "`conversationId` is \"b\"; one name of the field, not two, is expected"),
+            (r#"{"id":"é"}"#.to_owned(), "`id` is \"é\"; 1 to 200 visible ASCII characters is expected"),
+            (
+                r#"{"id":"a","startedAt":"yesterday"}"#.to_owned(),
+                "`startedAt` is \"yesterday\"; an ISO 8601 date and time is expected",
+            ),
+            (
+                with(r#""channel":"a\u0000""#),
+                "`channel` holds a NUL character, which cannot be stored at line 1 column 65",
+            ),
+            (with(r#""turns":{}"#), "`turns` is {}; an array is expected"),
+            (with(r#""turns":[{},["hello"]]"#), "`turns[1]` is [\"hello\"]; an object is expected"),
+            (
+                with(r#""turns":[{},{},{"latency":"fast"}]"#),
+                "`turns[2].latency` is \"fast\"; a number or an object is expected",
+            ),
+            (
+                with(r#""turns":[{"latency":{"perceived_latency":"1"}}]"#),
+                "`turns[0].latency.perceived_latency` is \"1\"; a number is expected",
+            ),
+            (with(r#""turns":[{"intents":[null]}]"#), "`turns[0].intents[0]` is null; a text is expected"),
+            (with(r#""turns":[{"is_ood":0}]"#), "`turns[0].is_ood` is 0; `true` or `false` is expected"),
+            (with(r#""metrics":{"X":[{"value":{}}]}"#), "`metrics.X[0].value` is {};"),
+            (with(r#""metrics":{"X":[[]]}"#), "`metrics.X[0]` is [];"),
+            (with(r#""functionEvents":[]"#), "`functionEvents` is []; an object is expected"),
+            (with(r#""total_duration":-1"#), "`total_duration` is -1; a number of at least 0 is expected"),
+            (
+                with(&format!(r#""handoff":"{long}""#)),
+                &format!("`handoff` is \"{}…; `true` or `false` is expected", &long[..39]),
+            ),
         ] {
-            let error = Document::parse(json.as_bytes()).unwrap_err();
-            assert!(error.contains(reason), "{json}: {error}");
+            let error = Document::parse(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(reason), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_time_is_read() {
+        for time in [
+            "2026-05-01T10:00:00Z",
+            "2026-05-01T12:00:00+02:00",
+            "2026-05-01T10:00:00.000000+00:00",
+            "2026-05-01T10:00:00",
+            "2026-05-01T10:00:00.000",
+            "2026-05-01t10:00:00z",
+            "2026-05-01 10:00:00",
+        ] {
+            let document = Document::parse(format!(r#"{{"id":"a","startedAt":"{time}"}}"#).as_bytes()).unwrap();
+            assert_eq!(format_instant(document.started_at), "2026-05-01T10:00:00Z", "{time}");
         }
     }
 

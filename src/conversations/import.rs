@@ -1,19 +1,25 @@
-//! Import of conversations from JSON Lines. Each line is one conversation. Invalid lines are reported and skipped. A
-//! conversation with a known id is replaced, so a file can be imported again, for example after an interruption.
+//! Import of conversations from files. Invalid conversations are reported and skipped. A conversation with a known id is
+//! replaced, so a file can be imported again, for example after an interruption.
+
+/// Finding the conversations in a file.
+pub mod file;
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::conversations::document::Document;
+use crate::conversations::import::file::{FoundDocument, Place};
+use crate::conversations::incoming::DocumentError;
 use crate::conversations::store;
 use crate::db::{Db, DbError};
-use std::collections::HashSet;
-use std::io::BufRead;
+use std::collections::{BTreeMap, HashSet};
+use std::io::Read;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// Conversations per transaction. Fewer on SQLite, so that other writers do not wait long: it has one writer at a time.
 const BATCH_SQLITE: usize = 100;
 const BATCH_POSTGRES: usize = 500;
-
-/// UTF-8's byte order mark, which some programs write at the start of a file.
-const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+/// Conversations that are read before the earlier ones are written. Each may have several megabytes.
+const READ_AHEAD: usize = 16;
 
 /// Result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -22,7 +28,7 @@ pub struct ImportSummary {
     pub imported: u64,
     /// Number of conversations that replaced one with the same id, stored earlier or by the same file.
     pub replaced: u64,
-    /// Number of invalid lines.
+    /// Number of invalid conversations.
     pub rejected: u64,
 }
 
@@ -73,43 +79,64 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Imports a file. Calls `progress` with the length of each line in bytes, and `rejected` with the number (from 1) of
-/// each invalid line and the reason.
+/// Imports a file. Calls `rejected` with the place of each invalid conversation and the reason.
 pub async fn import(
     db: &Db,
     workspace: &WorkspaceId,
     agent: &AgentId,
-    mut lines: impl BufRead,
-    mut progress: impl FnMut(u64),
-    mut rejected: impl FnMut(u64, &str),
+    file: impl Read + Send + 'static,
+    mut rejected: impl FnMut(Place, &DocumentError),
 ) -> Result<ImportSummary, ImportError> {
     let mut importer = Importer::new(db, workspace, agent);
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let length = lines.read_until(b'\n', &mut line)?;
-        if length == 0 {
-            break;
-        }
-        progress(length as u64);
-        if number == 1 && line.starts_with(BYTE_ORDER_MARK) {
-            line.drain(..BYTE_ORDER_MARK.len());
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        match Document::parse(&line) {
-            Ok(document) => {
-                importer.push(document).await?;
-            }
+    let (mut found, reading) = read_apart(file);
+    while let Some(FoundDocument { place, document }) = found.recv().await {
+        match document {
+            Ok(document) => importer.push(document).await?,
             Err(reason) => {
-                rejected(number, &reason);
+                rejected(place, &reason);
                 importer.done.rejected += 1;
             }
         }
     }
+    reading.await.map_err(std::io::Error::other)??;
     importer.flush().await?;
     Ok(importer.done)
+}
+
+/// What an import of a file would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ImportForecast {
+    /// Number of valid conversations.
+    pub accepted: u64,
+    /// Number of invalid conversations.
+    pub rejected: u64,
+    /// Number of invalid conversations by reason.
+    pub reasons: BTreeMap<String, u64>,
+}
+
+/// Reads a file as an import does, and stores nothing.
+pub async fn forecast(file: impl Read + Send + 'static) -> Result<ImportForecast, ImportError> {
+    let (mut found, reading) = read_apart(file);
+    let mut forecast = ImportForecast::default();
+    while let Some(FoundDocument { document, .. }) = found.recv().await {
+        match document {
+            Ok(_) => forecast.accepted += 1,
+            Err(reason) => {
+                forecast.rejected += 1;
+                *forecast.reasons.entry(reason.kind()).or_default() += 1;
+            }
+        }
+    }
+    reading.await.map_err(std::io::Error::other)??;
+    Ok(forecast)
+}
+
+/// Reads a file on a thread of its own, which is ahead of the writer by a bounded number of conversations.
+fn read_apart(file: impl Read + Send + 'static) -> (mpsc::Receiver<FoundDocument>, JoinHandle<std::io::Result<()>>) {
+    let (found, receiver) = mpsc::channel(READ_AHEAD);
+    let reading =
+        tokio::task::spawn_blocking(move || file::read(file, |document| found.blocking_send(document).is_ok()));
+    (receiver, reading)
 }
 
 /// Why an import stopped. Batches written before the error remain.

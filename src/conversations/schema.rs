@@ -1,7 +1,8 @@
 //! Schemas of conversations for the OpenAPI document. Responses are copied from stored JSON and never made from these
 //! types; tests validate real responses against the schemas.
 
-use crate::conversations::document::{CommonFields, Turn};
+use crate::conversations::document::CommonFields;
+use crate::conversations::turn::Turn;
 use crate::conversations::values::MetricValue;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -74,7 +75,7 @@ pub struct FilterParameters {
 #[into_params(parameter_in = Query)]
 pub struct PageParameters {
     /// Maximum number of conversations on the page.
-    #[param(minimum = 1, maximum = 1000, default = 1000, example = 100)]
+    #[param(minimum = 1, maximum = 5000, default = 1000, example = 100)]
     pub limit: Option<u32>,
     /// The `cursor` of the previous page, unchanged. Takes precedence over `offset`.
     pub cursor: Option<String>,

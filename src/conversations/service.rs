@@ -2,14 +2,18 @@
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::conversations::cursor::Cursor;
-use crate::conversations::document::{Document, MAX_BYTES, StoredConversation, Turns};
+use crate::conversations::document::{Document, MAX_BYTES, StoredConversation};
+use crate::conversations::import::file::Place;
 use crate::conversations::import::{ImportError, ImportSummary, Importer, import};
+use crate::conversations::incoming::DocumentError;
+use crate::conversations::live_form::LiveConversation;
 use crate::conversations::query::ListQuery;
 use crate::conversations::store;
+use crate::conversations::turn::IncomingTurns;
 use crate::db::WorkKind;
 use crate::db::{Db, DbError};
 use crate::workspaces;
-use std::io::BufRead;
+use std::io::Read;
 
 /// Conversations per transaction in operations on many, so that other writers do not wait long.
 const BATCH: i64 = 100;
@@ -52,7 +56,7 @@ impl Conversations {
         workspace: &WorkspaceId,
         agent: &AgentId,
         id: &str,
-        more: Turns,
+        more: &IncomingTurns<'_>,
     ) -> Result<AppendResult, DbError> {
         let mut change = self.db.begin_unattended().await?;
         let Some(mut held) = store::lock(&mut change, workspace, agent, id).await? else {
@@ -61,11 +65,11 @@ impl Conversations {
         if !held.in_progress {
             return Ok(AppendResult::Ended);
         }
-        held.append(&more).map_err(|error| {
+        held.append(more).map_err(|error| {
             tracing::error!(%error, "a stored conversation is not readable");
             DbError::Failed
         })?;
-        if held.document.len() + held.turns.len() > MAX_BYTES {
+        if held.document.len() + held.turns.len() + held.turn_extras.len() > MAX_BYTES {
             return Ok(AppendResult::TooLarge);
         }
         store::update_turns(&mut change, workspace, agent, id, &held, self.db.now()).await?;
@@ -95,6 +99,17 @@ impl Conversations {
         store::find(&self.db.of(WorkKind::Api), workspace, agent, id, with_turns, with_latency).await
     }
 
+    /// One conversation for a response in the live form, optionally with its turns.
+    pub async fn find_live(
+        &self,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+        id: &str,
+        with_turns: bool,
+    ) -> Result<Option<LiveConversation>, DbError> {
+        store::find_live(&self.db.of(WorkKind::Api), workspace, agent, id, with_turns).await
+    }
+
     /// The id of an agent's latest conversation in the environment `live`.
     pub async fn latest(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
         store::latest(&self.db, workspace, agent).await
@@ -120,11 +135,10 @@ impl Conversations {
         &self,
         workspace: &WorkspaceId,
         agent: &AgentId,
-        lines: impl BufRead,
-        progress: impl FnMut(u64),
-        rejected: impl FnMut(u64, &str),
+        file: impl Read + Send + 'static,
+        rejected: impl FnMut(Place, &DocumentError),
     ) -> Result<ImportSummary, ImportError> {
-        import(&self.db, workspace, agent, lines, progress, rejected).await
+        import(&self.db, workspace, agent, file, rejected).await
     }
 
     /// Deletes a conversation with its transcript words, events and handoff state. Does nothing if it does not exist.
@@ -232,6 +246,16 @@ impl ListReader {
         with_latency: bool,
     ) -> Result<Vec<StoredConversation>, DbError> {
         store::batch(&self.db, workspace, agent, places, with_turns, with_latency).await
+    }
+
+    /// The same for responses in the live form, without turns.
+    pub async fn live_batch(
+        &self,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+        places: &[Cursor],
+    ) -> Result<Vec<LiveConversation>, DbError> {
+        store::live_batch(&self.db, workspace, agent, places).await
     }
 }
 

@@ -5,6 +5,7 @@ use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
 use crate::conversations::document::{Document, LockedConversation, StoredConversation, Transcript};
 use crate::conversations::full_text::Speaker;
+use crate::conversations::live_form::LiveConversation;
 use crate::conversations::query::{ListMode, ListQuery, MAX_CHANNELS, channel_forms};
 use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
@@ -20,6 +21,33 @@ macro_rules! columns {
             $latency,
             " THEN latencies ELSE '[]' END AS latencies"
         )
+    };
+}
+
+/// The columns of the live form. Those of the transcript are empty unless the parameter is set.
+macro_rules! live_columns {
+    ($transcript:literal) => {
+        concat!(
+            "id, started_at, document, handoff_reason, handoff_destination, metrics, metric_entries, extras, CASE WHEN ",
+            $transcript,
+            " THEN turns ELSE '[]' END AS turns, CASE WHEN ",
+            $transcript,
+            " THEN latencies ELSE '[]' END AS latencies, CASE WHEN ",
+            $transcript,
+            " THEN turn_extras ELSE '[]' END AS turn_extras, CASE WHEN ",
+            $transcript,
+            " THEN function_events ELSE '{}' END AS function_events"
+        )
+    };
+}
+
+/// Ids of a batch, from parameter $5 on.
+macro_rules! batch_ids {
+    () => {
+        "id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+                $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
+                $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65,
+                $66, $67, $68)"
     };
 }
 
@@ -77,36 +105,39 @@ statements! {
     SAMPLE = concat!("SELECT started_at, id FROM (SELECT started_at, id FROM conversations WHERE ", filters!(),
         " ORDER BY RANDOM() LIMIT $27) AS drawn", page!());
     BATCH = concat!("SELECT ", columns!("$3", "$4"), " FROM conversations
-        WHERE workspace_id = $1 AND agent_id = $2
-            AND id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-                $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
-                $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65,
-                $66, $67, $68)");
+        WHERE workspace_id = $1 AND agent_id = $2 AND ", batch_ids!());
+    // Lists have no turns: both $3 and $4 are false.
+    LIVE_BATCH = concat!("SELECT ", live_columns!("($3 OR $4)"), " FROM conversations
+        WHERE workspace_id = $1 AND agent_id = $2 AND ", batch_ids!());
     LATEST = "SELECT id FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND environment = 'live'
         ORDER BY started_at DESC, id DESC LIMIT 1";
     FIND = concat!("SELECT ", columns!("$4", "$5"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
+    FIND_LIVE = concat!("SELECT ", live_columns!("$4"), " FROM conversations
+        WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
     UPSERT = "INSERT INTO conversations (workspace_id, agent_id, id, environment, started_at, in_progress, channel,
             channel_family, variant_id, variant_name, document, handoff_reason, handoff_destination, metrics, turns,
-            latencies, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            latencies, updated_at, metric_entries, extras, turn_extras, function_events)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
         ON CONFLICT (workspace_id, agent_id, id) DO UPDATE SET environment = excluded.environment,
             started_at = excluded.started_at, in_progress = excluded.in_progress, channel = excluded.channel,
             channel_family = excluded.channel_family, variant_id = excluded.variant_id,
             variant_name = excluded.variant_name, document = excluded.document,
             handoff_reason = excluded.handoff_reason, handoff_destination = excluded.handoff_destination,
             metrics = excluded.metrics, turns = excluded.turns, latencies = excluded.latencies,
-            updated_at = excluded.updated_at";
+            updated_at = excluded.updated_at, metric_entries = excluded.metric_entries, extras = excluded.extras,
+            turn_extras = excluded.turn_extras, function_events = excluded.function_events";
     IN_PROGRESS = "SELECT in_progress FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     // An update to the same value locks the row on both engines.
     LOCK = "UPDATE conversations SET updated_at = updated_at
-        WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, document, turns, latencies";
+        WHERE workspace_id = $1 AND agent_id = $2 AND id = $3 RETURNING in_progress, document, turns, latencies,
+            turn_extras";
     // Covers all workspaces: the server indexes old transcripts after an upgrade, and shows the result to nobody.
     WITHOUT_WORDS = "SELECT c.workspace_id, c.agent_id, c.id FROM conversations c
         WHERE (c.workspace_id, c.agent_id, c.id) > ($1, $2, $3) AND NOT EXISTS (SELECT 1 FROM transcripts t
             WHERE t.workspace_id = c.workspace_id AND t.agent_id = c.agent_id AND t.conversation_id = c.id)
         ORDER BY c.workspace_id, c.agent_id, c.id LIMIT $4";
-    UPDATE_TURNS = "UPDATE conversations SET document = $4, turns = $5, latencies = $6, updated_at = $7
+    UPDATE_TURNS = "UPDATE conversations SET document = $4, turns = $5, latencies = $6, updated_at = $7, turn_extras = $8
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     DELETE = "DELETE FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     // Deletes by start, up to that of the last of the $3 oldest. This needs only the index, and spares a conversation
@@ -225,6 +256,41 @@ pub async fn batch(
     })?;
     found.sort_by_key(|stored| places.iter().position(|place| place.id == stored.id));
     Ok(found)
+}
+
+/// Like [`batch`], for responses in the live form, without turns.
+pub async fn live_batch(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    places: &[Cursor],
+) -> Result<Vec<LiveConversation>, DbError> {
+    let mut found: Vec<LiveConversation> = on_db!(db, |pool| {
+        let mut sql = sqlx::query_as(LIVE_BATCH).bind(workspace).bind(agent).bind(false).bind(false);
+        for at in 0..BATCH_SIZE {
+            sql = sql.bind(places.get(at).map(|place| place.id.as_str()).unwrap_or_default());
+        }
+        sql.fetch_all(pool).await
+    })?;
+    found.sort_by_key(|stored| places.iter().position(|place| place.id == stored.id));
+    Ok(found)
+}
+
+/// One conversation for a response in the live form.
+pub async fn find_live(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    id: &str,
+    with_turns: bool,
+) -> Result<Option<LiveConversation>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(FIND_LIVE)
+        .bind(workspace)
+        .bind(agent)
+        .bind(id)
+        .bind(with_turns)
+        .fetch_optional(pool)
+        .await)?)
 }
 
 /// The id of an agent's latest live conversation.
@@ -349,6 +415,10 @@ pub async fn upsert(
         .bind(&document.turns)
         .bind(&document.latencies)
         .bind(now)
+        .bind(&document.metric_entries)
+        .bind(&document.extras)
+        .bind(&document.turn_extras)
+        .bind(&document.function_events)
         .execute(c)
         .await
         .map(|_| ()))?;
@@ -426,6 +496,7 @@ pub async fn update_turns(
         .bind(&held.turns)
         .bind(&held.latencies)
         .bind(now)
+        .bind(&held.turn_extras)
         .execute(c)
         .await
         .map(|_| ()))?;

@@ -75,6 +75,11 @@ impl Caller {
         Ok(self.decide(need).await?.0)
     }
 
+    /// Authorises a call that any valid key may make, and returns the key's workspace.
+    pub async fn own_workspace(&self) -> Result<Arc<Workspace>, ApiError> {
+        Ok(self.decide(AccessRequest { account_id: None, permission: None, project_id: None }).await?.0)
+    }
+
     /// Refuses to search transcripts if Configuration does not allow transcripts for this agent.
     pub fn may_search(&self, pass: &AuthorisedCall) -> Result<(), ApiError> {
         match pass.configuration.transcript {

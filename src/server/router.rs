@@ -1,12 +1,14 @@
 //! All routes: the APIs, forward auth, health, and the dashboard with its server functions. `web/app.rs` has the routes
 //! of single pages.
 
+use crate::api::adk;
 use crate::api::agents;
 use crate::api::conversations_v1 as v1;
 use crate::api::conversations_v3 as conversations;
 use crate::api::docs as api_docs;
 use crate::api::external_events;
 use crate::api::handoff;
+use crate::api::ignored_parameters::{self, KnownParameters};
 use crate::api::openapi;
 use crate::api::runtime;
 use crate::conversations::document::MAX_BYTES;
@@ -98,7 +100,7 @@ fn around(state: &AppState, source: AddressSource, router: Router) -> Router {
 }
 
 /// The APIs: prefix, routes and largest body (in bytes) of each version.
-fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppState>, usize); 4] {
+fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppState>, usize); 5] {
     // Records calls with keys.
     let of = |api: Api, routes: OpenApiRouter<AppState>| match usage {
         Some(usage) => routes.route_layer(Observe::new(usage.clone(), api)),
@@ -125,6 +127,11 @@ fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppStat
         ("/v3", v3, MAX_API_BODY),
         ("/v2", retired(), MAX_API_BODY),
         ("/v1", v1, MAX_API_BODY),
+        (
+            "/adk/v1",
+            of(Api::Agents, routes().routes(routes!(adk::accounts)).routes(routes!(adk::projects))),
+            MAX_API_BODY,
+        ),
         ("/runtime/v1", runtime, MAX_BYTES),
     ]
 }
@@ -153,15 +160,33 @@ pub fn openapi() -> OpenApi {
 fn apis(state: AppState) -> Router {
     let envelope = from_fn_with_state(state.services.db.random().clone(), wire::envelope);
     // `nest` does not match the prefixes themselves.
-    let bare = ["/v1", "/v1/", "/v2", "/v2/", "/v3", "/v3/", "/runtime", "/runtime/", "/runtime/v1", "/runtime/v1/"]
-        .into_iter()
-        .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
+    let bare = [
+        "/v1",
+        "/v1/",
+        "/v2",
+        "/v2/",
+        "/v3",
+        "/v3/",
+        "/runtime",
+        "/runtime/",
+        "/runtime/v1",
+        "/runtime/v1/",
+        "/adk",
+        "/adk/",
+        "/adk/v1",
+        "/adk/v1/",
+    ]
+    .into_iter()
+    .fold(Router::new(), |router, path| router.route(path, any(|| async { ApiError::unknown_path() })));
+    let document = openapi();
+    let known = KnownParameters::of(&document);
     versions(Some(&state.services.usage))
         .into_iter()
         .fold(bare.layer(envelope.clone()), |router, (prefix, routes, max_body)| {
-            router.nest(prefix, version(routes.into(), max_body).layer(envelope.clone()))
+            let routes = Router::from(routes).route_layer(from_fn_with_state(known.clone(), ignored_parameters::note));
+            router.nest(prefix, version(routes, max_body).layer(envelope.clone()))
         })
-        .merge(api_docs::routes(openapi()))
+        .merge(api_docs::routes(document))
         .with_state(state)
 }
 

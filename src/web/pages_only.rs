@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 /// Header by which Leptos redirects the page's script.
 const SCRIPT_REDIRECT: HeaderName = HeaderName::from_static("serverfnredirect");
 /// First path segments of the APIs.
-const APIS: [&str; 6] = ["v1", "v2", "v3", "runtime", "authz", "openapi.json"];
+const APIS: [&str; 7] = ["v1", "v2", "v3", "adk", "runtime", "authz", "openapi.json"];
 
 /// Makes a redirecting page a redirect for every client. Leptos does so for clients that ask for HTML only; others get 200 and
 /// a header that only the page's script reads.

@@ -6,8 +6,9 @@ use crate::base::randomness::Random;
 const MAX_LEN: usize = 40;
 
 /// First path segments that the server uses itself or may use later. No slug may be one of them.
-const RESERVED: [&str; 24] = [
+const RESERVED: [&str; 25] = [
     "account",
+    "adk",
     "api",
     "assets",
     "authz",

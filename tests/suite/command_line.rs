@@ -221,8 +221,18 @@ fn a_bad_line_is_reported_and_does_not_stop_the_rest() {
     let output = place.run(&args);
     assert_eq!(text(&output.stdout).trim(), r#"{"imported":2,"rejected":2,"replaced":0}"#);
     let said = text(&output.stderr);
-    assert!(said.contains("line 2: ") && said.contains("line 4: missing field `started_at`"), "{said}");
+    assert!(said.contains("line 2: ") && said.contains("line 4: `started_at` is missing"), "{said}");
     assert!(!output.status.success());
+
+    let dry = place.run(&[&args[..5], &["--dry-run", file.to_str().unwrap()]].concat());
+    let reasons = text(&dry.stdout);
+    assert!(reasons.contains("1  `started_at` is missing; an ISO 8601 date and time is expected"), "{reasons}");
+    assert!(text(&dry.stderr).contains("2 conversations would not be imported"), "{}", text(&dry.stderr));
+    let mut piped = place.command(&["import", "--workspace", "acme", "--agent", "hotel", "--json", "-"]);
+    let mut piped = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(format!("[{}]", conversation("CA3", 3)).as_bytes()).unwrap();
+    let output = piped.wait_with_output().unwrap();
+    assert_eq!(text(&output.stdout).trim(), r#"{"imported":1,"rejected":0,"replaced":0}"#);
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod forward_auth;
 mod gate;
 /// Requests and connections in general.
 mod http;
+/// Conversations in the live service's form.
+mod live_form;
 /// Load.
 mod load;
 /// Migrations from every earlier schema.

@@ -165,12 +165,9 @@ impl TestApp {
     }
 
     pub async fn import(&self, workspace: &Workspace, agent: &AgentId, lines: &str) -> ImportSummary {
-        let reader = std::io::BufReader::new(lines.as_bytes());
-        self.app
-            .conversations
-            .import(&workspace.id, agent, reader, |_| (), |n, reason| panic!("line {n}: {reason}"))
-            .await
-            .unwrap()
+        let file = std::io::Cursor::new(lines.to_owned());
+        let rejected = |place, reason: &_| panic!("{place}: {reason}");
+        self.app.conversations.import(&workspace.id, agent, file, rejected).await.unwrap()
     }
 }
 
