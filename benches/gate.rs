@@ -13,8 +13,6 @@ use agent_studio::base::actor::Actor;
 use agent_studio::base::randomness::Random;
 use agent_studio::gate::state::DecisionSource;
 use agent_studio::gate::{self, AccessRequest, follower};
-use agent_studio::http::listener::{self, ConnectionLimit, HttpVersions};
-use agent_studio::server::front::Front;
 use agent_studio::usage::writer;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
@@ -23,9 +21,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use support::load::{Ask, LoadResult, Pace, answer_if_asked, ask};
 use support::ratio::print_ratio;
-use support::{Outcome, Postgres, add_keys, front, new_key, server, workspace};
+use support::{Outcome, Postgres, add_keys, front, new_key, serve, server, workspace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// Environment variable for the process that serves: the number of keys.
@@ -64,19 +62,6 @@ fn main() -> Outcome<()> {
     if wanted("revoke") { runtime.block_on(revoke()) } else { Ok(()) }
 }
 
-async fn serve(front: Front) -> Outcome<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(listener::serve(
-        listener,
-        front,
-        HttpVersions::Http1,
-        ConnectionLimit::Unlimited,
-        CancellationToken::new(),
-    ));
-    Ok(address)
-}
-
 async fn measure(keys: usize) -> Outcome<()> {
     let dir = tempfile::tempdir()?;
     let (app, front) = front(support::sqlite(&dir.path().join("bench.db")).await?)?;
@@ -96,12 +81,7 @@ async fn measure(keys: usize) -> Outcome<()> {
     tokio::spawn(writer::run(app.usage.clone(), CancellationToken::new()));
     let gated = format!("/authz/caddy?account_id={}&project_id={agent}&permission=conversations", workspace.id);
     let address = serve(front.clone()).await?;
-    let asked = |path: &str, key: &PlainKey, status| Ask {
-        address,
-        path: path.to_owned(),
-        key: key.expose().to_owned(),
-        status,
-    };
+    let asked = |path: &str, key: &PlainKey, status| Ask::new(address, path, key.expose(), status);
     if keys == 0 {
         return while_people_sign_in(&asked(&gated, &key.value, 200), address).await;
     }
@@ -152,6 +132,21 @@ async fn measure(keys: usize) -> Outcome<()> {
         with / without
     );
     print_ratio(&format!("gate, {keys} keys"), with / without)?;
+
+    if keys == 1 {
+        for (connections, keep_alive) in [(16, true), (256, true), (4_096, true), (16, false), (256, false)] {
+            let on = |asked: Ask| Ask { connections, keep_alive, ..asked };
+            let (mut guarded, mut open) = (Vec::new(), Vec::new());
+            for _ in 0..5 {
+                guarded.push(ask(&on(asked(&gated, &key.value, 200)), Pace::Closed(ROUND)).await?.rate);
+                open.push(ask(&on(asked(OPEN, &key.value, 200)), Pace::Closed(ROUND)).await?.rate);
+            }
+            let (guarded, open) = (median(guarded), median(open));
+            let kept = if keep_alive { "kept" } else { "a new one for each call" };
+            println!("{connections} connections, {kept}: {guarded:.0} calls per second : {open:.0} without the gate");
+            print_ratio(&format!("gate, {connections} connections, {kept}"), guarded / open)?;
+        }
+    }
 
     // Compares refused calls with accepted ones.
     let scope = AgentScope::Chosen(vec![other]);

@@ -14,21 +14,16 @@ use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
 use agent_studio::server::state::Services;
-use agent_studio::users::password::Password;
-use agent_studio::users::{Email, Role};
 use agent_studio::workspaces::Workspace;
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, header};
 use std::time::{Duration, Instant};
 use support::ratio::print_ratio;
-use support::{Outcome, Postgres, analyse, new_key, send, server, time, workspace};
-use tower::ServiceExt as _;
+use support::{Outcome, Postgres, analyse, new_key, send, server, sign_in, time, workspace};
 
 const KEYS: usize = 100_000;
 const CONVERSATIONS: usize = 1_000_000;
 const ROUNDS: usize = 200;
-const PASSWORD: &str = "correct horse battery staple";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> Outcome<()> {
@@ -122,20 +117,6 @@ fn conversation(n: usize, app: &Services) -> String {
         r#"{{"id":"CA{n:08}","started_at":"{}","channel":"VOICE-SIP","metrics":{{"CALL_COMPLETED":"true"}},"turns":[{{"user_input":"a room for two please","agent_response":"for which night?"}}]}}"#,
         app.clock.now().plus_seconds(-(n as i64)).iso()
     )
-}
-
-async fn sign_in(app: &Services, router: &Router, workspace: &Workspace) -> Outcome<String> {
-    let email = Email::parse(&format!("{}@example.com", workspace.slug)).map_err(|p| p.message())?;
-    let password = Password::parse(PASSWORD.to_owned()).map_err(|p| p.message())?;
-    app.users.create(&workspace.id, &Actor::command_line(), &email, Role::Admin, password).await?;
-    let request = Request::post("/api/sign_in")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(header::HOST, "localhost")
-        .header(header::ORIGIN, "http://localhost")
-        .body(Body::from(serde_html_form::to_string([("email", email.as_str()), ("password", PASSWORD)])?))?;
-    let response = router.clone().oneshot(request).await?;
-    let cookie = response.headers().get(header::SET_COOKIE).ok_or("no cookie")?.to_str()?;
-    Ok(cookie.split(';').next().unwrap_or_default().to_owned())
 }
 
 /// Prints the medians, and returns their ratio.

@@ -226,7 +226,7 @@ async fn ours() -> Outcome<Server> {
     serve.args(["serve", "--listen", &address.to_string(), "--data-dir"]).arg(dir.path()).stdout(Stdio::null());
     let child = serve.spawn()?;
     let path = "/authz/caddy?account_id=acme&permission=conversations".to_owned();
-    let asked = Ask { address, path, key: key.value.expose().to_owned(), status: 200 };
+    let asked = Ask::new(address, path, key.value.expose(), 200);
     is_up(&asked).await?;
     let form = format!("email=ada%40example.com&password={}", PASSWORD.replace(' ', "+"));
     let (_, answer) = exchange(address, "POST", "/api/sign_in", "", &form).await?;
@@ -256,7 +256,7 @@ async fn nginx() -> Outcome<Server> {
     fs::write(&configuration, text)?;
     let mut nginx = on_core("nginx");
     nginx.args(["-e", "stderr", "-c"]).arg(&configuration).stdout(Stdio::null());
-    let asked = Ask { address, path: "/".to_owned(), key: key(KEYS / 2), status: 204 };
+    let asked = Ask::new(address, "/", key(KEYS / 2), 204);
     let server = Server {
         name: "nginx with a map",
         asked,
@@ -281,7 +281,7 @@ fn better_auth() -> Outcome<Server> {
     let mut child = node.spawn()?;
     let mut key = String::new();
     BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut key)?;
-    let asked = Ask { address, path: "/".to_owned(), key: key.trim().to_owned(), status: 204 };
+    let asked = Ask::new(address, "/", key.trim(), 204);
     let name = "@better-auth/api-key on Node, keys in memory";
     Ok(Server { name, asked, child, _dir: tempfile::tempdir()?, revocation: Revocation::Requests })
 }
@@ -307,7 +307,7 @@ async fn django() -> Outcome<Server> {
         .env("PYTHONPATH", tools.join("python"))
         .env("BENCH_DATABASE", &database)
         .stdout(Stdio::null());
-    let asked = Ask { address, path: "/".to_owned(), key, status: 204 };
+    let asked = Ask::new(address, "/", key, 204);
     let name = "djangorestframework-api-key under gunicorn, SQLite";
     let server = Server { name, asked, child: gunicorn.spawn()?, _dir: dir, revocation: Revocation::Requests };
     is_up(&server.asked).await?;

@@ -9,6 +9,8 @@ trap 'rm -f "$log"' EXIT
 {
   cargo bench --features ssr --bench pages
   cargo bench --features ssr --bench conversations
+  cargo bench --features ssr --bench api
+  cargo bench --features ssr --bench allocations
   cargo bench --features ssr --bench waiters
   cargo bench --features ssr --bench gate
   cargo bench --features ssr --bench load

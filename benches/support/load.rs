@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 const ASK: &str = "BENCH_ASK";
 /// The core that the client runs on; servers run on the other.
 const CORE: &str = "1";
-const CONNECTIONS: usize = 32;
+/// Connections at a fixed rate.
+const OPEN_CONNECTIONS: usize = 8;
 
 /// A request: address, first line and headers, and the expected status.
 #[derive(Clone, Debug)]
@@ -21,12 +22,22 @@ pub struct Ask {
     pub path: String,
     pub key: String,
     pub status: u16,
+    pub connections: usize,
+    /// Otherwise each request has a connection of its own.
+    pub keep_alive: bool,
+}
+
+impl Ask {
+    /// A request on 32 connections that are kept.
+    pub fn new(address: SocketAddr, path: impl Into<String>, key: impl Into<String>, status: u16) -> Self {
+        Self { address, path: path.into(), key: key.into(), status, connections: 32, keep_alive: true }
+    }
 }
 
 /// The rate of requests.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// As fast as possible on 32 connections, for this time.
+    /// As fast as possible, for this time.
     Closed(Duration),
     /// This many requests per second, for this time.
     Open(u32, Duration),
@@ -51,7 +62,16 @@ pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<LoadResult> {
         Pace::Closed(time) => ("closed", 0, time),
         Pace::Open(rate, time) => ("open", rate, time),
     };
-    let what = format!("{} {} {} {kind} {rate} {} {}", ask.address, ask.path, ask.status, time.as_millis(), ask.key);
+    let what = format!(
+        "{} {} {} {} {} {kind} {rate} {} {}",
+        ask.address,
+        ask.path,
+        ask.status,
+        ask.connections,
+        ask.keep_alive,
+        time.as_millis(),
+        ask.key
+    );
     let mut client = Command::new("taskset");
     client.args(["-c", CORE]).arg(std::env::current_exe()?).env(ASK, what);
     let output = tokio::task::spawn_blocking(move || client.output()).await??;
@@ -67,11 +87,12 @@ pub async fn ask(ask: &Ask, pace: Pace) -> Outcome<LoadResult> {
 /// Sends the requests and prints the results, if this is the process for it.
 pub fn answer_if_asked(runtime: &tokio::runtime::Runtime) -> Outcome<bool> {
     let Ok(what) = std::env::var(ASK) else { return Ok(false) };
-    let mut words = what.splitn(7, ' ');
+    let mut words = what.splitn(9, ' ');
     let mut word = || words.next().ok_or("incomplete");
     let (address, path, status) = (word()?.parse()?, word()?.to_owned(), word()?.parse()?);
+    let (connections, keep_alive) = (word()?.parse()?, word()?.parse()?);
     let (open, rate, time) = (word()? == "open", word()?.parse()?, Duration::from_millis(word()?.parse()?));
-    let asked = Ask { address, path, status, key: word()?.to_owned() };
+    let asked = Ask { connections, keep_alive, ..Ask::new(address, path, word()?, status) };
     let (count, mut micros) = runtime.block_on(ask_from_here(&asked, open.then_some(rate), time))?;
     micros.sort_unstable();
     let micros: Vec<String> = micros.iter().map(u64::to_string).collect();
@@ -81,16 +102,21 @@ pub fn answer_if_asked(runtime: &tokio::runtime::Runtime) -> Outcome<bool> {
 
 async fn ask_from_here(ask: &Ask, rate: Option<u32>, time: Duration) -> Outcome<(u64, Vec<u64>)> {
     let key = if ask.key.is_empty() { String::new() } else { format!("x-api-key: {}\r\n", ask.key) };
-    let request = format!("GET {} HTTP/1.1\r\nhost: bench\r\n{key}\r\n", ask.path);
+    let close = if ask.keep_alive { "" } else { "connection: close\r\n" };
+    let request = format!("GET {} HTTP/1.1\r\nhost: bench\r\n{key}{close}\r\n", ask.path);
     let right = format!("HTTP/1.1 {}", ask.status);
+    let connections = if rate.is_some() { OPEN_CONNECTIONS } else { ask.connections };
+    let keep_alive = ask.keep_alive;
+    // All are there before the first request.
+    let mut ready = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        ready.push(connect(ask.address).await?);
+    }
     let began = Instant::now();
-    let connections = if rate.is_some() { 8 } else { CONNECTIONS };
-    let asking = (0..connections).map(|number| {
+    let asking = ready.into_iter().enumerate().map(|(number, mut connection)| {
         let (request, right, address) = (request.clone(), right.clone(), ask.address);
         tokio::spawn(async move {
-            let mut connection = TcpStream::connect(address).await?;
-            connection.set_nodelay(true)?;
-            let (mut answer, mut count, mut micros) = (vec![0; 16_384], 0_u64, Vec::new());
+            let (mut answer, mut count, mut micros) = (Vec::new(), 0_u64, Vec::new());
             let step = rate.map(|rate| Duration::from_secs(1) * connections as u32 / rate);
             let mut due = began + step.unwrap_or_default() * number as u32 / connections as u32;
             while began.elapsed() < time {
@@ -106,7 +132,14 @@ async fn ask_from_here(ask: &Ask, rate: Option<u32>, time: Duration) -> Outcome<
                         micros.push(since.elapsed().as_micros() as u64);
                         due += step;
                     }
-                    None => exchange(&mut connection, &request, &right, &mut answer).await?,
+                    None => {
+                        let since = Instant::now();
+                        exchange(&mut connection, &request, &right, &mut answer).await?;
+                        if !keep_alive {
+                            connection = connect(address).await?;
+                        }
+                        micros.push(since.elapsed().as_micros() as u64);
+                    }
                 }
                 count += 1;
             }
@@ -122,24 +155,39 @@ async fn ask_from_here(ask: &Ask, rate: Option<u32>, time: Duration) -> Outcome<
     Ok((count, micros))
 }
 
+async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let connection = TcpStream::connect(address).await?;
+    connection.set_nodelay(true)?;
+    Ok(connection)
+}
+
 /// Sends a request and reads the whole response.
-async fn exchange(connection: &mut TcpStream, request: &str, right: &str, answer: &mut [u8]) -> std::io::Result<()> {
+async fn exchange(connection: &mut TcpStream, request: &str, right: &str, answer: &mut Vec<u8>) -> std::io::Result<()> {
     connection.write_all(request.as_bytes()).await?;
-    let mut length = 0;
+    answer.clear();
+    // Where the body begins, and its length where the head says it.
+    let mut head: Option<(usize, Option<usize>)> = None;
     loop {
-        let read = connection.read(&mut answer[length..]).await?;
-        length += read;
-        let so_far = &answer[..length];
-        if read == 0 || !so_far.starts_with(right.as_bytes()) {
-            return Err(std::io::Error::other(String::from_utf8_lossy(so_far).into_owned()));
+        answer.reserve(16_384);
+        let read = connection.read_buf(answer).await?;
+        if read == 0 || !answer.starts_with(right.as_bytes()) {
+            return Err(std::io::Error::other(String::from_utf8_lossy(answer).into_owned()));
         }
-        if let Some(end) = so_far.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&so_far[..end]).to_ascii_lowercase();
-            let body = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let body: usize = body.and_then(|length| length.parse().ok()).unwrap_or(0);
-            if length >= end + 4 + body {
-                return Ok(());
-            }
+        if head.is_none()
+            && let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n")
+        {
+            let lines = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+            let chunked = lines.contains("transfer-encoding: chunked");
+            let length = lines.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            head = Some((end + 4, if chunked { None } else { Some(length.unwrap_or(0)) }));
+        }
+        let is_whole = match head {
+            Some((start, Some(length))) => answer.len() >= start + length,
+            Some((_, None)) => answer.ends_with(b"\r\n0\r\n\r\n"),
+            None => false,
+        };
+        if is_whole {
+            return Ok(());
         }
     }
 }

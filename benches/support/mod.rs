@@ -7,26 +7,34 @@ use agent_studio::base::clock::Clock;
 use agent_studio::base::randomness::Random;
 use agent_studio::base::sealing::MasterKey;
 use agent_studio::db::Db;
+use agent_studio::http::listener::{self, ConnectionLimit, HttpVersions};
 use agent_studio::on_change;
 use agent_studio::server::build::{ServiceSettings, build};
 use agent_studio::server::front::Front;
 use agent_studio::server::state::{AppState, Services};
 use agent_studio::usage::record::RequestLogLimits;
+use agent_studio::users::password::Password;
+use agent_studio::users::{Email, Role};
 use agent_studio::workspaces::Workspace;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::{Request, header};
 use leptos::config::LeptosOptions;
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 pub mod load;
 pub mod ratio;
+
+/// Password of those who sign in.
+const PASSWORD: &str = "correct horse battery staple";
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -70,8 +78,22 @@ pub fn front(db: Db) -> Outcome<(Services, Front)> {
     Ok((services, front))
 }
 
+/// Serves on a port of this machine.
+pub async fn serve(front: Front) -> Outcome<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(listener::serve(
+        listener,
+        front,
+        HttpVersions::Http1,
+        ConnectionLimit::Unlimited,
+        CancellationToken::new(),
+    ));
+    Ok(address)
+}
+
 /// A whole listener as a router, to be asked without a connection.
-fn as_router(front: Front) -> Router {
+pub fn as_router(front: Front) -> Router {
     Router::new().fallback(move |request: Request<Body>| async move {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
         front.answer(peer.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1))), request).await
@@ -137,4 +159,19 @@ pub async fn add_keys(app: &Services, workspace: &Workspace, count: usize) -> Ou
             .map(|_| ()))?;
     }
     Ok(change.commit().await?)
+}
+
+/// Signs an admin of a workspace in, and returns the cookie.
+pub async fn sign_in(app: &Services, router: &Router, workspace: &Workspace) -> Outcome<String> {
+    let email = Email::parse(&format!("{}@example.com", workspace.slug)).map_err(|p| p.message())?;
+    let password = Password::parse(PASSWORD.to_owned()).map_err(|p| p.message())?;
+    app.users.create(&workspace.id, &Actor::command_line(), &email, Role::Admin, password).await?;
+    let request = Request::post("/api/sign_in")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::HOST, "localhost")
+        .header(header::ORIGIN, "http://localhost")
+        .body(Body::from(serde_html_form::to_string([("email", email.as_str()), ("password", PASSWORD)])?))?;
+    let response = router.clone().oneshot(request).await?;
+    let cookie = response.headers().get(header::SET_COOKIE).ok_or("no cookie")?.to_str()?;
+    Ok(cookie.split(';').next().unwrap_or_default().to_owned())
 }
