@@ -49,7 +49,7 @@ async fn a_write_that_is_cancelled_leaves_nothing_behind(test: TestApp) {
         ("name", "Cancelled"),
         ("all_agents", "true"),
         ("permissions[]", "handoff"),
-        ("expiry", "30"),
+        ("expiry[choice]", "30"),
     ];
     let agent = [("workspace", "acme"), ("name", "Cancelled")];
     let invitation = [("workspace", "acme"), ("email", "bob@example.com"), ("role", "viewer")];

@@ -159,7 +159,7 @@ const NEW_KEY: [(&str, &str); 5] = [
     ("name", "CRM <b>sync</b>"),
     ("all_agents", "true"),
     ("permissions[]", "conversations"),
-    ("expiry", "90d"),
+    ("expiry[choice]", "90d"),
 ];
 
 async fn make_key(browser: &mut Browser) -> (String, String) {
@@ -224,8 +224,8 @@ async fn a_refused_form_keeps_what_was_typed(test: TestApp) {
         ("all_agents", "false"),
         ("agents[]", agent.as_str()),
         ("permissions[]", "handoff"),
-        ("expiry", "date"),
-        ("expiry_date", "2020-01-01"),
+        ("expiry[choice]", "date"),
+        ("expiry[date]", "2020-01-01"),
     ];
     let refused = browser.submit("/acme/api-keys/new", "create_api_key", &fields).await;
     assert!(refused.status == 302 && !refused.location().contains("xxx"), "{}", refused.location());
@@ -346,9 +346,9 @@ async fn bad_input_is_answered_beside_its_field(test: TestApp) {
         (with(&[("all_agents", "false")]), vec![Problem::AgentsMissing]),
         (with(&[("all_agents", "false"), ("agents[]", theirs.as_str())]), vec![Problem::AgentsUnknown]),
         (with(&[("all_agents", "false"), ("agents[]", "' OR 1=1")]), vec![Problem::AgentsUnknown]),
-        (with(&[("expiry", "never")]), vec![Problem::ExpiryUnreadable]),
-        (with(&[("expiry", "date"), ("expiry_date", "2020-01-01")]), vec![Problem::ExpiryPast]),
-        (with(&[("expiry", "date"), ("expiry_date", "9999-12-31")]), vec![Problem::ExpiryTooFar]),
+        (with(&[("expiry[choice]", "never")]), vec![Problem::ExpiryUnreadable]),
+        (with(&[("expiry[choice]", "date"), ("expiry[date]", "2020-01-01")]), vec![Problem::ExpiryPast]),
+        (with(&[("expiry[choice]", "date"), ("expiry[date]", "9999-12-31")]), vec![Problem::ExpiryTooFar]),
         (with(&[("name", ""), ("permissions[]", "-")]), vec![Problem::NameMissing, Problem::PermissionsMissing]),
     ] {
         let fields: Vec<(&str, &str)> = changes.iter().map(|(n, v)| (*n, v.as_str())).collect();
@@ -446,7 +446,7 @@ pub fn changing_calls<'a>(
     let w = ("workspace", workspace);
     let permission = ("permissions[]", "handoff");
     vec![
-        ("create_api_key", vec![w, ("name", "x"), ("all_agents", "true"), permission, ("expiry", "7d")]),
+        ("create_api_key", vec![w, ("name", "x"), ("all_agents", "true"), permission, ("expiry[choice]", "7d")]),
         ("take_created_api_key", vec![w, ("key", key)]),
         ("copy_api_key", vec![w, ("key", key)]),
         ("take_copied_api_key", vec![w, ("key", key)]),

@@ -282,7 +282,7 @@ async fn activity_is_filtered_and_exported(test: TestApp) {
         test.app.clock.advance_seconds(1);
     }
     let permission = ("permissions[]", "handoff");
-    let new = [("workspace", "acme"), ("name", "Theirs"), ("all_agents", "true"), permission, ("expiry", "7d")];
+    let new = [("workspace", "acme"), ("name", "Theirs"), ("all_agents", "true"), permission, ("expiry[choice]", "7d")];
     assert_eq!(admin.call("create_api_key", &new).await.status, 200);
     let first = admin.get("/acme/activity").await.body;
     assert!(first.contains("API key created") && first.contains("=Key 59") && !first.contains("=Key 1<"), "{first}");

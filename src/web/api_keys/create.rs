@@ -33,6 +33,17 @@ use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 
+/// What the form says about the expiry.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExpiryFields {
+    /// A length of time, or that there is a date.
+    choice: String,
+    date: String,
+    /// How far the browser's clock is ahead of UTC at the end of the date. Empty without JavaScript.
+    minutes_ahead: String,
+}
+
 /// Creates a key. Its value waits, sealed, in a database row for the page that shows it once. A form that is sent twice
 /// makes one key.
 #[server(endpoint = "create_api_key")]
@@ -43,9 +54,7 @@ pub async fn create_api_key(
     #[server(default)] all_agents: String,
     #[server(default)] agents: Vec<String>,
     #[server(default)] permissions: Vec<String>,
-    #[server(default)] expiry: String,
-    #[server(default)] expiry_date: String,
-    #[server(default)] expiry_minutes_ahead: String,
+    #[server(default)] expiry: ExpiryFields,
     #[server(default)] list: String,
 ) -> Result<(), Error> {
     use crate::api_keys::service::{FormCreator, NewKey};
@@ -69,7 +78,7 @@ pub async fn create_api_key(
     };
     let name = KeyName::parse(&name);
     let permissions = Permissions::parse(permissions.iter().map(String::as_str));
-    let expires_at = Expiry::parse(&expiry, &expiry_date, &expiry_minutes_ahead).and_then(|e| e.from(now));
+    let expires_at = Expiry::parse(&expiry.choice, &expiry.date, &expiry.minutes_ahead).and_then(|e| e.from(now));
     let new = match (name, scope, permissions, expires_at) {
         (Ok(name), Ok(scope), Ok(permissions), Ok(expires_at)) => NewKey { name, scope, permissions, expires_at },
         (name, scope, permissions, expires_at) => {
@@ -217,8 +226,8 @@ pub fn PermissionsField(
 fn ExpiryField(refusal: Refusal) -> impl IntoView {
     let draft = Draft::current();
     let hydrated = use_hydrated();
-    let choice = RwSignal::new(draft.value("expiry", Expiry::DEFAULT));
-    let date = RwSignal::new(draft.value("expiry_date", ""));
+    let choice = RwSignal::new(draft.value("expiry[choice]", Expiry::DEFAULT));
+    let date = RwSignal::new(draft.value("expiry[date]", ""));
     // How far the browser's clock is ahead of UTC when the chosen date ends; empty without a script.
     let minutes_ahead = move || if hydrated.get() { minutes_ahead_at_end_of(&date.read()) } else { String::new() };
     // The exact time needs the viewer's clock.
@@ -245,7 +254,7 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
                 <select
                     id="expiry"
                     class=CONTROL
-                    name="expiry"
+                    name="expiry[choice]"
                     aria-describedby="expiry-hint expiry-error"
                     on:change=move |event| choice.set(event_target_value(&event))
                 >
@@ -262,11 +271,11 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
                     id="expiry_date"
                     class=CONTROL
                     type="date"
-                    name="expiry_date"
+                    name="expiry[date]"
                     value=date.get_untracked()
                     on:input=move |event| date.set(event_target_value(&event))
                 />
-                <input type="hidden" name="expiry_minutes_ahead" prop:value=minutes_ahead />
+                <input type="hidden" name="expiry[minutes_ahead]" prop:value=minutes_ahead />
             </Field>
             <p class=HINT id="expiry-hint" aria-live="polite">{sentence}</p>
         </Field>
