@@ -5,7 +5,8 @@
 mod support;
 
 use agent_studio::base::actor::Actor;
-use agent_studio::configuration::{AllowedMetrics, Configuration};
+use agent_studio::configuration::AllowedMetrics;
+use agent_studio::configuration::service::NewConfiguration;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::gate::state::DecisionSource;
@@ -30,7 +31,7 @@ async fn main() -> Outcome<()> {
     let workspace = workspace(&app, "Acme").await?;
     let actor = Actor::command_line();
     let agent = app.agents.create(&workspace.id, &actor, "Agent", None).await?.0.id;
-    let all = Configuration { metrics: AllowedMetrics::All, transcript: true };
+    let all = NewConfiguration { metrics: AllowedMetrics::All, transcript: true, caller_numbers: None };
     app.configurations.set(&workspace.id, &actor, agent.as_str(), &all).await?;
     let mut importer = Importer::new(&app.db, &workspace.id, &agent);
     for number in 0..200 {

@@ -6,7 +6,8 @@
 mod support;
 
 use agent_studio::base::actor::Actor;
-use agent_studio::configuration::{AllowedMetrics, Configuration};
+use agent_studio::configuration::AllowedMetrics;
+use agent_studio::configuration::service::NewConfiguration;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
@@ -50,7 +51,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
     let (app, router) = server(db)?;
     let workspace = workspace(&app, "Acme").await?;
     let agent = app.agents.create(&workspace.id, &Actor::command_line(), "Agent", None).await?.0.id;
-    let all = Configuration { metrics: AllowedMetrics::All, transcript: true };
+    let all = NewConfiguration { metrics: AllowedMetrics::All, transcript: true, caller_numbers: None };
     app.configurations.set(&workspace.id, &Actor::command_line(), agent.as_str(), &all).await?;
     let mut words = Words(1);
     let lines: Vec<String> = (0..CONVERSATIONS).map(|n| conversation(n, &app, &mut words)).collect();
@@ -131,7 +132,7 @@ async fn import_large(place: &str) -> Outcome<()> {
     let workspace = workspace(&app, "Talkative").await?;
     let actor = Actor::command_line();
     let agent = app.agents.create(&workspace.id, &actor, "Talker", Some(TALKER)).await?.0.id;
-    let all = Configuration { metrics: AllowedMetrics::All, transcript: true };
+    let all = NewConfiguration { metrics: AllowedMetrics::All, transcript: true, caller_numbers: None };
     app.configurations.set(&workspace.id, &actor, agent.as_str(), &all).await?;
     let said = "word ".repeat(100);
     let turns: Vec<Value> = (0..50).map(|_| json!({ "user_input": said, "agent_response": said })).collect();

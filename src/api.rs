@@ -5,6 +5,8 @@
 pub mod adk;
 /// The Agents API.
 pub mod agents;
+/// The Concurrent Calls API.
+pub mod concurrency;
 /// Pages of conversations.
 pub mod conversation_page;
 /// Version 1 of the Conversations API: the same conversations with camelCase fields.

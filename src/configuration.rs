@@ -7,4 +7,4 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 
-pub use model::{AgentConfiguration, AllowedMetrics, Configuration, DOCUMENTED_METRICS};
+pub use model::{AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, DOCUMENTED_METRICS};

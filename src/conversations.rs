@@ -1,5 +1,7 @@
 //! Storing, reading and searching conversations.
 
+/// Numbers of concurrent conversations.
+pub mod concurrency;
 /// Pagination cursors.
 pub mod cursor;
 /// Parsing conversations, and writing them as JSON for responses.

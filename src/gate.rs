@@ -195,6 +195,11 @@ impl From<RefusalReason> for ApiError {
                     "Conversation transcript is off for this project_id in Configuration: it cannot be searched.";
                 forbidden(message.to_owned())
             }
+            RefusalReason::CallerNumbersHidden => {
+                let message =
+                    "Caller numbers are not shown for this project_id in Configuration: they cannot be filters.";
+                forbidden(message.to_owned())
+            }
         }
     }
 }

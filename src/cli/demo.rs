@@ -8,7 +8,8 @@ mod conversations;
 use crate::api_keys::service::{CreatedKey, NewKey};
 use crate::api_keys::{AgentScope, KeyName, Permissions};
 use crate::base::actor::Actor;
-use crate::configuration::{AllowedMetrics, Configuration};
+use crate::configuration::AllowedMetrics;
+use crate::configuration::service::NewConfiguration;
 use crate::conversations::document::Document;
 use crate::server::state::Services;
 use crate::users::password::Password;
@@ -51,7 +52,7 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
         importer.flush().await?;
         ids.push(agent.id);
     }
-    let everything = Configuration { metrics: AllowedMetrics::All, transcript: true };
+    let everything = NewConfiguration { metrics: AllowedMetrics::All, transcript: true, caller_numbers: None };
     services.configurations.set(&workspace.id, &actor, ids[0].as_str(), &everything).await?;
 
     let crm = ("CRM sync", AgentScope::All, "conversations,handoff", 365);

@@ -5,7 +5,9 @@ use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::WorkspaceId;
-use crate::configuration::{AgentConfiguration, AllowedMetrics, Configuration, DOCUMENTED_METRICS, store};
+use crate::configuration::{
+    AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, DOCUMENTED_METRICS, store,
+};
 use crate::db::{Db, DbError};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,15 @@ pub enum ConfigurationError {
     Invalid(#[from] Problem),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// What an agent's configuration becomes.
+#[derive(Clone, Debug)]
+pub struct NewConfiguration {
+    pub metrics: AllowedMetrics,
+    pub transcript: bool,
+    /// `None` leaves them as they are.
+    pub caller_numbers: Option<CallerNumbers>,
 }
 
 /// Service for the configuration of agents.
@@ -55,26 +66,31 @@ impl Configurations {
         Ok(cards.collect())
     }
 
-    /// Replaces the configuration of the agent with this id or slug.
+    /// Replaces the configuration of the agent with this id or slug. Without `caller_numbers` theirs stays.
     pub async fn set(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         agent: &str,
-        configuration: &Configuration,
+        new: &NewConfiguration,
     ) -> Result<(), ConfigurationError> {
-        if let AllowedMetrics::Only(names) = &configuration.metrics
+        if let AllowedMetrics::Only(names) = &new.metrics
             && (names.len() > MAX_METRICS || names.iter().any(|n| n.is_empty() || n.chars().count() > MAX_METRIC_CHARS))
         {
             return Err(Problem::MetricsTooMany.into());
         }
         let agent = agents::service::find(&self.db, workspace, agent).await?.ok_or(ConfigurationError::NoSuchAgent)?;
         let before = store::find(&self.db, workspace, &agent.id).await?;
-        if before == *configuration {
+        let configuration = Configuration {
+            metrics: new.metrics.clone(),
+            transcript: new.transcript,
+            caller_numbers: new.caller_numbers.unwrap_or(before.caller_numbers),
+        };
+        if before == configuration {
             return Ok(());
         }
         let mut change = self.db.begin(actor).await?;
-        store::upsert(&mut change, workspace, &agent.id, configuration, self.db.now()).await?;
+        store::upsert(&mut change, workspace, &agent.id, &configuration, self.db.now()).await?;
         let entry = NewAuditEntry {
             action: Action::ConfigurationChanged,
             subject_id: agent.id.as_str(),

@@ -3,21 +3,24 @@
 use crate::agents::AgentName;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::configuration::{AllowedMetrics, Configuration};
+use crate::configuration::{AllowedMetrics, CallerNumbers, Configuration};
 use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 
 statements! {
-    FIND = "SELECT all_metrics, metrics, transcript FROM configurations WHERE workspace_id = $1 AND agent_id = $2";
+    FIND = "SELECT all_metrics, metrics, transcript, caller_numbers FROM configurations
+        WHERE workspace_id = $1 AND agent_id = $2";
     LIST = "SELECT a.id, a.name, COALESCE(c.all_metrics, FALSE) AS all_metrics, COALESCE(c.metrics, '[]') AS metrics,
-            COALESCE(c.transcript, FALSE) AS transcript
+            COALESCE(c.transcript, FALSE) AS transcript, COALESCE(c.caller_numbers, 'shown') AS caller_numbers
         FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id
         WHERE a.workspace_id = $1 ORDER BY a.name, a.id";
     METRIC_NAMES = "SELECT agent_id, name FROM metric_names WHERE workspace_id = $1 ORDER BY agent_id, name";
-    UPSERT = "INSERT INTO configurations (workspace_id, agent_id, all_metrics, metrics, transcript, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
+    UPSERT = "INSERT INTO configurations (workspace_id, agent_id, all_metrics, metrics, transcript, updated_at,
+            caller_numbers)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (workspace_id, agent_id) DO UPDATE SET all_metrics = excluded.all_metrics,
-            metrics = excluded.metrics, transcript = excluded.transcript, updated_at = excluded.updated_at";
+            metrics = excluded.metrics, transcript = excluded.transcript, updated_at = excluded.updated_at,
+            caller_numbers = excluded.caller_numbers";
 }
 
 #[derive(sqlx::FromRow)]
@@ -25,6 +28,7 @@ struct ConfigurationRow {
     all_metrics: bool,
     metrics: String,
     transcript: bool,
+    caller_numbers: String,
 }
 
 #[derive(sqlx::FromRow)]
@@ -39,7 +43,8 @@ impl ConfigurationRow {
     fn read(self) -> Result<Configuration, DbError> {
         let names = serde_json::from_str(&self.metrics).map_err(|_| DbError::Failed)?;
         let metrics = if self.all_metrics { AllowedMetrics::All } else { AllowedMetrics::Only(names) };
-        Ok(Configuration { metrics, transcript: self.transcript })
+        let caller_numbers = CallerNumbers::parse(&self.caller_numbers).ok_or(DbError::Failed)?;
+        Ok(Configuration { metrics, transcript: self.transcript, caller_numbers })
     }
 }
 
@@ -80,6 +85,7 @@ pub async fn upsert(
         .bind(names)
         .bind(configuration.transcript)
         .bind(now)
+        .bind(configuration.caller_numbers.id())
         .execute(c)
         .await
         .map(|_| ()))?)

@@ -4,22 +4,27 @@
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::{Timestamp, format_instant};
-use crate::configuration::{AllowedMetrics, Configuration};
+use crate::configuration::{AllowedMetrics, CallerNumbers, Configuration};
 use crate::conversations::cursor::is_id;
 use crate::conversations::full_text::Words;
 use crate::conversations::incoming::{DocumentError, Extras, Fields, Incoming};
 use crate::conversations::metrics::IncomingMetrics;
 use crate::conversations::turn::{IncomingTurns, SpokenTurn, Turn};
 use crate::db::DbError;
+use crate::http::parameters::MAX_TEXT;
 use crate::http::strict_json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use utoipa::ToSchema;
 
 /// Largest JSON text of a conversation, in bytes.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Most tags of a conversation that it is found by.
+const MAX_TAGS: usize = 100;
 
 /// The fields that do not depend on Configuration: every key that can read the conversation gets them.
 #[derive(Serialize, ToSchema)]
@@ -55,6 +60,14 @@ pub struct Document {
     pub channel_family: String,
     pub variant_id: String,
     pub variant_name: String,
+    pub language: String,
+    pub direction: String,
+    /// At most [`MAX_TAGS`] different texts.
+    pub tags: Vec<String>,
+    pub from_number: String,
+    pub to_number: String,
+    /// In seconds.
+    pub total_duration: u32,
     /// `CommonFields` as JSON text. The fields from here to `latencies` are JSON texts.
     pub always: String,
     pub handoff_reason: String,
@@ -253,6 +266,9 @@ impl Document {
         if environment.is_empty() {
             environment.push_str("live");
         }
+        if environment.len() > MAX_TEXT {
+            return Err(DocumentError::Document(format!("`environment` is longer than {MAX_TEXT} bytes")));
+        }
         let channel = fields.string(&["channel"])?;
         let from_number = fields.string(&["from_number", "fromNumber"])?;
         let to_number = fields.string(&["to_number", "toNumber"])?;
@@ -276,6 +292,8 @@ impl Document {
             }
         }
         extras.0.extend(fields.rest());
+        let (language, direction) = (extras.filter_text("language"), extras.filter_text("direction"));
+        let tags = tags(&extras);
 
         let common = CommonFields {
             id: &id,
@@ -316,6 +334,12 @@ impl Document {
                 channel: channel.clone(),
                 variant_id: variant_id.clone(),
                 variant_name: variant_name.clone(),
+                language: language.clone(),
+                direction: direction.clone(),
+                tags: tags.clone(),
+                from_number: from_number.clone(),
+                to_number: to_number.clone(),
+                total_duration: times.total_duration,
                 id: id.clone(),
             })
         };
@@ -368,6 +392,20 @@ impl Times {
     }
 }
 
+/// The tags that a conversation is found by: the texts of the list `tags`.
+fn tags(extras: &Extras<'_>) -> Vec<String> {
+    let tags: Vec<&RawValue> =
+        extras.0.get("tags").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let texts = tags.into_iter().filter_map(|tag| serde_json::from_str::<String>(tag.get()).ok());
+    let mut found: Vec<String> = Vec::new();
+    for tag in texts.filter(|tag| !tag.is_empty() && tag.len() <= MAX_TEXT) {
+        if found.len() < MAX_TAGS && !found.contains(&tag) {
+            found.push(tag);
+        }
+    }
+    found
+}
+
 /// An object, as it came in; an empty one if it is absent.
 fn object<'a>(fields: &mut Fields<'a>, names: &[&str]) -> Result<&'a RawValue, DocumentError> {
     match fields.take_present(names)? {
@@ -398,7 +436,8 @@ pub fn write(
     configuration: &Configuration,
 ) -> Result<(), serde_json::Error> {
     // Ids consist of letters, digits, `-` and `_`, so they need no escaping.
-    let always = stored.document.strip_suffix('}').unwrap_or_default();
+    let document = with_caller_number(&stored.document, configuration.caller_numbers)?;
+    let always = document.strip_suffix('}').unwrap_or_default();
     let text = |metric, value: &str| match configuration.metrics.allow(metric) {
         true => value.to_owned(),
         false => "\"\"".to_owned(),
@@ -417,6 +456,24 @@ pub fn write(
     }
     out.push('}');
     Ok(())
+}
+
+/// The stored fields with the caller's number as Configuration shows it.
+fn with_caller_number(document: &str, shown: CallerNumbers) -> Result<Cow<'_, str>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Caller<'a> {
+        #[serde(borrow)]
+        from_number: &'a RawValue,
+    }
+    if shown == CallerNumbers::Shown {
+        return Ok(document.into());
+    }
+    let Caller { from_number } = serde_json::from_str(document)?;
+    let number = json(&shown.apply(&serde_json::from_str::<String>(from_number.get())?))?;
+    // The raw value is a part of the document.
+    let start = from_number.get().as_ptr().addr() - document.as_ptr().addr();
+    let end = start + from_number.get().len();
+    Ok(format!("{}{number}{}", &document[..start], &document[end..]).into())
 }
 
 /// Appends the metrics that Configuration allows to `out`, as a JSON object.
@@ -487,7 +544,14 @@ mod tests {
         };
         let (workspace, agent) = (WorkspaceId::parse("ws-1").unwrap(), AgentId::parse("PROJECT-1").unwrap());
         let mut out = String::new();
-        write(&mut out, &stored, &workspace, &agent, &Configuration { metrics, transcript }).unwrap();
+        write(
+            &mut out,
+            &stored,
+            &workspace,
+            &agent,
+            &Configuration { metrics, transcript, caller_numbers: CallerNumbers::Shown },
+        )
+        .unwrap();
         serde_json::from_str(&out).unwrap()
     }
 

@@ -2,6 +2,7 @@
 //! wrong type names its position in the document, what was found there and what is expected.
 
 use crate::base::time::{Timestamp, format_instant, parse_instant};
+use crate::http::parameters::MAX_TEXT;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -177,6 +178,12 @@ impl<'a> Extras<'a> {
         if let Some(value) = value.filter(|value| value.text() != written) {
             self.0.insert(name.to_owned(), value.raw);
         }
+    }
+
+    /// A kept field that lists can be filtered by. Empty unless it is a text that a filter can have.
+    pub fn filter_text(&self, name: &str) -> String {
+        let text: Option<String> = self.0.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok());
+        text.filter(|text| text.len() <= MAX_TEXT).unwrap_or_default()
     }
 
     /// Keeps a time unless it came in the form in which it is written.

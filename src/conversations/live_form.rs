@@ -3,7 +3,7 @@
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::{Timestamp, format_instant};
-use crate::configuration::{AllowedMetrics, Configuration};
+use crate::configuration::{AllowedMetrics, CallerNumbers, Configuration};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -130,7 +130,7 @@ fn summary<'a>(
         ("totalDuration", duration.into()),
         ("polyaiDuration", common.polyai_duration.to_string().into()),
         ("inProgress", common.in_progress.to_string().into()),
-        ("fromNumber", common.from_number.get().into()),
+        ("fromNumber", from_number(common.from_number, configuration.caller_numbers)?),
         ("toNumber", common.to_number.get().into()),
         ("handoff", common.handoff.to_string().into()),
         ("handoffDestination", allowed("HANDOFF_TO", &stored.handoff_destination).into()),
@@ -148,6 +148,15 @@ fn summary<'a>(
         ("numOod", common.num_ood.to_string().into()),
         ("metrics", metrics(stored, &configuration.metrics, &metric_time)?.into()),
     ])
+}
+
+/// The caller's number as Configuration shows it.
+fn from_number(stored: &RawValue, shown: CallerNumbers) -> Result<Cow<'_, str>, serde_json::Error> {
+    if shown == CallerNumbers::Shown {
+        return Ok(stored.get().into());
+    }
+    let number: String = serde_json::from_str(stored.get())?;
+    Ok(serde_json::to_string(&shown.apply(&number))?.into())
 }
 
 /// A stored JSON text; null if it is empty.

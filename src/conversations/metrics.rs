@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// What may stand for a metric's value.
 const EXPECTED: &str = "a text, a number, `true`, `false`, or a list of these or of `{timestamp, value}`";
 
+/// Longest name of a metric, in characters.
+const MAX_NAME: usize = 200;
+
 /// The metrics of a document. Null and empty lists are dropped.
 #[derive(Debug, Default)]
 pub struct IncomingMetrics<'a> {
@@ -22,6 +25,10 @@ impl<'a> IncomingMetrics<'a> {
     pub fn read(metrics: &Incoming<'a>) -> Result<Self, DocumentError> {
         let mut read = Self::default();
         for (name, raw) in metrics.fields()?.rest() {
+            if name.chars().count() > MAX_NAME {
+                let message = format!("the name of a metric is longer than {MAX_NAME} characters");
+                return Err(DocumentError::Document(message));
+            }
             let metric = Incoming::new(format!("metrics.{name}"), raw);
             if metric.is_null() {
                 continue;

@@ -45,13 +45,38 @@ pub struct ListQuery {
     pub channels: Vec<String>,
     pub variant_id: Option<String>,
     pub variant_name: Option<String>,
+    pub language: Option<String>,
+    /// Such as `inbound`.
+    pub direction: Option<String>,
+    pub tag: Option<String>,
     pub include_latency: bool,
+}
+
+/// A filter whose index holds the conversations in the order of a page. A query with several filters reads the index of
+/// the one that usually leaves the fewest conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeadingFilter {
+    Tag,
+    VariantId,
+    VariantName,
+    /// Only conversations that have not ended.
+    InProgress,
+    Language,
+    /// One channel that is no family.
+    Channel,
+    /// One family of channels.
+    ChannelFamily,
+    Direction,
 }
 
 /// The two forms of a channel in a filter: its name in upper case, and the family if it names one (`voice` matches
 /// every VOICE-…), else an empty text.
 pub fn channel_forms(channel: &str) -> (String, String) {
-    (channel.to_uppercase(), if family(channel) == channel.to_lowercase() { family(channel) } else { String::new() })
+    // Both databases turn only ASCII letters into upper case.
+    (
+        channel.to_ascii_uppercase(),
+        if family(channel) == channel.to_lowercase() { family(channel) } else { String::new() },
+    )
 }
 
 impl ListQuery {
@@ -74,10 +99,7 @@ impl ListQuery {
             let text = given.one("start_time")?.unwrap_or_default();
             return Err(ApiError::parameter("start_time", text, "a time not after `end_time`"));
         }
-        let (variant_id, variant_name) = (given.text("variant_id")?, given.text("variant_name")?);
-        if let (Some(_), Some(name)) = (&variant_id, &variant_name) {
-            return Err(ApiError::parameter("variant_name", name, "only without `variant_id`"));
-        }
+        let (variant_id, variant_name) = variant(given)?;
         let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
         Ok(Self {
             mode: ListMode::All,
@@ -91,14 +113,47 @@ impl ListQuery {
             channels: channels(given)?,
             variant_id,
             variant_name,
+            language: given.text("language")?,
+            direction: given.text("direction")?,
+            tag: given.text("tag")?,
             include_latency: false,
         })
+    }
+
+    /// The filter whose index a page is read from; `None` without one: then all are read, newest first.
+    pub fn leading_filter(&self) -> Option<LeadingFilter> {
+        let channel = match &self.channels[..] {
+            [one] if channel_forms(one).1.is_empty() => Some(LeadingFilter::Channel),
+            [_] => Some(LeadingFilter::ChannelFamily),
+            _ => None,
+        };
+        [
+            self.tag.as_ref().map(|_| LeadingFilter::Tag),
+            self.variant_id.as_ref().map(|_| LeadingFilter::VariantId),
+            self.variant_name.as_ref().map(|_| LeadingFilter::VariantName),
+            self.in_progress.filter(|only| *only).map(|_| LeadingFilter::InProgress),
+            self.language.as_ref().map(|_| LeadingFilter::Language),
+            channel,
+            self.direction.as_ref().map(|_| LeadingFilter::Direction),
+        ]
+        .into_iter()
+        .flatten()
+        .next()
     }
 }
 
 /// Parses the parameter of the call for a single conversation.
 pub fn include_latency(query: &str) -> Result<bool, ApiError> {
     Ok(Parameters::read(query)?.flag("include_latency")?.unwrap_or(false))
+}
+
+/// Parses `variant_id` and `variant_name`, which exclude each other.
+pub fn variant(given: &Parameters) -> Result<(Option<String>, Option<String>), ApiError> {
+    let (id, name) = (given.text("variant_id")?, given.text("variant_name")?);
+    match (&id, &name) {
+        (Some(_), Some(name)) => Err(ApiError::parameter("variant_name", name, "only without `variant_id`")),
+        _ => Ok((id, name)),
+    }
 }
 
 fn cursor(given: &Parameters) -> Result<Option<Cursor>, ApiError> {
@@ -164,7 +219,8 @@ mod tests {
         let cursor = Cursor { started_at: Timestamp(5), id: "x".to_owned() };
         let text = format!(
             "limit=10&offset=7&cursor={}&start_time=2021-07-01T14:15:00.000Z&end_time=2021-07-01T16:35:00+00:00\
-             &client_env=sandbox&in_progress=false&channel=voice&channel=WEBCHAT&variant_name=a%20b",
+             &client_env=sandbox&in_progress=false&channel=voice&channel=WEBCHAT&variant_name=a%20b\
+             &language=en-GB&direction=inbound&tag=groups",
             cursor.encode()
         );
         let query = ListQuery::parse(&text).unwrap();
@@ -173,6 +229,29 @@ mod tests {
         assert_eq!((query.end.0 - query.start.0) / 60_000_000, 140);
         assert_eq!(query.channels, ["WEBCHAT", "voice"]);
         assert_eq!(query.variant_name.as_deref(), Some("a b"));
+        assert_eq!((query.language.as_deref(), query.direction.as_deref()), (Some("en-GB"), Some("inbound")));
+        assert_eq!(query.tag.as_deref(), Some("groups"));
+        assert_eq!(query.leading_filter(), Some(LeadingFilter::Tag));
+    }
+
+    #[test]
+    fn each_filter_alone_leads() {
+        use LeadingFilter::*;
+        for (text, leading) in [
+            ("", None),
+            ("in_progress=false", None),
+            ("channel=sms-1&channel=VOICE", None),
+            ("in_progress=true", Some(InProgress)),
+            ("tag=a&direction=inbound", Some(Tag)),
+            ("variant_id=a", Some(VariantId)),
+            ("variant_name=a", Some(VariantName)),
+            ("language=a", Some(Language)),
+            ("direction=a", Some(Direction)),
+            ("channel=VOICE-SIP", Some(Channel)),
+            ("channel=voice", Some(ChannelFamily)),
+        ] {
+            assert_eq!(ListQuery::parse(text).unwrap().leading_filter(), leading, "{text}");
+        }
     }
 
     #[test]

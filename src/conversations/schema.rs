@@ -65,6 +65,15 @@ pub struct FilterParameters {
     /// Only conversations of the variant with this name. Cannot be combined with `variant_id`.
     #[param(max_length = 200)]
     pub variant_name: Option<String>,
+    /// Only conversations in this language, such as `en-GB`.
+    #[param(max_length = 200)]
+    pub language: Option<String>,
+    /// Only conversations in this direction, such as `inbound`.
+    #[param(max_length = 200)]
+    pub direction: Option<String>,
+    /// Only conversations with this tag.
+    #[param(max_length = 200)]
+    pub tag: Option<String>,
     /// Number of conversations to skip.
     #[param(minimum = 0, maximum = 2_147_483_647, default = 0, example = 0)]
     pub offset: Option<u32>,

@@ -1,6 +1,8 @@
 //! Operations on conversations: storing, appending turns, reading, importing, erasing.
 
+use crate::base::bulk;
 use crate::base::id::{AgentId, WorkspaceId};
+use crate::conversations::concurrency::{ConcurrencyQuery, Counters, Maxima};
 use crate::conversations::cursor::Cursor;
 use crate::conversations::document::{Document, MAX_BYTES, StoredConversation};
 use crate::conversations::import::file::Place;
@@ -8,7 +10,7 @@ use crate::conversations::import::{ImportError, ImportSummary, Importer, import}
 use crate::conversations::incoming::DocumentError;
 use crate::conversations::live_form::LiveConversation;
 use crate::conversations::query::ListQuery;
-use crate::conversations::store;
+use crate::conversations::store::{self, concurrency, lists};
 use crate::conversations::turn::IncomingTurns;
 use crate::db::WorkKind;
 use crate::db::{Db, DbError};
@@ -112,7 +114,36 @@ impl Conversations {
 
     /// The id of an agent's latest conversation in the environment `live`.
     pub async fn latest(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
-        store::latest(&self.db, workspace, agent).await
+        lists::latest(&self.db, workspace, agent).await
+    }
+
+    /// The largest numbers of concurrent conversations: one row of them for all conversations, or one for each variant.
+    /// A conversation in progress lasts until now.
+    pub async fn concurrency(
+        &self,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+        query: &ConcurrencyQuery,
+    ) -> Result<Vec<Maxima>, DbError> {
+        let (db, now) = (self.db.of(WorkKind::Bulk), self.db.now());
+        let (workspace, agent, query) = (workspace.clone(), agent.clone(), query.clone());
+        // Counting a million takes long enough to hold up other calls.
+        let counted = bulk::run(async move {
+            let db = db.in_turn().await?;
+            let mut counters = Counters::new(&query);
+            for call in concurrency::going_on(&db, &workspace, &agent, &query).await? {
+                let end = if call.in_progress { now.0 } else { call.started_at + call.total_duration * 1_000_000 };
+                counters.add(call.variant_id, call.variant_name, vec![(call.started_at, end)]);
+            }
+            for (start, end) in query.days() {
+                for group in concurrency::started(&db, &workspace, &agent, &query, start, end).await? {
+                    counters.add(group.variant_id, group.variant_name, group.spans);
+                }
+                counters.count_until(end);
+            }
+            Ok(counters.finish())
+        });
+        counted.await.unwrap_or(Err(DbError::Failed))
     }
 
     /// Waits for a turn to read lists.
@@ -228,12 +259,12 @@ impl ListReader {
         agent: &AgentId,
         query: &ListQuery,
     ) -> Result<Vec<Cursor>, DbError> {
-        store::places(&self.db, workspace, agent, query).await
+        lists::places(&self.db, workspace, agent, query).await
     }
 
     /// Number of conversations that match the filters, on all pages.
     pub async fn count(&self, workspace: &WorkspaceId, agent: &AgentId, query: &ListQuery) -> Result<i64, DbError> {
-        store::count(&self.db, workspace, agent, query).await
+        lists::count(&self.db, workspace, agent, query).await
     }
 
     /// The conversations at these cursors, at most [`BATCH_SIZE`].
@@ -245,7 +276,7 @@ impl ListReader {
         with_turns: bool,
         with_latency: bool,
     ) -> Result<Vec<StoredConversation>, DbError> {
-        store::batch(&self.db, workspace, agent, places, with_turns, with_latency).await
+        lists::batch(&self.db, workspace, agent, places, with_turns, with_latency).await
     }
 
     /// The same for responses in the live form, without turns.
@@ -255,8 +286,8 @@ impl ListReader {
         agent: &AgentId,
         places: &[Cursor],
     ) -> Result<Vec<LiveConversation>, DbError> {
-        store::live_batch(&self.db, workspace, agent, places).await
+        lists::live_batch(&self.db, workspace, agent, places).await
     }
 }
 
-pub use store::BATCH_SIZE;
+pub use lists::BATCH_SIZE;

@@ -2,11 +2,8 @@
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::conversations::cursor::Cursor;
 use crate::conversations::document::{Document, LockedConversation, StoredConversation, Transcript};
-use crate::conversations::full_text::Speaker;
 use crate::conversations::live_form::LiveConversation;
-use crate::conversations::query::{ListMode, ListQuery, MAX_CHANNELS, channel_forms};
 use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 use sqlx::SqliteConnection;
@@ -41,84 +38,22 @@ macro_rules! live_columns {
     };
 }
 
-/// Ids of a batch, from parameter $5 on.
-macro_rules! batch_ids {
-    () => {
-        "id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-                $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
-                $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65,
-                $66, $67, $68)"
-    };
-}
-
-/// Maximum number of conversations that one statement reads.
-pub const BATCH_SIZE: usize = 64;
-
-/// The filters of a list. $8 to $15 are channel names; $8 is empty for all channels. $16 to $23 are channel families.
-macro_rules! filters {
-    () => {
-        "workspace_id = $1 AND agent_id = $2 AND environment = $3
-            AND (started_at, id) < ($4, $5) AND started_at >= $6 AND started_at < $7
-            AND ($8 = '' OR UPPER(channel) IN ($8, $9, $10, $11, $12, $13, $14, $15)
-                OR (channel_family <> '' AND channel_family IN ($16, $17, $18, $19, $20, $21, $22, $23)))
-            AND ($24 = '' OR variant_id = $24) AND ($25 = '' OR variant_name = $25)
-            AND ($26 = '' OR in_progress = ($26 = 'true'))"
-    };
-}
-
-macro_rules! page {
-    () => {
-        " ORDER BY started_at DESC, id DESC LIMIT $27 OFFSET $28"
-    };
-}
-
-/// Binds the parameters of [`filters`].
-macro_rules! bind_filters {
-    ($sql:expr, $workspace:expr, $agent:expr, $query:expr) => {{
-        let top = Cursor::top();
-        let place = $query.cursor.as_ref().unwrap_or(&top);
-        let (names, families): (Vec<String>, Vec<String>) =
-            $query.channels.iter().map(|channel| channel_forms(channel)).unzip();
-        let mut sql = $sql
-            .bind($workspace)
-            .bind($agent)
-            .bind(&$query.environment)
-            .bind(place.started_at)
-            .bind(place.id.clone())
-            .bind($query.start)
-            .bind($query.end);
-        for texts in [&names, &families] {
-            for at in 0..MAX_CHANNELS {
-                sql = sql.bind(texts.get(at).cloned().unwrap_or_default());
-            }
-        }
-        sql.bind($query.variant_id.as_deref().unwrap_or_default())
-            .bind($query.variant_name.as_deref().unwrap_or_default())
-            .bind($query.in_progress.map(|flag| flag.to_string()).unwrap_or_default())
-    }};
-}
+/// Starts and ends of concurrent conversations.
+pub mod concurrency;
+/// Lists: filters, pages, counts.
+pub mod lists;
 
 statements! {
-    PLACES = concat!("SELECT started_at, id FROM conversations WHERE ", filters!(), page!());
-    COUNT = concat!("SELECT COUNT(*) FROM conversations WHERE ", filters!());
-    // The inner statement draws the sample, the outer one sorts it.
-    SAMPLE = concat!("SELECT started_at, id FROM (SELECT started_at, id FROM conversations WHERE ", filters!(),
-        " ORDER BY RANDOM() LIMIT $27) AS drawn", page!());
-    BATCH = concat!("SELECT ", columns!("$3", "$4"), " FROM conversations
-        WHERE workspace_id = $1 AND agent_id = $2 AND ", batch_ids!());
-    // Lists have no turns: both $3 and $4 are false.
-    LIVE_BATCH = concat!("SELECT ", live_columns!("($3 OR $4)"), " FROM conversations
-        WHERE workspace_id = $1 AND agent_id = $2 AND ", batch_ids!());
-    LATEST = "SELECT id FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND environment = 'live'
-        ORDER BY started_at DESC, id DESC LIMIT 1";
     FIND = concat!("SELECT ", columns!("$4", "$5"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
     FIND_LIVE = concat!("SELECT ", live_columns!("$4"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND id = $3");
     UPSERT = "INSERT INTO conversations (workspace_id, agent_id, id, environment, started_at, in_progress, channel,
             channel_family, variant_id, variant_name, document, handoff_reason, handoff_destination, metrics, turns,
-            latencies, updated_at, metric_entries, extras, turn_extras, function_events)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+            latencies, updated_at, metric_entries, extras, turn_extras, function_events, language, direction,
+            from_number, to_number, total_duration)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+            $24, $25, $26)
         ON CONFLICT (workspace_id, agent_id, id) DO UPDATE SET environment = excluded.environment,
             started_at = excluded.started_at, in_progress = excluded.in_progress, channel = excluded.channel,
             channel_family = excluded.channel_family, variant_id = excluded.variant_id,
@@ -126,7 +61,14 @@ statements! {
             handoff_reason = excluded.handoff_reason, handoff_destination = excluded.handoff_destination,
             metrics = excluded.metrics, turns = excluded.turns, latencies = excluded.latencies,
             updated_at = excluded.updated_at, metric_entries = excluded.metric_entries, extras = excluded.extras,
-            turn_extras = excluded.turn_extras, function_events = excluded.function_events";
+            turn_extras = excluded.turn_extras, function_events = excluded.function_events,
+            language = excluded.language, direction = excluded.direction, from_number = excluded.from_number,
+            to_number = excluded.to_number, total_duration = excluded.total_duration
+        RETURNING (SELECT COUNT(*) FROM conversation_tags t WHERE t.workspace_id = $1 AND t.agent_id = $2
+            AND t.conversation_id = $3)";
+    DELETE_TAGS = "DELETE FROM conversation_tags WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3";
+    INSERT_TAG = "INSERT INTO conversation_tags (workspace_id, agent_id, conversation_id, tag, environment, started_at)
+        VALUES ($1, $2, $3, $4, $5, $6)";
     IN_PROGRESS = "SELECT in_progress FROM conversations WHERE workspace_id = $1 AND agent_id = $2 AND id = $3";
     // An update to the same value locks the row on both engines.
     LOCK = "UPDATE conversations SET updated_at = updated_at
@@ -151,26 +93,6 @@ statements! {
         ON CONFLICT DO NOTHING";
 }
 
-/// Full-text search differs between the engines, so each has its own statements.
-const SEARCH_SQLITE: &str = concat!(
-    "SELECT started_at, id FROM conversations WHERE ",
-    filters!(),
-    " AND id IN (SELECT t.conversation_id FROM transcript_words w CROSS JOIN transcripts t ON t.number = w.rowid
-        WHERE transcript_words MATCH $29 AND t.workspace_id = $1 AND t.agent_id = $2)",
-    page!()
-);
-macro_rules! search_postgres {
-    ($column:literal) => {
-        concat!(
-            "SELECT started_at, id FROM conversations JOIN (SELECT conversation_id FROM transcripts
-                WHERE workspace_id = $1 AND agent_id = $2 AND ",
-            $column,
-            " @@ $29::tsquery) AS found ON conversation_id = id WHERE ",
-            filters!(),
-            page!()
-        )
-    };
-}
 const COUNT_EXISTING_SQLITE: &str = "SELECT COUNT(*) FROM conversations
     WHERE workspace_id = $1 AND agent_id = $2 AND id IN (SELECT value FROM json_each($3))";
 const COUNT_EXISTING_POSTGRES: &str = "SELECT COUNT(*) FROM conversations
@@ -189,92 +111,10 @@ const INDEX_POSTGRES: &str =
         agent_words = excluded.agent_words, words = excluded.words";
 
 /// Statements for SQLite only.
-pub const SQLITE_STATEMENTS: [&str; 6] =
-    [SEARCH_SQLITE, COUNT_EXISTING_SQLITE, NUMBER_SQLITE, NEW_NUMBER_SQLITE, FORGET_WORDS_SQLITE, WORDS_SQLITE];
+pub const SQLITE_STATEMENTS: [&str; 5] =
+    [COUNT_EXISTING_SQLITE, NUMBER_SQLITE, NEW_NUMBER_SQLITE, FORGET_WORDS_SQLITE, WORDS_SQLITE];
 /// Statements for PostgreSQL only.
-pub const POSTGRES_STATEMENTS: [&str; 5] = [
-    search_postgres!("user_words"),
-    search_postgres!("agent_words"),
-    search_postgres!("words"),
-    COUNT_EXISTING_POSTGRES,
-    INDEX_POSTGRES,
-];
-
-/// Cursors of the conversations on a page, newest first, and of one more conversation if there is a next page. A sample
-/// has only one page.
-pub async fn places(
-    db: &Db,
-    workspace: &WorkspaceId,
-    agent: &AgentId,
-    query: &ListQuery,
-) -> Result<Vec<Cursor>, DbError> {
-    let more = i64::from(query.mode != ListMode::Sample);
-    macro_rules! rows {
-        ($sql:expr) => {
-            bind_filters!(sqlx::query_as($sql), workspace, agent, query)
-                .bind(i64::from(query.limit) + more)
-                .bind(i64::from(query.offset))
-        };
-    }
-    Ok(match &query.mode {
-        ListMode::All => on_db!(db, |c| rows!(PLACES).fetch_all(c).await)?,
-        ListMode::Sample => on_db!(db, |c| rows!(SAMPLE).fetch_all(c).await)?,
-        ListMode::Transcript(search) => {
-            let by_speaker = match search.speaker() {
-                Some(Speaker::User) => search_postgres!("user_words"),
-                Some(Speaker::Agent) => search_postgres!("agent_words"),
-                None => search_postgres!("words"),
-            };
-            on_db!(
-                db,
-                sqlite | c | rows!(SEARCH_SQLITE).bind(search.fts5(&scope(workspace, agent))).fetch_all(c).await,
-                // Not a prepared statement, so that PostgreSQL plans each search by its words: scanning from the newest
-                // is better for common words, the text index for rare ones.
-                postgres | c | rows!(by_speaker).bind(search.tsquery()).persistent(false).fetch_all(c).await
-            )?
-        }
-    })
-}
-
-/// The conversations at these cursors, at most [`BATCH_SIZE`], in the same order. Conversations deleted meanwhile are
-/// left out.
-pub async fn batch(
-    db: &Db,
-    workspace: &WorkspaceId,
-    agent: &AgentId,
-    places: &[Cursor],
-    with_turns: bool,
-    with_latency: bool,
-) -> Result<Vec<StoredConversation>, DbError> {
-    let mut found: Vec<StoredConversation> = on_db!(db, |pool| {
-        let mut sql =
-            sqlx::query_as(BATCH).bind(workspace).bind(agent).bind(with_turns).bind(with_turns && with_latency);
-        for at in 0..BATCH_SIZE {
-            sql = sql.bind(places.get(at).map(|place| place.id.as_str()).unwrap_or_default());
-        }
-        sql.fetch_all(pool).await
-    })?;
-    found.sort_by_key(|stored| places.iter().position(|place| place.id == stored.id));
-    Ok(found)
-}
-
-/// Like [`batch`], for responses in the live form, without turns.
-pub async fn live_batch(
-    db: &Db,
-    workspace: &WorkspaceId,
-    agent: &AgentId,
-    places: &[Cursor],
-) -> Result<Vec<LiveConversation>, DbError> {
-    let mut found: Vec<LiveConversation> = on_db!(db, |pool| {
-        let mut sql = sqlx::query_as(LIVE_BATCH).bind(workspace).bind(agent).bind(false).bind(false);
-        for at in 0..BATCH_SIZE {
-            sql = sql.bind(places.get(at).map(|place| place.id.as_str()).unwrap_or_default());
-        }
-        sql.fetch_all(pool).await
-    })?;
-    found.sort_by_key(|stored| places.iter().position(|place| place.id == stored.id));
-    Ok(found)
-}
+pub const POSTGRES_STATEMENTS: [&str; 2] = [COUNT_EXISTING_POSTGRES, INDEX_POSTGRES];
 
 /// One conversation for a response in the live form.
 pub async fn find_live(
@@ -291,20 +131,6 @@ pub async fn find_live(
         .bind(with_turns)
         .fetch_optional(pool)
         .await)?)
-}
-
-/// The id of an agent's latest live conversation.
-pub async fn latest(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
-    let row: Option<(String,)> =
-        on_db!(db, |pool| sqlx::query_as(LATEST).bind(workspace).bind(agent).fetch_optional(pool).await)?;
-    Ok(row.map(|(id,)| id))
-}
-
-/// Number of conversations that match the filters, on all pages.
-pub async fn count(db: &Db, workspace: &WorkspaceId, agent: &AgentId, query: &ListQuery) -> Result<i64, DbError> {
-    let (count,): (i64,) =
-        on_db!(db, |pool| bind_filters!(sqlx::query_as(COUNT), workspace, agent, query).fetch_one(pool).await)?;
-    Ok(count)
 }
 
 /// A single token that identifies an agent in SQLite's full-text index.
@@ -397,7 +223,7 @@ pub async fn upsert(
     document: &Document,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    on_change!(change, |c| sqlx::query(UPSERT)
+    let (earlier_tags,): (i64,) = on_change!(change, |c| sqlx::query_as(UPSERT)
         .bind(workspace)
         .bind(agent)
         .bind(&document.id)
@@ -419,10 +245,45 @@ pub async fn upsert(
         .bind(&document.extras)
         .bind(&document.turn_extras)
         .bind(&document.function_events)
+        .bind(&document.language)
+        .bind(&document.direction)
+        .bind(&document.from_number)
+        .bind(&document.to_number)
+        .bind(i64::from(document.total_duration))
+        .fetch_one(c)
+        .await)?;
+    if earlier_tags > 0 {
+        on_change!(change, |c| sqlx::query(DELETE_TAGS)
+            .bind(workspace)
+            .bind(agent)
+            .bind(&document.id)
+            .execute(c)
+            .await
+            .map(|_| ()))?;
+    }
+    for tag in &document.tags {
+        insert_tag(change, workspace, agent, document, tag).await?;
+    }
+    index(change, workspace, agent, &document.id, &document.transcript).await
+}
+
+async fn insert_tag(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    document: &Document,
+    tag: &str,
+) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(INSERT_TAG)
+        .bind(workspace)
+        .bind(agent)
+        .bind(&document.id)
+        .bind(tag)
+        .bind(&document.environment)
+        .bind(document.started_at)
         .execute(c)
         .await
-        .map(|_| ()))?;
-    index(change, workspace, agent, &document.id, &document.transcript).await
+        .map(|_| ()))?)
 }
 
 /// Whether a conversation is in progress; `None` if it does not exist.

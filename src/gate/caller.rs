@@ -2,6 +2,7 @@
 //! log.
 
 use crate::api_keys::{Permission, Status};
+use crate::configuration::CallerNumbers;
 use crate::gate::decision::RefusalReason;
 use crate::gate::header::explain;
 use crate::gate::indexed::{Holder, IndexedAgent, IndexedKey};
@@ -85,6 +86,16 @@ impl Caller {
         match pass.configuration.transcript {
             true => Ok(()),
             false => Err(deny(&self.call, RefusalReason::TranscriptOff.into())),
+        }
+    }
+
+    /// Refuses to filter by a caller's number unless Configuration shows it.
+    pub fn may_filter_by_caller(&self, pass: &AuthorisedCall) -> Result<(), ApiError> {
+        match pass.configuration.caller_numbers {
+            CallerNumbers::Shown => Ok(()),
+            CallerNumbers::LastFour | CallerNumbers::Hidden => {
+                Err(deny(&self.call, RefusalReason::CallerNumbersHidden.into()))
+            }
         }
     }
 

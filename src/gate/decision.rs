@@ -56,6 +56,8 @@ pub enum RefusalReason {
     NoSuchAgent,
     /// The call searches transcripts, which Configuration does not allow.
     TranscriptOff,
+    /// The call filters by a caller's number, which Configuration does not show.
+    CallerNumbersHidden,
 }
 
 impl From<RefusalReason> for Outcome {
@@ -70,6 +72,7 @@ impl From<RefusalReason> for Outcome {
             RefusalReason::AgentNotCovered => Self::AgentNotCovered,
             RefusalReason::NoSuchAgent => Self::NoSuchAgent,
             RefusalReason::TranscriptOff => Self::TranscriptOff,
+            RefusalReason::CallerNumbersHidden => Self::CallerNumbersHidden,
         }
     }
 }

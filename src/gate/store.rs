@@ -5,7 +5,7 @@ use crate::api_keys::Permissions;
 use crate::api_keys::secret::HashedKey;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::configuration::{AllowedMetrics, Configuration};
+use crate::configuration::{AllowedMetrics, CallerNumbers, Configuration};
 use crate::db::{Db, DbError};
 use crate::gate::indexed::{IndexedAgent, IndexedKey, IndexedWorkspace};
 use crate::workspaces::Workspace;
@@ -22,7 +22,8 @@ macro_rules! keys {
 macro_rules! agents {
     () => {
         "SELECT a.workspace_id, a.id, a.slug, a.name, COALESCE(c.all_metrics, FALSE) AS all_metrics,
-            COALESCE(c.metrics, '[]') AS metrics, COALESCE(c.transcript, FALSE) AS transcript
+            COALESCE(c.metrics, '[]') AS metrics, COALESCE(c.transcript, FALSE) AS transcript,
+            COALESCE(c.caller_numbers, 'shown') AS caller_numbers
         FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id"
     };
 }
@@ -83,15 +84,17 @@ struct IndexedAgentRow {
     all_metrics: bool,
     metrics: String,
     transcript: bool,
+    caller_numbers: String,
 }
 
 impl IndexedAgentRow {
     fn read(self) -> Result<IndexedAgent, DbError> {
         let names = serde_json::from_str(&self.metrics).map_err(|_| DbError::Failed)?;
         let metrics = if self.all_metrics { AllowedMetrics::All } else { AllowedMetrics::Only(names) };
+        let caller_numbers = CallerNumbers::parse(&self.caller_numbers).ok_or(DbError::Failed)?;
         Ok(IndexedAgent {
             agent: Arc::new(AgentName { id: self.id, name: self.name }),
-            configuration: Arc::new(Configuration { metrics, transcript: self.transcript }),
+            configuration: Arc::new(Configuration { metrics, transcript: self.transcript, caller_numbers }),
         })
     }
 

@@ -74,6 +74,11 @@ impl Parameters {
         instant.map(Some).ok_or_else(|| ApiError::parameter(name, value, accepted))
     }
 
+    /// A date and time that must be present.
+    pub fn required_instant(&self, name: &str) -> Result<Timestamp, ApiError> {
+        self.instant(name)?.ok_or_else(|| missing(name))
+    }
+
     /// A text of at most [`MAX_TEXT`] bytes; `None` if it is missing or empty.
     pub fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
         match self.one(name)?.filter(|value| !value.is_empty()) {
@@ -91,6 +96,10 @@ impl Parameters {
 
     /// A text that must be present and not empty.
     pub fn required(&self, name: &str) -> Result<String, ApiError> {
-        self.text(name)?.ok_or_else(|| ApiError::parameter(name, "", "a value; it is required"))
+        self.text(name)?.ok_or_else(|| missing(name))
     }
+}
+
+fn missing(name: &str) -> ApiError {
+    ApiError::parameter(name, "", "a value; it is required")
 }

@@ -3,6 +3,7 @@
 
 use crate::api::adk;
 use crate::api::agents;
+use crate::api::concurrency;
 use crate::api::conversations_v1 as v1;
 use crate::api::conversations_v3 as conversations;
 use crate::api::docs as api_docs;
@@ -108,7 +109,11 @@ fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppStat
     };
     let routes = OpenApiRouter::default;
     let v3 = of(Api::Conversations, routes().routes(routes!(conversations::list)).routes(routes!(conversations::find)));
-    let v1_conversations = routes().routes(routes!(v1::list)).routes(routes!(v1::find)).routes(routes!(v1::audio));
+    let v1_conversations = routes()
+        .routes(routes!(v1::list))
+        .routes(routes!(v1::find))
+        .routes(routes!(v1::audio))
+        .routes(routes!(concurrency::count));
     let v1_agents = routes()
         .routes(routes!(agents::list, agents::create))
         .routes(routes!(agents::delete))

@@ -59,11 +59,12 @@ pub enum Outcome {
     AgentNotCovered,
     NoSuchAgent,
     TranscriptOff,
+    CallerNumbersHidden,
 }
 
 impl Outcome {
     /// All outcomes, in the order of their discriminants.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Accepted,
         Self::NoKey,
         Self::Malformed,
@@ -74,6 +75,7 @@ impl Outcome {
         Self::AgentNotCovered,
         Self::NoSuchAgent,
         Self::TranscriptOff,
+        Self::CallerNumbersHidden,
     ];
 
     /// The name in the database, in query strings and in metrics.
@@ -89,6 +91,7 @@ impl Outcome {
             Self::AgentNotCovered => "agent-not-covered",
             Self::NoSuchAgent => "no-such-agent",
             Self::TranscriptOff => "transcript-off",
+            Self::CallerNumbersHidden => "caller-numbers-hidden",
         }
     }
 
@@ -105,6 +108,7 @@ impl Outcome {
             Self::AgentNotCovered => "Agent not covered",
             Self::NoSuchAgent => "No such agent",
             Self::TranscriptOff => "Transcripts off",
+            Self::CallerNumbersHidden => "Caller numbers not shown",
         }
     }
 

@@ -2,11 +2,11 @@
 //! sight where saving fails. Without JavaScript each card is a form with a button.
 
 use crate::base::error::Error;
-use crate::configuration::{AgentConfiguration, AllowedMetrics, Configuration};
+use crate::configuration::{AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration};
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLook, IconLink};
 use crate::web::components::card::CardList;
-use crate::web::components::field::{DASHED, Field, FieldPlace, FormError};
+use crate::web::components::field::{CONTROL, DASHED, Field, FieldPlace, FormError, SelectFrame};
 use crate::web::components::icon::Icon;
 use crate::web::components::multi_select::{Choice, MultiSelect};
 use crate::web::components::page::{Empty, LiveSearch};
@@ -31,14 +31,17 @@ pub async fn list_configurations(workspace: String) -> Result<Vec<AgentConfigura
     Ok(member.services().configurations.list(&member.workspace().id).await?)
 }
 
-/// Sets which metrics of an agent API keys can read, and whether they can read its transcripts.
+/// Sets which metrics of an agent API keys can read, whether they can read its transcripts, and how they see callers'
+/// numbers. These stay as they are where the field is missing.
 #[server(endpoint = "set_configuration")]
 pub async fn set_configuration(
     workspace: String,
     agent: String,
     #[server(default)] metrics: Vec<String>,
     #[server(default)] transcript: String,
+    #[server(default)] caller_numbers: String,
 ) -> Result<(), Error> {
+    use crate::configuration::service::NewConfiguration;
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
     let metrics = if metrics.iter().any(|m| m == ALL) {
@@ -46,8 +49,9 @@ pub async fn set_configuration(
     } else {
         AllowedMetrics::Only(metrics.into_iter().collect())
     };
-    let configuration = Configuration { metrics, transcript: transcript == "true" };
-    admin.services().configurations.set(&admin.workspace().id, &admin.actor(), &agent, &configuration).await?;
+    let caller_numbers = CallerNumbers::parse(&caller_numbers);
+    let new = NewConfiguration { metrics, transcript: transcript == "true", caller_numbers };
+    admin.services().configurations.set(&admin.workspace().id, &admin.actor(), &agent, &new).await?;
     if guard::is_plain_form() {
         let slug = &admin.workspace().slug;
         leptos_axum::redirect(&format!("/{slug}/api-keys/configuration?notice=configuration-saved"));
@@ -105,15 +109,20 @@ const SWITCH: &str = "relative h-5 w-10 shrink-0 cursor-pointer appearance-none 
                       before:absolute before:top-px before:left-px before:size-4 before:rounded-full before:bg-control \
                       before:transition-transform checked:before:translate-x-5 checked:before:bg-on-primary";
 
-/// Metrics and transcript as a card shows them.
-type ShownConfiguration = (Vec<String>, bool);
+/// A configuration as a card shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ShownConfiguration {
+    metrics: Vec<String>,
+    transcript: bool,
+    caller_numbers: CallerNumbers,
+}
 
 fn shown(configuration: &Configuration) -> ShownConfiguration {
     let metrics = match &configuration.metrics {
         AllowedMetrics::All => vec![ALL.to_owned()],
         AllowedMetrics::Only(names) => names.iter().cloned().collect(),
     };
-    (metrics, configuration.transcript)
+    ShownConfiguration { metrics, transcript: configuration.transcript, caller_numbers: configuration.caller_numbers }
 }
 
 #[component]
@@ -123,34 +132,41 @@ fn ConfigurationCard(card: AgentConfiguration, open: bool, admin: bool) -> impl 
     let refusal = action.refusal();
     let slug = StoredValue::new(use_slug().get_untracked());
     let agent = StoredValue::new(card.agent.id.to_string());
-    let (metrics, transcript) = shown(&card.configuration);
-    let saved = StoredValue::new((metrics.clone(), transcript));
-    let sent = StoredValue::new((metrics.clone(), transcript));
-    let metrics = RwSignal::new(metrics);
-    let transcript = RwSignal::new(transcript);
+    let first = shown(&card.configuration);
+    let (saved, sent) = (StoredValue::new(first.clone()), StoredValue::new(first.clone()));
+    let metrics = RwSignal::new(first.metrics);
+    let transcript = RwSignal::new(first.transcript);
+    let caller_numbers = RwSignal::new(first.caller_numbers);
+    let current = move || ShownConfiguration {
+        metrics: metrics.get_untracked(),
+        transcript: transcript.get_untracked(),
+        caller_numbers: caller_numbers.get_untracked(),
+    };
 
     let save = move || {
-        let (chosen, on) = (metrics.get_untracked(), transcript.get_untracked());
-        let (slug, agent, on_text) = (slug.get_value(), agent.get_value(), on.to_string());
-        let fixed = [("workspace", slug.as_str()), ("agent", &agent), ("transcript", &on_text)];
+        let new = current();
+        let (slug, agent, on) = (slug.get_value(), agent.get_value(), new.transcript.to_string());
+        let numbers = ("caller_numbers", new.caller_numbers.id());
+        let fixed = [("workspace", slug.as_str()), ("agent", &agent), ("transcript", &on), numbers];
         let fields: Vec<_> =
-            fixed.into_iter().chain(chosen.iter().map(|metric| ("metrics[]", metric.as_str()))).collect();
+            fixed.into_iter().chain(new.metrics.iter().map(|metric| ("metrics[]", metric.as_str()))).collect();
         if action.send(&fields) {
-            sent.set_value((chosen, on));
+            sent.set_value(new);
         }
     };
     Effect::new(move |_| match action.outcome() {
         Some(Ok(())) => {
             saved.set_value(sent.get_value());
             // Save what was changed in the meantime.
-            if sent.get_value() != (metrics.get_untracked(), transcript.get_untracked()) {
+            if sent.get_value() != current() {
                 save();
             }
         }
         Some(Err(_)) => {
-            let (before, was_on) = saved.get_value();
-            metrics.set(before);
-            transcript.set(was_on);
+            let before = saved.get_value();
+            metrics.set(before.metrics);
+            transcript.set(before.transcript);
+            caller_numbers.set(before.caller_numbers);
         }
         None => {}
     });
@@ -187,7 +203,16 @@ fn ConfigurationCard(card: AgentConfiguration, open: bool, admin: bool) -> impl 
     let all = Choice { value: ALL.to_owned(), label: "All metrics".to_owned() };
     let named = card.offered.into_iter().map(|name| Choice { value: name.clone(), label: name });
     let choices: Vec<Choice> = std::iter::once(all).chain(named).collect();
+    let option = move |(choice, id, label): (CallerNumbers, &'static str, &'static str)| {
+        let selected = caller_numbers.get_untracked() == choice;
+        view! {
+            <option value=id selected=selected prop:selected=move || caller_numbers.get() == choice>
+                {label}
+            </option>
+        }
+    };
     let metrics_id = format!("metrics-{}", agent.get_value());
+    let numbers_id = format!("caller-numbers-{}", agent.get_value());
     let clear_id = format!("clear-{}", agent.get_value());
     let clear_form = clear_id.clone();
     view! {
@@ -236,6 +261,24 @@ fn ConfigurationCard(card: AgentConfiguration, open: bool, admin: bool) -> impl 
                     />
                     <span class=DASHED>"Conversation transcript"</span>
                 </label>
+                <Field id=numbers_id.clone() label="Caller numbers" place=FieldPlace::Card>
+                    <SelectFrame>
+                        <select
+                            id=numbers_id
+                            class=CONTROL
+                            name="caller_numbers"
+                            disabled=!admin
+                            on:change=move |event| {
+                                if let Some(choice) = CallerNumbers::parse(&event_target_value(&event)) {
+                                    caller_numbers.set(choice);
+                                    save();
+                                }
+                            }
+                        >
+                            {CallerNumbers::ALL.map(option).collect_view()}
+                        </select>
+                    </SelectFrame>
+                </Field>
                 <FormError refusal=refusal />
                 {admin.then(|| view! {
                     <div class=BUTTON_ROW>

@@ -596,7 +596,7 @@ const HELD: [(&str, &[&str]); 5] = [
     ("api_key_agents", &["workspace_id", "key_id", "agent_id"]),
     ("workspaces", &["id", "slug", "name", "keys_copyable", "retention_days"]),
     ("agents", &["workspace_id", "id", "slug", "name"]),
-    ("configurations", &["workspace_id", "agent_id", "all_metrics", "metrics", "transcript"]),
+    ("configurations", &["workspace_id", "agent_id", "all_metrics", "metrics", "transcript", "caller_numbers"]),
 ];
 
 /// The gate's statements read exactly the columns above, and the triggers watch all of them.
@@ -658,6 +658,7 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
         ("UPDATE agents SET name = 'Grand Hotel' WHERE slug = 'grand-hotel'", "Grand Hotel"),
         ("UPDATE configurations SET metrics = '[\"B_METRIC\"]'", "B_METRIC"),
         ("UPDATE configurations SET transcript = TRUE", "transcript: true"),
+        ("UPDATE configurations SET caller_numbers = 'hidden'", "caller_numbers: Hidden"),
         ("UPDATE configurations SET all_metrics = TRUE", "metrics: All"),
         ("UPDATE configurations SET agent_id = (SELECT id FROM agents WHERE slug = 'spa')", "\"B_METRIC"),
     ];

@@ -12,6 +12,8 @@ mod command_line;
 mod disks;
 /// Failures during writes.
 mod failures;
+/// Filters of lists, and numbers of concurrent conversations.
+mod filters;
 /// Forward auth with real proxies.
 mod forward_auth;
 /// The gate.

@@ -21,12 +21,14 @@ use agent_studio::{
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 16] = [
+const STORES: [&[(&str, &str)]; 18] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
     audit::store::STATEMENTS,
     configuration::store::STATEMENTS,
     conversations::store::STATEMENTS,
+    conversations::store::concurrency::STATEMENTS,
+    conversations::store::lists::STATEMENTS,
     external_events::store::STATEMENTS,
     gate::store::STATEMENTS,
     handoff::store::STATEMENTS,
@@ -60,12 +62,16 @@ async fn every_statement_prepares(test: TestApp) {
     let of_one_engine: Vec<&'static str> = match test.app.db.is_sqlite() {
         true => [
             &conversations::store::SQLITE_STATEMENTS[..],
+            &conversations::store::concurrency::SQLITE_STATEMENTS,
+            &conversations::store::lists::SQLITE_STATEMENTS,
             &gate::follower::SQLITE_STATEMENTS,
             &usage::store::SQLITE_STATEMENTS,
         ]
         .concat(),
         false => [
             &conversations::store::POSTGRES_STATEMENTS[..],
+            &conversations::store::concurrency::POSTGRES_STATEMENTS,
+            &conversations::store::lists::POSTGRES_STATEMENTS,
             &gate::follower::POSTGRES_STATEMENTS,
             &usage::store::POSTGRES_STATEMENTS,
         ]
@@ -90,7 +96,8 @@ async fn conversations_from_before_the_index_are_found_too(test: TestApp) {
 
     let range = "start_time=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z";
     let query = ListQuery::parse(&format!("query_type=transcript&query=room&{range}")).unwrap();
-    let found = async || conversations::store::places(&test.app.db, &workspace.id, &agent, &query).await.unwrap().len();
+    let found =
+        async || conversations::store::lists::places(&test.app.db, &workspace.id, &agent, &query).await.unwrap().len();
     assert_eq!(found().await, 0);
     assert_eq!(test.app.conversations.index_missing().await.unwrap(), 300);
     assert_eq!(found().await, 300);
@@ -111,7 +118,7 @@ async fn conversations_are_erased_when_their_time_is_over(test: TestApp) {
         let mut counts = Vec::new();
         for (workspace, agent) in &agents {
             let query = ListQuery::parse("").unwrap();
-            counts.push(conversations::store::count(&test.app.db, workspace, agent, &query).await.unwrap());
+            counts.push(conversations::store::lists::count(&test.app.db, workspace, agent, &query).await.unwrap());
         }
         counts
     };

@@ -18,7 +18,8 @@ use agent_studio::base::id::AgentId;
 use agent_studio::base::randomness::Random;
 use agent_studio::base::sealing::MasterKey;
 use agent_studio::base::time::Timestamp;
-use agent_studio::configuration::{AllowedMetrics, Configuration};
+use agent_studio::configuration::service::NewConfiguration;
+use agent_studio::configuration::{AllowedMetrics, CallerNumbers};
 use agent_studio::conversations::import::ImportSummary;
 use agent_studio::db::Db;
 use agent_studio::server::build::{ServiceSettings, build};
@@ -159,7 +160,15 @@ impl TestApp {
     }
 
     pub async fn configure(&self, workspace: &Workspace, agent: &AgentId, metrics: AllowedMetrics, transcript: bool) {
-        let configuration = Configuration { metrics, transcript };
+        let configuration = NewConfiguration { metrics, transcript, caller_numbers: None };
+        let actor = Actor::command_line();
+        self.app.configurations.set(&workspace.id, &actor, agent.as_str(), &configuration).await.unwrap();
+    }
+
+    /// Lets everything through but the callers' numbers, which appear as said.
+    pub async fn configure_caller_numbers(&self, workspace: &Workspace, agent: &AgentId, numbers: CallerNumbers) {
+        let configuration =
+            NewConfiguration { metrics: AllowedMetrics::All, transcript: true, caller_numbers: Some(numbers) };
         let actor = Actor::command_line();
         self.app.configurations.set(&workspace.id, &actor, agent.as_str(), &configuration).await.unwrap();
     }

@@ -247,6 +247,9 @@ fn explained(outcome: Outcome) -> &'static str {
         Outcome::TranscriptOff => {
             "The call searches transcripts, which Configuration keeps in for this agent. Turn them on there."
         }
+        Outcome::CallerNumbersHidden => {
+            "The call filters by a caller's number, which Configuration does not show for this agent. Show them there."
+        }
     }
 }
 
