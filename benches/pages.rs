@@ -1,6 +1,6 @@
 //! Benchmark of pages by the size of the data, through the real router on both databases: the API Keys page with 10 and
-//! with 100,000 keys, and the first and the thousandth page of a million conversations. Prints ratios of medians from
-//! one run.
+//! with 100,000 keys, the first and the thousandth page of a million conversations, with each filter too, and the number
+//! of concurrent conversations in a week of them. Prints ratios of medians from one run.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -10,6 +10,7 @@ use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::store::{self, NewKeyRow};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::ApiKeyId;
+use agent_studio::base::time::Timestamp;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
@@ -22,7 +23,22 @@ use support::ratio::print_ratio;
 use support::{Outcome, Postgres, analyse, new_key, send, server, sign_in, time, workspace};
 
 const KEYS: usize = 100_000;
+/// Conversations of a week in the environment `live`.
 const CONVERSATIONS: usize = 1_000_000;
+/// Conversations in progress, in the environment `sandbox`.
+const IN_PROGRESS: usize = 100_000;
+/// Each filter of a list. It leaves at least 1,000 pages.
+const FILTERS: [(&str, &str); 9] = [
+    ("no filter", ""),
+    ("channel", "&channel=WEBCHAT"),
+    ("channel family", "&channel=voice"),
+    ("variant_id", "&variant_id=v3"),
+    ("variant_name", "&variant_name=Variant%203"),
+    ("language", "&language=de-DE"),
+    ("direction", "&direction=inbound"),
+    ("tag", "&tag=t3"),
+    ("in_progress", "&in_progress=true&client_env=sandbox"),
+];
 const ROUNDS: usize = 200;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
@@ -62,11 +78,14 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
     let agent = app.agents.create(&many.id, &Actor::command_line(), "Agent", None).await?.0.id;
     let began = Instant::now();
     let mut importer = Importer::new(&app.db, &many.id, &agent);
-    for n in 0..CONVERSATIONS {
+    for n in 0..CONVERSATIONS + IN_PROGRESS {
         importer.push(Document::parse(conversation(n, &app).as_bytes())?).await?;
     }
     importer.flush().await?;
-    println!("{engine}: {:.0} conversations imported per second", CONVERSATIONS as f64 / began.elapsed().as_secs_f64());
+    println!(
+        "{engine}: {:.0} conversations imported per second",
+        (CONVERSATIONS + IN_PROGRESS) as f64 / began.elapsed().as_secs_f64()
+    );
     analyse(&app).await?;
     let key = app.api_keys.create(&many.id, &Actor::command_line(), &new_key(&app)?).await?;
     let list = |cursor: &str| {
@@ -74,19 +93,36 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
             .header("x-api-key", key.value.expose())
             .body(Body::empty())
     };
-    let mut cursor = String::new();
-    for _ in 1..1_000 {
-        let body = send(&router, list(&cursor)?).await?;
-        let at = body.rfind("\"cursor\":\"").ok_or("the last page came early")?;
-        cursor = format!("&cursor={}", body[at + 10..].split('"').next().unwrap_or_default());
+    for (name, filter) in FILTERS {
+        let mut cursor = String::new();
+        for _ in 1..1_000 {
+            let body = send(&router, list(&format!("{filter}{cursor}"))?).await?;
+            let at = body.rfind("\"cursor\":\"").ok_or("the last page came early")?;
+            cursor = format!("&cursor={}", body[at + 10..].split('"').next().unwrap_or_default());
+        }
+        let (mut first, mut deep) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            first.push(time(&router, list(filter)?).await?);
+            deep.push(time(&router, list(&format!("{filter}{cursor}"))?).await?);
+        }
+        let what = format!("conversations ({name}), page 1000 : page 1, {CONVERSATIONS} conversations");
+        let ratio = report(engine, &what, &mut deep, &mut first);
+        print_ratio(&format!("page 1,000 : page 1 ({name}), {engine}"), ratio)?;
     }
-    let (mut first, mut deep) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        first.push(time(&router, list("")?).await?);
-        deep.push(time(&router, list(&cursor)?).await?);
+
+    let (start, end) = (app.clock.now().plus_days(-7).iso(), app.clock.now().iso());
+    for (name, filter) in [("", ""), (" of a variant", "&variant_id=v3"), (" by variant", "&slice_by=variant")] {
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS / 20 {
+            let path = format!("/v1/{}/{agent}/conversations/concurrency?start_time={start}&end_time={end}", many.id);
+            let request = Request::get(format!("{path}{filter}")).header("x-api-key", key.value.expose());
+            times.push(time(&router, request.body(Body::empty())?).await?);
+        }
+        times.sort_unstable();
+        let median = times[times.len() / 2].as_secs_f64() * 1_000.0;
+        println!("{engine}: concurrent conversations{name} in a week of {CONVERSATIONS}: {median:.0} ms");
     }
-    let what = format!("conversations, page 1000 : page 1, {CONVERSATIONS} conversations");
-    print_ratio(&format!("page 1,000 : page 1, {engine}"), report(engine, &what, &mut deep, &mut first))
+    Ok(())
 }
 
 async fn fill_keys(app: &Services, workspace: &Workspace, count: usize) -> Outcome<()> {
@@ -113,9 +149,20 @@ async fn fill_keys(app: &Services, workspace: &Workspace, count: usize) -> Outco
 }
 
 fn conversation(n: usize, app: &Services) -> String {
+    let started_at = Timestamp(app.clock.now().0 - n as i64 % CONVERSATIONS as i64 * 600_000).iso();
+    let channel = if n.is_multiple_of(10) { "WEBCHAT" } else { "VOICE-SIP" };
+    let language = ["en-GB", "de-DE", "fr-FR", "es-ES"][n % 4];
+    let direction = if n.is_multiple_of(3) { "outbound" } else { "inbound" };
+    let environment = if n < CONVERSATIONS { "live" } else { "sandbox" };
+    let (in_progress, seconds, some) = (n >= CONVERSATIONS, 60 + n % 240, n % 7);
     format!(
-        r#"{{"id":"CA{n:08}","started_at":"{}","channel":"VOICE-SIP","metrics":{{"CALL_COMPLETED":"true"}},"turns":[{{"user_input":"a room for two please","agent_response":"for which night?"}}]}}"#,
-        app.clock.now().plus_seconds(-(n as i64)).iso()
+        concat!(
+            r#"{{"id":"CA{:08}","started_at":"{}","channel":"{}","language":"{}","direction":"{}","environment":"{}","#,
+            r#""in_progress":{},"total_duration":{},"variant_id":"v{}","variant_name":"Variant {}","tags":["t{}"],"#,
+            r#""metrics":{{"CALL_COMPLETED":"true"}},"#,
+            r#""turns":[{{"user_input":"a room for two please","agent_response":"for which night?"}}]}}"#
+        ),
+        n, started_at, channel, language, direction, environment, in_progress, seconds, some, some, some
     )
 }
 

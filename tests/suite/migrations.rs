@@ -89,7 +89,7 @@ async fn rows_survive_from_every_earlier_schema() {
             let facts = "SELECT total_duration, from_number, to_number, language, direction,
                 (SELECT COUNT(*) FROM conversation_tags) FROM conversations";
             // Fields that only the live form has are kept since version 16.
-            let (language, tags) = if version < 16 { ("", 0) } else { ("en-GB", 2) };
+            let (language, tags) = if version < 16 { ("", 0_i64) } else { ("en-GB", 2) };
             let text = str::to_owned;
             let expected = (90_i64, text("1"), text("2"), text(language), text(""), tags);
             assert_eq!(expected, sqlx::query_as(facts).fetch_one(&mut sqlite).await.unwrap());
