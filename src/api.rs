@@ -13,6 +13,8 @@ pub mod conversation_page;
 pub mod conversations_v1;
 /// Version 3 of the Conversations API.
 pub mod conversations_v3;
+/// The Agents API: deployments.
+pub mod deployments;
 /// Endpoints of the OpenAPI document and of the pages that show it.
 pub mod docs;
 /// The External Events API.
@@ -25,3 +27,5 @@ pub mod ignored_parameters;
 pub mod openapi;
 /// The runtime side: the platform that runs the agents stores conversations and receives events.
 pub mod runtime;
+/// The Agents API: variants and attributes.
+pub mod variants;

@@ -43,6 +43,9 @@ pub mod configuration;
 /// Storing, reading and searching conversations.
 #[cfg(feature = "ssr")]
 pub mod conversations;
+/// Records of what an agent was when it was published.
+#[cfg(feature = "ssr")]
+pub mod deployments;
 /// Events that external systems send into a running conversation.
 #[cfg(feature = "ssr")]
 pub mod external_events;
@@ -57,6 +60,9 @@ pub mod runtime_tokens;
 pub mod sessions;
 /// The users of a workspace: roles, passwords and invitations.
 pub mod users;
+/// Variants of agents, and their attributes.
+#[cfg(feature = "ssr")]
+pub mod variants;
 /// Workspaces. Each customer's data is isolated in a workspace.
 pub mod workspaces;
 

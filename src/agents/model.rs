@@ -30,6 +30,8 @@ pub struct Agent {
 pub struct AgentDependents {
     /// Number of conversations, which are deleted with the agent.
     pub conversations: i64,
+    pub variants: i64,
+    pub deployments: i64,
     /// Number of keys that cover no other agent. They remain, but grant access to nothing.
     pub keys: i64,
 }

@@ -9,7 +9,7 @@ use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::text::single_line;
 use crate::base::time::Timestamp;
 use crate::conversations::service::Conversations;
-use crate::db::{Db, DbError, WorkKind};
+use crate::db::{Change, Db, DbError, WorkKind};
 use crate::workspaces::slug;
 use serde_json::json;
 
@@ -194,7 +194,12 @@ impl Agents {
             action: Action::AgentDeleted,
             subject_id: agent.id.as_str(),
             subject: &agent.name,
-            details: json!({ "conversations": gone.conversations, "keys_without_agents": gone.keys }),
+            details: json!({
+                "conversations": gone.conversations,
+                "variants": gone.variants,
+                "deployments": gone.deployments,
+                "keys_without_agents": gone.keys,
+            }),
         };
         audit::record(&mut change, workspace, entry).await?;
         Ok(change.commit().await?)
@@ -207,6 +212,12 @@ pub struct CreatedAgent {
     pub agent: AgentName,
     pub slug: String,
     pub created_at: Timestamp,
+}
+
+/// Locks an agent until the transaction ends, for changes of what belongs to it; `false` if it does not exist. The time
+/// of its last change becomes that of the change.
+pub async fn lock(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<bool, DbError> {
+    store::touch(change, workspace, agent).await
 }
 
 /// The agent with this id or slug; for services of other modules.

@@ -11,11 +11,14 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $6)";
     SETTINGS = "SELECT settings FROM agents WHERE workspace_id = $1 AND id = $2";
     BELONGINGS = "SELECT (SELECT COUNT(*) FROM conversations WHERE workspace_id = $1 AND agent_id = $2),
+        (SELECT COUNT(*) FROM variants WHERE workspace_id = $1 AND agent_id = $2),
+        (SELECT COUNT(*) FROM deployments WHERE workspace_id = $1 AND agent_id = $2),
         (SELECT COUNT(*) FROM api_key_agents k WHERE k.workspace_id = $1 AND k.agent_id = $2 AND NOT EXISTS
             (SELECT 1 FROM api_key_agents o WHERE o.workspace_id = k.workspace_id AND o.key_id = k.key_id
                 AND o.agent_id <> k.agent_id))";
     DELETE = "DELETE FROM agents WHERE workspace_id = $1 AND id = $2";
     RENAME = "UPDATE agents SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2";
+    TOUCH = "UPDATE agents SET updated_at = $3 WHERE workspace_id = $1 AND id = $2";
     NAMES = "SELECT id, name FROM agents WHERE workspace_id = $1 ORDER BY name, id";
     LIST = "SELECT id, slug, name, created_at,
             (SELECT COUNT(*) FROM conversations c WHERE c.workspace_id = a.workspace_id AND c.agent_id = a.id)
@@ -74,6 +77,19 @@ pub async fn rename(
     Ok(changed > 0)
 }
 
+/// Updates the time of an agent's last change, which locks its row; `false` if it does not exist.
+pub async fn touch(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, DbError> {
+    let now = change.now();
+    let touched = on_change!(change, |c| sqlx::query(TOUCH)
+        .bind(workspace)
+        .bind(id)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(touched > 0)
+}
+
 /// The settings that the Agents API stored for an agent, as a JSON object.
 pub async fn settings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<Option<String>, DbError> {
     let row: Option<(String,)> =
@@ -83,9 +99,9 @@ pub async fn settings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<
 
 /// Counts what deleting this agent would affect.
 pub async fn belongings(db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<AgentDependents, DbError> {
-    let (conversations, keys): (i64, i64) =
+    let (conversations, variants, deployments, keys): (i64, i64, i64, i64) =
         on_db!(db, |pool| sqlx::query_as(BELONGINGS).bind(workspace).bind(id).fetch_one(pool).await)?;
-    Ok(AgentDependents { conversations, keys })
+    Ok(AgentDependents { conversations, variants, deployments, keys })
 }
 
 /// Deletes an agent and the rows that reference it; `false` if it does not exist.

@@ -300,7 +300,8 @@ fn agent_name(name: &str) -> Result<&str, ApiError> {
     }
 }
 
-fn actor(key: &IndexedKey, ClientAddress(address): ClientAddress) -> Actor {
+/// The actor of changes made with a key.
+pub fn actor(key: &IndexedKey, ClientAddress(address): ClientAddress) -> Actor {
     Actor { id: None, name: format!("API key {}", key.id), address }
 }
 

@@ -52,7 +52,7 @@ pub fn document(nested: impl IntoIterator<Item = (&'static str, Document)>) -> D
         // One handler can serve several versions, but operation ids must be unique.
         let version = prefix.trim_start_matches('/').replace('/', "_");
         for path in routes.paths.paths.values_mut() {
-            let methods = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
+            let methods = [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete];
             for operation in methods.into_iter().flatten() {
                 operation.operation_id = operation.operation_id.take().map(|id| format!("{version}_{id}"));
             }

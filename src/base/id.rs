@@ -56,6 +56,12 @@ ids! {
     UserId;
     /// The id of an invitation to a workspace: `inv-…`.
     InvitationId;
+    /// The id of an agent's variant: `variant-…`.
+    VariantId;
+    /// The id of an attribute of an agent's variants: `attr-…`.
+    AttributeId;
+    /// The id of a deployment: `dep-…`.
+    DeploymentId;
     /// A runtime token's id, not its value: `rtok-…`.
     RuntimeTokenId;
 }

@@ -4,11 +4,11 @@ use crate::agents;
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
-use crate::base::id::WorkspaceId;
+use crate::base::id::{AgentId, WorkspaceId};
 use crate::configuration::{
     AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, DOCUMENTED_METRICS, store,
 };
-use crate::db::{Db, DbError};
+use crate::db::{Change, Db, DbError};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +25,11 @@ pub enum ConfigurationError {
     Invalid(#[from] Problem),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// The configuration of an agent that this change has locked.
+pub async fn locked(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, DbError> {
+    store::locked(change, workspace, agent).await
 }
 
 /// What an agent's configuration becomes.

@@ -55,6 +55,13 @@ pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<C
     row.map_or_else(|| Ok(Configuration::default()), ConfigurationRow::read)
 }
 
+/// The same within a change.
+pub async fn locked(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, DbError> {
+    let row: Option<ConfigurationRow> =
+        on_change!(change, |c| sqlx::query_as(FIND).bind(workspace).bind(agent).fetch_optional(c).await)?;
+    row.map_or_else(|| Ok(Configuration::default()), ConfigurationRow::read)
+}
+
 /// Every agent with its configuration, in the order of names.
 pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentName, Configuration)>, DbError> {
     let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?;

@@ -62,8 +62,13 @@ impl Caller {
     }
 
     /// Authorises a call that names only an agent, in the key's own workspace.
-    pub async fn admit_to_agent(&self, permission: Permission, agent_id: &str) -> Result<AuthorisedCall, ApiError> {
-        self.pass(AccessRequest { account_id: None, permission: Some(permission), project_id: Some(agent_id) }).await
+    pub async fn admit_to_agent(
+        &self,
+        permission: impl Into<Option<Permission>>,
+        agent_id: &str,
+    ) -> Result<AuthorisedCall, ApiError> {
+        let need = AccessRequest { account_id: None, permission: permission.into(), project_id: Some(agent_id) };
+        self.pass(need).await
     }
 
     /// Authorises a call that concerns the workspace as a whole.

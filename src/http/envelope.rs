@@ -209,6 +209,13 @@ pub fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
     }
 }
 
+/// The same with the status 201.
+pub fn created(answer: &impl Serialize) -> Result<Response, ApiError> {
+    let mut response = json(answer)?;
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
 /// A response that must not be cached, with a body that is already JSON.
 pub fn json_body(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()

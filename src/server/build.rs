@@ -7,6 +7,7 @@ use crate::base::sealing::MasterKey;
 use crate::configuration::service::Configurations;
 use crate::conversations::service::Conversations;
 use crate::db::Db;
+use crate::deployments::service::Deployments;
 use crate::external_events::arrivals::Arrivals;
 use crate::external_events::service::ExternalEvents;
 use crate::gate::follower;
@@ -25,6 +26,7 @@ use crate::usage::record::{RequestLogLimits, Usage};
 use crate::usage::service::UsageReports;
 use crate::users::password::Passwords;
 use crate::users::service::Users;
+use crate::variants::service::Variants;
 use crate::web::services::PageServices;
 use crate::workspaces::service::Workspaces;
 use std::sync::Arc;
@@ -71,8 +73,10 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
         audit: AuditLog::new(db.clone()),
         configurations: Configurations::new(db.clone()),
         conversations: Conversations::new(db.clone()),
+        deployments: Deployments::new(db.clone()),
         reports: UsageReports::new(db.clone(), limits),
         users: Users::new(db.clone(), passwords),
+        variants: Variants::new(db.clone()),
         workspaces: Workspaces::new(db.clone()),
         throttle: SignInThrottle::new(db.clone()),
         shown_once: ShownOnce::new(db.clone(), sealing.clone()),

@@ -6,12 +6,14 @@ use crate::api::agents;
 use crate::api::concurrency;
 use crate::api::conversations_v1 as v1;
 use crate::api::conversations_v3 as conversations;
+use crate::api::deployments;
 use crate::api::docs as api_docs;
 use crate::api::external_events;
 use crate::api::handoff;
 use crate::api::ignored_parameters::{self, KnownParameters};
 use crate::api::openapi;
 use crate::api::runtime;
+use crate::api::variants;
 use crate::conversations::document::MAX_BYTES;
 use crate::http::client_address::AddressSource;
 use crate::http::envelope as wire;
@@ -117,7 +119,16 @@ fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppStat
     let v1_agents = routes()
         .routes(routes!(agents::list, agents::create))
         .routes(routes!(agents::delete))
-        .routes(routes!(agents::duplicate));
+        .routes(routes!(agents::duplicate))
+        .routes(routes!(variants::attributes, variants::create_attribute))
+        .routes(routes!(variants::rename_attribute, variants::delete_attribute))
+        .routes(routes!(variants::list, variants::create))
+        .routes(routes!(variants::edit, variants::delete))
+        .routes(routes!(deployments::list))
+        .routes(routes!(deployments::active))
+        .routes(routes!(deployments::publish))
+        .routes(routes!(deployments::promote))
+        .routes(routes!(deployments::roll_back));
     let v1 = retired()
         .merge(of(Api::Conversations, v1_conversations))
         .merge(of(Api::Handoff, routes().routes(routes!(handoff::find))))

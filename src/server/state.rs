@@ -3,6 +3,7 @@
 use crate::agents::service::Agents;
 use crate::conversations::service::Conversations;
 use crate::db::Db;
+use crate::deployments::service::Deployments;
 use crate::external_events::arrivals::Arrivals;
 use crate::external_events::service::ExternalEvents;
 use crate::gate::state::Gate;
@@ -14,6 +15,7 @@ use crate::server::metrics::ServerMetrics;
 use crate::sessions::service::Sessions;
 use crate::sessions::shown_once::ShownOnce;
 use crate::usage::record::Usage;
+use crate::variants::service::Variants;
 use crate::web::services::PageServices;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -74,6 +76,8 @@ parts! {
     Arc<Gate>: |state| state.services.gate.clone();
     Agents: |state| state.services.agents.clone();
     Conversations: |state| state.services.conversations.clone();
+    Deployments: |state| state.services.deployments.clone();
+    Variants: |state| state.services.variants.clone();
     ExternalEvents: |state| state.services.external_events.clone();
     Handoffs: |state| state.services.handoffs.clone();
     RuntimeTokens: |state| state.services.runtime_tokens.clone();

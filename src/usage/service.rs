@@ -40,6 +40,12 @@ impl RequestTotals {
             sum
         })
     }
+
+    pub fn sum(all: &[Self]) -> Self {
+        let add =
+            |sum: Self, one: &Self| Self { accepted: sum.accepted + one.accepted, refused: sum.refused + one.refused };
+        all.iter().fold(Self::default(), add)
+    }
 }
 
 /// Service for usage reports: counts and the request log.

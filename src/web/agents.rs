@@ -2,6 +2,14 @@
 
 /// Deleting an agent.
 pub mod delete;
+/// Describing the forms for variants, attributes and deployments.
+#[cfg(feature = "ssr")]
+pub mod descriptions;
+/// Forms for variants, attributes and deployments.
+pub mod forms;
+/// An agent's page.
+#[cfg(feature = "ssr")]
+pub mod page;
 
 use crate::agents::{Agent, AgentName};
 use crate::base::error::Error;
@@ -142,11 +150,13 @@ fn AgentCard(
         let label = format!("{tip} {}", agent.name);
         view! { <IconLink href noscroll=true label tip><Icon name=icon /></IconLink> }
     };
+    let page = format!("/{}/agents/{}", slug.get_value(), agent.id);
+    let heading = view! { <a class="hover:underline" href=page>{agent.name.clone()}</a> };
     let actions =
         admin.then(|| [action("rename", "Rename", "pencil"), action("delete", "Delete", "trash")].collect_view());
     view! {
         <Card columns=COLUMNS hidden=move || !searched.contains(&lower_case(&search.read()))>
-            <CardTitle heading=agent.name.clone().into_any() class="sm:col-span-2 min-[62.5rem]:col-auto">
+            <CardTitle heading=heading.into_any() class="sm:col-span-2 min-[62.5rem]:col-auto">
                 <Secondary>"Created " <Ago at=agent.created_at now /></Secondary>
             </CardTitle>
             <Figure icon="chat" label="Conversations".into_any() class=FIGURE>

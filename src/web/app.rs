@@ -3,6 +3,7 @@
 
 use crate::base::error::Error;
 use crate::web::agents::delete::DeleteAgentDialog;
+use crate::web::agents::forms::AgentFormDialog;
 use crate::web::agents::{AgentsPage, CreateAgentDialog, RenameAgentDialog};
 use crate::web::api_keys::copy::CopyDialog;
 use crate::web::api_keys::create::{CreateDialog, CreatedDialog};
@@ -17,7 +18,7 @@ use crate::web::components::page::{BarePage, Failed};
 use crate::web::components::toast::ToastRegion;
 use crate::web::configuration::ConfigurationPage;
 use crate::web::frame::{WorkspaceFrame, use_slug};
-use crate::web::reading::{ActivityPage, KeyUsagePage};
+use crate::web::reading::{ActivityPage, AgentPage, KeyUsagePage};
 use crate::web::retention::RetentionDialog;
 use crate::web::sign_in::SignInPage;
 use crate::web::sign_in::account::AccountPage;
@@ -41,10 +42,17 @@ macro_rules! page {
 }
 
 /// Toasts that an address may name (`?notice=key-deleted`), with their texts: an address cannot bring a text of its own.
-const NOTICES: [(&str, &str); 15] = [
+const NOTICES: [(&str, &str); 22] = [
     ("agent-created", "Agent created."),
     ("agent-deleted", "Agent deleted, and its conversations with it."),
     ("agent-renamed", "Agent renamed."),
+    ("attribute-deleted", "Attribute deleted, and its values with it."),
+    ("attribute-saved", "Attribute saved."),
+    ("deployment-promoted", "Promoted."),
+    ("deployment-published", "Published."),
+    ("deployment-rolled-back", "Rolled back."),
+    ("variant-deleted", "Variant deleted."),
+    ("variant-saved", "Variant saved."),
     ("configuration-saved", "Configuration saved."),
     ("invitation-withdrawn", "Invitation withdrawn."),
     ("key-deleted", "Key deleted. It is refused from now on."),
@@ -83,6 +91,11 @@ pub fn App() -> impl IntoView {
                             <Route path=path!("retention") view=page!(RetentionDialog) ssr=SsrMode::Async />
                             <Route path=path!(":agent/rename") view=page!(RenameAgentDialog) ssr=SsrMode::Async />
                             <Route path=path!(":agent/delete") view=page!(DeleteAgentDialog) ssr=SsrMode::Async />
+                        </ParentRoute>
+                        <ParentRoute path=path!("agents/:agent") view=page!(AgentPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!(":part/:action") view=page!(AgentFormDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":part/:item/:action") view=page!(AgentFormDialog) ssr=SsrMode::Async />
                         </ParentRoute>
                         <ParentRoute path=path!("users") view=page!(UsersPage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />

@@ -8,6 +8,9 @@ pub mod badge;
 pub mod button;
 /// Cards in a list.
 pub mod card;
+/// Bar charts in fragments.
+#[cfg(feature = "ssr")]
+pub mod chart;
 /// Writing to the clipboard.
 pub mod clipboard;
 /// Code in a box.

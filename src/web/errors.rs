@@ -2,14 +2,16 @@
 
 use crate::agents::service::AgentError;
 use crate::api_keys::service::ApiKeyError;
-use crate::base::error::Error;
+use crate::base::error::{Error, Problem};
 use crate::base::sealing::SealError;
 use crate::configuration::service::ConfigurationError;
 use crate::db::DbError;
+use crate::deployments::DeploymentError;
 use crate::sessions::shown_once::ShownOnceError;
 use crate::sessions::throttle::SignInRefused;
 use crate::users::password::PasswordError;
 use crate::users::service::UserError;
+use crate::variants::VariantError;
 use crate::workspaces::service::WorkspaceError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -59,6 +61,32 @@ impl From<AgentError> for Error {
             AgentError::NotFound => Self::NotFound,
             AgentError::Invalid(problem) => problem.into(),
             AgentError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<VariantError> for Error {
+    fn from(error: VariantError) -> Self {
+        match error {
+            // An attribute may have been deleted while the form was open.
+            VariantError::NotFound | VariantError::UnknownAttribute => Self::NotFound,
+            VariantError::NameTaken => Problem::NameTaken.into(),
+            VariantError::DefaultDeleted | VariantError::DefaultEnded => Problem::VariantIsDefault.into(),
+            VariantError::ValueTooLong(_) => Problem::ValueTooLong.into(),
+            VariantError::TooMany(_) => Problem::TooManyOfAgent.into(),
+            VariantError::Invalid(problem) => problem.into(),
+            VariantError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeploymentError> for Error {
+    fn from(error: DeploymentError) -> Self {
+        match error {
+            DeploymentError::NotFound => Self::NotFound,
+            DeploymentError::NotAhead => Problem::NotAhead.into(),
+            DeploymentError::MessageTooLong(_) => Problem::MessageTooLong.into(),
+            DeploymentError::Db(error) => error.into(),
         }
     }
 }

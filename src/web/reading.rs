@@ -1,5 +1,5 @@
-//! Pages that are only read: a key's page, activity, why a call was refused. They share one server function
-//! and one component; `web::usage` and `web::activity` render their content.
+//! Pages that are only read: an agent's page, a key's page, activity, why a call was refused. They share one server
+//! function and one component; `web::agents`, `web::usage` and `web::activity` render their content.
 
 use crate::base::error::Error;
 use crate::web::components::awaited::{PageArea, awaited};
@@ -9,19 +9,21 @@ use crate::web::transport::load::load_live;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
+use leptos_router::components::Outlet;
 use leptos_router::hooks::use_location;
 
 /// The HTML of a page, by the path and query string of its address.
 #[server(endpoint = "get_reading", input = Json)]
 pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
     use crate::web::guard;
-    use crate::web::{activity, usage};
+    use crate::web::{activity, agents, usage};
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let (workspace, place) = segments.split_first().ok_or_else(guard::not_found)?;
     let member = guard::member(workspace).await?;
     let query = crate::http::parameters::Parameters::read(query.trim_start_matches('?'));
     let asked = query.map_err(|_| Error::BadRequest)?;
     match place {
+        ["agents", agent] => agents::page::page(&member, agent, &asked).await,
         ["activity"] => activity::page(member.admin()?, &asked).await,
         ["api-keys", "refused"] => usage::refused_call(member.admin()?, &asked).await,
         ["api-keys", key] => usage::key_page(&member, key, &asked).await,
@@ -30,9 +32,18 @@ pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
 }
 
 #[component]
-fn FragmentPage(title: &'static str, tab: &'static str) -> impl IntoView {
+fn FragmentPage(
+    title: &'static str,
+    tab: &'static str,
+    /// Number of segments of the path that name the page; further ones name a dialog on it.
+    segments: usize,
+) -> impl IntoView {
     let (visit, location) = (use_visit(), use_location());
-    let reading = load_live(move || GetReading { path: location.pathname.get(), query: location.search.get() });
+    let path = Memo::new(move |_| {
+        let path = location.pathname.read();
+        path.trim_matches('/').split('/').take(segments).collect::<Vec<_>>().join("/")
+    });
+    let reading = load_live(move || GetReading { path: path.get(), query: location.search.get() });
     let content = move || async move {
         visit.await?;
         Ok(view! { <Fragment html=reading.await? /> }.into_any())
@@ -47,11 +58,20 @@ fn FragmentPage(title: &'static str, tab: &'static str) -> impl IntoView {
 /// A key's own page, and why a call was refused.
 #[component]
 pub fn KeyUsagePage() -> impl IntoView {
-    view! { <FragmentPage title="API keys" tab="api-keys" /> }
+    view! { <FragmentPage title="API keys" tab="api-keys" segments=3 /> }
+}
+
+/// An agent's page: concurrent conversations, variants, deployments. Its dialogs are below.
+#[component]
+pub fn AgentPage() -> impl IntoView {
+    view! {
+        <FragmentPage title="Agents" tab="agents" segments=3 />
+        <Outlet />
+    }
 }
 
 /// The Activity page.
 #[component]
 pub fn ActivityPage() -> impl IntoView {
-    view! { <FragmentPage title="Activity" tab="activity" /> }
+    view! { <FragmentPage title="Activity" tab="activity" segments=2 /> }
 }

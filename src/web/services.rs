@@ -9,11 +9,13 @@ use crate::base::sealing::MasterKey;
 use crate::base::time::Timestamp;
 use crate::configuration::service::Configurations;
 use crate::conversations::service::Conversations;
+use crate::deployments::service::Deployments;
 use crate::sessions::form_drafts::FormDrafts;
 use crate::sessions::shown_once::ShownOnce;
 use crate::sessions::throttle::SignInThrottle;
 use crate::usage::service::UsageReports;
 use crate::users::service::Users;
+use crate::variants::service::Variants;
 use crate::workspaces::service::Workspaces;
 use leptos::prelude::use_context;
 use std::sync::Arc;
@@ -27,8 +29,10 @@ pub struct PageServices {
     pub audit: AuditLog,
     pub configurations: Configurations,
     pub conversations: Conversations,
+    pub deployments: Deployments,
     pub reports: UsageReports,
     pub users: Users,
+    pub variants: Variants,
     pub workspaces: Workspaces,
     pub throttle: SignInThrottle,
     pub shown_once: ShownOnce,

@@ -1,7 +1,5 @@
 //! A key's own page, and why a call was refused; rendered on the server.
 
-/// The bar chart of requests over time.
-mod chart;
 /// Data of the pages: totals, bars, tables, explanations.
 pub mod summary;
 
@@ -10,16 +8,17 @@ use crate::base::error::Error;
 use crate::base::id::ApiKeyId;
 use crate::base::text::query_value;
 use crate::http::parameters::Parameters;
+use crate::usage::service::RequestTotals;
 use crate::usage::{Api, Outcome};
 use crate::web::api_keys::list::{Scope, StatusBadge, permissions_in_words};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook};
+use crate::web::components::chart::{Bar, Chart};
 use crate::web::components::field::{CONTROL, Field, HINT};
 use crate::web::components::filter_fields::{FilterSelect, Filters};
 use crate::web::components::page::{BackLink, ChoiceLink, ChoiceLinks, Empty, PageHeader, PageLinks, Section};
 use crate::web::components::table::{Facts, FragmentTime, TableView, render};
 use crate::web::guard::{self, SignedInMember};
 use crate::web::transport::fragment::Html;
-use chart::Chart;
 use leptos::prelude::*;
 use summary::{Explanation, KeyUsage, RequestLogPage};
 
@@ -77,6 +76,9 @@ fn Usage(usage: KeyUsage, admin: bool, here: String, range: String) -> impl Into
             <TableView table=summary::reasons(&totals) caption="Refusals by reason" />
         }
     });
+    let bars: Vec<Bar> = chart.bars.iter().map(|sum| Bar { value: sum.accepted, alarm: sum.refused }).collect();
+    let sum = RequestTotals::sum(&chart.bars);
+    let label = format!("{} accepted and {} refused requests", sum.accepted, sum.refused);
     view! {
         <BackLink href=list text="API keys" />
         <PageHeader heading=name badge=badge.into_any() below=created.into_any()>
@@ -96,7 +98,7 @@ fn Usage(usage: KeyUsage, admin: bool, here: String, range: String) -> impl Into
             <dl class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,160px),1fr))] gap-3">
                 {totals.within.into_iter().map(|(days, accepted, refused)| view! { <Total days accepted refused /> }).collect_view()}
             </dl>
-            <Chart bars=chart.bars span />
+            <Chart bars span label empty=format!("No requests in these {span}.") />
             <details>
                 <summary class="w-fit py-1 text-sm text-soft underline underline-offset-4">"Show as a table"</summary>
                 <TableView table=chart.table caption="Requests over time" />

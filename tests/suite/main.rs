@@ -7,6 +7,8 @@ mod support;
 mod api;
 /// The command line.
 mod command_line;
+/// Variants, attributes and deployments.
+mod deployments;
 /// Full and failing disks.
 #[cfg(target_os = "linux")]
 mod disks;

@@ -2,6 +2,9 @@
 
 use crate::support::{Answer, NOW, Setting, TestApp, conversation, new_key, on_both_engines, setting};
 use agent_studio::api_keys::Permissions;
+use agent_studio::base::actor::Actor;
+use agent_studio::deployments::Environment;
+use agent_studio::variants::model::VariantChanges;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Map, Value, json};
@@ -14,7 +17,7 @@ on_both_engines! {
     the_document_is_served,
 }
 
-const METHODS: [&str; 4] = ["get", "put", "post", "delete"];
+const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 /// Operations and schemas of the published contract, without descriptions.
 fn contract() -> Value {
@@ -98,8 +101,38 @@ type Content = (String, String);
 /// An example request: path in the document, method, URL, body.
 type Example = (String, &'static str, String, Option<Content>);
 
+/// Ids in paths: an agent to delete, and a variant, an attribute and a deployment of the setting's agent.
+struct ExampleIds {
+    spare_agent: String,
+    variant: String,
+    attribute: String,
+    deployment: String,
+}
+
+impl ExampleIds {
+    async fn create(test: &TestApp, setting: &Setting) -> Self {
+        let (workspace, actor) = (&setting.workspace.id, Actor::command_line());
+        let agent = test.app.agents.find(workspace, setting.agent.as_str()).await.unwrap().unwrap();
+        let (variants, deployments) = (&test.app.variants, &test.app.deployments);
+        let mut made = Vec::new();
+        for name in ["One", "Two"] {
+            let new = VariantChanges { name: Some(name.to_owned()), ..Default::default() };
+            made.push(variants.create(workspace, &actor, &agent, new).await.unwrap().id);
+        }
+        let attribute = variants.create_attribute(workspace, &actor, &agent, "Desk").await.unwrap().id;
+        let deployment = deployments.publish(workspace, &actor, &agent, Environment::Sandbox, "").await.unwrap().id;
+        Self {
+            spare_agent: test.agent(&setting.workspace, "Spare").await.to_string(),
+            // The first variant is the default, which cannot be deleted.
+            variant: made[1].to_string(),
+            attribute: attribute.to_string(),
+            deployment: deployment.to_string(),
+        }
+    }
+}
+
 /// All example requests of the document.
-fn example_requests(document: &Value, setting: &Setting, spare: &str) -> Vec<Example> {
+fn example_requests(document: &Value, setting: &Setting, ids: &ExampleIds) -> Vec<Example> {
     let mut requests = Vec::new();
     for (path, method, operation) in operations(document) {
         let erases = method == "delete";
@@ -109,7 +142,12 @@ fn example_requests(document: &Value, setting: &Setting, spare: &str) -> Vec<Exa
             let own = match name {
                 "account_id" => Some(setting.workspace.id.to_string()),
                 "project_id" => Some(setting.agent.to_string()),
-                "agent_id" => Some(if erases { spare.to_owned() } else { setting.agent.to_string() }),
+                "agent_id" if path == "/v1/agents/{agent_id}" => Some(ids.spare_agent.clone()),
+                "agent_id" => Some(setting.agent.to_string()),
+                "variant_id" if path.ends_with("{variant_id}") => Some(ids.variant.clone()),
+                "attribute_id" => Some(ids.attribute.clone()),
+                "deployment_id" => Some(ids.deployment.clone()),
+                "branch_id" => Some("main".to_owned()),
                 "id" if erases => Some("C2".to_owned()),
                 "id" => Some("C1".to_owned()),
                 _ => None,
@@ -180,10 +218,10 @@ async fn busy_setting(test: &TestApp) -> Setting {
 
 async fn every_example_is_accepted(test: TestApp) {
     let setting = busy_setting(&test).await;
-    let spare = test.agent(&setting.workspace, "Spare").await.to_string();
+    let ids = ExampleIds::create(&test, &setting).await;
     let document = document();
     let root = json!({ "components": document["components"] });
-    let mut requests = example_requests(&document, &setting, &spare);
+    let mut requests = example_requests(&document, &setting, &ids);
     // Deletions come last.
     requests.sort_by_key(|(_, method, ..)| *method == "delete");
     for (path, method, address, body) in &requests {
@@ -202,7 +240,7 @@ async fn every_example_is_accepted(test: TestApp) {
             None => assert_eq!(answer.body, "", "{method} {path}"),
         }
     }
-    assert_eq!(requests.len(), 27);
+    assert_eq!(requests.len(), 40);
 }
 
 async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
@@ -220,7 +258,31 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
     let new_agent = r#"{"name":"Night","agentId":"night","responseSettings":{"greeting":"Hi"},"experimentalConfig":{"configs":[
         {"id":"e","features":{"a":1},"createdAt":"x","createdBy":"x","updatedAt":"x","updatedBy":"x","active":true}]}}"#;
     let elsewhere = conversations.replace(&setting.workspace.slug, "elsewhere");
+    let ids = ExampleIds::create(&test, &setting).await;
+    let (attributes, variants) =
+        (format!("{agent}/branches/main/attributes"), format!("{agent}/branches/main/variants"));
+    let attribute = format!("{attributes}/{}", ids.attribute);
+    let variant = format!("{variants}/{}", ids.variant);
+    let deployment = &ids.deployment;
+    let deployments = format!("{agent}/deployments");
+    let values = format!("{{\"name\":\"Three\",\"attributeValues\":{{\"values\":{{\"{}\":\"1\"}}}}}}", ids.attribute);
     let cases = [
+        ("get", attributes.clone(), None, 200),
+        ("post", attributes.clone(), json_body(r#"{"name":"Hours"}"#), 201),
+        ("patch", attribute.clone(), json_body(r#"{"name":"Counter"}"#), 200),
+        ("post", variants.clone(), json_body(&values), 201),
+        ("get", variants.clone(), None, 200),
+        ("patch", variant.clone(), json_body(r#"{"isDefault":false}"#), 200),
+        ("delete", variant, None, 200),
+        ("delete", attribute, None, 200),
+        ("post", format!("{deployments}/publish"), json_body("{}"), 201),
+        ("get", format!("{deployments}?environment=sandbox"), None, 200),
+        ("get", format!("{deployments}?environment=none"), None, 400),
+        ("get", format!("{deployments}/active"), None, 200),
+        ("post", format!("{deployments}/{deployment}/promote"), json_body("{}"), 200),
+        ("post", format!("{deployments}/none/promote"), json_body("{}"), 404),
+        ("post", format!("{deployments}/{deployment}/rollback"), json_body("{}"), 200),
+        ("post", format!("{deployments}/none/rollback"), json_body("{}"), 404),
         ("get", format!("{conversations}?include_latency=true&limit=1"), None, 200),
         ("get", format!("{conversations}?query_type=transcript&query=room&{between}"), None, 200),
         ("get", format!("{conversations}?sample=random&{between}"), None, 200),
@@ -268,6 +330,9 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
             // The live service answers null for what is absent; the published schema, written by hand, knows no null.
             body_of_answer.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         }
+        if let Some(active) = body_of_answer.get_mut("activeDeployments") {
+            active.as_object_mut().unwrap().retain(|_, deployment| !deployment.is_null());
+        }
         match content.get("application/json") {
             Some(schema) => assert_valid(&body_of_answer, schema, &defs, &format!("{method} {address}")),
             None => assert_eq!(answer.body, "", "{method} {address}"),
@@ -277,8 +342,9 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
         let answer = call(&test, &keyless, method, address, body.as_ref()).await;
         assert_eq!(answer.status, 401, "{method} {address}");
         assert_valid(&answer.json(), &json!({ "$ref": "#/$defs/Error" }), &defs, "401");
-        // Any key can list its agents.
-        if !(*method == "get" && path == agents) {
+        // Any key can list its agents, and read their variants and deployments.
+        let open = [&agents, &attributes, &variants, &deployments, &format!("{deployments}/active")];
+        if !(*method == "get" && open.iter().any(|open| *open == path)) {
             let answer =
                 call(&test, &powerless(&setting, &weak[usize::from(path == handoff)]), method, address, body.as_ref())
                     .await;

@@ -15,13 +15,13 @@ use agent_studio::users::password::Password;
 use agent_studio::users::service::UserError;
 use agent_studio::workspaces::RetentionDays;
 use agent_studio::{
-    agents, api_keys, audit, configuration, conversations, external_events, gate, handoff, on_change, on_db,
-    runtime_tokens as runtime, sessions, usage, users, workspaces,
+    agents, api_keys, audit, configuration, conversations, deployments, external_events, gate, handoff, on_change,
+    on_db, runtime_tokens as runtime, sessions, usage, users, variants, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 18] = [
+const STORES: [&[(&str, &str)]; 20] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
     audit::store::STATEMENTS,
@@ -29,6 +29,7 @@ const STORES: [&[(&str, &str)]; 18] = [
     conversations::store::STATEMENTS,
     conversations::store::concurrency::STATEMENTS,
     conversations::store::lists::STATEMENTS,
+    deployments::store::STATEMENTS,
     external_events::store::STATEMENTS,
     gate::store::STATEMENTS,
     handoff::store::STATEMENTS,
@@ -39,6 +40,7 @@ const STORES: [&[(&str, &str)]; 18] = [
     sessions::throttle::STATEMENTS,
     usage::store::STATEMENTS,
     users::store::STATEMENTS,
+    variants::store::STATEMENTS,
     workspaces::store::STATEMENTS,
 ];
 

@@ -1,6 +1,8 @@
 //! Making new ids.
 
-use crate::base::id::{AgentId, ApiKeyId, InvitationId, RuntimeTokenId, UserId, WorkspaceId};
+use crate::base::id::{
+    AgentId, ApiKeyId, AttributeId, DeploymentId, InvitationId, RuntimeTokenId, UserId, VariantId, WorkspaceId,
+};
 use crate::base::randomness::Random;
 
 const LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -51,5 +53,23 @@ impl InvitationId {
 impl RuntimeTokenId {
     pub fn generate(random: &Random) -> Self {
         Self(format!("rtok-{}", random.text(LOWER, 16)))
+    }
+}
+
+impl VariantId {
+    pub fn generate(random: &Random) -> Self {
+        Self(format!("variant-{}", random.text(LOWER, 16)))
+    }
+}
+
+impl AttributeId {
+    pub fn generate(random: &Random) -> Self {
+        Self(format!("attr-{}", random.text(LOWER, 16)))
+    }
+}
+
+impl DeploymentId {
+    pub fn generate(random: &Random) -> Self {
+        Self(format!("dep-{}", random.text(LOWER, 16)))
     }
 }

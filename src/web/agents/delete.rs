@@ -68,10 +68,14 @@ fn in_words(gone: AgentDependents) -> String {
         1 => "Its one conversation is erased with it.".to_owned(),
         many => format!("Its {many} conversations are erased with it."),
     };
+    let variants = match (gone.variants, gone.deployments) {
+        (0, 0) => "",
+        _ => " Its variants and deployments are deleted with it.",
+    };
     let keys = match gone.keys {
         0 => "",
         1 => " One API key covers this agent alone and opens nothing from then on.",
         many => &format!(" {many} API keys cover this agent alone and open nothing from then on."),
     };
-    format!("{conversations}{keys} This cannot be undone.")
+    format!("{conversations}{variants}{keys} This cannot be undone.")
 }

@@ -19,6 +19,8 @@ pub enum Cell {
     Address(String),
     /// Text and address of a link.
     Link(String, String),
+    /// Text and address of a link that opens a dialog.
+    Action(&'static str, String),
     Time(Timestamp),
     /// Text of a badge, and whether it is good news.
     Mark(String, bool),
@@ -31,6 +33,12 @@ pub enum Cell {
 pub struct Table {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    pub fn new<const N: usize>(columns: [&str; N], rows: Vec<Vec<Cell>>) -> Self {
+        Self { columns: columns.map(str::to_owned).to_vec(), rows }
+    }
 }
 
 /// A table; its look is in `main.css`.
@@ -73,6 +81,9 @@ fn shown(cell: Cell) -> AnyView {
         Cell::Code(text) => view! { <code>{text}</code> }.into_any(),
         Cell::Address(text) => view! { <code class="whitespace-nowrap">{text}</code> }.into_any(),
         Cell::Link(text, href) => view! { <a class=TEXT_LINK href=href>{text}</a> }.into_any(),
+        Cell::Action(text, href) => {
+            view! { <a class=format!("{TEXT_LINK} mr-3") href=href data-noscroll="true">{text}</a> }.into_any()
+        }
         Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
         Cell::Several(cells) => view! { <span>{cells.into_iter().map(shown).collect_view()}</span> }.into_any(),
         Cell::Mark(text, good) => {

@@ -37,7 +37,8 @@ impl FormAction {
         Self::to(S::PATH)
     }
 
-    fn to(path: &'static str) -> Self {
+    /// Sends to the server function with this path.
+    pub fn to(path: &'static str) -> Self {
         let refused = use_context::<ServerActionError>().filter(|refused| refused.path() == path);
         let outcome = refused.map(|refused| Err(ServerFnUrlError::<Error>::decode_err(refused.err())));
         let (page, drafts) = (draft::page(), Drafts::current());

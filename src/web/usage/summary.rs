@@ -72,11 +72,7 @@ pub fn reasons(totals: &PeriodTotals) -> Table {
             Cell::Text(explained(*outcome).to_owned()),
         ]
     });
-    table(["Reason", "Requests", "What it means"], rows.collect())
-}
-
-fn table<const N: usize>(columns: [&str; N], rows: Vec<Vec<Cell>>) -> Table {
-    Table { columns: columns.map(str::to_owned).to_vec(), rows }
+    Table::new(["Reason", "Requests", "What it means"], rows.collect())
 }
 
 /// One bar for each hour of the last 24, or for each of the last 7 or 30 days, in UTC.
@@ -98,7 +94,7 @@ fn chart(counts: &[HourCount], now: Timestamp, range: &str) -> ChartData {
         vec![time, Cell::Text(sum.accepted.to_string()), Cell::Text(sum.refused.to_string())]
     });
     let beginning = if hours == 1 { "Hour from" } else { "Day (UTC)" };
-    let table = table([beginning, "Accepted", "Refused"], rows.collect());
+    let table = Table::new([beginning, "Accepted", "Refused"], rows.collect());
     ChartData { bars: sums.into_iter().map(|(_, sum)| sum).collect(), table }
 }
 
@@ -137,7 +133,7 @@ pub async fn requests(
     });
     let columns = ["Time", "Request", "Outcome", "Status", "Duration", "Address", "Correlation id"];
     let note = note(services, workspace, id).await?;
-    Ok(RequestLogPage { table: table(columns, cells.collect()), next, note })
+    Ok(RequestLogPage { table: Table::new(columns, cells.collect()), next, note })
 }
 
 /// A cursor in the log, as it stands in an address.

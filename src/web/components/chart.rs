@@ -1,6 +1,5 @@
-//! The bar chart of requests over time.
+//! Bar charts in fragments.
 
-use crate::usage::service::RequestTotals;
 use leptos::prelude::*;
 
 /// Units of the chart's coordinates. It is stretched to the width of its place.
@@ -8,27 +7,35 @@ const HEIGHT: f64 = 100.0;
 const BAR_AND_GAP: usize = 10;
 const BAR: usize = 8;
 
-/// Bars of accepted requests with the refused ones on top, oldest first.
+/// A bar: a number, and another one on top of it in the colour of alarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bar {
+    pub value: u64,
+    pub alarm: u64,
+}
+
+/// Bars over time, oldest first.
 #[component]
 pub fn Chart(
-    bars: Vec<RequestTotals>,
+    bars: Vec<Bar>,
     /// The time that the chart shows, in words: `24 hours`.
     span: &'static str,
+    /// What it shows, for screen readers.
+    label: String,
+    /// Text in place of a chart without any value.
+    empty: String,
 ) -> impl IntoView {
-    let (accepted, refused) =
-        bars.iter().fold((0, 0), |(accepted, refused), bar| (accepted + bar.accepted, refused + bar.refused));
-    if accepted + refused == 0 {
-        return view! { <p class="rounded-lg bg-sunken px-4 py-6 text-center text-sm text-faint">{format!("No requests in these {span}.")}</p> }
+    let most = bars.iter().map(|bar| bar.value + bar.alarm).max().unwrap_or(0);
+    if most == 0 {
+        return view! { <p class="rounded-lg bg-sunken px-4 py-6 text-center text-sm text-faint">{empty}</p> }
             .into_any();
     }
-    let top = round_up(bars.iter().map(|bar| bar.accepted + bar.refused).max().unwrap_or(0));
+    let top = round_up(most);
     let view_box = format!("0 0 {} {HEIGHT}", bars.len() * BAR_AND_GAP);
-    let label = format!("{accepted} accepted and {refused} refused requests");
     let bars = bars.into_iter().enumerate().map(|(at, bar)| {
         let x = at * BAR_AND_GAP + 1;
-        [("fill-bar", 0, bar.accepted), ("fill-danger", bar.accepted, bar.refused)].map(|(fill, below, requests)| {
-            segment(below, requests, top)
-                .map(|(y, height)| view! { <rect class=fill x=x y=y width=BAR height=height /> })
+        [("fill-bar", 0, bar.value), ("fill-danger", bar.value, bar.alarm)].map(|(fill, below, value)| {
+            segment(below, value, top).map(|(y, height)| view! { <rect class=fill x=x y=y width=BAR height=height /> })
         })
     });
     view! {
@@ -46,11 +53,11 @@ pub fn Chart(
     .into_any()
 }
 
-/// Top edge and height of a segment that stands on another one; `None` without requests. A segment is at least one unit
+/// Top edge and height of a segment that stands on another one; `None` if it is empty. A segment is at least one unit
 /// high, so that it is seen.
-fn segment(below: u64, requests: u64, top: u64) -> Option<(String, String)> {
-    let scaled = |requests: u64| requests as f64 / top as f64 * HEIGHT;
-    let height = (requests > 0).then(|| scaled(requests).max(1.0))?;
+fn segment(below: u64, value: u64, top: u64) -> Option<(String, String)> {
+    let scaled = |value: u64| value as f64 / top as f64 * HEIGHT;
+    let height = (value > 0).then(|| scaled(value).max(1.0))?;
     let y = (HEIGHT - scaled(below) - height).max(0.0);
     Some((format!("{y:.2}"), format!("{height:.2}")))
 }

@@ -1,0 +1,177 @@
+//! Describes the forms for variants, attributes and deployments.
+
+use crate::agents::AgentName;
+use crate::base::error::Error;
+use crate::deployments::Environment;
+use crate::variants::{Attribute, Variant};
+use crate::web::agents::forms::{FieldDescription, FieldKind, FormDescription};
+use crate::web::guard::{self, SignedInMember};
+
+/// Deployments of an environment among which one is looked for.
+const MAX_DEPLOYMENTS: u32 = 1_000;
+
+/// An admin of this workspace, and one of its agents.
+pub async fn agent_of(workspace: &str, agent: &str) -> Result<(SignedInMember, AgentName), Error> {
+    let admin = guard::admin(workspace).await?;
+    let found = admin.services().agents.find(&admin.workspace().id, agent).await?.ok_or_else(guard::not_found)?;
+    Ok((admin, found))
+}
+
+/// Leads to the agent's page, which says what was done.
+pub fn done(admin: &SignedInMember, agent: &AgentName, notice: &str) -> Result<(), Error> {
+    leptos_axum::redirect(&format!("/{}/agents/{}?notice={notice}", admin.workspace().slug, agent.id));
+    Ok(())
+}
+
+/// Describes the form that an address names.
+pub async fn describe(
+    admin: &SignedInMember,
+    agent: &str,
+    part: &str,
+    item: &str,
+    action: &str,
+) -> Result<FormDescription, Error> {
+    let (services, workspace) = (admin.services(), &admin.workspace().id);
+    let agent = services.agents.find(workspace, agent).await?.ok_or_else(guard::not_found)?;
+    match part {
+        "variants" => {
+            let attributes = services.variants.attributes(workspace, &agent.id).await?;
+            let mut variants = services.variants.variants(workspace, &agent.id).await?.into_iter();
+            match (action, variants.find(|variant| variant.id.as_str() == item)) {
+                ("new", None) => Ok(new_variant(&attributes)),
+                ("edit", Some(variant)) => Ok(edited_variant(&variant, &attributes)),
+                ("delete", Some(variant)) => Ok(deleted_variant(&variant)),
+                _ => Err(guard::not_found()),
+            }
+        }
+        "attributes" => {
+            let mut attributes = services.variants.attributes(workspace, &agent.id).await?.into_iter();
+            match (action, attributes.find(|attribute| attribute.id.as_str() == item)) {
+                ("new", None) => Ok(attribute("", "Create attribute")),
+                ("rename", Some(known)) => Ok(attribute(&known.name, "Save")),
+                ("delete", Some(known)) => Ok(deleted_attribute(&known)),
+                _ => Err(guard::not_found()),
+            }
+        }
+        "deployments" if action == "publish" => Ok(publication()),
+        "deployments" => {
+            let environment = environment_of(admin, &agent, item).await?.ok_or_else(guard::not_found)?;
+            match action {
+                "promote" => promotion(environment).ok_or_else(guard::not_found),
+                "roll-back" => Ok(rollback(environment)),
+                _ => Err(guard::not_found()),
+            }
+        }
+        _ => Err(guard::not_found()),
+    }
+}
+
+async fn environment_of(
+    admin: &SignedInMember,
+    agent: &AgentName,
+    deployment: &str,
+) -> Result<Option<Environment>, Error> {
+    for environment in Environment::ALL {
+        let workspace = &admin.workspace().id;
+        let found = admin.services().deployments.list(workspace, &agent.id, environment, MAX_DEPLOYMENTS).await?;
+        if found.iter().any(|known| known.id.as_str() == deployment) {
+            return Ok(Some(environment));
+        }
+    }
+    Ok(None)
+}
+
+fn line(name: &str, label: &str, value: &str) -> FieldDescription {
+    FieldDescription {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        hint: String::new(),
+        value: value.to_owned(),
+        kind: FieldKind::Line,
+    }
+}
+
+fn lines(name: &str, label: &str, value: &str) -> FieldDescription {
+    FieldDescription { kind: FieldKind::Lines, ..line(name, label, value) }
+}
+
+fn choice(label: &str, options: impl Iterator<Item = Environment>, value: Environment) -> FieldDescription {
+    let options = options.map(|environment| (environment.id().to_owned(), environment.label().to_owned())).collect();
+    FieldDescription { kind: FieldKind::Choice(options), ..line("environment", label, value.id()) }
+}
+
+fn values(attributes: &[Attribute], variant: Option<&Variant>) -> impl Iterator<Item = FieldDescription> {
+    attributes.iter().map(move |attribute| {
+        let value = variant.and_then(|variant| variant.values.get(&attribute.id));
+        lines(&format!("values[{}]", attribute.id), &attribute.name, value.map_or("", String::as_str))
+    })
+}
+
+fn default_box() -> FieldDescription {
+    let label = "Default: what an agent uses where nothing else is said";
+    FieldDescription { kind: FieldKind::Checkbox, ..line("is_default", label, "false") }
+}
+
+fn new_variant(attributes: &[Attribute]) -> FormDescription {
+    let mut fields = vec![line("name", "Name", "")];
+    fields.extend(values(attributes, None));
+    fields.push(default_box());
+    FormDescription { fields, submit: "Create variant".to_owned(), ..Default::default() }
+}
+
+fn edited_variant(variant: &Variant, attributes: &[Attribute]) -> FormDescription {
+    let mut fields = vec![line("name", "Name", &variant.name)];
+    fields.extend(values(attributes, Some(variant)));
+    let mut explanation = String::new();
+    match variant.is_default {
+        true => explanation.push_str("This is the default variant. It stays so until another one becomes the default."),
+        false => fields.push(default_box()),
+    }
+    FormDescription { explanation, fields, submit: "Save".to_owned() }
+}
+
+fn deleted_variant(variant: &Variant) -> FormDescription {
+    let explanation = match variant.is_default {
+        true => {
+            format!("“{}” is the default variant. Make another one the default before you delete it.", variant.name)
+        }
+        false => format!("“{}” and its values are deleted. Conversations keep its name.", variant.name),
+    };
+    FormDescription { explanation, fields: Vec::new(), submit: "Delete variant".to_owned() }
+}
+
+fn attribute(name: &str, submit: &str) -> FormDescription {
+    FormDescription { fields: vec![line("name", "Name", name)], submit: submit.to_owned(), ..Default::default() }
+}
+
+fn deleted_attribute(attribute: &Attribute) -> FormDescription {
+    let explanation = format!("“{}” is deleted, with the value that each variant has.", attribute.name);
+    FormDescription { explanation, fields: Vec::new(), submit: "Delete attribute".to_owned() }
+}
+
+fn publication() -> FormDescription {
+    let environment = choice("Environment", Environment::ALL.into_iter(), Environment::Sandbox);
+    FormDescription {
+        explanation: "Records the agent's configuration and variants as they are now.".to_owned(),
+        fields: vec![environment, lines("message", "Message", "")],
+        submit: "Publish".to_owned(),
+    }
+}
+
+fn promotion(from: Environment) -> Option<FormDescription> {
+    let next = from.next()?;
+    let ahead = Environment::ALL.into_iter().filter(|environment| *environment > from);
+    Some(FormDescription {
+        explanation: format!("The same content becomes active in another environment, and stays in {}.", from.label()),
+        fields: vec![choice("To", ahead, next), lines("message", "Message", "")],
+        submit: "Promote".to_owned(),
+    })
+}
+
+fn rollback(environment: Environment) -> FormDescription {
+    FormDescription {
+        explanation: format!("This deployment becomes the active one in {} again.", environment.label()),
+        fields: vec![lines("message", "Message", "")],
+        submit: "Roll back".to_owned(),
+    }
+}
