@@ -90,3 +90,60 @@ test('a viewer sees agents and nothing to do', async ({ page, workspace }) => {
   await expect(page.getByRole('link', { name: 'Change', exact: true })).toHaveCount(0);
   await expect(page.getByRole('link', { name: 'Agent', exact: true })).toHaveCount(0);
 });
+
+test('makes variants with their values, and deploys them', async ({ page, workspace }) => {
+  await signIn(page, workspace.admin);
+  await open(page, `/${workspace.slug}/agents`);
+  await card(page, 'Bookings').getByRole('link', { name: 'Bookings', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Bookings', level: 1 })).toBeVisible();
+  await expect(page.getByText('No variants yet')).toBeVisible();
+
+  await page.getByRole('link', { name: 'Attribute', exact: true }).click();
+  const attribute = page.getByRole('dialog', { name: 'New attribute' });
+  await attribute.getByLabel('Name').fill('Opening hours');
+  await attribute.getByRole('button', { name: 'Create attribute' }).click();
+  await expect(page.getByText('Attribute saved.')).toBeVisible();
+
+  for (const [name, hours] of [['Harbour Hotel', '9 to 5'], ['Park Hotel', 'day & night']] as const) {
+    await page.getByRole('link', { name: 'Variant', exact: true }).click();
+    const variant = page.getByRole('dialog', { name: 'New variant' });
+    await variant.getByLabel('Name').fill(name);
+    await variant.getByLabel('Opening hours').fill(hours);
+    await variant.getByRole('button', { name: 'Create variant' }).click();
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+    await expect(page.getByRole('row').filter({ hasText: name })).toContainText(hours);
+  }
+  const variants = page.getByRole('table', { name: 'Variants' });
+  const park = variants.getByRole('row').filter({ hasText: 'Park Hotel' });
+  await expect(variants.getByRole('row').filter({ hasText: 'Harbour Hotel' })).toContainText('Default');
+  await park.getByRole('link', { name: 'Edit' }).click();
+  const edited = page.getByRole('dialog', { name: 'Edit variant' });
+  await expect(edited.getByLabel('Opening hours')).toHaveValue('day & night');
+  await edited.getByLabel('Name').fill('Harbour Hotel');
+  await edited.getByRole('button', { name: 'Save' }).click();
+  await expect(edited.getByLabel('Name')).toHaveAccessibleDescription(/Another one of this agent has this name\./);
+  await edited.getByLabel('Name').fill('Park Hotel');
+  await edited.getByRole('checkbox').check();
+  await edited.getByRole('button', { name: 'Save' }).click();
+  await expect(park).toContainText('Default');
+
+  await page.getByRole('link', { name: 'Publish' }).click();
+  const publish = page.getByRole('dialog', { name: 'Publish' });
+  await publish.getByLabel('Message').fill('First');
+  await publish.getByRole('button', { name: 'Publish' }).click();
+  const sandbox = page.getByRole('table', { name: 'Deployments in Sandbox' });
+  await expect(sandbox.getByRole('row').nth(1)).toContainText(/Active.*First/);
+  await sandbox.getByRole('link', { name: 'Promote' }).click();
+  const promote = page.getByRole('dialog', { name: 'Promote' });
+  await expect(promote.getByLabel('To')).toHaveValue('pre-release');
+  await promote.getByRole('button', { name: 'Promote' }).click();
+  await expect(page.getByRole('table', { name: 'Deployments in Pre-release' }).getByRole('row').nth(1)).toContainText('Active');
+
+  await variants.getByRole('row').filter({ hasText: 'Harbour Hotel' }).getByRole('link', { name: 'Delete' }).click();
+  const question = page.getByRole('dialog', { name: 'Delete variant?' });
+  await question.getByRole('button', { name: 'Delete variant' }).click();
+  await expect(variants.getByRole('row').filter({ hasText: 'Harbour Hotel' })).toHaveCount(0);
+  await open(page, `/${workspace.slug}/agents`);
+  await page.getByRole('link', { name: 'Delete Bookings' }).click();
+  await expect(page.getByRole('dialog')).toContainText('Its variants and deployments are deleted with it.');
+});

@@ -101,6 +101,9 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
   'new agent': (page, workspace) => at(page, workspace, 'agents/new'),
   'rename agent': (page, workspace) => at(page, workspace, `agents/${workspace.agents.bookings.id}/rename`),
   'delete agent': (page, workspace) => at(page, workspace, `agents/${workspace.agents.frontDesk.id}/delete`),
+  agent: (page, workspace) => at(page, workspace, `agents/${workspace.agents.frontDesk.id}?range=7d`),
+  'new variant': (page, workspace) => at(page, workspace, `agents/${workspace.agents.bookings.id}/variants/new`),
+  publish: (page, workspace) => at(page, workspace, `agents/${workspace.agents.bookings.id}/deployments/publish`),
   retention: (page, workspace) => at(page, workspace, 'agents/retention'),
   users: async (page, workspace) => {
     await createUser(workspace, 'viewer');

@@ -4,6 +4,7 @@ use crate::support::{Answer, Setting, TestApp, new_key, on_both_engines, setting
 use agent_studio::api_keys::service::NewKey;
 use agent_studio::api_keys::{AgentScope, Permissions};
 use agent_studio::base::actor::Actor;
+use agent_studio::users::Role;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ on_both_engines! {
     deployments_move_ahead_and_back,
     reading_needs_any_key_and_changes_the_permission,
     an_agent_takes_them_along,
+    pages_change_them_too,
 }
 
 /// A setting whose key has the permission Agents too.
@@ -217,4 +219,45 @@ async fn an_agent_takes_them_along(test: TestApp) {
     test.app.agents.delete(workspace, &Actor::command_line(), &agent).await.unwrap();
     assert!(test.app.variants.variants(workspace, &agent.id).await.unwrap().is_empty());
     assert!(test.app.variants.attributes(workspace, &agent.id).await.unwrap().is_empty());
+}
+
+async fn pages_change_them_too(test: TestApp) {
+    let setting = agents_setting(&test).await;
+    let mut admin = test.signed_in(&setting.workspace, "ada@example.com", Role::Admin).await;
+    let page = format!("/acme/agents/{}", setting.agent);
+    let agent = setting.agent.to_string();
+    let own = [("workspace", "acme"), ("agent", agent.as_str())];
+    let with = |more: &[(&'static str, &'static str)]| [&own[..], more].concat();
+    assert!(admin.get(&page).await.body.contains("No variants yet"));
+    let saved = admin.submit(&format!("{page}/attributes/new"), "save_attribute", &with(&[("name", "Hours")])).await;
+    assert_eq!(saved.location(), format!("{page}?notice=attribute-saved"));
+    let attribute = test.app.variants.attributes(&setting.workspace.id, &setting.agent).await.unwrap()[0].id.to_string();
+    let value = format!("values[{attribute}]");
+    let fields = [&own[..], &[("name", "Harbour"), (value.as_str(), "9 to <5>")]].concat();
+    let saved = admin.submit(&format!("{page}/variants/new"), "save_variant", &fields).await;
+    assert_eq!(saved.location(), format!("{page}?notice=variant-saved"));
+    // What was typed into a refused form is there again.
+    let refused = admin.submit(&format!("{page}/variants/new"), "save_variant", &fields).await;
+    let again = admin.get(refused.location()).await.body;
+    assert!(again.contains("Another one of this agent has this name."), "{again}");
+    assert!(again.contains("9 to &lt;5&gt;") && again.contains("Harbour"));
+    let variant = test.app.variants.variants(&setting.workspace.id, &setting.agent).await.unwrap()[0].clone();
+    assert_eq!(variant.values.values().collect::<Vec<_>>(), ["9 to <5>"]);
+    let edit = admin.get(&format!("{page}/variants/{}/edit", variant.id)).await;
+    assert!(edit.status == 200 && edit.body.contains("9 to &lt;5&gt;"), "{}", edit.status);
+    let published = admin
+        .submit(&format!("{page}/deployments/publish"), "publish_agent", &with(&[("environment", "sandbox")]))
+        .await;
+    assert_eq!(published.location(), format!("{page}?notice=deployment-published"));
+    let shown = admin.get(&page).await.body;
+    for part in ["Harbour", "9 to &lt;5&gt;", "Hours", "Default", "Active", "Promote", "ada@example.com"] {
+        assert!(shown.contains(part), "{part}");
+    }
+    let mut viewer = test.signed_in(&setting.workspace, "vic@example.com", Role::Viewer).await;
+    let shown = viewer.get(&page).await.body;
+    assert!(shown.contains("Harbour") && !shown.contains("Promote") && !shown.contains("/variants/new"));
+    for none in ["variants/variant-none/edit", "variants/new/x/y", "deployments/dep-none/promote", "nothing/new"] {
+        assert_eq!(admin.get(&format!("{page}/{none}")).await.status, 404, "{none}");
+    }
+    assert_eq!(admin.get("/acme/agents/PROJECT-NONE").await.status, 404);
 }
