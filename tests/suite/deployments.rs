@@ -231,7 +231,8 @@ async fn pages_change_them_too(test: TestApp) {
     assert!(admin.get(&page).await.body.contains("No variants yet"));
     let saved = admin.submit(&format!("{page}/attributes/new"), "save_attribute", &with(&[("name", "Hours")])).await;
     assert_eq!(saved.location(), format!("{page}?notice=attribute-saved"));
-    let attribute = test.app.variants.attributes(&setting.workspace.id, &setting.agent).await.unwrap()[0].id.to_string();
+    let attribute =
+        test.app.variants.attributes(&setting.workspace.id, &setting.agent).await.unwrap()[0].id.to_string();
     let value = format!("values[{attribute}]");
     let fields = [&own[..], &[("name", "Harbour"), (value.as_str(), "9 to <5>")]].concat();
     let saved = admin.submit(&format!("{page}/variants/new"), "save_variant", &fields).await;
