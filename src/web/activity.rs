@@ -54,7 +54,7 @@ async fn activity(member: &SignedInMember, filter: &ActivityFilter, after: &str)
             Cell::Name(label(&row)),
             known.subject(&row),
             known.details(&row.details),
-            Cell::Address(row.address),
+            Cell::Id(row.address),
         ]
     });
     let columns = ["Time", "Person", "Action", "What", "Details", "Address"].map(str::to_owned);

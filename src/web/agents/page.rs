@@ -167,7 +167,7 @@ fn VariantsSection(variants: Vec<Variant>, attributes: Vec<Attribute>, here: Str
     let shown = &attributes[..attributes.len().min(MAX_COLUMNS)];
     let names = shown.iter().map(|attribute| attribute.name.clone());
     let mut columns: Vec<String> = ["Name".to_owned()].into_iter().chain(names).collect();
-    columns.extend(["Variant ID", ""].map(str::to_owned));
+    columns.extend(["Variant ID", "Actions"].map(str::to_owned));
     let row = |variant: &Variant| {
         let mut name = vec![Cell::Text(format!("{} ", variant.name))];
         if variant.is_default {
@@ -187,7 +187,7 @@ fn VariantsSection(variants: Vec<Variant>, attributes: Vec<Attribute>, here: Str
         }
         let mut cells = vec![Cell::Several(name)];
         cells.extend(shown.iter().map(value));
-        cells.extend([Cell::Code(variant.id.to_string()), Cell::Several(actions)]);
+        cells.extend([Cell::Id(variant.id.to_string()), Cell::Several(actions)]);
         cells
     };
     let table = Table { columns, rows: variants.iter().map(row).collect() };
@@ -231,9 +231,9 @@ fn AttributesSection(attributes: Vec<Attribute>, here: String, admin: bool) -> i
             }
             false => Vec::new(),
         };
-        vec![Cell::Text(attribute.name.clone()), Cell::Code(attribute.id.to_string()), Cell::Several(actions)]
+        vec![Cell::Text(attribute.name.clone()), Cell::Id(attribute.id.to_string()), Cell::Several(actions)]
     };
-    let table = Table::new(["Name", "Attribute ID", ""], attributes.iter().map(row).collect());
+    let table = Table::new(["Name", "Attribute ID", "Actions"], attributes.iter().map(row).collect());
     let content = match attributes.is_empty() {
         true => view! { <p class=HINT>"An attribute is a text of which each variant has its own value, such as opening hours."</p> }.into_any(),
         false => view! { <TableView table caption="Attributes" /> }.into_any(),
@@ -265,7 +265,7 @@ fn DeploymentsSection(environments: Vec<Timeline>, here: String, admin: bool) ->
             }
             vec![
                 Cell::Several(when),
-                Cell::Code(deployment.version.clone()),
+                Cell::Id(deployment.version.clone()),
                 Cell::Text(deployment.message.clone()),
                 Cell::Name(deployment.created_by.clone()),
                 Cell::Several(actions),
@@ -275,7 +275,7 @@ fn DeploymentsSection(environments: Vec<Timeline>, here: String, admin: bool) ->
         let content = match rows.is_empty() {
             true => view! { <p class=HINT>"Nothing is deployed here yet."</p> }.into_any(),
             false => {
-                let table = Table::new(["Deployed", "Version", "Message", "By", ""], rows);
+                let table = Table::new(["Deployed", "Version", "Message", "By", "Actions"], rows);
                 view! { <TableView table caption=format!("Deployments in {}", environment.label()) /> }.into_any()
             }
         };

@@ -15,8 +15,8 @@ pub enum Cell {
     Name(String),
     /// Text in a monospace font, such as a path.
     Code(String),
-    /// An IP address.
-    Address(String),
+    /// An id or an IP address, which is not broken.
+    Id(String),
     /// Text and address of a link.
     Link(String, String),
     /// Text and address of a link that opens a dialog.
@@ -79,10 +79,10 @@ fn shown(cell: Cell) -> AnyView {
         Cell::Text(text) => text.into_any(),
         Cell::Name(text) => view! { <span class="inline-block max-w-60 wrap-break-word">{text}</span> }.into_any(),
         Cell::Code(text) => view! { <code>{text}</code> }.into_any(),
-        Cell::Address(text) => view! { <code class="whitespace-nowrap">{text}</code> }.into_any(),
+        Cell::Id(text) => view! { <code class="whitespace-nowrap">{text}</code> }.into_any(),
         Cell::Link(text, href) => view! { <a class=TEXT_LINK href=href>{text}</a> }.into_any(),
         Cell::Action(text, href) => {
-            view! { <a class=format!("{TEXT_LINK} mr-3") href=href data-noscroll="true">{text}</a> }.into_any()
+            view! { <a class=format!("{TEXT_LINK} mr-3 inline-block whitespace-nowrap") href=href data-noscroll="true">{text}</a> }.into_any()
         }
         Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
         Cell::Several(cells) => view! { <span>{cells.into_iter().map(shown).collect_view()}</span> }.into_any(),

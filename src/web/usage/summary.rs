@@ -127,7 +127,7 @@ pub async fn requests(
             mark(&row.outcome),
             Cell::Text(status_in_words(row.status)),
             Cell::Name(milliseconds(row.duration)),
-            Cell::Address(row.address),
+            Cell::Id(row.address),
             Cell::Code(row.correlation_id),
         ]
     });
@@ -219,7 +219,7 @@ fn explanation(workspace: &Workspace, row: LoggedCall) -> Explanation {
         ("Outcome", mark(&row.outcome)),
         ("Status", Cell::Text(status_in_words(row.status))),
         ("Duration", Cell::Text(milliseconds(row.duration))),
-        ("Address", Cell::Address(row.address)),
+        ("Address", Cell::Id(row.address)),
     ];
     Explanation { text, facts: facts.to_vec() }
 }
