@@ -4,7 +4,7 @@ use crate::agents::AgentName;
 use crate::base::error::Error;
 use crate::deployments::Environment;
 use crate::variants::{Attribute, Variant};
-use crate::web::agents::forms::{FieldDescription, FieldKind, FormDescription};
+use crate::web::agents::form_description::{FieldDescription, FieldKind, FormDescription};
 use crate::web::guard::{self, SignedInMember};
 
 /// Deployments of an environment among which one is looked for.

@@ -2,6 +2,7 @@
 //! all: the browser's download has it once.
 
 use crate::base::error::Error;
+use crate::web::agents::form_description::{FieldDescription, FieldKind, FormDescription};
 use crate::web::components::dialog::DialogKind;
 use crate::web::components::draft::Draft;
 use crate::web::components::field::{CONTROL, ChoiceInput, Field, FieldError, SelectFrame};
@@ -13,37 +14,7 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// A form: what is said above its fields, the fields, and the text of its button.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FormDescription {
-    pub explanation: String,
-    pub fields: Vec<FieldDescription>,
-    pub submit: String,
-}
-
-/// A field of a form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FieldDescription {
-    pub name: String,
-    pub label: String,
-    pub hint: String,
-    pub value: String,
-    pub kind: FieldKind,
-}
-
-/// The control of a field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum FieldKind {
-    Line,
-    Lines,
-    /// Checked if the value is `true`.
-    Checkbox,
-    /// Values and their texts.
-    Choice(Vec<(String, String)>),
-}
 
 /// The part of an agent's page that a form is about, and what it does; as in the address.
 const FORMS: [(&str, &str, &str, &str); 9] = [
