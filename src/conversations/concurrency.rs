@@ -109,8 +109,15 @@ pub struct Maxima {
 #[derive(Debug)]
 pub struct Counters<'a> {
     query: &'a ConcurrencyQuery,
-    /// By the variant's id and name. The conversations, by start and end, are not counted yet.
-    of_variants: BTreeMap<(String, String), (Counter, Vec<(i64, i64)>)>,
+    /// By the variant's id and name.
+    of_variants: BTreeMap<(String, String), VariantCounter>,
+}
+
+#[derive(Debug)]
+struct VariantCounter {
+    counter: Counter,
+    /// Conversations that are not counted yet, by start and end.
+    spans: Vec<(i64, i64)>,
 }
 
 impl<'a> Counters<'a> {
@@ -124,13 +131,13 @@ impl<'a> Counters<'a> {
 
     /// Adds conversations, each by its start and its end in microseconds.
     pub fn add(&mut self, variant_id: String, variant_name: String, spans: Vec<(i64, i64)>) {
-        let fresh = || (Counter::new(self.query), Vec::new());
-        self.of_variants.entry((variant_id, variant_name)).or_insert_with(fresh).1.extend(spans);
+        let fresh = || VariantCounter { counter: Counter::new(self.query), spans: Vec::new() };
+        self.of_variants.entry((variant_id, variant_name)).or_insert_with(fresh).spans.extend(spans);
     }
 
     /// Counts the conversations that began before this time. All of them must have been added.
     pub fn count_until(&mut self, end: Timestamp) {
-        for (counter, spans) in self.of_variants.values_mut() {
+        for VariantCounter { counter, spans } in self.of_variants.values_mut() {
             spans.sort_unstable();
             let began = spans.partition_point(|(from, _)| *from < end.0);
             spans.drain(..began).for_each(|(from, to)| counter.add(from, to));
@@ -141,11 +148,7 @@ impl<'a> Counters<'a> {
     pub fn finish(self) -> Vec<Maxima> {
         let maxima = self.of_variants.into_iter();
         maxima
-            .map(|((variant_id, variant_name), (counter, _))| Maxima {
-                variant_id,
-                variant_name,
-                values: counter.finish(),
-            })
+            .map(|((variant_id, variant_name), of)| Maxima { variant_id, variant_name, values: of.counter.finish() })
             .collect()
     }
 }

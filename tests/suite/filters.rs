@@ -21,12 +21,12 @@ fn document(n: usize) -> Value {
         "conversationId": format!("CA{n:03}"),
         "startedAt": format!("2026-05-01T10:{:02}:00Z", n % 60),
         "channel": pick(&["VOICE-SIP", "voice", "WEBCHAT", "sms", "VOICE-Ü"]),
-        "inProgress": n % 7 == 0,
+        "inProgress": n.is_multiple_of(7),
         "variantId": pick(&["", "one", "two"]),
         "variantName": pick(&["First", "Second"]),
-        "language": if n % 4 == 0 { Value::Null } else { json!(pick(&["en-GB", "de-DE", "en-US"])) },
+        "language": if n.is_multiple_of(4) { Value::Null } else { json!(pick(&["en-GB", "de-DE", "en-US"])) },
         "direction": pick(&["inbound", "outbound"]),
-        "tags": if n % 3 == 0 { json!(["groups", "vip", "groups", 7]) } else { json!([pick(&["a", "Größe"])]) },
+        "tags": if n.is_multiple_of(3) { json!(["groups", "vip", "groups", 7]) } else { json!([pick(&["a", "Größe"])]) },
     })
 }
 
@@ -38,10 +38,10 @@ fn passes(document: &Value, filter: &str, value: &str) -> bool {
         "variant_name" => field("variantName") == value,
         "language" => field("language") == value,
         "direction" => field("direction") == value,
-        "in_progress" => document["inProgress"].to_string() == value,
+        "in_progress" => document["inProgress"] == (value == "true"),
         "tag" => document["tags"].as_array().unwrap().iter().any(|tag| tag == value),
         "channel" if value == "voice" => field("channel").to_lowercase().starts_with("voice"),
-        "channel" => field("channel").to_ascii_uppercase() == value.to_ascii_uppercase(),
+        "channel" => field("channel").eq_ignore_ascii_case(value),
         other => panic!("{other}"),
     }
 }
