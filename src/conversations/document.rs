@@ -62,7 +62,7 @@ pub struct Document {
     pub variant_name: String,
     pub language: String,
     pub direction: String,
-    /// At most [`MAX_TAGS`] different texts.
+    /// Different texts, at most 100.
     pub tags: Vec<String>,
     pub from_number: String,
     pub to_number: String,
