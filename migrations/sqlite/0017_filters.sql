@@ -57,9 +57,12 @@ CREATE INDEX conversations_by_channel_family
     ON conversations (workspace_id, agent_id, environment, channel_family, started_at, id)
     WHERE LENGTH(channel_family) <= 200;
 CREATE INDEX conversations_in_progress
-    ON conversations (workspace_id, agent_id, environment, started_at, id)
+    ON conversations (workspace_id, agent_id, environment, started_at, id, total_duration, in_progress)
     WHERE in_progress;
--- Few conversations take so long. Those of the others that reach into a span of time began within an hour before it.
+-- By their ends. Few conversations take so long. Those of the others that reach into a span of time began within an hour
+-- before it.
 CREATE INDEX conversations_longer_than_an_hour
-    ON conversations (workspace_id, agent_id, environment, started_at)
+    ON conversations (
+        workspace_id, agent_id, environment, (started_at + total_duration * 1000000), started_at, total_duration, in_progress
+    )
     WHERE total_duration > 3600;

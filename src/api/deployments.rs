@@ -4,7 +4,6 @@ use crate::api::agents::actor;
 use crate::api::openapi::{BodyRefusals, Refusals};
 use crate::api_keys::Permission;
 use crate::base::time::format_instant;
-use crate::conversations::schema::Environment as EnvironmentSchema;
 use crate::deployments::service::Deployments;
 use crate::deployments::{Deployment, DeploymentError, Environment};
 use crate::gate::AuthorisedCall;
@@ -36,7 +35,7 @@ pub struct DeploymentAnswer<'a> {
     artifact_version: &'a str,
     /// The same for deployments of the same content, in all environments.
     version: &'a str,
-    /// Who made it: an e-mail address, or the name of an API key.
+    /// Who made it: an e-mail address, or `API key` and the key's id.
     created_by: &'a str,
     #[schema(format = DateTime)]
     created_at: String,
@@ -91,7 +90,7 @@ pub struct Publication {
     #[schema(max_length = 1000, default = "", example = "New greeting")]
     deployment_message: String,
     /// `sandbox` if it is missing.
-    #[schema(value_type = Option<EnvironmentSchema>, nullable = false, inline)]
+    #[schema(value_type = Option<Environment>, nullable = false, inline)]
     environment: Option<String>,
 }
 
@@ -125,7 +124,7 @@ pub struct Rollback {
     security(("key" = [])),
     params(
         ("agent_id" = String, Path, description = "The agent's id or slug."),
-        ("environment" = inline(EnvironmentSchema), Query, description = "The environment.", example = "live"),
+        ("environment" = inline(Environment), Query, description = "The environment.", example = "live"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most deployments to return; 100 where it is left out."),
     ),
     responses((status = 200, description = "The deployments, newest first.", body = DeploymentList), Refusals),

@@ -2,7 +2,7 @@
 //! (`concurrent-calls.openapi.json`).
 
 use crate::base::time::Timestamp;
-use crate::conversations::query::variant;
+use crate::conversations::query::{environment, variant};
 use crate::http::envelope::ApiError;
 use crate::http::parameters::Parameters;
 use axum::http::StatusCode;
@@ -33,7 +33,6 @@ pub struct ConcurrencyQuery {
 }
 
 impl ConcurrencyQuery {
-    /// Parses the query string.
     pub fn parse(query: &str) -> Result<Self, ApiError> {
         let given = Parameters::read(query)?;
         let (start, end) = (given.required_instant("start_time")?.0, given.required_instant("end_time")?.0);
@@ -56,16 +55,13 @@ impl ConcurrencyQuery {
                 return Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message));
             }
         };
-        let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
         Ok(Self {
-            start: Timestamp(start.div_euclid(INTERVAL) * INTERVAL),
-            end: Timestamp(-(-end).div_euclid(INTERVAL) * INTERVAL),
-            environment: environment.to_owned(),
             variant_id,
             variant_name,
             language: given.text("language")?,
             phone_number: given.text("phone_number")?,
             by_variant,
+            ..Self::of_environment(&environment(&given)?, Timestamp(start), Timestamp(end))
         })
     }
 
@@ -144,7 +140,6 @@ impl<'a> Counters<'a> {
         }
     }
 
-    /// The maxima, by variant.
     pub fn finish(self) -> Vec<Maxima> {
         let maxima = self.of_variants.into_iter();
         maxima

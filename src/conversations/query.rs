@@ -5,6 +5,7 @@ use crate::base::time::Timestamp;
 use crate::conversations::cursor::Cursor;
 use crate::conversations::document::family;
 use crate::conversations::full_text::{Speaker, TranscriptQuery};
+use crate::deployments::model::Environment;
 use crate::http::envelope::ApiError;
 use crate::http::parameters::{MAX_TEXT, Parameters};
 use axum::http::StatusCode;
@@ -100,7 +101,6 @@ impl ListQuery {
             return Err(ApiError::parameter("start_time", text, "a time not after `end_time`"));
         }
         let (variant_id, variant_name) = variant(given)?;
-        let environment = given.one_of("client_env", &["sandbox", "pre-release", "live"])?.unwrap_or("live");
         Ok(Self {
             mode: ListMode::All,
             limit: given.number("limit", 1, MAX_LIMIT)?.unwrap_or(default_limit),
@@ -108,7 +108,7 @@ impl ListQuery {
             cursor: None,
             start,
             end,
-            environment: environment.to_owned(),
+            environment: environment(given)?,
             in_progress: given.flag("in_progress")?,
             channels: channels(given)?,
             variant_id,
@@ -118,6 +118,15 @@ impl ListQuery {
             tag: given.text("tag")?,
             include_latency: false,
         })
+    }
+
+    /// The upper bound of a page: the cursor, or the end of the span of time if that is earlier.
+    pub fn below(&self) -> Cursor {
+        let end = Cursor { started_at: self.end, id: String::new() };
+        match &self.cursor {
+            Some(cursor) if (cursor.started_at, &cursor.id) < (end.started_at, &end.id) => cursor.clone(),
+            _ => end,
+        }
     }
 
     /// The filter whose index a page is read from; `None` without one: then all are read, newest first.
@@ -154,6 +163,12 @@ pub fn variant(given: &Parameters) -> Result<(Option<String>, Option<String>), A
         (Some(_), Some(name)) => Err(ApiError::parameter("variant_name", name, "only without `variant_id`")),
         _ => Ok((id, name)),
     }
+}
+
+/// Parses `client_env`; `live` if it is missing.
+pub fn environment(given: &Parameters) -> Result<String, ApiError> {
+    let names = Environment::ALL.map(Environment::id);
+    Ok(given.one_of("client_env", &names)?.unwrap_or(Environment::Live.id()).to_owned())
 }
 
 fn cursor(given: &Parameters) -> Result<Option<Cursor>, ApiError> {

@@ -4,6 +4,7 @@
 use crate::conversations::document::CommonFields;
 use crate::conversations::turn::Turn;
 use crate::conversations::values::MetricValue;
+use crate::deployments::model::Environment;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -104,15 +105,6 @@ pub struct PageParameters {
     /// Adds the latency of each turn, in seconds.
     #[param(default = false)]
     pub include_latency: Option<bool>,
-}
-
-/// The environment that a conversation takes place in.
-#[derive(ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Environment {
-    Sandbox,
-    PreRelease,
-    Live,
 }
 
 /// How `query` is interpreted.

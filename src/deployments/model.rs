@@ -3,9 +3,11 @@
 use crate::base::id::DeploymentId;
 use crate::base::time::Timestamp;
 use crate::db::DbError;
+use utoipa::ToSchema;
 
-/// Where an agent is deployed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Where an agent is deployed, and where a conversation takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(rename_all = "kebab-case")]
 pub enum Environment {
     Sandbox,
     PreRelease,
@@ -59,7 +61,7 @@ pub struct Deployment {
     pub version: String,
     pub artifact_version: String,
     pub message: String,
-    /// A user's e-mail address, or the name of an API key.
+    /// A user's e-mail address, or `API key` and the key's id.
     pub created_by: String,
     pub created_at: Timestamp,
     /// The active deployment of an environment has its highest number.

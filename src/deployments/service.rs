@@ -17,7 +17,6 @@ const MAX_MESSAGE_CHARS: usize = 1_000;
 /// Length of a version: the first hexadecimal digits of the content's SHA-256.
 const VERSION_DIGITS: usize = 16;
 
-/// Service for deployments.
 #[derive(Clone, Debug)]
 pub struct Deployments {
     db: Db,
@@ -37,6 +36,19 @@ impl Deployments {
         limit: u32,
     ) -> Result<Vec<Deployment>, DbError> {
         store::list(&self.db, workspace, agent, environment, limit).await
+    }
+
+    /// The deployment with this id.
+    pub async fn find(
+        &self,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+        id: &str,
+    ) -> Result<Option<Deployment>, DbError> {
+        match DeploymentId::parse(id) {
+            Some(id) => store::find(&self.db, workspace, agent, &id).await,
+            None => Ok(None),
+        }
     }
 
     /// The active deployment of an environment.
@@ -96,7 +108,7 @@ impl Deployments {
         let message = checked(message)?;
         let id = DeploymentId::parse(id).ok_or(DeploymentError::NotFound)?;
         let mut change = self.begin(workspace, actor, agent).await?;
-        let found = store::find(&mut change, workspace, &agent.id, &id).await?.ok_or(DeploymentError::NotFound)?;
+        let found = store::locked(&mut change, workspace, &agent.id, &id).await?.ok_or(DeploymentError::NotFound)?;
         let from = Environment::parse(&found.environment).ok_or(DbError::Failed)?;
         let target = target.or(from.next()).filter(|target| *target > from).ok_or(DeploymentError::NotAhead)?;
         let content = store::content(&mut change, workspace, &agent.id, &id).await?;
@@ -127,7 +139,7 @@ impl Deployments {
         let message = checked(message)?;
         let id = DeploymentId::parse(id).ok_or(DeploymentError::NotFound)?;
         let mut change = self.begin(workspace, actor, agent).await?;
-        let found = store::find(&mut change, workspace, &agent.id, &id).await?.ok_or(DeploymentError::NotFound)?;
+        let found = store::locked(&mut change, workspace, &agent.id, &id).await?.ok_or(DeploymentError::NotFound)?;
         let (_, activation) = store::numbers(&mut change, workspace, &agent.id).await?;
         store::activate(&mut change, workspace, &agent.id, &id, activation + 1).await?;
         let noted = Deployment { message, ..found.clone() };

@@ -57,8 +57,17 @@ pub async fn active(
         .await)?)
 }
 
-/// A deployment of a locked agent.
 pub async fn find(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    id: &DeploymentId,
+) -> Result<Option<Deployment>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(agent).bind(id).fetch_optional(pool).await)?)
+}
+
+/// A deployment of a locked agent.
+pub async fn locked(
     change: &mut Change,
     workspace: &WorkspaceId,
     agent: &AgentId,

@@ -18,7 +18,6 @@ const MAX_VALUE_CHARS: usize = 10_000;
 /// Most variants of an agent, and most attributes.
 const MAX_ITEMS: usize = 200;
 
-/// Service for variants and attributes.
 #[derive(Clone, Debug)]
 pub struct Variants {
     db: Db,

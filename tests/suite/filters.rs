@@ -1,8 +1,12 @@
 //! Tests of filters of lists, and of the numbers of concurrent conversations.
 
 use crate::support::{Setting, TestApp, on_both_engines, setting};
+use agent_studio::base::randomness::Random;
 use agent_studio::configuration::CallerNumbers;
+use agent_studio::conversations::store::{concurrency, lists};
+use agent_studio::on_db;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row as _};
 use std::collections::BTreeSet;
 
 on_both_engines! {
@@ -12,6 +16,51 @@ on_both_engines! {
     concurrent_conversations_are_counted_exactly,
     concurrent_conversations_by_variant_and_filter,
     caller_numbers_are_shown_in_part_or_not_at_all,
+}
+
+/// The index that each statement reads on SQLite, whatever other indexes there are. PostgreSQL chooses by the data.
+#[tokio::test]
+async fn each_filter_reads_its_index() {
+    let test = TestApp::on_sqlite().await;
+    let mut seen = 0;
+    for (name, sql) in lists::STATEMENTS.iter().chain(concurrency::STATEMENTS) {
+        let Some(index) = index_of(name) else { continue };
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for _ in 0..40 {
+            statement = statement.bind(1);
+        }
+        let steps = on_db!(
+            &test.app.db,
+            sqlite | c | statement.fetch_all(c).await,
+            postgres | c | sqlx::query("SELECT 1").fetch_all(c).await.map(|_| Vec::new())
+        );
+        let steps: Vec<String> = steps.unwrap().iter().map(|row| row.get("detail")).collect();
+        let plan = steps.join("; ");
+        for index in index {
+            assert!(plan.contains(&format!("INDEX {index} (")), "{name}: {plan}");
+        }
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("oldest_first"), "{name}: {plan}");
+        seen += 1;
+    }
+    assert_eq!(seen, 19);
+}
+
+/// The indexes that a statement must read; `None` if it is no statement of a page or a count.
+fn index_of(statement: &str) -> Option<Vec<String>> {
+    let one = |name: &str| Some(vec![format!("conversations_{name}")]);
+    match statement {
+        "PLACES" | "COUNT" => one("newest_first"),
+        "PLACES_BY_TAG" | "COUNT_BY_TAG" => Some(vec!["conversation_tags_newest_first".to_owned()]),
+        "PLACES_BY_IN_PROGRESS" | "COUNT_BY_IN_PROGRESS" => one("in_progress"),
+        "GOING_ON" => {
+            Some(["newest_first", "longer_than_an_hour", "in_progress"].map(|i| format!("conversations_{i}")).to_vec())
+        }
+        other => {
+            let (of, filter) = other.split_once("_BY_")?;
+            ["PLACES", "COUNT"].contains(&of).then(|| vec![format!("conversations_by_{}", filter.to_lowercase())])
+        }
+    }
 }
 
 /// Conversations whose fields take turns, so that each filter leaves some of them.
@@ -137,8 +186,8 @@ async fn tags_follow_their_conversation(test: TestApp) {
 /// PostgreSQL cannot index texts of any length.
 async fn long_texts_are_stored_or_refused(test: TestApp) {
     let setting = setting(&test).await;
-    // Texts that cannot be compressed.
-    let long: String = (0u64..3_000).map(|n| char::from(b'a' + (n * n * 31 % 26 + n % 7) as u8 % 26)).collect();
+    // Random, so that PostgreSQL cannot compress it to fit.
+    let long = Random::seeded(3).text(b"abcdefghijklmnopqrstuvwxyz0123456789", 9_000);
     for name in ["channel", "variant_id", "variant_name", "language", "direction", "from_number", "handoff_reason"] {
         let document = json!({ "id": format!("CA-{name}"), "started_at": "2026-05-01T10:00:00Z", name: long });
         put(&test, &setting, &[document]).await;

@@ -23,49 +23,50 @@ macro_rules! batch_ids {
 /// Maximum number of conversations that one statement reads.
 pub const BATCH_SIZE: usize = 64;
 
-/// The filters of a list. $8 to $15 are channel names; $8 is empty for all channels. $16 to $23 are channel families.
+/// The filters of a list. ($4, $5) is the cursor, or the end of the span of time. $7 to $14 are channel names;
+/// $7 is empty for all channels. $15 to $22 are channel families.
 macro_rules! filters {
     () => {
         "workspace_id = $1 AND agent_id = $2 AND environment = $3
-            AND (started_at, id) < ($4, $5) AND started_at >= $6 AND started_at < $7
-            AND ($8 = '' OR UPPER(channel) IN ($8, $9, $10, $11, $12, $13, $14, $15)
-                OR (channel_family <> '' AND channel_family IN ($16, $17, $18, $19, $20, $21, $22, $23)))
-            AND ($24 = '' OR variant_id = $24) AND ($25 = '' OR variant_name = $25)
-            AND ($26 = '' OR in_progress = ($26 = 'true'))
-            AND ($27 = '' OR language = $27) AND ($28 = '' OR direction = $28)
-            AND ($29 = '' OR EXISTS (SELECT 1 FROM conversation_tags t WHERE t.workspace_id = $1 AND t.agent_id = $2
-                AND t.conversation_id = id AND t.tag = $29))"
+            AND (started_at, id) < ($4, $5) AND started_at >= $6
+            AND ($7 = '' OR UPPER(channel) IN ($7, $8, $9, $10, $11, $12, $13, $14)
+                OR (channel_family <> '' AND channel_family IN ($15, $16, $17, $18, $19, $20, $21, $22)))
+            AND ($23 = '' OR variant_id = $23) AND ($24 = '' OR variant_name = $24)
+            AND ($25 = '' OR in_progress = ($25 = 'true'))
+            AND ($26 = '' OR language = $26) AND ($27 = '' OR direction = $27)
+            AND ($28 = '' OR EXISTS (SELECT 1 FROM conversation_tags t WHERE t.workspace_id = $1 AND t.agent_id = $2
+                AND t.conversation_id = id AND t.tag = $28))"
     };
 }
 
 macro_rules! page {
     () => {
-        " ORDER BY started_at DESC, id DESC LIMIT $30 OFFSET $31"
+        " ORDER BY started_at DESC, id DESC LIMIT $29 OFFSET $30"
     };
 }
 
 /// What the index of a leading filter holds: the condition on its column, and that of the partial index.
 macro_rules! leading {
     (variant_id) => {
-        " AND variant_id = $24 AND variant_id <> '' AND LENGTH(variant_id) <= 200"
+        " AND variant_id = $23 AND variant_id <> '' AND LENGTH(variant_id) <= 200"
     };
     (variant_name) => {
-        " AND variant_name = $25 AND variant_name <> '' AND LENGTH(variant_name) <= 200"
+        " AND variant_name = $24 AND variant_name <> '' AND LENGTH(variant_name) <= 200"
     };
     (in_progress) => {
         " AND in_progress"
     };
     (language) => {
-        " AND language = $27 AND language <> '' AND LENGTH(language) <= 200"
+        " AND language = $26 AND language <> '' AND LENGTH(language) <= 200"
     };
     (direction) => {
-        " AND direction = $28 AND direction <> '' AND LENGTH(direction) <= 200"
+        " AND direction = $27 AND direction <> '' AND LENGTH(direction) <= 200"
     };
     (channel) => {
-        " AND UPPER(channel) = $8 AND LENGTH(channel) <= 200"
+        " AND UPPER(channel) = $7 AND LENGTH(channel) <= 200"
     };
     (channel_family) => {
-        " AND channel_family = $16 AND LENGTH(channel_family) <= 200"
+        " AND channel_family = $15 AND LENGTH(channel_family) <= 200"
     };
 }
 
@@ -82,12 +83,12 @@ macro_rules! count_by {
     };
 }
 
-/// The conversations with the tag $29, in the order of the tags' index.
+/// The conversations with the tag $28, in the order of the tags' index.
 macro_rules! tagged {
     () => {
         "(SELECT t.started_at AS tagged_at, t.conversation_id FROM conversation_tags t WHERE t.workspace_id = $1
-            AND t.agent_id = $2 AND t.environment = $3 AND t.tag = $29 AND (t.started_at, t.conversation_id) < ($4, $5)
-            AND t.started_at >= $6 AND t.started_at < $7) AS tagged
+            AND t.agent_id = $2 AND t.environment = $3 AND t.tag = $28 AND (t.started_at, t.conversation_id) < ($4, $5)
+            AND t.started_at >= $6) AS tagged
             CROSS JOIN conversations WHERE id = conversation_id AND "
     };
 }
@@ -95,8 +96,7 @@ macro_rules! tagged {
 /// Binds the parameters of [`filters`].
 macro_rules! bind_filters {
     ($sql:expr, $workspace:expr, $agent:expr, $query:expr) => {{
-        let top = Cursor::top();
-        let place = $query.cursor.as_ref().unwrap_or(&top);
+        let place = $query.below();
         let (names, families): (Vec<String>, Vec<String>) =
             $query.channels.iter().map(|channel| channel_forms(channel)).unzip();
         let mut sql = $sql
@@ -104,9 +104,8 @@ macro_rules! bind_filters {
             .bind($agent)
             .bind(&$query.environment)
             .bind(place.started_at)
-            .bind(place.id.clone())
-            .bind($query.start)
-            .bind($query.end);
+            .bind(place.id)
+            .bind($query.start);
         for texts in [&names, &families] {
             for at in 0..MAX_CHANNELS {
                 sql = sql.bind(texts.get(at).cloned().unwrap_or_default());
@@ -126,7 +125,7 @@ statements! {
     COUNT = concat!("SELECT COUNT(*) FROM conversations WHERE ", filters!());
     // The inner statement draws the sample, the outer one sorts it.
     SAMPLE = concat!("SELECT started_at, id FROM (SELECT started_at, id FROM conversations WHERE ", filters!(),
-        " ORDER BY RANDOM() LIMIT $30) AS drawn", page!());
+        " ORDER BY RANDOM() LIMIT $29) AS drawn", page!());
     PLACES_BY_VARIANT_ID = places_by!(variant_id);
     PLACES_BY_VARIANT_NAME = places_by!(variant_name);
     PLACES_BY_IN_PROGRESS = places_by!(in_progress);
@@ -142,7 +141,7 @@ statements! {
     COUNT_BY_CHANNEL = count_by!(channel);
     COUNT_BY_CHANNEL_FAMILY = count_by!(channel_family);
     PLACES_BY_TAG = concat!("SELECT started_at, id FROM ", tagged!(), filters!(),
-        " ORDER BY tagged_at DESC, conversation_id DESC LIMIT $30 OFFSET $31");
+        " ORDER BY tagged_at DESC, conversation_id DESC LIMIT $29 OFFSET $30");
     COUNT_BY_TAG = concat!("SELECT COUNT(*) FROM ", tagged!(), filters!());
     BATCH = concat!("SELECT ", columns!("$3", "$4"), " FROM conversations
         WHERE workspace_id = $1 AND agent_id = $2 AND ", batch_ids!());
@@ -158,7 +157,7 @@ const SEARCH_SQLITE: &str = concat!(
     "SELECT started_at, id FROM conversations WHERE ",
     filters!(),
     " AND id IN (SELECT t.conversation_id FROM transcript_words w CROSS JOIN transcripts t ON t.number = w.rowid
-        WHERE transcript_words MATCH $32 AND t.workspace_id = $1 AND t.agent_id = $2)",
+        WHERE transcript_words MATCH $31 AND t.workspace_id = $1 AND t.agent_id = $2)",
     page!()
 );
 macro_rules! search_postgres {
@@ -167,7 +166,7 @@ macro_rules! search_postgres {
             "SELECT started_at, id FROM conversations JOIN (SELECT conversation_id FROM transcripts
                 WHERE workspace_id = $1 AND agent_id = $2 AND ",
             $column,
-            " @@ $32::tsquery) AS found ON conversation_id = id WHERE ",
+            " @@ $31::tsquery) AS found ON conversation_id = id WHERE ",
             filters!(),
             page!()
         )

@@ -7,9 +7,6 @@ use crate::variants::{Attribute, Variant};
 use crate::web::agents::form_description::{FieldDescription, FieldKind, FormDescription};
 use crate::web::guard::{self, SignedInMember};
 
-/// Deployments of an environment among which one is looked for.
-const MAX_DEPLOYMENTS: u32 = 1_000;
-
 /// An admin of this workspace, and one of its agents.
 pub async fn agent_of(workspace: &str, agent: &str) -> Result<(SignedInMember, AgentName), Error> {
     let admin = guard::admin(workspace).await?;
@@ -55,7 +52,8 @@ pub async fn describe(
         }
         "deployments" if action == "publish" => Ok(publication()),
         "deployments" => {
-            let environment = environment_of(admin, &agent, item).await?.ok_or_else(guard::not_found)?;
+            let found = services.deployments.find(workspace, &agent.id, item).await?.ok_or_else(guard::not_found)?;
+            let environment = Environment::parse(&found.environment).ok_or(Error::Internal)?;
             match action {
                 "promote" => promotion(environment).ok_or_else(guard::not_found),
                 "roll-back" => Ok(rollback(environment)),
@@ -64,21 +62,6 @@ pub async fn describe(
         }
         _ => Err(guard::not_found()),
     }
-}
-
-async fn environment_of(
-    admin: &SignedInMember,
-    agent: &AgentName,
-    deployment: &str,
-) -> Result<Option<Environment>, Error> {
-    for environment in Environment::ALL {
-        let workspace = &admin.workspace().id;
-        let found = admin.services().deployments.list(workspace, &agent.id, environment, MAX_DEPLOYMENTS).await?;
-        if found.iter().any(|known| known.id.as_str() == deployment) {
-            return Ok(Some(environment));
-        }
-    }
-    Ok(None)
 }
 
 fn line(name: &str, label: &str, value: &str) -> FieldDescription {
