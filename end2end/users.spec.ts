@@ -53,7 +53,7 @@ test('an invited viewer joins, sees the list, and can change nothing', async ({ 
   for (const [call, form] of Object.entries<Record<string, string>>({
     copy_api_key: { workspace: workspace.slug, key: key.id },
     delete_api_key: { workspace: workspace.slug, key: key.id, name: 'CRM sync' },
-    create_api_key: { workspace: workspace.slug, name: 'x', all_agents: 'true', 'permissions[]': 'handoff', expiry: '7d' },
+    create_api_key: { workspace: workspace.slug, name: 'x', all_agents: 'true', 'permissions[]': 'handoff', 'expiry[choice]': '7d' },
     edit_api_key: { workspace: workspace.slug, key: key.id, name: 'x', 'permissions[]': 'handoff' },
     set_keys_copyable: { workspace: workspace.slug, copyable: 'false', destroy: 'true' },
     invite_user: { workspace: workspace.slug, email: 'friend@example.com', role: 'admin' },
