@@ -75,6 +75,8 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
         print_ratio(&format!("API Keys page ({name}), {engine}"), ratio)?;
     }
 
+    configuration_page(engine, &app, &router).await?;
+
     let agent = app.agents.create(&many.id, &Actor::command_line(), "Agent", None).await?.0.id;
     let began = Instant::now();
     let mut importer = Importer::new(&app.db, &many.id, &agent);
@@ -121,6 +123,41 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
         times.sort_unstable();
         let median = times[times.len() / 2].as_secs_f64() * 1_000.0;
         println!("{engine}: concurrent conversations{name} in a week of {CONVERSATIONS}: {median:.0} ms");
+    }
+    Ok(())
+}
+
+/// Times the Configuration page with 500 agents, of which one has 2,000 metrics.
+async fn configuration_page(engine: &str, app: &Services, router: &axum::Router) -> Outcome<()> {
+    let workspace = workspace(app, "Configured").await?;
+    let mut agent = None;
+    for n in 0..500 {
+        agent = Some(app.agents.create(&workspace.id, &Actor::command_line(), &format!("Agent {n}"), None).await?.0.id);
+    }
+    let agent = agent.ok_or("there are no agents")?;
+    for part in 0..20 {
+        let metrics: Vec<String> = (0..100).map(|n| format!(r#""METRIC_{}":"1""#, part * 100 + n)).collect();
+        let text =
+            format!(r#"{{"id":"c{part}","started_at":"2026-01-02T03:04:05Z","metrics":{{{}}}}}"#, metrics.join(","));
+        app.conversations.replace(&workspace.id, &agent, &Document::parse(text.as_bytes())?).await?;
+    }
+    let cookie = sign_in(app, router, &workspace).await?;
+    analyse(app).await?;
+    for (name, query) in [
+        ("the first card open", String::new()),
+        ("the card with 2,000 metrics open", format!("?agent={agent}")),
+        ("a search by metric", "?q=metric_19".to_owned()),
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let request = Request::get(format!("/{}/api-keys/configuration{query}", workspace.slug))
+                .header(header::COOKIE, &cookie)
+                .header(header::ACCEPT, "text/html");
+            times.push(time(router, request.body(Body::empty())?).await?);
+        }
+        times.sort_unstable();
+        let p50 = times[ROUNDS / 2].as_secs_f64() * 1_000.0;
+        println!("{engine}: Configuration page with 500 agents and 2,000 metrics, {name}: p50 {p50:.1} ms");
     }
     Ok(())
 }

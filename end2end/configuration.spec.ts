@@ -16,7 +16,8 @@ async function openCard(page: Page, workspace: Workspace): Promise<Locator> {
 
 async function unfold(page: Page): Promise<Locator> {
   const frontDesk = card(page, 'Front desk');
-  await frontDesk.getByRole('heading', { name: 'Front desk' }).click();
+  const header = frontDesk.getByRole('link', { name: 'Front desk' });
+  if ((await header.getAttribute('aria-expanded')) === 'false') await header.click();
   await expect(frontDesk.getByRole('switch', { name: 'Conversation transcript' })).toBeVisible();
   return frontDesk;
 }
@@ -120,4 +121,59 @@ test('a viewer sees it and cannot change it', async ({ page, workspace }) => {
   const frontDesk = await unfold(page);
   await expect(frontDesk.getByRole('switch')).toBeDisabled();
   await expect(frontDesk.getByRole('button', { name: /Save|Clear/ })).toHaveCount(0);
+});
+
+test('one card is open at a time, and the address names it', async ({ page, workspace }) => {
+  await signIn(page, workspace.admin);
+  await open(page, `/${workspace.slug}/api-keys/configuration`);
+  const [bookings, frontDesk] = [card(page, 'Bookings'), card(page, 'Front desk')];
+  await expect(bookings.getByRole('switch')).toBeVisible();
+  await expect(frontDesk.getByRole('switch')).toHaveCount(0);
+  await expect(frontDesk).toContainText('No metrics, no transcripts, caller numbers shown');
+  await frontDesk.getByRole('link', { name: 'Front desk' }).click();
+  await expect(frontDesk.getByRole('switch')).toBeVisible();
+  await expect(bookings.getByRole('switch')).toHaveCount(0);
+  await expect(page).toHaveURL(new RegExp(`agent=${workspace.agents.frontDesk.id}$`));
+  await page.goBack();
+  await expect(bookings.getByRole('switch')).toBeVisible();
+  await bookings.getByRole('link', { name: 'Bookings' }).click();
+  await expect(page.getByRole('switch')).toHaveCount(0);
+});
+
+test('a preview beside the switches shows what an integrator gets', async ({ page, workspace, javaScriptEnabled }) => {
+  let frontDesk = await openCard(page, workspace);
+  const preview = () => frontDesk.getByRole('region', { name: 'Latest conversation in API responses' });
+  const latest = conversations.at(-1) as (typeof conversations)[number];
+  await expect(preview()).toContainText(`"id": "${latest.id}"`);
+  await expect(preview()).toContainText('"turns": []');
+  await frontDesk.getByRole('switch').check();
+  frontDesk = await saved(page, frontDesk, javaScriptEnabled);
+  await expect(preview()).not.toContainText('"turns": []');
+  await expect(preview()).toContainText('"user_input"');
+});
+
+test('a configuration is copied to one agent, and to all', async ({ page, workspace, javaScriptEnabled }) => {
+  let frontDesk = await openCard(page, workspace);
+  await choose(frontDesk, 'Response metrics', 'HANDOFF_TO');
+  frontDesk = await saved(page, frontDesk, javaScriptEnabled);
+  await frontDesk.getByRole('switch').check();
+  frontDesk = await saved(page, frontDesk, javaScriptEnabled);
+
+  const bookings = card(page, 'Bookings');
+  await bookings.getByRole('link', { name: 'Bookings' }).click();
+  await expect(bookings.getByRole('switch')).not.toBeChecked();
+  await bookings.getByRole('link', { name: 'Copy from another agent' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Copy from another agent' });
+  await dialog.getByLabel('Copy from').selectOption('Front desk');
+  await dialog.getByRole('button', { name: 'Copy' }).click();
+  await expect(page.getByText('Configuration saved.')).toBeVisible();
+  await expect(bookings.getByRole('switch')).toBeChecked();
+
+  await bookings.getByRole('button', { name: 'Clear configuration settings' }).click();
+  await expect(bookings.getByRole('switch')).not.toBeChecked();
+  if (javaScriptEnabled) await expect(bookings.getByRole('status')).toHaveText('Saved');
+  await bookings.getByRole('link', { name: 'Apply to all agents' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Apply to all agents' }).click();
+  await expect(page.getByText('Configuration saved.')).toBeVisible();
+  await expect(card(page, 'Front desk')).toContainText('No metrics, no transcripts');
 });

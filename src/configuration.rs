@@ -7,4 +7,6 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 
-pub use model::{AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, DOCUMENTED_METRICS};
+pub use model::{
+    AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, ConfigurationSummary, DOCUMENTED_METRICS,
+};

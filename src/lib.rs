@@ -83,4 +83,5 @@ pub mod http;
 pub fn hydrate() {
     std::panic::set_hook(Box::new(|panic| leptos::logging::error!("{panic}")));
     leptos::mount::hydrate_body(web::app::App);
+    web::early_input::replay();
 }

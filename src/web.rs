@@ -16,7 +16,7 @@ pub mod activity;
 pub mod agents;
 /// The API Keys page and its dialogs.
 pub mod api_keys;
-/// The Configuration page.
+/// The Configuration page and its dialogs.
 pub mod configuration;
 /// Pages that are only read.
 pub mod reading;
@@ -33,6 +33,9 @@ pub mod users;
 /// Compression of pages.
 #[cfg(feature = "ssr")]
 pub mod compression;
+/// What was put into fields before the page's script ran.
+#[cfg(feature = "hydrate")]
+pub mod early_input;
 /// How the errors of the nouns are told on a page.
 #[cfg(feature = "ssr")]
 pub mod errors;

@@ -5,6 +5,7 @@ use crate::api_keys::secret::HashedKey;
 use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;
+use crate::base::text::containing;
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
@@ -197,7 +198,7 @@ pub async fn page(
     after_id: &str,
 ) -> Result<Vec<(ApiKey, String)>, DbError> {
     let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
-    let contains = contains(&name_key(search));
+    let contains = containing(&name_key(search));
     let (sql, at) = match from {
         PageStart::Newest(at) => (NEWEST, Ok(*at)),
         PageStart::Oldest(at) => (OLDEST, Ok(*at)),
@@ -217,20 +218,6 @@ pub async fn page(
         query.bind(after_id).bind(limit).fetch_all(pool).await
     })?;
     with_agents(db, workspace, rows).await
-}
-
-/// A `LIKE` pattern, escaped with `\`, that matches texts which contain this one.
-fn contains(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<KeyRow>) -> Result<Vec<(ApiKey, String)>, DbError> {

@@ -143,7 +143,7 @@ impl Problem {
             TokenWrong => "That is not the set-up token. The server printed it when it started.",
             SlugInvalid => "Use 1 to 40 lower-case letters, digits and hyphens, starting with a letter.",
             SlugTaken => "This short name is taken. Choose another.",
-            MetricsTooMany => "Choose at most 200 metrics, or all metrics.",
+            MetricsTooMany => "Choose at most 2,000 metrics, or all metrics.",
             DaysInvalid => "Use a whole number of days from 1 to 36500, or leave this empty.",
             ConfirmationMissing => "Tick the box to confirm.",
         }

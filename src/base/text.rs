@@ -66,6 +66,20 @@ pub fn without_secrets(text: &str) -> String {
     kept.chars().take(MAX_LOGGED).collect()
 }
 
+/// A `LIKE` pattern, escaped with `\`, that matches texts which contain this one.
+pub fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -101,12 +101,24 @@ impl Default for Configuration {
     }
 }
 
+/// What an agent's configuration lets through, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationSummary {
+    pub agent: AgentName,
+    pub all_metrics: bool,
+    /// Whether metrics are chosen by name.
+    pub some_metrics: bool,
+    pub transcript: bool,
+    pub caller_numbers: CallerNumbers,
+}
+
 /// An agent's configuration with the choices that the page offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentConfiguration {
     pub agent: AgentName,
     pub configuration: Configuration,
-    /// All metric names to choose from: the documented ones, and those that occurred in the agent's conversations.
+    /// All metric names to choose from: the documented ones, those that occurred in the agent's conversations, and those
+    /// that are chosen.
     pub offered: Vec<String>,
 }
 

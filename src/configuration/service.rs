@@ -1,19 +1,19 @@
 //! Reading and changing the configuration of agents.
 
-use crate::agents;
+use crate::agents::{self, AgentName};
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::configuration::{
-    AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, DOCUMENTED_METRICS, store,
+    AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, ConfigurationSummary, DOCUMENTED_METRICS, store,
 };
 use crate::db::{Change, Db, DbError};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Maximum number of metrics chosen by name, and the longest name in characters.
-const MAX_METRICS: usize = 200;
+const MAX_METRICS: usize = 2_000;
 const MAX_METRIC_CHARS: usize = 200;
 
 /// Why an agent's configuration could not be changed.
@@ -52,23 +52,29 @@ impl Configurations {
         Self { db }
     }
 
-    /// The configuration of every agent, in the order of names.
-    pub async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<AgentConfiguration>, DbError> {
-        let mut seen: BTreeMap<_, Vec<String>> = BTreeMap::new();
-        for (agent, name) in store::metric_names(&self.db, workspace).await? {
-            seen.entry(agent).or_default().push(name);
-        }
-        let cards = store::list(&self.db, workspace).await?.into_iter().map(|(agent, configuration)| {
-            let chosen = match &configuration.metrics {
-                AllowedMetrics::All => BTreeSet::new(),
-                AllowedMetrics::Only(names) => names.clone(),
-            };
-            let others = seen.remove(&agent.id).unwrap_or_default().into_iter().chain(chosen).collect::<BTreeSet<_>>();
-            let documented = DOCUMENTED_METRICS.map(str::to_owned).into_iter();
-            let rest = others.into_iter().filter(|name| !DOCUMENTED_METRICS.contains(&name.as_str()));
-            AgentConfiguration { agent, configuration, offered: documented.chain(rest).collect() }
-        });
-        Ok(cards.collect())
+    /// A summary for every agent whose name, or one of whose metrics, contains `search`, in the order of names.
+    pub async fn list(&self, workspace: &WorkspaceId, search: &str) -> Result<Vec<ConfigurationSummary>, DbError> {
+        let wanted = search.to_lowercase();
+        let rows = store::list(&self.db, workspace, search).await?;
+        let fits = |(summary, has_metric): &(ConfigurationSummary, bool)| {
+            *has_metric || summary.agent.name.to_lowercase().contains(&wanted)
+        };
+        Ok(rows.into_iter().filter(fits).map(|(summary, _)| summary).collect())
+    }
+
+    /// The configuration of the agent with this id or slug, with the metrics that it may have.
+    pub async fn find(&self, workspace: &WorkspaceId, agent: &str) -> Result<AgentConfiguration, ConfigurationError> {
+        let agent = agents::service::find(&self.db, workspace, agent).await?.ok_or(ConfigurationError::NoSuchAgent)?;
+        let configuration = store::find(&self.db, workspace, &agent.id).await?;
+        let seen = store::metric_names(&self.db, workspace, &agent.id).await?;
+        let chosen = match &configuration.metrics {
+            AllowedMetrics::All => BTreeSet::new(),
+            AllowedMetrics::Only(names) => names.clone(),
+        };
+        let others: BTreeSet<String> = seen.into_iter().chain(chosen).collect();
+        let documented = DOCUMENTED_METRICS.map(str::to_owned).into_iter();
+        let rest = others.into_iter().filter(|name| !DOCUMENTED_METRICS.contains(&name.as_str()));
+        Ok(AgentConfiguration { agent, configuration, offered: documented.chain(rest).collect() })
     }
 
     /// Replaces the configuration of the agent with this id or slug. Without `caller_numbers` theirs stays.
@@ -95,14 +101,58 @@ impl Configurations {
             return Ok(());
         }
         let mut change = self.db.begin(actor).await?;
-        store::upsert(&mut change, workspace, &agent.id, &configuration, self.db.now()).await?;
-        let entry = NewAuditEntry {
-            action: Action::ConfigurationChanged,
-            subject_id: agent.id.as_str(),
-            subject: &agent.name,
-            details: json!({ "from": before, "to": configuration }),
-        };
-        audit::record(&mut change, workspace, entry).await?;
+        replace(&mut change, workspace, &agent, &before, &configuration).await?;
         Ok(change.commit().await?)
     }
+
+    /// Gives an agent the configuration that another has.
+    pub async fn copy(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        agent: &str,
+        from: &str,
+    ) -> Result<(), ConfigurationError> {
+        let Configuration { metrics, transcript, caller_numbers } = self.find(workspace, from).await?.configuration;
+        let new = NewConfiguration { metrics, transcript, caller_numbers: Some(caller_numbers) };
+        self.set(workspace, actor, agent, &new).await
+    }
+
+    /// Gives all other agents the configuration of this one, in one change.
+    pub async fn apply_to_all(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        agent: &str,
+    ) -> Result<(), ConfigurationError> {
+        let agent = agents::service::find(&self.db, workspace, agent).await?.ok_or(ConfigurationError::NoSuchAgent)?;
+        let mut change = self.db.begin(actor).await?;
+        let configuration = store::locked(&mut change, workspace, &agent.id).await?;
+        for other in store::others(&mut change, workspace, &agent.id).await? {
+            let before = store::locked(&mut change, workspace, &other.id).await?;
+            if before != configuration {
+                replace(&mut change, workspace, &other, &before, &configuration).await?;
+            }
+        }
+        Ok(change.commit().await?)
+    }
+}
+
+/// Stores an agent's configuration and its audit entry.
+async fn replace(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    agent: &AgentName,
+    before: &Configuration,
+    configuration: &Configuration,
+) -> Result<(), DbError> {
+    let now = change.now();
+    store::upsert(change, workspace, &agent.id, configuration, now).await?;
+    let entry = NewAuditEntry {
+        action: Action::ConfigurationChanged,
+        subject_id: agent.id.as_str(),
+        subject: &agent.name,
+        details: json!({ "from": before, "to": configuration }),
+    };
+    audit::record(change, workspace, entry).await
 }

@@ -2,19 +2,26 @@
 
 use crate::agents::AgentName;
 use crate::base::id::{AgentId, WorkspaceId};
+use crate::base::text::containing;
 use crate::base::time::Timestamp;
-use crate::configuration::{AllowedMetrics, CallerNumbers, Configuration};
+use crate::configuration::{AllowedMetrics, CallerNumbers, Configuration, ConfigurationSummary};
 use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 
 statements! {
     FIND = "SELECT all_metrics, metrics, transcript, caller_numbers FROM configurations
         WHERE workspace_id = $1 AND agent_id = $2";
-    LIST = "SELECT a.id, a.name, COALESCE(c.all_metrics, FALSE) AS all_metrics, COALESCE(c.metrics, '[]') AS metrics,
-            COALESCE(c.transcript, FALSE) AS transcript, COALESCE(c.caller_numbers, 'shown') AS caller_numbers
+    // `$2` is empty or a pattern for names of metrics in lower case.
+    LIST = "SELECT a.id, a.name, COALESCE(c.all_metrics, FALSE) AS all_metrics,
+            COALESCE(c.metrics, '[]') <> '[]' AS some_metrics, COALESCE(c.transcript, FALSE) AS transcript,
+            COALESCE(c.caller_numbers, 'shown') AS caller_numbers,
+            $2 <> '' AND (lower(COALESCE(c.metrics, '')) LIKE $2 ESCAPE '\\' OR a.id IN
+                (SELECT m.agent_id FROM metric_names m
+                WHERE m.workspace_id = $1 AND lower(m.name) LIKE $2 ESCAPE '\\')) AS has_metric
         FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id
         WHERE a.workspace_id = $1 ORDER BY a.name, a.id";
-    METRIC_NAMES = "SELECT agent_id, name FROM metric_names WHERE workspace_id = $1 ORDER BY agent_id, name";
+    METRIC_NAMES = "SELECT name FROM metric_names WHERE workspace_id = $1 AND agent_id = $2 ORDER BY name";
+    OTHERS = "SELECT id, name FROM agents WHERE workspace_id = $1 AND id <> $2 ORDER BY id";
     UPSERT = "INSERT INTO configurations (workspace_id, agent_id, all_metrics, metrics, transcript, updated_at,
             caller_numbers)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -32,11 +39,14 @@ struct ConfigurationRow {
 }
 
 #[derive(sqlx::FromRow)]
-struct AgentRow {
+struct SummaryRow {
     #[sqlx(flatten)]
     agent: AgentName,
-    #[sqlx(flatten)]
-    row: ConfigurationRow,
+    all_metrics: bool,
+    some_metrics: bool,
+    transcript: bool,
+    caller_numbers: String,
+    has_metric: bool,
 }
 
 impl ConfigurationRow {
@@ -62,15 +72,32 @@ pub async fn locked(change: &mut Change, workspace: &WorkspaceId, agent: &AgentI
     row.map_or_else(|| Ok(Configuration::default()), ConfigurationRow::read)
 }
 
-/// Every agent with its configuration, in the order of names.
-pub async fn list(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentName, Configuration)>, DbError> {
-    let rows: Vec<AgentRow> = on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).fetch_all(pool).await)?;
-    rows.into_iter().map(|row| Ok((row.agent, row.row.read()?))).collect()
+/// Every agent with a summary of its configuration, in the order of names, and whether one of its metrics has a name that
+/// contains this text. Letters' case does not matter.
+pub async fn list(
+    db: &Db,
+    workspace: &WorkspaceId,
+    metric: &str,
+) -> Result<Vec<(ConfigurationSummary, bool)>, DbError> {
+    let pattern = if metric.is_empty() { String::new() } else { containing(&metric.to_lowercase()) };
+    let rows: Vec<SummaryRow> =
+        on_db!(db, |pool| sqlx::query_as(LIST).bind(workspace).bind(&pattern).fetch_all(pool).await)?;
+    let summary = |row: SummaryRow| {
+        let SummaryRow { agent, all_metrics, some_metrics, transcript, caller_numbers, has_metric } = row;
+        let caller_numbers = CallerNumbers::parse(&caller_numbers).ok_or(DbError::Failed)?;
+        Ok((ConfigurationSummary { agent, all_metrics, some_metrics, transcript, caller_numbers }, has_metric))
+    };
+    rows.into_iter().map(summary).collect()
 }
 
-/// All metric names that occurred in conversations, with their agents.
-pub async fn metric_names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<(AgentId, String)>, DbError> {
-    Ok(on_db!(db, |pool| sqlx::query_as(METRIC_NAMES).bind(workspace).fetch_all(pool).await)?)
+/// The names of metrics that occurred in an agent's conversations, in order.
+pub async fn metric_names(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<Vec<String>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_scalar(METRIC_NAMES).bind(workspace).bind(agent).fetch_all(pool).await)?)
+}
+
+/// The workspace's agents but this one.
+pub async fn others(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<Vec<AgentName>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_as(OTHERS).bind(workspace).bind(agent).fetch_all(c).await)?)
 }
 
 /// Stores an agent's configuration.

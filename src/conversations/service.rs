@@ -2,9 +2,10 @@
 
 use crate::base::bulk;
 use crate::base::id::{AgentId, WorkspaceId};
+use crate::configuration::Configuration;
 use crate::conversations::concurrency::{ConcurrencyQuery, Counters, Maxima};
 use crate::conversations::cursor::Cursor;
-use crate::conversations::document::{Document, MAX_BYTES, StoredConversation};
+use crate::conversations::document::{self, Document, MAX_BYTES, StoredConversation};
 use crate::conversations::import::file::Place;
 use crate::conversations::import::{ImportError, ImportSummary, Importer, import};
 use crate::conversations::incoming::DocumentError;
@@ -115,6 +116,26 @@ impl Conversations {
     /// The id of an agent's latest conversation in the environment `live`.
     pub async fn latest(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<Option<String>, DbError> {
         lists::latest(&self.db, workspace, agent).await
+    }
+
+    /// An agent's latest live conversation as a response of version 3 has it under this configuration; `None` if there is
+    /// none.
+    pub async fn preview(
+        &self,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+        configuration: &Configuration,
+    ) -> Result<Option<String>, DbError> {
+        let Some(id) = self.latest(workspace, agent).await? else { return Ok(None) };
+        let Some(stored) = self.find(workspace, agent, &id, configuration.transcript, false).await? else {
+            return Ok(None);
+        };
+        let mut text = String::new();
+        document::write(&mut text, &stored, workspace, agent, configuration).map_err(|error| {
+            tracing::error!(%error, "a stored conversation is not readable");
+            DbError::Failed
+        })?;
+        Ok(Some(text))
     }
 
     /// The largest numbers of concurrent conversations: one row of them for all conversations, or one for each variant.

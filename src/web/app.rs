@@ -17,6 +17,7 @@ use crate::web::components::draft::Drafts;
 use crate::web::components::page::{BarePage, Failed};
 use crate::web::components::toast::ToastRegion;
 use crate::web::configuration::ConfigurationPage;
+use crate::web::configuration::dialogs::{ApplyConfigurationDialog, CopyConfigurationDialog};
 use crate::web::frame::{WorkspaceFrame, use_slug};
 use crate::web::reading::{ActivityPage, AgentPage, KeyUsagePage};
 use crate::web::retention::RetentionDialog;
@@ -105,7 +106,11 @@ pub fn App() -> impl IntoView {
                             <Route path=path!(":user/remove") view=page!(RemoveUserDialog) ssr=SsrMode::Async />
                             <Route path=path!(":invitation/withdraw") view=page!(WithdrawDialog) ssr=SsrMode::Async />
                         </ParentRoute>
-                        <Route path=path!("api-keys/configuration") view=page!(ConfigurationPage) ssr=SsrMode::Async />
+                        <ParentRoute path=path!("api-keys/configuration") view=page!(ConfigurationPage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("copy") view=page!(CopyConfigurationDialog) ssr=SsrMode::Async />
+                            <Route path=path!("apply") view=page!(ApplyConfigurationDialog) ssr=SsrMode::Async />
+                        </ParentRoute>
                         <ParentRoute path=path!("api-keys") view=page!(ApiKeysPage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
                             <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />

@@ -1,76 +1,111 @@
-//! The Configuration page: one folding card per agent. After hydration each change is saved as it is made, and undone in
-//! sight where saving fails. Without JavaScript each card is a form with a button.
+//! The Configuration page: one card per agent, of which one is open. The address names it, and the search.
+
+/// The open card: an agent's switches, which are saved as they are changed.
+pub mod card;
+/// Copying the configuration of an agent to others.
+pub mod dialogs;
+/// What an API response has under a configuration.
+pub mod preview;
 
 use crate::base::error::Error;
-use crate::configuration::{AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration};
+use crate::base::text::query_value;
+use crate::configuration::{AgentConfiguration, CallerNumbers, ConfigurationSummary};
 use crate::web::components::awaited::{PageArea, awaited};
-use crate::web::components::button::{BUTTON_ROW, Button, ButtonLook, IconLink};
+use crate::web::components::button::{Button, IconLink};
 use crate::web::components::card::CardList;
-use crate::web::components::field::{CONTROL, DASHED, Field, FieldPlace, FormError, SelectFrame};
+use crate::web::components::filter::FilterForm;
 use crate::web::components::icon::Icon;
-use crate::web::components::multi_select::{Choice, MultiSelect};
-use crate::web::components::page::{Empty, LiveSearch};
-use crate::web::components::{lower_case, use_hydrated};
+use crate::web::components::page::{Empty, SearchInput, TOOLBAR};
+use crate::web::components::use_hydrated;
+use crate::web::configuration::card::OpenCard;
 use crate::web::frame::{use_slug, use_visit};
-use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::load;
+use crate::web::transport::load::load_live;
 use leptos::prelude::*;
-use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
 use leptos_meta::Title;
+use leptos_router::components::Outlet;
+use leptos_router::hooks::use_query_map;
 
-/// Value of the choice that stands for every metric.
-const ALL: &str = "*";
 /// From this many agents on, there is a search.
 const SEARCHED_FROM: usize = 6;
+/// Longest search, in characters.
+#[cfg(feature = "ssr")]
+const MAX_SEARCH: usize = 100;
 
-/// Every agent's configuration.
+/// A summary of each agent's configuration. With `search`, only of agents that have it in their name or in the name of one
+/// of their metrics.
 #[server(endpoint = "list_configurations", input = Json)]
-pub async fn list_configurations(workspace: String) -> Result<Vec<AgentConfiguration>, Error> {
+pub async fn list_configurations(
+    workspace: String,
+    #[server(default)] search: String,
+) -> Result<Vec<ConfigurationSummary>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    Ok(member.services().configurations.list(&member.workspace().id).await?)
+    if search.chars().count() > MAX_SEARCH || search.contains('\0') {
+        return Err(Error::BadRequest);
+    }
+    Ok(member.services().configurations.list(&member.workspace().id, search.trim()).await?)
 }
 
-/// Sets which metrics of an agent API keys can read, whether they can read its transcripts, and how they see callers'
-/// numbers. These stay as they are where the field is missing.
-#[server(endpoint = "set_configuration")]
-pub async fn set_configuration(
-    workspace: String,
-    agent: String,
-    #[server(default)] metrics: Vec<String>,
-    #[server(default)] transcript: String,
-    #[server(default)] caller_numbers: String,
-) -> Result<(), Error> {
-    use crate::configuration::service::NewConfiguration;
+/// An agent's configuration, with what the page offers.
+#[server(endpoint = "get_configuration", input = Json)]
+pub async fn get_configuration(workspace: String, agent: String) -> Result<AgentConfiguration, Error> {
+    use crate::configuration::service::ConfigurationError;
     use crate::web::guard;
-    let admin = guard::admin(&workspace).await?;
-    let metrics = if metrics.iter().any(|m| m == ALL) {
-        AllowedMetrics::All
-    } else {
-        AllowedMetrics::Only(metrics.into_iter().collect())
-    };
-    let caller_numbers = CallerNumbers::parse(&caller_numbers);
-    let new = NewConfiguration { metrics, transcript: transcript == "true", caller_numbers };
-    admin.services().configurations.set(&admin.workspace().id, &admin.actor(), &agent, &new).await?;
-    if guard::is_plain_form() {
-        let slug = &admin.workspace().slug;
-        leptos_axum::redirect(&format!("/{slug}/api-keys/configuration?notice=configuration-saved"));
+    let member = guard::member(&workspace).await?;
+    match member.services().configurations.find(&member.workspace().id, &agent).await {
+        Err(ConfigurationError::NoSuchAgent) => Err(guard::not_found()),
+        found => Ok(found?),
     }
-    Ok(())
+}
+
+/// The part of the page's address that is not the path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    search: String,
+    /// Id of the agent whose card is open; empty if none is, `None` for the first.
+    agent: Option<String>,
+}
+
+impl Place {
+    /// The address of the page, or of one of its dialogs.
+    fn address(&self, slug: &str, dialog: &str) -> String {
+        let search = if self.search.is_empty() { String::new() } else { format!("q={}&", query_value(&self.search)) };
+        let agent = self.agent.as_deref().unwrap_or_default();
+        format!("/{slug}/api-keys/configuration{dialog}?{search}agent={agent}")
+    }
+}
+
+/// Where the visitor is.
+fn use_place() -> Memo<Place> {
+    let query = use_query_map();
+    Memo::new(move |_| query.with(|q| Place { search: q.get("q").unwrap_or_default(), agent: q.get("agent") }))
 }
 
 /// Page with one card for each agent.
 #[component]
 pub fn ConfigurationPage() -> impl IntoView {
-    let (slug, visit) = (use_slug(), use_visit());
-    let cards = load(move || ListConfigurations { workspace: slug.get() });
+    let (slug, visit, place) = (use_slug(), use_visit(), use_place());
+    let search = Memo::new(move |_| place.read().search.clone());
+    let list = load_live(move || ListConfigurations { workspace: slug.get(), search: search.get() });
     let content = move || async move {
-        let (visit, cards) = (visit.await?, cards.await?);
-        Ok(if cards.is_empty() {
-            view! { <Empty icon="agent" heading="No agents yet"><p>"Create an agent first. It appears here."</p></Empty> }.into_any()
-        } else {
-            view! { <Cards cards admin=visit.is_admin() /> }.into_any()
-        })
+        let (visit, list) = (visit.await?, list.await?);
+        let searched = !search.read_untracked().is_empty();
+        let cards = match (list.is_empty(), searched) {
+            (true, false) => view! {
+                <Empty icon="agent" heading="No agents yet"><p>"Create an agent first. It appears here."</p></Empty>
+            }
+            .into_any(),
+            (true, true) => view! {
+                <Empty icon="search" heading="No matching agents">
+                    <p>"No agent has “" {search.get_untracked()} "” in its name or in the name of one of its metrics."</p>
+                </Empty>
+            }
+            .into_any(),
+            (false, _) => view! { <Cards list=list.clone() place admin=visit.is_admin() /> }.into_any(),
+        };
+        let toolbar =
+            (searched || list.len() >= SEARCHED_FROM).then(|| view! { <Toolbar search=search.get_untracked() /> });
+        Ok(view! { {toolbar}{cards} }.into_any())
     };
     view! {
         <Title text="Configuration" />
@@ -78,220 +113,83 @@ pub fn ConfigurationPage() -> impl IntoView {
             <IconLink href=format!("/{}/api-keys", slug.get_untracked()) label="Back to API keys" tip="Back"><Icon name="arrow-left" /></IconLink>
             <h1 tabindex="-1">"Configuration"</h1>
         </div>
-        {awaited(PageArea::Section, content)}
-    }
-}
-
-#[component]
-fn Cards(cards: Vec<AgentConfiguration>, admin: bool) -> impl IntoView {
-    let typed = RwSignal::new(String::new());
-    let search = (cards.len() >= SEARCHED_FROM).then(|| view! { <LiveSearch label="Search agents" typed /> });
-    let card = move |(at, card): (usize, AgentConfiguration)| {
-        let name = lower_case(&card.agent.name);
-        view! {
-            <li hidden=move || !name.contains(&lower_case(&typed.read()))>
-                <ConfigurationCard card open=at == 0 admin />
-            </li>
-        }
-    };
-    view! {
         <p class="mb-6 max-w-3xl text-base text-faint">
             "What each agent lets through to every key with the permission Conversations data. Nothing appears in API responses unless it is enabled here."
         </p>
-        {search}
-        <CardList>{cards.into_iter().enumerate().map(card).collect_view()}</CardList>
+        {awaited(PageArea::Section, content)}
+        <Outlet />
     }
-}
-
-/// Checkbox that looks like a switch: its knob moves when it is checked.
-const SWITCH: &str = "relative h-5 w-10 shrink-0 cursor-pointer appearance-none rounded-full border border-control bg-surface \
-                      transition-colors checked:border-primary checked:bg-primary disabled:cursor-default disabled:opacity-60 \
-                      before:absolute before:top-px before:left-px before:size-4 before:rounded-full before:bg-control \
-                      before:transition-transform checked:before:translate-x-5 checked:before:bg-on-primary";
-
-/// A configuration as a card shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct ShownConfiguration {
-    metrics: Vec<String>,
-    transcript: bool,
-    caller_numbers: CallerNumbers,
-}
-
-fn shown(configuration: &Configuration) -> ShownConfiguration {
-    let metrics = match &configuration.metrics {
-        AllowedMetrics::All => vec![ALL.to_owned()],
-        AllowedMetrics::Only(names) => names.iter().cloned().collect(),
-    };
-    ShownConfiguration { metrics, transcript: configuration.transcript, caller_numbers: configuration.caller_numbers }
 }
 
 #[component]
-fn ConfigurationCard(card: AgentConfiguration, open: bool, admin: bool) -> impl IntoView {
+fn Toolbar(search: String) -> impl IntoView {
     let hydrated = use_hydrated();
-    let action = FormAction::of::<SetConfiguration>();
-    let refusal = action.refusal();
-    let slug = StoredValue::new(use_slug().get_untracked());
-    let agent = StoredValue::new(card.agent.id.to_string());
-    let first = shown(&card.configuration);
-    let (saved, sent) = (StoredValue::new(first.clone()), StoredValue::new(first.clone()));
-    let metrics = RwSignal::new(first.metrics);
-    let transcript = RwSignal::new(first.transcript);
-    let caller_numbers = RwSignal::new(first.caller_numbers);
-    let current = move || ShownConfiguration {
-        metrics: metrics.get_untracked(),
-        transcript: transcript.get_untracked(),
-        caller_numbers: caller_numbers.get_untracked(),
-    };
-
-    let save = move || {
-        let new = current();
-        let (slug, agent, on) = (slug.get_value(), agent.get_value(), new.transcript.to_string());
-        let numbers = ("caller_numbers", new.caller_numbers.id());
-        let fixed = [("workspace", slug.as_str()), ("agent", &agent), ("transcript", &on), numbers];
-        let fields: Vec<_> =
-            fixed.into_iter().chain(new.metrics.iter().map(|metric| ("metrics[]", metric.as_str()))).collect();
-        if action.send(&fields) {
-            sent.set_value(new);
-        }
-    };
-    Effect::new(move |_| match action.outcome() {
-        Some(Ok(())) => {
-            saved.set_value(sent.get_value());
-            // Save what was changed in the meantime.
-            if sent.get_value() != current() {
-                save();
-            }
-        }
-        Some(Err(_)) => {
-            let before = saved.get_value();
-            metrics.set(before.metrics);
-            transcript.set(before.transcript);
-            caller_numbers.set(before.caller_numbers);
-        }
-        None => {}
-    });
-    let choose = Callback::new(move |()| {
-        // All metrics, or some of them: the last choice decides.
-        metrics.update(|chosen| {
-            if chosen.last().is_some_and(|last| last == ALL) {
-                *chosen = vec![ALL.to_owned()];
-            } else {
-                chosen.retain(|m| m != ALL);
-            }
-        });
-        save();
-    });
-    let clear = move |event: leptos::ev::MouseEvent| {
-        if hydrated.get_untracked() {
-            event.prevent_default();
-            metrics.set(Vec::new());
-            transcript.set(false);
-            save();
-        }
-    };
-    let state = move || {
-        if action.pending() {
-            "Saving …"
-        } else {
-            match action.outcome() {
-                Some(Ok(())) => "Saved",
-                Some(Err(_)) => "Not saved. The last change was undone.",
-                None => "",
-            }
-        }
-    };
-    let all = Choice { value: ALL.to_owned(), label: "All metrics".to_owned() };
-    let named = card.offered.into_iter().map(|name| Choice { value: name.clone(), label: name });
-    let choices: Vec<Choice> = std::iter::once(all).chain(named).collect();
-    let option = move |(choice, id, label): (CallerNumbers, &'static str, &'static str)| {
-        let selected = caller_numbers.get_untracked() == choice;
-        view! {
-            <option value=id selected=selected prop:selected=move || caller_numbers.get() == choice>
-                {label}
-            </option>
-        }
-    };
-    let metrics_id = format!("metrics-{}", agent.get_value());
-    let numbers_id = format!("caller-numbers-{}", agent.get_value());
-    let clear_id = format!("clear-{}", agent.get_value());
-    let clear_form = clear_id.clone();
+    let action = format!("/{}/api-keys/configuration", use_slug().get_untracked());
     view! {
-        <details class="group rounded-xl bg-surface px-4 md:px-8 [&>form:first-of-type]:pb-7" open=open>
-            <summary class="flex min-h-[72px] list-none items-center gap-4 [&::-webkit-details-marker]:hidden">
-                <h2 class="min-w-0 flex-1">{card.agent.name}</h2>
-                <span
-                    class="text-sm"
-                    class:text-good=move || refusal.read().is_none()
-                    class:text-danger=move || refusal.read().is_some()
-                    role="status"
-                >
-                    {state}
-                </span>
-                <Icon name="chevron-down" class="size-5 transition-transform group-open:rotate-180" />
-            </summary>
-            <ActionForm action=action>
-                <input type="hidden" name="workspace" value=slug.get_value() />
-                <input type="hidden" name="agent" value=agent.get_value() />
-                <Field id=metrics_id.clone() label="Response metrics" optional=true place=FieldPlace::Card>
-                    <MultiSelect
-                        id=metrics_id
-                        name="metrics[]"
-                        label="Response metrics"
-                        placeholder="No metrics"
-                        choices=choices
-                        chosen=metrics
-                        on_change=choose
-                        disabled=!admin
-                    />
-                </Field>
-                <label class="mb-6 flex cursor-pointer items-center gap-3">
-                    <input
-                        class=SWITCH
-                        type="checkbox"
-                        role="switch"
-                        name="transcript"
-                        value="true"
-                        disabled=!admin
-                        prop:checked=transcript
-                        checked=transcript.get_untracked()
-                        on:change=move |event| {
-                            transcript.set(event_target_checked(&event));
-                            save();
-                        }
-                    />
-                    <span class=DASHED>"Conversation transcript"</span>
-                </label>
-                <Field id=numbers_id.clone() label="Caller numbers" place=FieldPlace::Card>
-                    <SelectFrame>
-                        <select
-                            id=numbers_id
-                            class=CONTROL
-                            name="caller_numbers"
-                            disabled=!admin
-                            on:change=move |event| {
-                                if let Some(choice) = CallerNumbers::parse(&event_target_value(&event)) {
-                                    caller_numbers.set(choice);
-                                    save();
-                                }
-                            }
-                        >
-                            {CallerNumbers::ALL.map(option).collect_view()}
-                        </select>
-                    </SelectFrame>
-                </Field>
-                <FormError refusal=refusal />
-                {admin.then(|| view! {
-                    <div class=BUTTON_ROW>
-                        <Button look=ButtonLook::Primary hidden=move || hydrated.get()>"Save"</Button>
-                        <Button form=clear_id.clone() on_click=clear>"Clear configuration settings"</Button>
-                    </div>
-                })}
-            </ActionForm>
-            // Sent by the button above where there is no JavaScript.
-            <form id=clear_form method="post" action=SetConfiguration::url()>
-                <input type="hidden" name="workspace" value=slug.get_value() />
-                <input type="hidden" name="agent" value=agent.get_value() />
-            </form>
-        </details>
+        <div class=TOOLBAR>
+            <FilterForm action>
+                <SearchInput label="Search agents and metrics" name="q" value=search />
+                <Button small=true hidden=move || hydrated.get()>"Apply"</Button>
+            </FilterForm>
+        </div>
     }
+}
+
+#[component]
+fn Cards(list: Vec<ConfigurationSummary>, place: Memo<Place>, admin: bool) -> impl IntoView {
+    let card = move |(at, summary): (usize, ConfigurationSummary)| {
+        view! { <li><ConfigurationCard summary first=at == 0 place admin /></li> }
+    };
+    view! { <CardList>{list.into_iter().enumerate().map(card).collect_view()}</CardList> }
+}
+
+/// A card. Its content is loaded when it is opened.
+#[component]
+fn ConfigurationCard(summary: ConfigurationSummary, first: bool, place: Memo<Place>, admin: bool) -> impl IntoView {
+    let slug = use_slug().get_untracked();
+    let short = in_short(&summary);
+    let agent = StoredValue::new(summary.agent.id.to_string());
+    let open = Memo::new(move |_| {
+        place.with(|place| place.agent.as_ref().map_or(first, |open| agent.with_value(|agent| agent == open)))
+    });
+    let href = move || {
+        let agent = if open.get() { String::new() } else { agent.get_value() };
+        Place { agent: Some(agent), ..place.get() }.address(&slug, "")
+    };
+    let content = move || {
+        if open.get() {
+            view! { <OpenCard agent=agent.get_value() admin /> }.into_any()
+        } else {
+            view! { <p class="-mt-4 pb-4 text-sm text-faint">{short.clone()}</p> }.into_any()
+        }
+    };
+    view! {
+        <div class="rounded-xl bg-surface px-4 md:px-8">
+            <div class="relative flex min-h-[72px] items-center gap-4">
+                <h2 class="min-w-0 flex-1 wrap-anywhere">
+                    <a class="after:absolute after:inset-0" href=href aria-expanded=move || open.get().to_string() data-noscroll="true">
+                        {summary.agent.name}
+                    </a>
+                </h2>
+                <Icon name="chevron-down" class="size-5" />
+            </div>
+            {content}
+        </div>
+    }
+}
+
+/// What a configuration lets through, as a closed card says it.
+fn in_short(summary: &ConfigurationSummary) -> String {
+    let metrics = match (summary.all_metrics, summary.some_metrics) {
+        (true, _) => "All metrics",
+        (false, true) => "Some metrics",
+        (false, false) => "No metrics",
+    };
+    let transcript = if summary.transcript { "transcripts" } else { "no transcripts" };
+    let numbers = match summary.caller_numbers {
+        CallerNumbers::Shown => "caller numbers shown",
+        CallerNumbers::LastFour => "last four digits of caller numbers",
+        CallerNumbers::Hidden => "caller numbers hidden",
+    };
+    format!("{metrics}, {transcript}, {numbers}")
 }

@@ -333,7 +333,7 @@ async fn importing_again_doubles_nothing(test: TestApp) {
     assert_eq!((done.imported, done.replaced), (1, 1), "one id on two lines");
     let agents = agent_studio::agents::store::list(&test.app.db, &workspace.id).await.unwrap();
     assert_eq!(agents[0].conversations, 601);
-    let offered = test.app.configurations.list(&workspace.id).await.unwrap();
+    let offered = test.app.configurations.find(&workspace.id, agent.as_str()).await.unwrap().offered;
     let expected = ["CALL_IN_PROGRESS", "CALL_COMPLETED", "HANDOFF_REASON", "HANDOFF_TO", "NIGHTS"];
-    assert_eq!(offered[0].offered, expected);
+    assert_eq!(offered, expected);
 }

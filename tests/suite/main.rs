@@ -7,6 +7,8 @@ mod support;
 mod api;
 /// The command line.
 mod command_line;
+/// The Configuration page.
+mod configuration;
 /// Variants, attributes and deployments.
 mod deployments;
 /// Full and failing disks.

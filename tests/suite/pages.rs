@@ -454,6 +454,8 @@ pub fn changing_calls<'a>(
         ("delete_api_key", vec![w, ("key", key), ("name", "CRM")]),
         ("set_keys_copyable", vec![w, ("copyable", "false"), ("destroy", "true")]),
         ("set_configuration", vec![w, ("agent", agent), ("metrics[]", "*"), ("transcript", "true")]),
+        ("copy_configuration", vec![w, ("agent", agent), ("from", agent)]),
+        ("apply_configuration_to_all", vec![w, ("agent", agent)]),
         ("create_agent", vec![w, ("name", "x")]),
         ("rename_agent", vec![w, ("agent", agent), ("name", "x")]),
         ("delete_agent", vec![w, ("agent", agent), ("name", "Hotel")]),

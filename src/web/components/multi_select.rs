@@ -10,6 +10,8 @@ use leptos::prelude::*;
 
 /// Most options shown at once: typing narrows them down.
 const SHOWN: usize = 100;
+/// Most choices shown as chips. The others are counted.
+const CHIPS: usize = 50;
 const BOX: &str = "relative flex min-h-12 flex-wrap items-center gap-1.5 rounded-lg border border-edge bg-surface py-1.5 pr-20 pl-3 \
                    focus-within:outline-2 focus-within:-outline-offset-1 focus-within:outline-focus";
 const LISTBOX: &str = "absolute inset-x-0 top-full z-10 mt-1 max-h-64 overflow-y-auto rounded-lg border border-edge bg-surface p-1 shadow-raised";
@@ -208,6 +210,13 @@ fn Combobox(
             </span>
         }
     };
+    let chips = move || {
+        let mut shown = chosen.get();
+        let others = shown.split_off(shown.len().min(CHIPS));
+        let more = (!others.is_empty()).then(|| format!("and {} more", others.len()));
+        let unseen = others.into_iter().map(|value| view! { <input type="hidden" name=name value=value /> });
+        view! { {shown.into_iter().map(chip).collect_view()}{more}{unseen.collect_view()} }
+    };
     let option = move |(at, choice): (usize, Choice)| {
         let at = at as i32;
         let selected = chosen.with(|c| c.contains(&choice.value));
@@ -240,7 +249,7 @@ fn Combobox(
     view! {
         <div class="relative">
             <div class=BOX on:click=move |_| focus(input)>
-                {move || chosen.get().into_iter().map(chip).collect_view()}
+                {chips}
                 <input
                     node_ref=input
                     class="h-8 min-w-28 flex-1 bg-transparent outline-none placeholder:text-faint"
