@@ -82,6 +82,7 @@ pub mod http;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     std::panic::set_hook(Box::new(|panic| leptos::logging::error!("{panic}")));
+    let early = web::early_input::EarlyInput::collect();
     leptos::mount::hydrate_body(web::app::App);
-    web::early_input::replay();
+    early.replay();
 }

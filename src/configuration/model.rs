@@ -17,6 +17,14 @@ pub enum AllowedMetrics {
 }
 
 impl AllowedMetrics {
+    /// In a form's list of names: every metric.
+    pub const EVERY: &str = "*";
+
+    /// The metrics that a form's list of names stands for.
+    pub fn chosen(names: Vec<String>) -> Self {
+        if names.iter().any(|name| name == Self::EVERY) { Self::All } else { Self::Only(names.into_iter().collect()) }
+    }
+
     pub fn allow(&self, name: &str) -> bool {
         match self {
             Self::All => true,

@@ -1,19 +1,37 @@
-//! Input made before the page's script ran. The browser keeps it in the fields, but nobody listened to its events.
+//! Input made before the page's script ran. The browser keeps it in the fields, but nobody listened to its events, and
+//! hydration sets some fields back to what the server rendered.
 
 use leptos::prelude::document;
 use leptos::wasm_bindgen::JsCast;
 use web_sys::{Element, Event, EventInit, HtmlInputElement, HtmlSelectElement, NodeList};
 
-/// Sends `input` and `change` events from every field that no longer has what the server rendered. To be called once,
-/// when the page's listeners are attached and before anything else runs.
-pub fn replay() {
-    let Ok(fields) = document().query_selector_all("input:not([type=hidden]), select") else { return };
-    for field in elements(&fields).filter(changed) {
-        let init = EventInit::new();
-        init.set_bubbles(true);
-        for kind in ["input", "change"] {
-            if let Ok(event) = Event::new_with_event_init_dict(kind, &init) {
-                let _ = field.dispatch_event(&event);
+/// The fields that no longer have what the server rendered.
+pub struct EarlyInput(Vec<(Element, FieldState)>);
+
+struct FieldState {
+    value: String,
+    checked: bool,
+}
+
+impl EarlyInput {
+    /// To be called before hydration.
+    pub fn collect() -> Self {
+        let found = document().query_selector_all("input:not([type=hidden]), select");
+        let fields = found.iter().flat_map(elements).filter(changed);
+        Self(fields.filter_map(|field| field_state(&field).map(|state| (field, state))).collect())
+    }
+
+    /// Fills the fields again and sends their `input` and `change` events. To be called once, when the page's listeners
+    /// are attached and before anything else runs.
+    pub fn replay(self) {
+        for (field, state) in self.0 {
+            set(&field, &state);
+            let init = EventInit::new();
+            init.set_bubbles(true);
+            for kind in ["input", "change"] {
+                if let Ok(event) = Event::new_with_event_init_dict(kind, &init) {
+                    let _ = field.dispatch_event(&event);
+                }
             }
         }
     }
@@ -33,4 +51,25 @@ fn changed(field: &Element) -> bool {
     let default = select.query_selector("option[selected]").ok().flatten().or_else(first);
     let chosen = select.query_selector("option:checked").ok().flatten();
     default != chosen
+}
+
+fn field_state(field: &Element) -> Option<FieldState> {
+    if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
+        return Some(FieldState { value: input.value(), checked: input.checked() });
+    }
+    field.dyn_ref::<HtmlSelectElement>().map(|select| FieldState { value: select.value(), checked: false })
+}
+
+/// Writes only what differs, because writing a value moves the cursor.
+fn set(field: &Element, state: &FieldState) {
+    if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
+        if input.checked() != state.checked {
+            input.set_checked(state.checked);
+        }
+        if input.value() != state.value {
+            input.set_value(&state.value);
+        }
+    } else if let Some(select) = field.dyn_ref::<HtmlSelectElement>() {
+        select.set_value(&state.value);
+    }
 }

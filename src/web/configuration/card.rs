@@ -8,24 +8,24 @@ use crate::web::components::field::{CONTROL, DASHED, Field, FieldPlace, FormErro
 use crate::web::components::multi_select::{Choice, MultiSelect};
 use crate::web::components::page::TEXT_LINK;
 use crate::web::components::use_hydrated;
+use crate::web::configuration::addresses::{Place, use_place};
 use crate::web::configuration::preview::Preview;
-use crate::web::configuration::{GetConfiguration, Place, use_place};
 use crate::web::frame::use_slug;
 use crate::web::transport::form::{ActionForm, FormAction};
 use crate::web::transport::load::load_live;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
+use leptos::server_fn::codec::Json;
 
-/// Value of the choice that stands for every metric.
-const ALL: &str = "*";
-
-/// The metrics that a form chose.
-#[cfg(feature = "ssr")]
-pub(super) fn chosen_metrics(metrics: Vec<String>) -> AllowedMetrics {
-    if metrics.iter().any(|m| m == ALL) {
-        AllowedMetrics::All
-    } else {
-        AllowedMetrics::Only(metrics.into_iter().collect())
+/// An agent's configuration, with what the page offers.
+#[server(endpoint = "get_configuration", input = Json)]
+pub async fn get_configuration(workspace: String, agent: String) -> Result<AgentConfiguration, Error> {
+    use crate::configuration::service::ConfigurationError;
+    use crate::web::guard;
+    let member = guard::member(&workspace).await?;
+    match member.services().configurations.find(&member.workspace().id, &agent).await {
+        Err(ConfigurationError::NoSuchAgent) => Err(guard::not_found()),
+        found => Ok(found?),
     }
 }
 
@@ -42,7 +42,7 @@ pub async fn set_configuration(
     use crate::configuration::service::NewConfiguration;
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
-    let metrics = chosen_metrics(metrics);
+    let metrics = AllowedMetrics::chosen(metrics);
     let caller_numbers = CallerNumbers::parse(&caller_numbers);
     let new = NewConfiguration { metrics, transcript: transcript == "true", caller_numbers };
     admin.services().configurations.set(&admin.workspace().id, &admin.actor(), &agent, &new).await?;
@@ -69,7 +69,7 @@ struct ShownConfiguration {
 
 fn shown(configuration: &Configuration) -> ShownConfiguration {
     let metrics = match &configuration.metrics {
-        AllowedMetrics::All => vec![ALL.to_owned()],
+        AllowedMetrics::All => vec![AllowedMetrics::EVERY.to_owned()],
         AllowedMetrics::Only(names) => names.iter().cloned().collect(),
     };
     ShownConfiguration { metrics, transcript: configuration.transcript, caller_numbers: configuration.caller_numbers }
@@ -135,10 +135,10 @@ fn Switches(card: AgentConfiguration, admin: bool) -> impl IntoView {
     let choose = Callback::new(move |()| {
         // All metrics, or some of them: the last choice decides.
         metrics.update(|chosen| {
-            if chosen.last().is_some_and(|last| last == ALL) {
-                *chosen = vec![ALL.to_owned()];
+            if chosen.last().is_some_and(|last| last == AllowedMetrics::EVERY) {
+                *chosen = vec![AllowedMetrics::EVERY.to_owned()];
             } else {
-                chosen.retain(|m| m != ALL);
+                chosen.retain(|m| m != AllowedMetrics::EVERY);
             }
         });
         save();
@@ -162,7 +162,7 @@ fn Switches(card: AgentConfiguration, admin: bool) -> impl IntoView {
             }
         }
     };
-    let all = Choice { value: ALL.to_owned(), label: "All metrics".to_owned() };
+    let all = Choice { value: AllowedMetrics::EVERY.to_owned(), label: "All metrics".to_owned() };
     let named = card.offered.into_iter().map(|name| Choice { value: name.clone(), label: name });
     let choices: Vec<Choice> = std::iter::once(all).chain(named).collect();
     let option = move |(choice, id, label): (CallerNumbers, &'static str, &'static str)| {

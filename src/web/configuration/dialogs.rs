@@ -5,7 +5,9 @@ use crate::base::error::Error;
 use crate::web::components::dialog::DialogKind;
 use crate::web::components::field::{CONTROL, Field, SelectFrame};
 use crate::web::components::form_dialog::{DialogForm, FormDialog};
-use crate::web::configuration::{GetConfiguration, ListConfigurations, use_place};
+use crate::web::configuration::addresses::{Place, use_place};
+use crate::web::configuration::card::GetConfiguration;
+use crate::web::configuration::list::ListConfigurations;
 use crate::web::frame::use_slug;
 use crate::web::transport::form::FormAction;
 use crate::web::transport::load::load;
@@ -31,7 +33,7 @@ pub async fn apply_configuration_to_all(workspace: String, agent: String) -> Res
 
 #[cfg(feature = "ssr")]
 fn saved(slug: &str, agent: String) {
-    let address = super::Place { agent: Some(agent), ..super::Place::default() }.address(slug, "");
+    let address = Place { agent: Some(agent), ..Place::default() }.address(slug, "");
     leptos_axum::redirect(&format!("{address}&notice=configuration-saved"));
 }
 

@@ -24,11 +24,11 @@ pub async fn get_preview(
     transcript: bool,
     caller_numbers: CallerNumbers,
 ) -> Result<Option<String>, Error> {
-    use crate::configuration::Configuration;
+    use crate::configuration::{AllowedMetrics, Configuration};
     let admin = crate::web::guard::admin(&workspace).await?;
     let (services, workspace) = (admin.services(), &admin.workspace().id);
     let agent = services.agents.find(workspace, &agent).await?.ok_or(Error::NotFound)?;
-    let metrics = super::card::chosen_metrics(metrics);
+    let metrics = AllowedMetrics::chosen(metrics);
     let configuration = Configuration { metrics, transcript, caller_numbers };
     let response = services.conversations.preview(workspace, &agent.id, &configuration).await?;
     Ok(response.map(|response| readable(&response)))
