@@ -87,6 +87,7 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
     await expect(page.getByText('The call names an agent that this workspace does not have.')).toBeVisible();
   },
   'refused call, not found': (page, workspace) => at(page, workspace, 'api-keys/refused?id=nothing'),
+  usage: (page, workspace) => at(page, workspace, 'usage?range=7d'),
   activity: async (page, workspace) => {
     await createKey(workspace, LONG);
     await at(page, workspace, 'activity');

@@ -72,7 +72,7 @@ impl Gate {
     /// Decides on a call.
     pub async fn decide(&self, headers: &HeaderMap, need: AccessRequest<'_>) -> Result<AuthorisedCall, Denial> {
         let holder = self.identify(headers, Instant::now()).await?;
-        let (workspace, agent) = holder.decide(self, need, self.db().now()).await?;
+        let (workspace, agent) = holder.decide(self, need, self.db().now(), |_| ()).await?;
         let IndexedAgent { agent, configuration } = agent.ok_or(Denial::Failed)?;
         Ok(AuthorisedCall { workspace, agent, configuration })
     }
@@ -103,12 +103,13 @@ impl Gate {
 
 impl Holder {
     /// Decides whether the key has the access that a call requires. Returns the workspace, and the agent if the call
-    /// names one.
+    /// names one. Tells `observe` of the agent, also where the call is then denied.
     pub async fn decide(
         &self,
         gate: &Gate,
         need: AccessRequest<'_>,
         now: Timestamp,
+        observe: impl FnOnce(&Arc<AgentName>),
     ) -> Result<(Arc<Workspace>, Option<IndexedAgent>), Denial> {
         let own = self.workspace();
         let named = need.account_id.is_none_or(|name| own.is_named(name));
@@ -116,6 +117,9 @@ impl Holder {
             Some(name) => self.agent(gate, name).await?,
             None => None,
         };
+        if let Some(known) = &agent {
+            observe(&known.agent);
+        }
         let asked = CallNeeds {
             workspace: named.then_some(&own.id),
             permission: need.permission,

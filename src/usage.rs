@@ -8,6 +8,9 @@ pub mod counts;
 #[cfg(feature = "ssr")]
 pub mod metrics;
 pub mod model;
+/// Ranking keys by their calls.
+#[cfg(feature = "ssr")]
+pub mod ranking;
 /// Recording calls: middleware, counters and the queue of the request log.
 #[cfg(feature = "ssr")]
 pub mod record;
@@ -20,4 +23,4 @@ pub mod store;
 #[cfg(feature = "ssr")]
 pub mod writer;
 
-pub use model::{Api, Outcome};
+pub use model::{Api, Outcome, Period};

@@ -24,7 +24,7 @@ pub mod reading;
 pub mod retention;
 /// Signing in and out, setting up, and the visitor's own page.
 pub mod sign_in;
-/// A key's own page, and why a call was refused.
+/// A key's own page, a workspace's usage, and why a call was refused.
 #[cfg(feature = "ssr")]
 pub mod usage;
 /// The Users page, and where an invitation link leads.
@@ -33,6 +33,9 @@ pub mod users;
 /// Compression of pages.
 #[cfg(feature = "ssr")]
 pub mod compression;
+/// Files to download.
+#[cfg(feature = "ssr")]
+pub mod download;
 /// What was put into fields before the page's script ran.
 #[cfg(feature = "hydrate")]
 pub mod early_input;

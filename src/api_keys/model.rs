@@ -303,6 +303,16 @@ impl KeyListQuery {
     }
 }
 
+/// A key that was never used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
+pub struct UnusedKey {
+    pub id: ApiKeyId,
+    pub name: KeyName,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
 /// One page of the list of keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyPage {

@@ -2,7 +2,9 @@
 
 use crate::api_keys::secret::PlainKey;
 use crate::api_keys::store::{self, Insertion, NewKeyRow, PAGE_SIZE, PageStart};
-use crate::api_keys::{AgentScope, ApiKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Permissions, within_limits};
+use crate::api_keys::{
+    AgentScope, ApiKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Permissions, UnusedKey, within_limits,
+};
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
@@ -174,6 +176,11 @@ impl ApiKeys {
 
     pub async fn find(&self, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<ApiKey>, DbError> {
         store::find(&self.db, workspace, id).await
+    }
+
+    /// The number of keys that were never used, and up to `limit` of them, oldest first.
+    pub async fn never_used(&self, workspace: &WorkspaceId, limit: i64) -> Result<(u64, Vec<UnusedKey>), DbError> {
+        store::never_used(&self.db, workspace, limit).await
     }
 
     /// Number of keys, in all workspaces, whose values are sealed under another master key than this server's.

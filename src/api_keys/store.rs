@@ -2,7 +2,7 @@
 
 use crate::agents::AgentName;
 use crate::api_keys::secret::HashedKey;
-use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions};
+use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, UnusedKey};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;
 use crate::base::text::containing;
@@ -65,6 +65,9 @@ statements! {
         WHERE k.workspace_id = $1 AND k.key_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
         ORDER BY a.name, a.id";
+    NEVER_USED = "SELECT id, name, created_at, expires_at FROM api_keys WHERE workspace_id = $1 AND last_used_at = 0
+        ORDER BY created_at, id LIMIT $2";
+    COUNT_NEVER_USED = "SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1 AND last_used_at = 0";
     FOREIGN_SEALS = "SELECT COUNT(*) FROM api_keys WHERE sealed_with IS NOT NULL AND sealed_with <> $1";
     NEWEST = page!("created_at", "<", "DESC");
     OLDEST = page!("created_at", ">", "ASC");
@@ -186,6 +189,13 @@ pub async fn find(db: &Db, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Opt
     let row: Option<KeyRow> =
         on_db!(db, |pool| sqlx::query_as(FIND).bind(workspace).bind(id).fetch_optional(pool).await)?;
     Ok(with_agents(db, workspace, row.into_iter().collect()).await?.pop().map(|(key, _)| key))
+}
+
+/// The number of keys that were never used, and up to `limit` of them, oldest first.
+pub async fn never_used(db: &Db, workspace: &WorkspaceId, limit: i64) -> Result<(u64, Vec<UnusedKey>), DbError> {
+    let keys = on_db!(db, |pool| sqlx::query_as(NEVER_USED).bind(workspace).bind(limit).fetch_all(pool).await)?;
+    let count: i64 = on_db!(db, |pool| sqlx::query_scalar(COUNT_NEVER_USED).bind(workspace).fetch_one(pool).await)?;
+    Ok((count.max(0) as u64, keys))
 }
 
 /// One page of keys whose names contain `search`, each with its name in lower case. Returns one more than [`PAGE_SIZE`]

@@ -17,6 +17,7 @@ use crate::users::{Email, Role};
 use crate::workspaces::Workspace;
 use conversations::{Topic, generate};
 use std::error::Error;
+use std::sync::Arc;
 
 /// Fixed seed, so that every demo workspace has the same conversations.
 const SEED: u64 = 2026;
@@ -41,7 +42,7 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
     let actor = Actor::command_line();
     let workspace = services.workspaces.create(&actor, "Acme UK", None).await?;
 
-    let mut ids = Vec::new();
+    let mut agents = Vec::new();
     for (at, (name, topic, count)) in AGENTS.into_iter().enumerate() {
         let (agent, _) = services.agents.create(&workspace.id, &actor, name, None).await?;
         let mut importer = services.conversations.importer(&workspace.id, &agent.id);
@@ -50,13 +51,13 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
             importer.push(document).await?;
         }
         importer.flush().await?;
-        ids.push(agent.id);
+        agents.push(Arc::new(agent));
     }
     let everything = NewConfiguration { metrics: AllowedMetrics::All, transcript: true, caller_numbers: None };
-    services.configurations.set(&workspace.id, &actor, ids[0].as_str(), &everything).await?;
+    services.configurations.set(&workspace.id, &actor, agents[0].id.as_str(), &everything).await?;
 
     let crm = ("CRM sync", AgentScope::All, "conversations,handoff", 365);
-    let payments = ("Payments webhook", AgentScope::Chosen(ids[1..2].to_vec()), "external-events", 5);
+    let payments = ("Payments webhook", AgentScope::Chosen(vec![agents[1].id.clone()]), "external-events", 5);
     let mut keys = Vec::new();
     for (name, scope, permissions, days) in [crm, payments] {
         let new = NewKey {
@@ -67,7 +68,7 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
         };
         keys.push(services.api_keys.create(&workspace.id, &actor, &new).await?);
     }
-    let past = calls::generate(&keys[0].id, &keys[1].id, &workspace.slug, &ids, services.now());
+    let past = calls::generate(&keys[0].id, &keys[1].id, &workspace.slug, &agents, services.now());
     services.reports.add_past(&workspace.id, &past).await?;
 
     // The user is created last, so that an interrupted load can be repeated: `demo_if_empty` checks for users.

@@ -115,7 +115,8 @@ impl ForwardAuth {
         let holder = gate.identify(headers, call.began()).await;
         let holder = holder.map_err(|denied| deny_stranger(call, denied, headers, call.request().1))?;
         call.made_with(&holder.key);
-        holder.decide(gate, location.need(), call.at()).await.map_err(|denied| deny(call, denied))?;
+        let decided = holder.decide(gate, location.need(), call.at(), |agent| call.names(agent)).await;
+        decided.map_err(|denied| deny(call, denied))?;
         gate.metrics().decided(call.began());
         Ok(holder)
     }

@@ -111,7 +111,7 @@ impl Caller {
     }
 
     async fn decide(&self, need: AccessRequest<'_>) -> Result<(Arc<Workspace>, Option<IndexedAgent>), ApiError> {
-        let decided = self.holder.decide(&self.gate, need, self.call.at()).await;
+        let decided = self.holder.decide(&self.gate, need, self.call.at(), |agent| self.call.names(agent)).await;
         let found = decided.map_err(|denied| deny(&self.call, denied))?;
         self.gate.metrics().decided(self.call.began());
         Ok(found)

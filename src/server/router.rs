@@ -28,13 +28,15 @@ use crate::sessions::service::Sessions;
 use crate::sessions::shown_once::ShownOnce;
 use crate::usage::Api;
 use crate::usage::record::{Observe, Usage};
-use crate::web::activity::export;
+use crate::web::activity;
 use crate::web::components::draft::Draft;
+use crate::web::download::members_only;
 use crate::web::form_drafts::{self, MAX_FORM};
 use crate::web::services::PageServices;
 use crate::web::shell::shell;
 use crate::web::shown_once;
 use crate::web::transport::load::PageStatus;
+use crate::web::usage::workspace;
 use crate::web::{compression, pages_only, server_functions};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
@@ -220,6 +222,14 @@ fn version(routes: Router<AppState>, max_body: usize) -> Router<AppState> {
         .layer(from_fn(request_span::of_call))
 }
 
+/// Routes of files that members of a workspace can download.
+fn downloads(services: Arc<PageServices>) -> Router<AppState> {
+    Router::new()
+        .route("/{workspace}/activity/export", get(activity::export::download))
+        .route("/{workspace}/usage/export", get(workspace::export::download))
+        .route_layer(from_fn_with_state(services, members_only))
+}
+
 /// Routes of the pages and their server functions.
 fn dashboard(state: AppState) -> Router {
     let services = state.services.pages.clone();
@@ -238,7 +248,7 @@ fn dashboard(state: AppState) -> Router {
         .nest_service("/icons", files("icons"))
         .route("/robots.txt", get(|| async { ROBOTS }))
         .route("/api/{*function}", post(run_server_function))
-        .route("/{workspace}/activity/export", get(export::download))
+        .merge(downloads(services.clone()))
         .leptos_routes_with_context(&state, PAGES.clone(), context.clone(), {
             let options = state.leptos.clone();
             move || shell(options.clone())

@@ -54,6 +54,7 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     let writing = tokio::spawn(usage::writer::run(services.usage.clone(), stop_writing.clone()));
     let mut background = JoinSet::new();
     background.spawn(keep_house(services.clone()));
+    background.spawn(usage::ranking::run(services.usage.clone()));
     background.spawn(index_missing(services.clone()));
     background.spawn(check_writes(services.db.clone()));
     background.spawn(gate::follower::follow(services.gate.clone()));

@@ -1,33 +1,74 @@
 //! Counters of one key, which the worker writes to the database.
 
-use crate::usage::Outcome;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32};
+use crate::agents::AgentName;
+use crate::base::time::Timestamp;
+use crate::usage::{Api, Outcome};
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 
-const OUTCOMES: usize = Outcome::ALL.len();
+/// Counters of one key since the last write. They are locked only while a call is added, or all are taken.
+#[derive(Debug, Default)]
+pub struct KeyCounters(Mutex<UnwrittenCalls>);
 
-/// Counters of one key since the last write.
-#[derive(Debug)]
-pub struct KeyCounters {
-    /// Whether the key is in the worker's list of keys to write.
-    pub(super) waiting: AtomicBool,
-    /// Time of the last call, in microseconds since 1970.
-    pub(super) last_used: AtomicI64,
-    /// Counters of even and of odd hours, so that calls of two consecutive hours are not mixed.
-    hours: [HourCounters; 2],
+/// Calls of one key that are not written yet.
+#[derive(Debug, Default)]
+pub(super) struct UnwrittenCalls {
+    /// Time of the last call.
+    pub last_used: Option<Timestamp>,
+    pub calls: HashMap<CallKind, CallCount>,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct HourCounters {
-    pub(super) outcomes: [AtomicU32; OUTCOMES],
-    pub(super) left_out: AtomicU32,
+/// Calls that are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct CallKind {
+    /// Hours since 1970.
+    pub hour: i64,
+    pub api: Api,
+    pub outcome: Outcome,
+    /// The agent that the calls named, if there is such an agent.
+    pub agent: Option<CountedAgent>,
+}
+
+/// An agent, which is the same as another if its id is.
+#[derive(Clone, Debug)]
+pub(super) struct CountedAgent(pub Arc<AgentName>);
+
+impl PartialEq for CountedAgent {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for CountedAgent {}
+
+impl Hash for CountedAgent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CallCount {
+    pub calls: u64,
+    /// How many of them were not logged.
+    pub left_out: u64,
 }
 
 impl KeyCounters {
-    pub(super) fn new() -> Self {
-        Self { waiting: AtomicBool::new(false), last_used: AtomicI64::new(0), hours: Default::default() }
+    /// Adds a call. Returns whether it is the first since the last write.
+    pub(super) fn add(&self, kind: CallKind, at: Timestamp, logged: bool) -> bool {
+        let mut unwritten = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = unwritten.calls.is_empty();
+        let count = unwritten.calls.entry(kind).or_default();
+        count.calls += 1;
+        count.left_out += u64::from(!logged);
+        unwritten.last_used = unwritten.last_used.max(Some(at));
+        first
     }
 
-    pub(super) fn of_hour(&self, hour: i64) -> &HourCounters {
-        &self.hours[(hour & 1) as usize]
+    pub(super) fn take(&self) -> UnwrittenCalls {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

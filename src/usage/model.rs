@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The API that a call was made to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Api {
     Conversations,
     Handoff,
@@ -45,8 +45,45 @@ impl Api {
     }
 }
 
+/// A time that reports show, up to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// The value in addresses.
+    pub id: &'static str,
+    /// The name that pages show.
+    pub label: &'static str,
+    pub days: i64,
+    /// Hours that are counted together.
+    pub step: i64,
+}
+
+impl Period {
+    pub const ALL: [Self; 4] = [
+        Self { id: "24h", label: "24 hours", days: 1, step: 1 },
+        Self { id: "7d", label: "7 days", days: 7, step: 24 },
+        Self { id: "30d", label: "30 days", days: 30, step: 24 },
+        Self { id: "90d", label: "90 days", days: 90, step: 24 },
+    ];
+
+    /// The period with this id, else the shortest.
+    pub fn parse(id: &str) -> Self {
+        Self::ALL.into_iter().find(|period| period.id == id).unwrap_or(Self::ALL[0])
+    }
+
+    /// Number of steps.
+    pub fn steps(self) -> i64 {
+        self.days * 24 / self.step
+    }
+
+    /// First hour of the period that ends with the hour `now` or, if it has days as steps, with the day of that hour (UTC).
+    /// Hours are counted since 1970.
+    pub fn first_hour(self, now: i64) -> i64 {
+        (now.div_euclid(self.step) - self.steps() + 1) * self.step
+    }
+}
+
 /// The gate's decision on a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Outcome {
     /// The gate let the call in.
     Accepted,

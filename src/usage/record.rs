@@ -1,7 +1,8 @@
-//! Recording calls: middleware, counters of keys, and the queue of the request log. Recording a call takes no contended
-//! lock and makes no database call.
+//! Recording calls: middleware, counters of keys, and the queue of the request log. Recording a call locks nothing but the
+//! counters of its key and makes no database call.
 
-use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::agents::AgentName;
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use crate::db::Db;
@@ -9,7 +10,7 @@ use crate::gate::Denial;
 use crate::gate::indexed::IndexedKey;
 use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, CorrelationId};
-use crate::usage::counts::KeyCounters;
+use crate::usage::counts::{CallCount, CallKind, CountedAgent};
 use crate::usage::metrics::CallMetrics;
 use crate::usage::{Api, Outcome};
 use axum::extract::{OriginalUri, Request};
@@ -61,20 +62,40 @@ pub struct RequestLogRow {
     pub duration: Duration,
 }
 
-/// Counts that are not written yet: calls by key, hour and outcome, and the last use of each key.
+/// Numbers of calls by key, API or agent, hour and outcome.
+pub type Counts<What, How = Outcome> = BTreeMap<(WorkspaceId, What, i64, How), u64>;
+
+/// Counts that are not written yet, and the last use of each key.
 #[derive(Debug, Default)]
 pub struct CountedCalls {
     /// The outcome `None` counts the calls that were not logged.
-    pub calls: BTreeMap<(WorkspaceId, ApiKeyId, i64, Option<Outcome>), u64>,
+    pub by_key: Counts<ApiKeyId, Option<Outcome>>,
+    pub by_api: Counts<Api>,
+    pub by_agent: Counts<AgentId>,
     pub last_used: BTreeMap<(WorkspaceId, ApiKeyId), Timestamp>,
 }
 
 impl CountedCalls {
-    fn add(&mut self, key: &IndexedKey, hour: i64, outcome: Option<Outcome>, calls: u32) {
-        if calls > 0 {
-            let entry = self.calls.entry((key.workspace.clone(), key.id.clone(), hour, outcome));
-            *entry.or_default() += u64::from(calls);
+    /// Adds calls of a key.
+    pub(super) fn add(&mut self, workspace: &WorkspaceId, key: &ApiKeyId, kind: &CallKind, count: CallCount) {
+        let CallKind { hour, api, outcome, ref agent } = *kind;
+        let mut add_by_key = |outcome, calls| {
+            if calls > 0 {
+                *self.by_key.entry((workspace.clone(), key.clone(), hour, outcome)).or_default() += calls;
+            }
+        };
+        add_by_key(Some(outcome), count.calls);
+        add_by_key(None, count.left_out);
+        *self.by_api.entry((workspace.clone(), api, hour, outcome)).or_default() += count.calls;
+        if let Some(CountedAgent(agent)) = agent {
+            *self.by_agent.entry((workspace.clone(), agent.id.clone(), hour, outcome)).or_default() += count.calls;
         }
+    }
+
+    /// Records that a key was used at this time.
+    pub(super) fn used(&mut self, workspace: &WorkspaceId, key: &ApiKeyId, at: Timestamp) {
+        let last = self.last_used.entry((workspace.clone(), key.clone())).or_insert(at);
+        *last = at.max(*last);
     }
 }
 
@@ -103,6 +124,8 @@ pub struct Usage {
     accepted: AtomicU64,
     /// Number of accepted calls that can still be logged in this second.
     budget: AtomicI64,
+    /// Number of flushes since the server started.
+    flushes: AtomicU64,
     pub(super) pending: tokio::sync::Mutex<PendingFlush>,
 }
 
@@ -119,6 +142,7 @@ impl Usage {
             stride: AtomicU32::new(1),
             accepted: AtomicU64::new(0),
             budget: AtomicI64::new(limits.per_second.into()),
+            flushes: AtomicU64::new(0),
             pending: tokio::sync::Mutex::default(),
         }
     }
@@ -145,21 +169,13 @@ impl Usage {
     fn record(
         &self,
         key: &Arc<IndexedKey>,
+        kind: CallKind,
         at: Timestamp,
-        outcome: Outcome,
         row: impl FnOnce() -> RequestLogRow,
     ) -> bool {
-        let counts = key.counts.get_or_init(|| Arc::new(KeyCounters::new()));
-        let hour = counts.of_hour(hour_of(at));
-        hour.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
-        let logged = self.keeps(outcome) && self.log.try_send(row()).is_ok();
-        if !logged {
-            hour.left_out.fetch_add(1, Ordering::Relaxed);
-        }
-        counts.last_used.fetch_max(at.0, Ordering::Relaxed);
-        // The call that finds the flag unset adds the key to the worker's list. The worker unsets the flag before it
-        // reads the counts, so no count is lost.
-        if !counts.waiting.swap(true, Ordering::AcqRel) {
+        let logged = self.keeps(kind.outcome) && self.log.try_send(row()).is_ok();
+        // The first call after a write adds the key to the worker's list.
+        if key.counts.get_or_init(Arc::default).add(kind, at, logged) {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
         }
         logged
@@ -186,23 +202,26 @@ impl Usage {
         self.accepted.load(Ordering::Relaxed)
     }
 
+    pub(super) fn flushed(&self) {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Number of flushes since the server started.
+    pub(super) fn flushes(&self) -> u64 {
+        self.flushes.load(Ordering::Relaxed)
+    }
+
     /// Moves the counts since the last call into `counted`.
-    pub(super) fn take_counts(&self, counted: &mut CountedCalls, now: Timestamp) {
+    pub(super) fn take_counts(&self, counted: &mut CountedCalls) {
         let keys = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for key in keys {
-            let Some(counts) = key.counts.get() else { continue };
-            counts.waiting.swap(false, Ordering::AcqRel);
-            // Counts wait for less than an hour, so they belong to the current hour or to the previous one.
-            for hour in [hour_of(now) - 1, hour_of(now)] {
-                let of_hour = counts.of_hour(hour);
-                for (outcome, calls) in Outcome::ALL.into_iter().zip(&of_hour.outcomes) {
-                    counted.add(&key, hour, Some(outcome), calls.swap(0, Ordering::Relaxed));
-                }
-                counted.add(&key, hour, None, of_hour.left_out.swap(0, Ordering::Relaxed));
+            let Some(unwritten) = key.counts.get().map(|counts| counts.take()) else { continue };
+            for (kind, count) in &unwritten.calls {
+                counted.add(&key.workspace, &key.id, kind, *count);
             }
-            let used = Timestamp(counts.last_used.load(Ordering::Relaxed));
-            let last = counted.last_used.entry((key.workspace.clone(), key.id.clone())).or_insert(used);
-            *last = used.max(*last);
+            if let Some(at) = unwritten.last_used {
+                counted.used(&key.workspace, &key.id, at);
+            }
         }
     }
 
@@ -239,6 +258,7 @@ pub struct ObservedCall {
     correlation_id: OnceLock<CorrelationId>,
     pub(super) address: Option<IpAddr>,
     key: OnceLock<Arc<IndexedKey>>,
+    agent: OnceLock<Arc<AgentName>>,
     denied: OnceLock<Denial>,
 }
 
@@ -260,6 +280,7 @@ impl ObservedCall {
             correlation_id: id.map_or_else(OnceLock::new, OnceLock::from),
             address,
             key: OnceLock::new(),
+            agent: OnceLock::new(),
             denied: OnceLock::new(),
         }
     }
@@ -283,6 +304,11 @@ impl ObservedCall {
     /// Records the key of the call.
     pub fn made_with(&self, key: &Arc<IndexedKey>) {
         let _ = self.key.set(key.clone());
+    }
+
+    /// Records the agent that the call names.
+    pub fn names(&self, agent: &Arc<AgentName>) {
+        let _ = self.agent.set(agent.clone());
     }
 
     /// Records why the call was denied. Only the first reason is kept.
@@ -358,7 +384,13 @@ impl Drop for Observed {
             return;
         };
         metrics.requests(self.call.api, outcome).inc();
-        let logged = usage.record(key, self.call.at, outcome, || RequestLogRow {
+        let kind = CallKind {
+            hour: hour_of(self.call.at),
+            api: self.call.api,
+            outcome,
+            agent: self.call.agent.get().cloned().map(CountedAgent),
+        };
+        let logged = usage.record(key, kind, self.call.at, || RequestLogRow {
             key: key.clone(),
             call: self.call.clone(),
             status: self.status,

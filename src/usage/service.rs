@@ -1,16 +1,17 @@
 //! Reports on the usage of keys, for pages and command line.
 
-use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Db, DbError};
-use crate::usage::Outcome;
+use crate::usage::counts::{CallCount, CallKind, CountedAgent};
 use crate::usage::record::{CountedCalls, RequestLogLimits, hour_of};
-use crate::usage::store;
+pub use crate::usage::store::totals::{ApiCount, Totals};
+use crate::usage::store::{self, totals};
 pub use crate::usage::store::{HourCount, LoggedCall, PastCall, RequestFilter};
+use crate::usage::{Outcome, Period};
+use std::collections::BTreeMap;
 
-pub const HOURS_PER_DAY: i64 = 24;
-
-/// The periods of reports, in days.
+/// The periods of a key's totals, in days.
 pub const DAYS: [i64; 3] = [1, 7, 30];
 
 /// Numbers of a key's requests.
@@ -30,11 +31,12 @@ pub struct RequestTotals {
 }
 
 impl RequestTotals {
-    pub fn of<'a>(counts: impl Iterator<Item = &'a HourCount>) -> Self {
-        counts.fold(Self::default(), |mut sum, count| {
-            match count.outcome {
-                Some(Outcome::Accepted) => sum.accepted += count.requests,
-                Some(_) => sum.refused += count.requests,
+    /// The sum of numbers of requests by outcome. Without an outcome they are not requests of their own.
+    pub fn of(counts: impl Iterator<Item = (Option<Outcome>, u64)>) -> Self {
+        counts.fold(Self::default(), |mut sum, (outcome, requests)| {
+            match outcome {
+                Some(Outcome::Accepted) => sum.accepted += requests,
+                Some(_) => sum.refused += requests,
                 None => {}
             }
             sum
@@ -69,11 +71,10 @@ impl UsageReports {
     pub async fn add_past(&self, workspace: &WorkspaceId, calls: &[PastCall]) -> Result<(), DbError> {
         let mut counted = CountedCalls::default();
         for call in calls {
-            let key = (workspace.clone(), call.key.clone());
-            let hour = (key.0.clone(), key.1.clone(), hour_of(call.at), Some(call.outcome));
-            *counted.calls.entry(hour).or_default() += 1;
-            let last = counted.last_used.entry(key).or_insert(call.at);
-            *last = call.at.max(*last);
+            let agent = call.agent.clone().map(CountedAgent);
+            let kind = CallKind { hour: hour_of(call.at), api: call.api, outcome: call.outcome, agent };
+            counted.add(workspace, &call.key, &kind, CallCount { calls: 1, left_out: 0 });
+            counted.used(workspace, &call.key, call.at);
         }
         let mut change = self.db.begin_unattended().await?;
         store::add_counts(&mut change, &counted).await?;
@@ -82,14 +83,48 @@ impl UsageReports {
         change.commit().await
     }
 
-    /// A key's counts by hour in the last 30 days, including the current day (UTC).
-    pub async fn month(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<Vec<HourCount>, DbError> {
-        store::counts(&self.db, workspace, key, first_hour(self.db.now(), DAYS[DAYS.len() - 1])).await
+    /// A key's counts in the longest period: by hour for today and yesterday (UTC), by day before.
+    pub async fn of_key(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<Vec<HourCount>, DbError> {
+        store::counts(&self.db, workspace, key, self.since(Period::ALL[Period::ALL.len() - 1])).await
+    }
+
+    /// A workspace's counts by API, oldest first: by hour for today and yesterday (UTC), by day before.
+    pub async fn by_api(&self, workspace: &WorkspaceId, period: Period) -> Result<Vec<ApiCount>, DbError> {
+        totals::by_api(&self.db, workspace, self.since(period)).await
+    }
+
+    /// A workspace's requests by agent, the agent with the most first.
+    pub async fn by_agent(&self, workspace: &WorkspaceId, period: Period) -> Result<Vec<Totals<AgentId>>, DbError> {
+        totals::by_agent(&self.db, workspace, self.since(period)).await
+    }
+
+    /// The keys with the most requests, and the time at which they were ranked.
+    pub async fn top_keys(
+        &self,
+        workspace: &WorkspaceId,
+        period: Period,
+    ) -> Result<(Vec<Totals<ApiKeyId>>, Option<Timestamp>), DbError> {
+        totals::top_keys(&self.db, workspace, period.days).await
+    }
+
+    /// Requests by key of up to `limit` keys whose ids come after `after`.
+    pub async fn by_key(
+        &self,
+        workspace: &WorkspaceId,
+        period: Period,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Totals<ApiKeyId>>, DbError> {
+        totals::by_key(&self.db, workspace, after, self.since(period), limit).await
+    }
+
+    fn since(&self, period: Period) -> i64 {
+        period.first_hour(hour_of(self.db.now()))
     }
 
     /// Numbers of a key's requests in each period.
     pub async fn totals(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<PeriodTotals, DbError> {
-        Ok(sum_up(&self.month(workspace, key).await?, self.db.now()))
+        Ok(sum_up(&self.of_key(workspace, key).await?, self.db.now()))
     }
 
     /// A page of a key's request log, newest first.
@@ -111,19 +146,32 @@ impl UsageReports {
 
 /// The first hour of a period of days that includes the current day.
 fn first_hour(now: Timestamp, days: i64) -> i64 {
-    (hour_of(now).div_euclid(HOURS_PER_DAY) - days + 1) * HOURS_PER_DAY
+    (hour_of(now).div_euclid(24) - days + 1) * 24
 }
 
 /// Sums up a key's counts by period and reason.
 pub fn sum_up(counts: &[HourCount], now: Timestamp) -> PeriodTotals {
+    let since = |days: i64| counts.iter().filter(move |count| count.hour >= first_hour(now, days));
     let within = DAYS.map(|days| {
-        let sum = RequestTotals::of(counts.iter().filter(|count| count.hour >= first_hour(now, days)));
+        let sum = RequestTotals::of(since(days).map(|count| (count.outcome, count.requests)));
         (days, sum.accepted, sum.refused)
     });
-    let refused = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Accepted).filter_map(|outcome| {
-        let of_it = counts.iter().filter(|count| count.outcome == Some(outcome));
-        let requests: u64 = of_it.map(|count| count.requests).sum();
-        (requests > 0).then_some((outcome, requests))
-    });
-    PeriodTotals { within, refused: refused.collect() }
+    let longest = since(DAYS[DAYS.len() - 1]);
+    let refused = refusals(longest.filter_map(|count| Some((count.outcome?, count.requests))));
+    PeriodTotals { within, refused }
+}
+
+/// Numbers of refused requests by reason, in the order of [`Outcome::ALL`].
+pub fn refusals(counts: impl Iterator<Item = (Outcome, u64)>) -> Vec<(Outcome, u64)> {
+    let mut sums: BTreeMap<Outcome, u64> = BTreeMap::new();
+    for (outcome, requests) in counts.filter(|(outcome, _)| *outcome != Outcome::Accepted) {
+        *sums.entry(outcome).or_default() += requests;
+    }
+    sums.into_iter().collect()
+}
+
+/// Number of a key's requests in the longest period of its totals that were counted but not logged.
+pub fn left_out(counts: &[HourCount], now: Timestamp) -> u64 {
+    let since = first_hour(now, DAYS[DAYS.len() - 1]);
+    counts.iter().filter(|count| count.hour >= since && count.outcome.is_none()).map(|count| count.requests).sum()
 }

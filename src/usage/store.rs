@@ -1,5 +1,9 @@
 //! SQL for usage. Writes are batched: one statement takes all rows as a JSON array of arrays.
 
+/// Totals of workspaces, and the keys with the most calls.
+pub mod totals;
+
+use crate::agents::AgentName;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
 use crate::base::text::without_secrets;
@@ -10,6 +14,7 @@ use crate::usage::record::{CountedCalls, RequestLogRow};
 use crate::usage::{Api, Outcome};
 use crate::{on_change, on_db, statements};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest HTTP method that is stored, in characters.
@@ -26,16 +31,49 @@ macro_rules! rows {
     };
 }
 macro_rules! add_counts {
-    ($engine:ident) => {
+    ($engine:ident, $table:literal, $column:literal, $owner:literal) => {
         concat!(
-            "INSERT INTO key_usage (workspace_id, key_id, hour, outcome, requests)
-            SELECT k.workspace_id, k.id, CAST(r.value ->> 2 AS BIGINT), r.value ->> 3, CAST(r.value ->> 4 AS BIGINT)
+            "INSERT INTO ",
+            $table,
+            " (workspace_id, ",
+            $column,
+            ", hour, outcome, requests)
+            SELECT r.value ->> 0, r.value ->> 1, CAST(r.value ->> 2 AS BIGINT), r.value ->> 3, CAST(r.value ->> 4 AS BIGINT)
             FROM ",
             rows!($engine),
-            " JOIN api_keys k ON k.workspace_id = r.value ->> 0 AND k.id = r.value ->> 1 WHERE TRUE
-            ORDER BY 1, 2, 3, 4
-            ON CONFLICT (workspace_id, key_id, hour, outcome) DO UPDATE
-                SET requests = key_usage.requests + excluded.requests"
+            " JOIN ",
+            $owner,
+            " WHERE TRUE ORDER BY 1, 2, 3, 4
+            ON CONFLICT (workspace_id, ",
+            $column,
+            ", hour, outcome) DO UPDATE SET requests = ",
+            $table,
+            ".requests + excluded.requests"
+        )
+    };
+}
+macro_rules! add_key_counts {
+    ($engine:ident) => {
+        add_counts!(
+            $engine,
+            "key_usage",
+            "key_id",
+            "api_keys k ON k.workspace_id = r.value ->> 0 AND k.id = r.value ->> 1"
+        )
+    };
+}
+macro_rules! add_api_counts {
+    ($engine:ident) => {
+        add_counts!($engine, "api_usage", "api", "workspaces w ON w.id = r.value ->> 0")
+    };
+}
+macro_rules! add_agent_counts {
+    ($engine:ident) => {
+        add_counts!(
+            $engine,
+            "agent_usage",
+            "agent_id",
+            "agents a ON a.workspace_id = r.value ->> 0 AND a.id = r.value ->> 1"
         )
     };
 }
@@ -64,10 +102,46 @@ macro_rules! insert_rows {
     };
 }
 
-/// Statements for SQLite only.
-pub const SQLITE_STATEMENTS: [&str; 3] = [add_counts!(sqlite), set_last_used!(sqlite), insert_rows!(sqlite)];
-/// Statements for PostgreSQL only.
-pub const POSTGRES_STATEMENTS: [&str; 3] = [add_counts!(postgres), set_last_used!(postgres), insert_rows!(postgres)];
+macro_rules! set_top_keys {
+    ($engine:ident) => {
+        concat!(
+            "INSERT INTO top_keys (workspace_id, days, place, key_id, accepted, refused, at)
+            SELECT r.value ->> 0, CAST(r.value ->> 1 AS BIGINT), CAST(r.value ->> 2 AS BIGINT), r.value ->> 3,
+                CAST(r.value ->> 4 AS BIGINT), CAST(r.value ->> 5 AS BIGINT), CAST(r.value ->> 6 AS BIGINT)
+            FROM ",
+            rows!($engine),
+            " JOIN api_keys k ON k.workspace_id = r.value ->> 0 AND k.id = r.value ->> 3 WHERE TRUE
+            ON CONFLICT (workspace_id, days, place) DO UPDATE SET key_id = excluded.key_id,
+                accepted = excluded.accepted, refused = excluded.refused, at = excluded.at"
+        )
+    };
+}
+
+/// A statement that writes rows, as each engine needs it.
+#[derive(Clone, Copy, Debug)]
+struct RowStatement {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! row_statements {
+    ($($name:ident = $sql:ident;)*) => {
+        $(const $name: RowStatement = RowStatement { sqlite: $sql!(sqlite), postgres: $sql!(postgres) };)*
+        /// Statements for SQLite only.
+        pub const SQLITE_STATEMENTS: &[&str] = &[$($name.sqlite),*];
+        /// Statements for PostgreSQL only.
+        pub const POSTGRES_STATEMENTS: &[&str] = &[$($name.postgres),*];
+    };
+}
+
+row_statements! {
+    ADD_KEY_COUNTS = add_key_counts;
+    ADD_API_COUNTS = add_api_counts;
+    ADD_AGENT_COUNTS = add_agent_counts;
+    SET_LAST_USED = set_last_used;
+    INSERT_ROWS = insert_rows;
+    SET_TOP_KEYS = set_top_keys;
+}
 
 macro_rules! found {
     () => {
@@ -96,20 +170,18 @@ statements! {
     NTH_NEWEST = "SELECT at FROM requests WHERE workspace_id = $1 ORDER BY at DESC, id DESC LIMIT 1 OFFSET $2";
     DELETE_ROWS = "DELETE FROM requests WHERE workspace_id = $1 AND id IN
         (SELECT id FROM requests WHERE workspace_id = $1 AND at < $2 ORDER BY at, id LIMIT $3)";
-    DELETE_COUNTS = "DELETE FROM key_usage WHERE (workspace_id, key_id, hour, outcome) IN
-        (SELECT workspace_id, key_id, hour, outcome FROM key_usage WHERE hour < $1 LIMIT $2)";
 }
 
 /// Rows in one statement. Many at once would keep a thread busy for milliseconds, in which it decides on no calls.
 const CHUNK: usize = 100;
 
-async fn run(change: &mut Change, statement: usize, rows: &[serde_json::Value]) -> Result<(), DbError> {
+async fn run(change: &mut Change, statement: RowStatement, rows: &[serde_json::Value]) -> Result<(), DbError> {
     for chunk in rows.chunks(CHUNK) {
         let chunk = serde_json::Value::from(chunk).to_string();
         on_change!(
             change,
-            sqlite | c | sqlx::query(SQLITE_STATEMENTS[statement]).bind(chunk).execute(c).await.map(|_| ()),
-            postgres | c | sqlx::query(POSTGRES_STATEMENTS[statement]).bind(chunk).execute(c).await.map(|_| ())
+            sqlite | c | sqlx::query(statement.sqlite).bind(chunk).execute(c).await.map(|_| ()),
+            postgres | c | sqlx::query(statement.postgres).bind(chunk).execute(c).await.map(|_| ())
         )?;
         tokio::task::yield_now().await;
     }
@@ -133,27 +205,36 @@ pub async fn delete_flushes(change: &mut Change, before: Timestamp) -> Result<()
     Ok(on_change!(change, |c| sqlx::query(DELETE_FLUSHES).bind(before).execute(c).await.map(|_| ()))?)
 }
 
-/// Adds counts to the stored ones. Counts of deleted keys are dropped.
+/// Adds counts to the stored ones. Counts of deleted keys, agents and workspaces are dropped.
 pub async fn add_counts(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
-    let rows = counted.calls.iter().map(|((workspace, key, hour, outcome), calls)| {
+    let by_key = counted.by_key.iter().map(|((workspace, key, hour, outcome), calls)| {
         json!([workspace, key, hour, outcome.map_or(LEFT_OUT, Outcome::id), calls])
     });
-    let rows: Vec<_> = rows.collect();
-    run(change, 0, &rows).await
+    run(change, ADD_KEY_COUNTS, &by_key.collect::<Vec<_>>()).await?;
+    let by_agent = counted
+        .by_agent
+        .iter()
+        .map(|((workspace, agent, hour, outcome), calls)| json!([workspace, agent, hour, outcome.id(), calls]));
+    run(change, ADD_AGENT_COUNTS, &by_agent.collect::<Vec<_>>()).await?;
+    let by_api = counted
+        .by_api
+        .iter()
+        .map(|((workspace, api, hour, outcome), calls)| json!([workspace, api.id(), hour, outcome.id(), calls]));
+    run(change, ADD_API_COUNTS, &by_api.collect::<Vec<_>>()).await
 }
 
 /// Updates the last use of keys, where it is later than the stored one.
 pub async fn set_last_used(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
     let rows = counted.last_used.iter().map(|((workspace, key), at)| json!([workspace, key, at]));
     let rows: Vec<_> = rows.collect();
-    run(change, 1, &rows).await
+    run(change, SET_LAST_USED, &rows).await
 }
 
 /// Inserts rows of the request log. Rows of deleted workspaces are dropped.
 pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLogRow]) -> Result<(), DbError> {
     for chunk in rows.chunks(CHUNK) {
         let rows: Vec<_> = chunk.iter().map(|row| values(random, row)).collect();
-        run(change, 2, &rows).await?;
+        run(change, INSERT_ROWS, &rows).await?;
     }
     Ok(())
 }
@@ -182,6 +263,8 @@ pub struct PastCall {
     pub key: ApiKeyId,
     pub at: Timestamp,
     pub api: Api,
+    /// The agent that it names.
+    pub agent: Option<Arc<AgentName>>,
     pub path: String,
     pub status: u16,
     pub outcome: Outcome,
@@ -208,7 +291,7 @@ pub async fn insert_past(change: &mut Change, workspace: &WorkspaceId, calls: &[
         ])
     };
     let rows: Vec<_> = calls.iter().map(row).collect();
-    run(change, 2, &rows).await
+    run(change, INSERT_ROWS, &rows).await
 }
 
 /// Number of a key's requests in one hour with one outcome.
@@ -318,16 +401,6 @@ pub async fn delete_rows(
     Ok(on_change!(change, |c| sqlx::query(DELETE_ROWS)
         .bind(workspace)
         .bind(before)
-        .bind(limit)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?)
-}
-
-/// Deletes up to `limit` counts of hours before `before_hour`, and returns their number.
-pub async fn delete_counts(change: &mut Change, before_hour: i64, limit: i64) -> Result<u64, DbError> {
-    Ok(on_change!(change, |c| sqlx::query(DELETE_COUNTS)
-        .bind(before_hour)
         .bind(limit)
         .execute(c)
         .await

@@ -1,9 +1,10 @@
 //! Background worker that writes counts and log rows to the database twice a second, and deletes old ones.
 
 use crate::base::time::Timestamp;
-use crate::db::{DbError, WorkKind};
+use crate::db::{Change, DbError, WorkKind};
 use crate::usage::record::{PendingFlush, Usage, hour_of};
 use crate::usage::store;
+use crate::usage::store::totals::{self, COUNT_TABLES};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -13,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
 /// Maximum number of log rows in one transaction. Further rows wait in the queue.
 const MAX_ROWS: usize = 10_000;
-/// Maximum number of rows deleted in one transaction.
+/// Maximum number of rows deleted or rolled up in one transaction.
 const DELETE_BATCH: i64 = 5_000;
-/// How long counts are kept, in hours: the longest period of a report (30 days) and one day.
-const KEPT_HOURS: i64 = 31 * 24;
+/// How long counts are kept, in hours: the longest period of a report (90 days) and one day.
+const KEPT_HOURS: i64 = 91 * 24;
 
 /// Writes until `stop` is cancelled, then once more.
 pub async fn run(usage: Arc<Usage>, stop: CancellationToken) {
@@ -51,7 +52,7 @@ pub async fn flush(usage: &Usage) -> Result<(), DbError> {
     loop {
         let again = !pending.id.is_empty();
         if !again {
-            usage.take_counts(&mut pending.counted, usage.db().now());
+            usage.take_counts(&mut pending.counted);
             usage.take_rows(&mut pending.rows, MAX_ROWS);
             if pending.counted.last_used.is_empty() && pending.rows.is_empty() {
                 return Ok(());
@@ -59,6 +60,7 @@ pub async fn flush(usage: &Usage) -> Result<(), DbError> {
             pending.id = usage.db().random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
         }
         write(usage, &pending).await?;
+        usage.flushed();
         let full = pending.rows.len() == MAX_ROWS;
         *pending = PendingFlush::default();
         if !full && !again {
@@ -78,30 +80,36 @@ async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
     change.commit().await
 }
 
-/// Deletes counts and log rows beyond the limits of age and number.
+/// Rolls up counts by the hour that are older than yesterday (UTC) into counts by the day. Deletes counts and log rows
+/// beyond the limits of age and number.
 pub async fn forget(usage: &Usage) -> Result<(), DbError> {
     let (now, limits) = (usage.db().now(), usage.limits());
     let db = usage.db().of(WorkKind::Background);
-    while in_change(usage, async |change| store::delete_counts(change, hour_of(now) - KEPT_HOURS, DELETE_BATCH).await)
-        .await?
-        == DELETE_BATCH as u64
-    {}
+    let hour = hour_of(now);
+    let yesterday = (hour.div_euclid(24) - 1) * 24;
+    let full = DELETE_BATCH as u64;
+    for table in COUNT_TABLES {
+        let oldest = hour - KEPT_HOURS;
+        while in_change(usage, async |change| totals::delete_counts(change, table, oldest, DELETE_BATCH).await).await?
+            == full
+        {}
+        while in_change(usage, async |change| totals::roll_up(change, table, yesterday, DELETE_BATCH).await).await?
+            == full
+        {}
+    }
     for workspace in store::workspaces(&db).await? {
         let oldest = now.plus_days(-i64::from(limits.days));
         let surplus = store::nth_newest(&db, &workspace, limits.rows.into()).await?;
         let before = surplus.map_or(oldest, |at| Timestamp(at.0 + 1).max(oldest));
         while in_change(usage, async |change| store::delete_rows(change, &workspace, before, DELETE_BATCH).await)
             .await?
-            == DELETE_BATCH as u64
+            == full
         {}
     }
     in_change(usage, async |change| store::delete_flushes(change, now.plus_days(-1)).await).await
 }
 
-async fn in_change<T>(
-    usage: &Usage,
-    work: impl AsyncFnOnce(&mut crate::db::Change) -> Result<T, DbError>,
-) -> Result<T, DbError> {
+async fn in_change<T>(usage: &Usage, work: impl AsyncFnOnce(&mut Change) -> Result<T, DbError>) -> Result<T, DbError> {
     let mut change = usage.db().of(WorkKind::Background).begin_unattended().await?;
     let done = work(&mut change).await?;
     change.commit().await?;

@@ -19,7 +19,7 @@ use crate::web::components::toast::ToastRegion;
 use crate::web::configuration::dialogs::{ApplyConfigurationDialog, CopyConfigurationDialog};
 use crate::web::configuration::list::ConfigurationPage;
 use crate::web::frame::{WorkspaceFrame, use_slug};
-use crate::web::reading::{ActivityPage, AgentPage, KeyUsagePage};
+use crate::web::reading::{ActivityPage, AgentPage, KeyUsagePage, UsagePage};
 use crate::web::retention::RetentionDialog;
 use crate::web::sign_in::SignInPage;
 use crate::web::sign_in::account::AccountPage;
@@ -122,6 +122,7 @@ pub fn App() -> impl IntoView {
                             <Route path=path!(":key/delete") view=page!(DeleteDialog) ssr=SsrMode::Async />
                         </ParentRoute>
                         <Route path=path!("api-keys/:key") view=page!(KeyUsagePage) ssr=SsrMode::Async />
+                        <Route path=path!("usage") view=page!(UsagePage) ssr=SsrMode::Async />
                         <Route path=path!("activity") view=page!(ActivityPage) ssr=SsrMode::Async />
                     </ParentRoute>
                 </Routes>

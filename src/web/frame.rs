@@ -145,7 +145,7 @@ fn Rail(workspaces: Vec<Workspace>, current: String, email: String) -> impl Into
 /// The tabs of a workspace.
 #[component]
 pub fn Tabs(
-    /// The tab that is shown: `agents`, `users`, `api-keys` or `activity`.
+    /// The tab that is shown: `agents`, `users`, `api-keys`, `usage` or `activity`.
     current: &'static str,
 ) -> impl IntoView {
     let slug = use_slug();
@@ -156,7 +156,13 @@ pub fn Tabs(
             </li>
         }
     };
-    let tabs = [("agents", "Agents"), ("users", "Users"), ("api-keys", "API Keys"), ("activity", "Activity")];
+    let tabs = [
+        ("agents", "Agents"),
+        ("users", "Users"),
+        ("api-keys", "API Keys"),
+        ("usage", "Usage"),
+        ("activity", "Activity"),
+    ];
     view! {
         <nav class="mb-9 border-b border-hairline max-md:mb-6" aria-label="Workspace">
             <ul class="flex overflow-x-auto">{tabs.into_iter().map(tab).collect_view()}</ul>

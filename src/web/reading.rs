@@ -1,4 +1,4 @@
-//! Pages that are only read: an agent's page, a key's page, activity, why a call was refused. They share one server
+//! Pages that are only read: an agent's page, a key's page, usage, activity, why a call was refused. They share one server
 //! function and one component; `web::agents`, `web::usage` and `web::activity` render their content.
 
 use crate::base::error::Error;
@@ -24,6 +24,7 @@ pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
     let asked = query.map_err(|_| Error::BadRequest)?;
     match place {
         ["agents", agent] => agents::page::page(&member, agent, &asked).await,
+        ["usage"] => usage::workspace::page(&member, &asked).await,
         ["activity"] => activity::page(member.admin()?, &asked).await,
         ["api-keys", "refused"] => usage::refused_call(member.admin()?, &asked).await,
         ["api-keys", key] => usage::key_page(&member, key, &asked).await,
@@ -68,6 +69,12 @@ pub fn AgentPage() -> impl IntoView {
         <FragmentPage title="Agents" tab="agents" segments=3 />
         <Outlet />
     }
+}
+
+/// The Usage page.
+#[component]
+pub fn UsagePage() -> impl IntoView {
+    view! { <FragmentPage title="Usage" tab="usage" segments=2 /> }
 }
 
 /// The Activity page.

@@ -1,7 +1,9 @@
-//! A key's own page, and why a call was refused; rendered on the server.
+//! A key's own page, a workspace's usage, and why a call was refused; rendered on the server.
 
 /// Data of the pages: totals, bars, tables, explanations.
 pub mod summary;
+/// The Usage page of a workspace.
+pub mod workspace;
 
 use crate::api_keys::Status;
 use crate::base::error::Error;
@@ -9,7 +11,7 @@ use crate::base::id::ApiKeyId;
 use crate::base::text::query_value;
 use crate::http::parameters::Parameters;
 use crate::usage::service::RequestTotals;
-use crate::usage::{Api, Outcome};
+use crate::usage::{Api, Outcome, Period};
 use crate::web::api_keys::list::{Scope, StatusBadge, permissions_in_words};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook};
 use crate::web::components::chart::{Bar, Chart};
@@ -20,33 +22,31 @@ use crate::web::components::table::{Facts, FragmentTime, TableView, render};
 use crate::web::guard::{self, SignedInMember};
 use crate::web::transport::fragment::Html;
 use leptos::prelude::*;
-use summary::{Explanation, KeyUsage, RequestLogPage};
-
-/// Times that a chart can show: the value in the address, and the name shown.
-const RANGES: [(&str, &str); 3] = [("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")];
+use summary::{ChartData, Explanation, KeyUsage, RequestLogPage};
 
 /// Renders a key's page. Paths of requests contain conversation ids, which may identify callers: only admins get the log.
 pub async fn key_page(member: &SignedInMember, key: &str, asked: &Parameters) -> Result<Html, Error> {
     let (services, workspace) = (member.services(), member.workspace());
     let id = ApiKeyId::parse(key).ok_or_else(guard::not_found)?;
     let (range, outcome, api) = (asked.first("range"), asked.first("outcome"), asked.first("api"));
-    let usage = summary::overview(services, &workspace.id, &id, range).await?.ok_or_else(guard::not_found)?;
+    let period = Period::parse(range);
+    let usage = summary::overview(services, &workspace.id, &id, period).await?.ok_or_else(guard::not_found)?;
     let log = match member.visit.is_admin() {
         true => Some(summary::requests(services, &workspace.id, &id, outcome, api, asked.first("after")).await?),
         false => None,
     };
     let here = format!("/{}/api-keys/{id}", workspace.slug);
-    let (range, filter) = (range.to_owned(), (outcome.to_owned(), api.to_owned()));
+    let filter = (outcome.to_owned(), api.to_owned());
     let admin = log.is_some();
     let log = log.map(|log| view! { <Log log filter here=here.clone() /> });
     Ok(render(view! {
-        <Usage usage admin here=here.clone() range />
+        <Usage usage admin here=here.clone() period />
         {log}
     }))
 }
 
 #[component]
-fn Usage(usage: KeyUsage, admin: bool, here: String, range: String) -> impl IntoView {
+fn Usage(usage: KeyUsage, admin: bool, here: String, period: Period) -> impl IntoView {
     let KeyUsage { now, key, totals, chart } = usage;
     let name = key.name.as_str().to_owned();
     let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}", at.ago(now)));
@@ -65,20 +65,12 @@ fn Usage(usage: KeyUsage, admin: bool, here: String, range: String) -> impl Into
             "Created " {key.created_at.ago(now)} " by " {key.created_by} ". " {last_used} "."
         </p>
     };
-    let (current, span) = RANGES.into_iter().find(|(id, _)| *id == range).unwrap_or(RANGES[0]);
-    let choice = move |(id, text): (&'static str, &'static str)| {
-        let href = format!("{here}?range={id}");
-        view! { <ChoiceLink href chosen=Signal::stored(id == current) text /> }
-    };
     let why = (!totals.refused.is_empty()).then(|| {
         view! {
             <h3>"Why requests were refused, in 30 days"</h3>
-            <TableView table=summary::reasons(&totals) caption="Refusals by reason" />
+            <TableView table=summary::reasons(&totals.refused) caption="Refusals by reason" />
         }
     });
-    let bars: Vec<Bar> = chart.bars.iter().map(|sum| Bar { value: sum.accepted, alarm: sum.refused }).collect();
-    let sum = RequestTotals::sum(&chart.bars);
-    let label = format!("{} accepted and {} refused requests", sum.accepted, sum.refused);
     view! {
         <BackLink href=list text="API keys" />
         <PageHeader heading=name badge=badge.into_any() below=created.into_any()>
@@ -93,18 +85,44 @@ fn Usage(usage: KeyUsage, admin: bool, here: String, range: String) -> impl Into
         <Section labelled_by="requests-heading">
             <div class="flex flex-wrap items-center justify-between gap-3">
                 <h2 id="requests-heading">"Requests"</h2>
-                <ChoiceLinks label="Time">{RANGES.map(choice).collect_view()}</ChoiceLinks>
+                <Periods here chosen=period />
             </div>
             <dl class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,160px),1fr))] gap-3">
                 {totals.within.into_iter().map(|(days, accepted, refused)| view! { <Total days accepted refused /> }).collect_view()}
             </dl>
-            <Chart bars span label empty=format!("No requests in these {span}.") />
-            <details>
-                <summary class="w-fit py-1 text-sm text-soft underline underline-offset-4">"Show as a table"</summary>
-                <TableView table=chart.table caption="Requests over time" />
-            </details>
+            <RequestChart chart period />
             {why}
         </Section>
+    }
+}
+
+/// Links to the periods that a page can show.
+#[component]
+pub fn Periods(
+    /// Address of the page.
+    here: String,
+    chosen: Period,
+) -> impl IntoView {
+    let choice = move |period: Period| {
+        let href = format!("{here}?range={}", period.id);
+        view! { <ChoiceLink href chosen=Signal::stored(period == chosen) text=period.label /> }
+    };
+    view! { <ChoiceLinks label="Time">{Period::ALL.map(choice).collect_view()}</ChoiceLinks> }
+}
+
+/// Chart of requests over time, with the same numbers as a table.
+#[component]
+pub fn RequestChart(chart: ChartData, period: Period) -> impl IntoView {
+    let bars: Vec<Bar> = chart.bars.iter().map(|sum| Bar { value: sum.accepted, alarm: sum.refused }).collect();
+    let sum = RequestTotals::sum(&chart.bars);
+    let label = format!("{} accepted and {} refused requests", sum.accepted, sum.refused);
+    let span = period.label;
+    view! {
+        <Chart bars span label empty=format!("No requests in these {span}.") />
+        <details>
+            <summary class="w-fit py-1 text-sm text-soft underline underline-offset-4">"Show as a table"</summary>
+            <TableView table=chart.table caption="Requests over time" />
+        </details>
     }
 }
 

@@ -209,7 +209,7 @@ async fn by_plain_sql(app: &Services, calls: &[serde_json::Value]) -> Vec<String
 
 async fn by_the_gate(app: &Services, key: &HeaderMap, need: AccessRequest<'_>) -> String {
     let decided = match app.gate.identify(key, Instant::now().into_std()).await {
-        Ok(holder) => holder.decide(&app.gate, need, app.clock.now()).await,
+        Ok(holder) => holder.decide(&app.gate, need, app.clock.now(), |_| ()).await,
         Err(denied) => Err(denied),
     };
     match decided {

@@ -21,7 +21,7 @@ use agent_studio::{
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 20] = [
+const STORES: [&[(&str, &str)]; 21] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
     audit::store::STATEMENTS,
@@ -39,6 +39,7 @@ const STORES: [&[(&str, &str)]; 20] = [
     sessions::shown_once::STATEMENTS,
     sessions::throttle::STATEMENTS,
     usage::store::STATEMENTS,
+    usage::store::totals::STATEMENTS,
     users::store::STATEMENTS,
     variants::store::STATEMENTS,
     workspaces::store::STATEMENTS,
@@ -67,7 +68,7 @@ async fn every_statement_prepares(test: TestApp) {
             &conversations::store::concurrency::SQLITE_STATEMENTS,
             &conversations::store::lists::SQLITE_STATEMENTS,
             &gate::follower::SQLITE_STATEMENTS,
-            &usage::store::SQLITE_STATEMENTS,
+            usage::store::SQLITE_STATEMENTS,
         ]
         .concat(),
         false => [
@@ -75,7 +76,7 @@ async fn every_statement_prepares(test: TestApp) {
             &conversations::store::concurrency::POSTGRES_STATEMENTS,
             &conversations::store::lists::POSTGRES_STATEMENTS,
             &gate::follower::POSTGRES_STATEMENTS,
-            &usage::store::POSTGRES_STATEMENTS,
+            usage::store::POSTGRES_STATEMENTS,
         ]
         .concat(),
     };

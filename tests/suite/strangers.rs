@@ -34,7 +34,7 @@ async fn database_size(test: &TestApp) -> i64 {
     size
 }
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "sessions",
     "form_drafts",
     "shown_once",
@@ -49,6 +49,9 @@ const TABLES: [&str; 14] = [
     "handoff_states",
     "requests",
     "key_usage",
+    "api_usage",
+    "agent_usage",
+    "top_keys",
 ];
 
 /// Sends every kind of request that needs no secret many times from one address.

@@ -3,12 +3,15 @@
 use crate::support::{TestApp, conversation, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::{KeyListQuery, KeyOrder};
 use agent_studio::base::actor::Actor;
+use agent_studio::base::id::{ApiKeyId, WorkspaceId};
+use agent_studio::base::time::Timestamp;
 use agent_studio::configuration::AllowedMetrics;
 use agent_studio::gate;
 use agent_studio::on_db;
 use agent_studio::usage::record::{RequestLogLimits, hour_of};
+use agent_studio::usage::service::PastCall;
 use agent_studio::usage::store::{self, RequestFilter};
-use agent_studio::usage::{Outcome, writer};
+use agent_studio::usage::{Api, Outcome, Period, ranking, writer};
 use agent_studio::users::Role;
 use axum::body::Body;
 use axum::http::Request;
@@ -30,6 +33,9 @@ on_both_engines! {
     a_key_has_a_page,
     a_refusal_is_explained_by_its_id,
     activity_is_filtered_and_exported,
+    a_workspace_has_a_usage_page,
+    hours_are_rolled_up_into_days,
+    keys_are_ranked_for_each_period,
 }
 
 /// A server with these limits of the request log.
@@ -217,9 +223,9 @@ async fn what_is_old_is_forgotten(test: TestApp) {
     test.app.clock.advance_seconds(7 * 86_400);
     assert_eq!(call(1).await, 1, "those of a week ago are gone");
     assert_eq!(counted(&test).await, counts([(Outcome::Accepted, 11)]), "counts are kept longer");
-    test.app.clock.advance_seconds(32 * 86_400);
+    test.app.clock.advance_seconds(85 * 86_400);
     writer::forget(&test.app.usage).await.unwrap();
-    assert_eq!(counted(&test).await, BTreeMap::new());
+    assert_eq!(counted(&test).await, counts([(Outcome::Accepted, 1)]), "those of 92 days ago are gone");
 }
 
 async fn a_key_has_a_page(test: TestApp) {
@@ -251,6 +257,166 @@ async fn a_key_has_a_page(test: TestApp) {
     let page = viewer.get(&address).await;
     assert!(page.status == 200 && page.body.contains("1 accepted and 1 refused requests"));
     assert!(!page.body.contains("/v1/accounts/nothing/agents"), "who called what is for admins");
+}
+
+async fn a_workspace_has_a_usage_page(test: TestApp) {
+    let set = setting(&test).await;
+    let workspace = &set.workspace;
+    let (own, agent) = (workspace.id.as_str(), &set.agent);
+    test.key(workspace, new_key("=Spare")).await;
+    for (path, status) in [
+        (format!("/v3/{own}/{agent}/conversations"), 200),
+        (format!("/v3/{own}/{agent}/conversations"), 200),
+        (format!("/v1/accounts/{own}/agents"), 200),
+        (format!("/v3/{own}/nobody/conversations"), 404),
+        // Forward auth, of which each proxy understands its own statuses.
+        (format!("/authz/traefik?account_id={own}&project_id={agent}&permission=handoff"), 204),
+    ] {
+        let status_now = set.get(&test, &path).await.status;
+        assert!(status_now == status || path.starts_with("/authz"), "{path}: {status_now}");
+    }
+    writer::flush(&test.app.usage).await.unwrap();
+    ranking::rank(&test.app.usage).await.unwrap();
+
+    let mut viewer = test.signed_in(workspace, "vic@example.com", Role::Viewer).await;
+    let page = viewer.get("/acme/usage?range=7d").await;
+    assert_eq!(page.status, 200);
+    for text in ["Conversations", "Forward auth", "Hotel", "No such agent", "1 key was never used", "=Spare", "CRM"] {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    let csv = viewer.get("/acme/usage/export?range=24h").await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
+    assert!(csv.header("content-disposition").contains("\"usage-acme-24h-2027-01-15.csv\""));
+    let lines: Vec<&str> = csv.body.lines().collect();
+    assert_eq!(lines[0], "by,id,name,from,outcome,requests");
+    for (beginning, end) in [
+        ("api,conversations,Conversations,2027-01-15T08:00:00", ",accepted,2"),
+        ("api,conversations,Conversations,2027-01-15T08:00:00", ",no-such-agent,1"),
+        ("api,agents,Agents,2027-01-15T08:00:00", ",accepted,1"),
+        (format!("agent,{agent},Hotel,,").as_str(), "accepted,3"),
+        ("key,key-", ",CRM,,accepted,4"),
+        ("key,key-", ",CRM,,refused,1"),
+        ("key,key-", ",'=Spare,,accepted,0"),
+    ] {
+        let found = lines.iter().any(|line| line.starts_with(beginning) && line.ends_with(end));
+        assert!(found, "{beginning} … {end}: {}", csv.body);
+    }
+    assert_eq!(viewer.get("/acme/usage/export?range=nonsense").await.status, 200, "the shortest period");
+
+    let other = test.workspace("Other").await;
+    let mut stranger = test.signed_in(&other, "eve@example.com", Role::Admin).await;
+    for address in ["/acme/usage", "/acme/usage/export"] {
+        assert_eq!(stranger.get(address).await.status, 404, "{address}");
+    }
+    assert!(!stranger.get("/other/usage").await.body.contains("CRM"));
+    assert!(test.browser().get("/acme/usage/export").await.location().starts_with("/sign-in?next="));
+}
+
+/// All counts of a table: hour, outcome, requests.
+async fn all_counts(test: &TestApp, table: &str) -> Vec<(i64, String, i64)> {
+    let sql = format!("SELECT hour, outcome, requests FROM {table} ORDER BY hour, outcome");
+    let sql = sqlx::AssertSqlSafe(sql);
+    on_db!(&test.app.db, |pool| sqlx::query_as(sql).fetch_all(pool).await).unwrap()
+}
+
+async fn hours_are_rolled_up_into_days(test: TestApp) {
+    let set = setting(&test).await;
+    let path = format!("/v3/{}/{}/conversations", set.workspace.id, set.agent);
+    let began = hour_of(test.app.clock.now());
+    let day = began - began.rem_euclid(24);
+    // 30 hours from 08:00 on: the calls of this day, and those of the next one.
+    for _ in 0..30 {
+        assert_eq!(set.get(&test, &path).await.status, 200);
+        test.app.clock.advance_seconds(3_600);
+        writer::flush(&test.app.usage).await.unwrap();
+    }
+    for table in ["key_usage", "api_usage", "agent_usage"] {
+        assert_eq!(all_counts(&test, table).await.len(), 30, "{table}");
+    }
+    let totals = async || {
+        let counts = test.app.reports.by_api(&set.workspace.id, Period::parse("7d")).await.unwrap();
+        counts.iter().map(|count| count.requests).sum::<u64>()
+    };
+    assert_eq!(totals().await, 30);
+    writer::forget(&test.app.usage).await.unwrap();
+    assert_eq!(all_counts(&test, "api_usage").await.len(), 30, "yesterday and today are counted by the hour");
+
+    test.app.clock.advance_seconds(86_400);
+    for round in 0..2 {
+        writer::forget(&test.app.usage).await.unwrap();
+        for table in ["key_usage", "api_usage", "agent_usage"] {
+            let counts = all_counts(&test, table).await;
+            assert_eq!(counts[0], (day, "accepted".to_owned(), 16), "{table}, {round}");
+            assert_eq!(counts.len(), 1 + 14, "{table}, {round}");
+        }
+    }
+    assert_eq!(totals().await, 30);
+    // A count that was written late joins its day.
+    let key = test.app.api_keys.page(&set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
+    let late = PastCall {
+        key,
+        at: Timestamp::from_seconds((day + 11) * 3_600),
+        api: Api::Conversations,
+        agent: None,
+        path: "/".to_owned(),
+        status: 200,
+        outcome: Outcome::Accepted,
+        duration: Duration::ZERO,
+    };
+    test.app.reports.add_past(&set.workspace.id, &[late]).await.unwrap();
+    writer::forget(&test.app.usage).await.unwrap();
+    assert_eq!(all_counts(&test, "api_usage").await[0], (day, "accepted".to_owned(), 17));
+    assert_eq!(all_counts(&test, "agent_usage").await[0], (day, "accepted".to_owned(), 16));
+}
+
+async fn keys_are_ranked_for_each_period(test: TestApp) {
+    let set = setting(&test).await;
+    let other = test.workspace("Other").await;
+    let now = test.app.clock.now();
+    let past = |key: &ApiKeyId, days: i64, outcome| PastCall {
+        key: key.clone(),
+        at: now.plus_days(-days),
+        api: Api::Handoff,
+        agent: None,
+        path: "/".to_owned(),
+        status: 200,
+        outcome,
+        duration: Duration::ZERO,
+    };
+    let (mut keys, mut calls) = (Vec::new(), Vec::new());
+    for (name, days, count) in [("Busy today", 0, 3), ("Busy last week", 5, 7), ("Busy last quarter", 80, 9)] {
+        let key = test.key(&set.workspace, new_key(name)).await.id;
+        calls.extend((0..count).map(|_| past(&key, days, Outcome::Accepted)));
+        calls.push(past(&key, days, Outcome::Expired));
+        keys.push(key);
+    }
+    test.app.reports.add_past(&set.workspace.id, &calls).await.unwrap();
+    let foreign = test.key(&other, new_key("Theirs")).await.id;
+    test.app.reports.add_past(&other.id, &[past(&foreign, 0, Outcome::Accepted)]).await.unwrap();
+    let ranked = async |workspace: &WorkspaceId, range: &str| {
+        let (keys, at) = test.app.reports.top_keys(workspace, Period::parse(range)).await.unwrap();
+        assert_eq!(at.is_some(), !keys.is_empty());
+        keys.into_iter().map(|key| (key.name, key.accepted, key.refused)).collect::<Vec<_>>()
+    };
+    let of = |name: &str, accepted: u64| (name.to_owned(), accepted, 1);
+    let all = [of("Busy last quarter", 9), of("Busy last week", 7), of("Busy today", 3)];
+    for round in 0..2 {
+        ranking::rank(&test.app.usage).await.unwrap();
+        assert_eq!(ranked(&set.workspace.id, "24h").await, &all[2..], "{round}");
+        assert_eq!(ranked(&set.workspace.id, "7d").await, &all[1..], "{round}");
+        assert_eq!(ranked(&set.workspace.id, "30d").await, &all[1..], "{round}");
+        assert_eq!(ranked(&set.workspace.id, "90d").await, &all, "{round}");
+        assert_eq!(ranked(&other.id, "90d").await, [("Theirs".to_owned(), 1, 0)], "{round}");
+        let (_, at) = test.app.reports.top_keys(&other.id, Period::parse("24h")).await.unwrap();
+        assert_eq!(at, Some(test.app.clock.now()), "{round}");
+        test.app.clock.advance_seconds(60);
+    }
+    test.app.api_keys.delete(&set.workspace.id, &Actor::command_line(), &keys[0]).await.unwrap();
+    assert_eq!(ranked(&set.workspace.id, "90d").await, &all[..2], "a deleted key leaves the ranking at once");
+    // A day later the calls of the first day are out of the shortest period, and nothing of an old ranking is left.
+    test.app.clock.advance_seconds(86_400);
+    ranking::rank(&test.app.usage).await.unwrap();
+    assert_eq!(ranked(&set.workspace.id, "24h").await, &[]);
 }
 
 async fn a_refusal_is_explained_by_its_id(test: TestApp) {

@@ -4,22 +4,14 @@ use crate::audit::AuditLog;
 use crate::audit::service::{ActivityFilter, AuditEntry};
 use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
-use crate::base::text::query_value;
 use crate::base::time::Timestamp;
-use crate::http::client_address::ClientAddress;
 use crate::web::activity::filter;
-use crate::web::guard;
-use crate::web::services::PageServices;
-use axum::Extension;
-use axum::body::Body;
-use axum::extract::{OriginalUri, Path, Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use crate::web::download::{self, CSV, Member};
+use axum::extract::{Extension, Query};
+use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use tower_sessions::Session;
 
 /// Entries in one batch.
 const BATCH: i64 = 500;
@@ -46,29 +38,16 @@ enum Format {
 }
 
 /// Sends the file, to admins only.
-pub async fn download(
-    State(services): State<Arc<PageServices>>,
-    session: Session,
-    Extension(ClientAddress(address)): Extension<ClientAddress>,
-    OriginalUri(uri): OriginalUri,
-    Path(slug): Path<String>,
-    Query(parameters): Query<ExportParameters>,
-) -> Response {
-    let member = match guard::member_of(services.clone(), session, address, &slug).await {
-        Ok(member) => member,
-        Err(Error::SignedOut) => {
-            return Redirect::to(&format!("/sign-in?next={}", query_value(&uri.to_string()))).into_response();
-        }
-        Err(error) => return error.into_response(),
-    };
+pub async fn download(Extension(member): Member, Query(parameters): Query<ExportParameters>) -> Response {
     if !member.visit.is_admin() {
         return Error::AdminsOnly.into_response();
     }
     let (format, kind, ending) = match parameters.format.as_str() {
-        "csv" => (Format::Csv, "text/csv; charset=utf-8; header=present", "csv"),
+        "csv" => (Format::Csv, CSV, "csv"),
         "jsonl" => (Format::JsonLines, "application/jsonl; charset=utf-8", "jsonl"),
         _ => return Error::BadRequest.into_response(),
     };
+    let services = member.services().clone();
     let name = format!("activity-{}-{}.{ending}", member.workspace().slug, services.now().date());
     let filter = filter(&parameters.person, &parameters.action, &parameters.key);
     let workspace = member.workspace().id.clone();
@@ -76,11 +55,7 @@ pub async fn download(
         let (log, workspace, filter) = (services.audit.clone(), workspace.clone(), filter.clone());
         async move { chunk(&log, &workspace, &filter, format, next).await.map_err(std::io::Error::other) }
     });
-    let headers = [
-        (header::CONTENT_TYPE, kind.to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-    ];
-    (headers, Body::from_stream(chunks)).into_response()
+    download::file(&name, kind, chunks)
 }
 
 /// Position in the file.
@@ -112,33 +87,12 @@ async fn chunk(
 }
 
 fn csv(rows: &[AuditEntry], with_header: bool) -> Result<Vec<u8>, Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let failed = |_| Error::Internal;
-    if with_header {
-        writer.write_record(COLUMNS).map_err(failed)?;
-    }
-    for row in rows {
-        let fields = [
-            &row.at.iso(),
-            &row.actor,
-            &row.action,
-            &row.subject_id,
-            &row.subject,
-            &row.details,
-            &row.address,
-            &row.id,
-        ];
-        writer.write_record(fields.map(|field| for_spreadsheets(field))).map_err(failed)?;
-    }
-    writer.into_inner().map_err(|_| Error::Internal)
-}
-
-/// A field that a spreadsheet does not read as a formula (OWASP, "CSV injection").
-fn for_spreadsheets(field: &str) -> String {
-    match field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{field}"),
-        false => field.to_owned(),
-    }
+    let header = with_header.then(|| COLUMNS.map(str::to_owned));
+    let rows = rows.iter().map(|row| {
+        let AuditEntry { actor, action, subject_id, subject, details, address, id, .. } = row.clone();
+        [row.at.iso(), actor, action, subject_id, subject, details, address, id]
+    });
+    download::csv(header.into_iter().chain(rows))
 }
 
 fn json_lines(rows: &[AuditEntry]) -> Vec<u8> {
@@ -159,15 +113,4 @@ fn json_lines(rows: &[AuditEntry]) -> Vec<u8> {
         lines.push('\n');
     }
     lines.into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spreadsheet_takes_nothing_for_a_formula() {
-        assert_eq!(for_spreadsheets("=1+1"), "'=1+1");
-        assert_eq!(for_spreadsheets("ada@example.com"), "ada@example.com");
-    }
 }

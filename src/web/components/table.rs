@@ -24,6 +24,12 @@ pub enum Cell {
     Time(Timestamp),
     /// Text of a badge, and whether it is good news.
     Mark(String, bool),
+    /// The sum of two numbers, with a bar that compares it with `most`; the second part has the colour of alarm.
+    Bar {
+        value: u64,
+        alarm: u64,
+        most: u64,
+    },
     /// Several, one after the other without a space between them.
     Several(Vec<Cell>),
 }
@@ -85,11 +91,27 @@ fn shown(cell: Cell) -> AnyView {
             view! { <a class=format!("{TEXT_LINK} mr-3 inline-block whitespace-nowrap") href=href data-noscroll="true">{text}</a> }.into_any()
         }
         Cell::Time(at) => view! { <FragmentTime at /> }.into_any(),
+        Cell::Bar { value, alarm, most } => view! { <ShareBar value alarm most /> }.into_any(),
         Cell::Several(cells) => view! { <span>{cells.into_iter().map(shown).collect_view()}</span> }.into_any(),
         Cell::Mark(text, good) => {
             let tone = if good { Tone::Good } else { Tone::Danger };
             view! { <Badge tone text /> }.into_any()
         }
+    }
+}
+
+/// A number, and a bar beside it that compares it with the largest.
+#[component]
+fn ShareBar(value: u64, alarm: u64, most: u64) -> impl IntoView {
+    let width = |part: u64| format!("{:.2}", part as f64 * 100.0 / most.max(1) as f64);
+    view! {
+        <span class="flex items-center gap-3">
+            <span class="min-w-12 text-right tabular-nums">{value + alarm}</span>
+            <svg class="h-2 min-w-12 flex-1" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+                <rect class="fill-bar" width=width(value) height="1" />
+                <rect class="fill-danger" x=width(value) width=width(alarm) height="1" />
+            </svg>
+        </span>
     }
 }
 

@@ -5,8 +5,8 @@ use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::usage::record::{RequestLogLimits, hour_of};
-use crate::usage::service::{HOURS_PER_DAY, HourCount, LoggedCall, PeriodTotals, RequestFilter, RequestTotals, sum_up};
-use crate::usage::{Api, Outcome};
+use crate::usage::service::{LoggedCall, PeriodTotals, RequestFilter, RequestTotals, left_out, sum_up};
+use crate::usage::{Api, Outcome, Period};
 use crate::web::components::table::{Cell, Table};
 use crate::web::services::PageServices;
 use crate::workspaces::Workspace;
@@ -55,17 +55,18 @@ pub async fn overview(
     services: &PageServices,
     workspace: &WorkspaceId,
     id: &ApiKeyId,
-    range: &str,
+    period: Period,
 ) -> Result<Option<KeyUsage>, Error> {
     let Some(key) = services.api_keys.find(workspace, id).await? else { return Ok(None) };
     let now = services.now();
-    let counts = services.reports.month(workspace, id).await?;
-    Ok(Some(KeyUsage { now, key, totals: sum_up(&counts, now), chart: chart(&counts, now, range) }))
+    let counts = services.reports.of_key(workspace, id).await?;
+    let by_hour = counts.iter().map(|count| (count.hour, count.outcome, count.requests));
+    Ok(Some(KeyUsage { now, key, totals: sum_up(&counts, now), chart: chart(by_hour, now, period) }))
 }
 
 /// Table of refusals by reason.
-pub fn reasons(totals: &PeriodTotals) -> Table {
-    let rows = totals.refused.iter().map(|(outcome, requests)| {
+pub fn reasons(refused: &[(Outcome, u64)]) -> Table {
+    let rows = refused.iter().map(|(outcome, requests)| {
         vec![
             Cell::Text(outcome.label().to_owned()),
             Cell::Text(requests.to_string()),
@@ -75,27 +76,24 @@ pub fn reasons(totals: &PeriodTotals) -> Table {
     Table::new(["Reason", "Requests", "What it means"], rows.collect())
 }
 
-/// One bar for each hour of the last 24, or for each of the last 7 or 30 days, in UTC.
-fn chart(counts: &[HourCount], now: Timestamp, range: &str) -> ChartData {
-    let (bars, hours) = match range {
-        "7d" => (7, HOURS_PER_DAY),
-        "30d" => (30, HOURS_PER_DAY),
-        _ => (24, 1),
-    };
-    let last = hour_of(now).div_euclid(hours);
-    let sums: Vec<(Timestamp, RequestTotals)> = (last - bars + 1..=last)
-        .map(|bar| {
-            let within = counts.iter().filter(|count| count.hour.div_euclid(hours) == bar);
-            (Timestamp::from_seconds(bar * hours * 3_600), RequestTotals::of(within))
-        })
-        .collect();
-    let rows = sums.iter().rev().map(|(at, sum)| {
-        let time = if hours == 1 { Cell::Time(*at) } else { Cell::Text(at.date()) };
+/// One bar for each step of a period, from numbers of requests by hour and outcome. Days are in UTC.
+pub fn chart(counts: impl Iterator<Item = (i64, Option<Outcome>, u64)>, now: Timestamp, period: Period) -> ChartData {
+    let first = period.first_hour(hour_of(now));
+    let mut bars = vec![RequestTotals::default(); period.steps() as usize];
+    for (hour, outcome, requests) in counts {
+        let bar = usize::try_from((hour - first).div_euclid(period.step)).ok().and_then(|at| bars.get_mut(at));
+        if let Some(bar) = bar {
+            *bar = RequestTotals::sum(&[*bar, RequestTotals::of([(outcome, requests)].into_iter())]);
+        }
+    }
+    let rows = bars.iter().enumerate().rev().map(|(at, sum)| {
+        let at = Timestamp::from_seconds((first + at as i64 * period.step) * 3_600);
+        let time = if period.step == 1 { Cell::Time(at) } else { Cell::Text(at.date()) };
         vec![time, Cell::Text(sum.accepted.to_string()), Cell::Text(sum.refused.to_string())]
     });
-    let beginning = if hours == 1 { "Hour from" } else { "Day (UTC)" };
+    let beginning = if period.step == 1 { "Hour from" } else { "Day (UTC)" };
     let table = Table::new([beginning, "Accepted", "Refused"], rows.collect());
-    ChartData { bars: sums.into_iter().map(|(_, sum)| sum).collect(), table }
+    ChartData { bars, table }
 }
 
 /// A page of a key's log.
@@ -146,9 +144,8 @@ fn cursor(text: &str) -> Option<(Timestamp, String)> {
 /// Says what the log leaves out.
 async fn note(services: &PageServices, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<String, Error> {
     let RequestLogLimits { per_second, days, rows } = services.reports.limits();
-    let counts = services.reports.month(workspace, id).await?;
-    let left_out: u64 = counts.iter().filter(|count| count.outcome.is_none()).map(|count| count.requests).sum();
-    let mut note = match left_out {
+    let counts = services.reports.of_key(workspace, id).await?;
+    let mut note = match left_out(&counts, services.now()) {
         0 => "Nothing was left out in the last 30 days. ".to_owned(),
         n => format!(
             "{n} requests of the last 30 days were counted but left out here: above {per_second} a second, a sample \
@@ -256,7 +253,7 @@ mod tests {
     #[test]
     fn bars_stand_where_their_hours_are() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let count = |hours_ago, outcome, requests| HourCount { hour: hour_of(now) - hours_ago, outcome, requests };
+        let count = |hours_ago, outcome, requests| (hour_of(now) - hours_ago, outcome, requests);
         let counts = [
             count(0, Some(Outcome::Accepted), 3),
             count(0, Some(Outcome::Expired), 1),
@@ -264,7 +261,7 @@ mod tests {
             count(23, Some(Outcome::Accepted), 5),
             count(24, Some(Outcome::Accepted), 100),
         ];
-        let chart = chart(&counts, now, "24h");
+        let chart = chart(counts.into_iter(), now, Period::parse("24h"));
         assert_eq!((chart.bars.len(), chart.table.rows.len()), (24, 24));
         let row = |n: usize| match &chart.table.rows[n][1..] {
             [Cell::Text(accepted), Cell::Text(refused)] => (accepted.clone(), refused.clone()),
