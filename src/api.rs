@@ -25,6 +25,8 @@ pub mod handoff;
 pub mod ignored_parameters;
 /// Building the OpenAPI document.
 pub mod openapi;
+/// Recordings of conversations.
+pub mod recordings;
 /// The runtime side: the platform that runs the agents stores conversations and receives events.
 pub mod runtime;
 /// The Agents API: variants and attributes.

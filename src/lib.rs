@@ -52,6 +52,9 @@ pub mod external_events;
 /// The state that an agent stores when it transfers a call.
 #[cfg(feature = "ssr")]
 pub mod handoff;
+/// Recordings of conversations.
+#[cfg(feature = "ssr")]
+pub mod recordings;
 /// Tokens with which the platform that runs the agents authenticates.
 #[cfg(feature = "ssr")]
 pub mod runtime_tokens;

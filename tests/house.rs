@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 
 const DOORS: [&str; 5] = ["web", "api", "forward_auth", "cli", "server"];
 const MIDDLE: [&str; 2] = ["gate", "usage"];
-const NOUNS: [&str; 11] = [
+const NOUNS: [&str; 14] = [
     "agents",
     "api_keys",
     "audit",
     "configuration",
     "conversations",
+    "deployments",
     "external_events",
     "handoff",
+    "recordings",
     "runtime_tokens",
     "sessions",
     "users",
+    "variants",
     "workspaces",
 ];
 /// From the lowest layer up.
@@ -167,6 +170,16 @@ fn floor(module: &str) -> Option<usize> {
 fn say(import: &Import, rule: &str) -> String {
     let file = import.file.strip_prefix(root()).unwrap();
     format!("src/{}:{}: `crate::{}`: {rule}", file.display(), import.line, import.path.join("::"))
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    let mut files = Vec::new();
+    source_files(&root(), &mut files);
+    let modules: BTreeSet<String> = files.iter().map(|file| module_of(file)[0].clone()).collect();
+    let without: Vec<&String> =
+        modules.iter().filter(|name| floor(name).is_none() && !["lib", "main"].contains(&name.as_str())).collect();
+    assert!(without.is_empty(), "{without:?}");
 }
 
 #[test]

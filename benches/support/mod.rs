@@ -9,6 +9,7 @@ use agent_studio::base::sealing::MasterKey;
 use agent_studio::db::Db;
 use agent_studio::http::listener::{self, ConnectionLimit, HttpVersions};
 use agent_studio::on_change;
+use agent_studio::recordings::storage::RecordingStorage;
 use agent_studio::server::build::{ServiceSettings, build};
 use agent_studio::server::front::Front;
 use agent_studio::server::state::{AppState, Services};
@@ -71,6 +72,7 @@ pub fn front(db: Db) -> Outcome<(Services, Front)> {
         secure_cookies: false,
         behind_proxy: true,
         forward_auth_apart: false,
+        recordings: RecordingStorage::folder(&std::env::temp_dir().join("agent-studio-benchmark-recordings"))?,
     };
     let services = build(parts)?;
     let leptos = LeptosOptions::builder().output_name("agent-studio").build();

@@ -31,11 +31,12 @@ pub enum AgentError {
 #[derive(Clone, Debug)]
 pub struct Agents {
     db: Db,
+    conversations: Conversations,
 }
 
 impl Agents {
-    pub fn new(db: Db) -> Self {
-        Self { db }
+    pub fn new(db: Db, conversations: Conversations) -> Self {
+        Self { db, conversations }
     }
 
     /// Creates an agent. Returns the agent and its slug, which is made from the name if none is given.
@@ -185,7 +186,7 @@ impl Agents {
     /// attempt continues with the rest.
     pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), AgentError> {
         let gone = store::belongings(&self.db, workspace, &agent.id).await?;
-        Conversations::new(self.db.clone()).erase_all(workspace, &agent.id).await?;
+        self.conversations.erase_all(workspace, &agent.id).await?;
         let mut change = self.db.begin(actor).await?;
         if !store::delete(&mut change, workspace, &agent.id).await? {
             return Err(AgentError::NotFound);

@@ -15,7 +15,6 @@ use crate::http::envelope::{ApiError, json_body};
 use crate::http::parameters::Parameters;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -99,15 +98,6 @@ pub struct Detail {
     pub function_events: (),
 }
 
-/// Which speakers a recording contains.
-#[derive(ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    Combined,
-    User,
-    Agent,
-}
-
 /// A page of conversations, newest first.
 #[derive(ToSchema)]
 #[schema(as = ConversationSummaryPage)]
@@ -178,40 +168,4 @@ pub async fn find(
     let mut body = String::new();
     live_form::write_detail(&mut body, &stored, workspace, agent, &allowed).map_err(unreadable)?;
     Ok(json_body(Body::from(body)))
-}
-
-/// Get a conversation's recording
-///
-/// Recordings are not stored. The response is 404 with `CONVERSATIONS_RECORDING_NOT_FOUND`.
-#[utoipa::path(
-    get,
-    path = "/agents/{agent_id}/conversations/{id}/audio",
-    operation_id = "get_recording",
-    tag = "Conversations",
-    security(("key" = [])),
-    params(
-        ("agent_id" = String, Path, description = "The agent's id or slug."),
-        ("id" = String, Path, description = "The conversation's id."),
-        ("direction" = inline(Option<Direction>), Query, description = "Whose voice."),
-        ("redacted" = Option<bool>, Query, description = "Without what was redacted."),
-    ),
-    responses(Refusals),
-)]
-pub async fn audio(
-    State(conversations): State<Conversations>,
-    Path((agent_id, id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    caller: Caller,
-) -> Result<Response, ApiError> {
-    let pass = caller.admit_to_agent(Permission::Conversations, &agent_id).await?;
-    let given = Parameters::read(query.as_deref().unwrap_or_default())?;
-    given.one_of("direction", &["combined", "user", "agent"])?;
-    given.flag("redacted")?;
-    let (workspace, agent) = (&pass.workspace.id, &pass.agent.id);
-    let exists = is_id(&id) && conversations.in_progress(workspace, agent, &id).await?.is_some();
-    let message = "No recording is kept for this conversation.";
-    Err(match exists {
-        true => ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_RECORDING_NOT_FOUND", message),
-        false => no_such_conversation(),
-    })
 }

@@ -40,7 +40,7 @@ pub async fn list(
     let pass = caller.admit(Permission::Conversations, &account_id, &project_id).await?;
     let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
     if matches!(query.mode, ListMode::Transcript(_)) {
-        caller.may_search(&pass)?;
+        caller.may_read_transcripts(&pass)?;
     }
     conversation_page::stream(conversations, pass, query, PageForm::V3).await
 }

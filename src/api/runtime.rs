@@ -31,9 +31,9 @@ const MAX_LEN: usize = 100;
 
 /// Extractor for a call on one conversation, which may not exist yet. Checks the token before the body is read.
 pub struct RuntimeCall {
-    scope: RuntimeScope,
+    pub(super) scope: RuntimeScope,
     /// The conversation's id.
-    id: String,
+    pub(super) id: String,
 }
 
 impl<S> FromRequestParts<S> for RuntimeCall
@@ -118,7 +118,7 @@ pub async fn append_turns(
 
 /// Erase a conversation
 ///
-/// Deletes the conversation with its turns, index entries, handoff state and events. The response is 204 even if the
+/// Deletes the conversation with its turns, index entries, handoff state, events and recordings. The response is 204 even if the
 /// conversation does not exist.
 #[utoipa::path(
     delete,

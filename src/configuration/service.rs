@@ -77,6 +77,25 @@ impl Configurations {
         Ok(AgentConfiguration { agent, configuration, offered: documented.chain(rest).collect() })
     }
 
+    /// The configuration that the page shows whole: that of `agent` or, without it, of the first in the list for `search`.
+    pub async fn open(
+        &self,
+        workspace: &WorkspaceId,
+        search: &str,
+        agent: Option<&str>,
+    ) -> Result<Option<AgentConfiguration>, DbError> {
+        let first = match agent {
+            Some(_) => None,
+            None => self.list(workspace, search).await?.into_iter().next().map(|first| first.agent.id),
+        };
+        let Some(agent) = agent.or(first.as_ref().map(AgentId::as_str)) else { return Ok(None) };
+        match self.find(workspace, agent).await {
+            Ok(found) => Ok(Some(found)),
+            Err(ConfigurationError::Db(error)) => Err(error),
+            Err(ConfigurationError::NoSuchAgent | ConfigurationError::Invalid(_)) => Ok(None),
+        }
+    }
+
     /// Replaces the configuration of the agent with this id or slug. Without `caller_numbers` theirs stays.
     pub async fn set(
         &self,

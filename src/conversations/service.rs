@@ -13,8 +13,8 @@ use crate::conversations::live_form::LiveConversation;
 use crate::conversations::query::ListQuery;
 use crate::conversations::store::{self, concurrency, lists};
 use crate::conversations::turn::IncomingTurns;
-use crate::db::WorkKind;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, WorkKind};
+use crate::recordings::service::Recordings;
 use crate::workspaces;
 use std::io::Read;
 
@@ -36,11 +36,12 @@ pub enum AppendResult {
 #[derive(Clone, Debug)]
 pub struct Conversations {
     db: Db,
+    recordings: Recordings,
 }
 
 impl Conversations {
-    pub fn new(db: Db) -> Self {
-        Self { db }
+    pub fn new(db: Db, recordings: Recordings) -> Self {
+        Self { db, recordings }
     }
 
     /// Creates a conversation, or replaces it.
@@ -193,11 +194,14 @@ impl Conversations {
         import(&self.db, workspace, agent, file, rejected).await
     }
 
-    /// Deletes a conversation with its transcript words, events and handoff state. Does nothing if it does not exist.
+    /// Deletes a conversation with its transcript words, events, handoff state and recordings. Does nothing if it does not
+    /// exist. If the audio cannot be deleted now, it is deleted later.
     pub async fn erase(&self, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
         store::delete(&mut change, workspace, agent, id).await?;
-        change.commit().await
+        change.commit().await?;
+        self.recordings.delete_due().await;
+        Ok(())
     }
 
     /// Deletes all of an agent's conversations, in batches.
@@ -207,6 +211,7 @@ impl Conversations {
             let count = store::delete_some(&mut change, workspace, agent, BATCH).await?;
             change.commit().await?;
             if count < BATCH as u64 {
+                self.recordings.delete_due().await;
                 return Ok(());
             }
         }

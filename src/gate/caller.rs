@@ -86,8 +86,8 @@ impl Caller {
         Ok(self.decide(AccessRequest { account_id: None, permission: None, project_id: None }).await?.0)
     }
 
-    /// Refuses to search transcripts if Configuration does not allow transcripts for this agent.
-    pub fn may_search(&self, pass: &AuthorisedCall) -> Result<(), ApiError> {
+    /// Refuses what transcripts say (searches in them, recordings) if Configuration does not allow them for this agent.
+    pub fn may_read_transcripts(&self, pass: &AuthorisedCall) -> Result<(), ApiError> {
         match pass.configuration.transcript {
             true => Ok(()),
             false => Err(deny(&self.call, RefusalReason::TranscriptOff.into())),

@@ -19,8 +19,10 @@ use utoipa::ToSchema;
 
 /// Names of query parameters that a call passed over, separated by commas and percent-encoded.
 pub const IGNORED_PARAMETERS: HeaderName = HeaderName::from_static("x-ignored-parameters");
-/// Headers of error responses that are kept: the methods and the encodings that a path accepts, and ignored parameters.
-const KEPT_HEADERS: [HeaderName; 3] = [header::ALLOW, header::ACCEPT_ENCODING, IGNORED_PARAMETERS];
+/// Headers of error responses that are kept: the methods and the encodings that a path accepts, the size of what has no
+/// such range, and ignored parameters.
+const KEPT_HEADERS: [HeaderName; 4] =
+    [header::ALLOW, header::ACCEPT_ENCODING, header::CONTENT_RANGE, IGNORED_PARAMETERS];
 
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-polyai-correlation-id");
 /// Longest correlation id that is accepted from a request, in bytes.

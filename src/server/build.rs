@@ -14,6 +14,8 @@ use crate::gate::follower;
 use crate::gate::metrics::GateMetrics;
 use crate::gate::state::Gate;
 use crate::handoff::service::Handoffs;
+use crate::recordings::service::Recordings;
+use crate::recordings::storage::RecordingStorage;
 use crate::runtime_tokens::service::RuntimeTokens;
 use crate::server::metrics::ServerMetrics;
 use crate::server::state::Services;
@@ -44,6 +46,8 @@ pub struct ServiceSettings {
     pub secure_cookies: bool,
     pub behind_proxy: bool,
     pub forward_auth_apart: bool,
+    /// Where the audio of recordings is.
+    pub recordings: RecordingStorage,
 }
 
 /// Builds the services. The error is one sentence.
@@ -57,6 +61,7 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
         secure_cookies,
         behind_proxy,
         forward_auth_apart,
+        recordings,
     } = parts;
     let sealing = Arc::new(master_key);
     let passwords = Arc::new(Passwords::new(db.random()).map_err(|e| e.to_string())?);
@@ -66,13 +71,15 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
     let gate = Arc::new(Gate::new(db.clone(), gate_metrics, last_known));
     follower::install(&gate);
     let arrivals = Arc::new(Arrivals::default());
+    let recordings = Recordings::new(db.clone(), recordings);
+    let conversations = Conversations::new(db.clone(), recordings.clone());
     let pages = PageServices {
         clock: db.clock().clone(),
-        agents: Agents::new(db.clone()),
+        agents: Agents::new(db.clone(), conversations.clone()),
         api_keys: ApiKeys::new(db.clone(), sealing.clone()),
         audit: AuditLog::new(db.clone()),
         configurations: Configurations::new(db.clone()),
-        conversations: Conversations::new(db.clone()),
+        conversations,
         deployments: Deployments::new(db.clone()),
         reports: UsageReports::new(db.clone(), limits),
         users: Users::new(db.clone(), passwords),
@@ -89,6 +96,7 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
         pages: Arc::new(pages),
         external_events: ExternalEvents::new(db.clone(), arrivals.clone()),
         handoffs: Handoffs::new(db.clone()),
+        recordings,
         runtime_tokens: RuntimeTokens::new(db.clone()),
         sessions: Sessions::new(db.clone()),
         usage: Arc::new(Usage::new(db.clone(), call_metrics, limits)),

@@ -12,6 +12,7 @@ use crate::api::external_events;
 use crate::api::handoff;
 use crate::api::ignored_parameters::{self, KnownParameters};
 use crate::api::openapi;
+use crate::api::recordings;
 use crate::api::runtime;
 use crate::api::variants;
 use crate::conversations::document::MAX_BYTES;
@@ -66,7 +67,7 @@ use utoipa_axum::routes;
 
 /// Maximum duration of a request.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
-/// Largest body that the APIs accept, in bytes; the runtime side has its own limit.
+/// Largest body that the APIs accept, in bytes; the runtime side has its own limits.
 const MAX_API_BODY: usize = 1024 * 1024;
 
 /// Keeps search engines out (RFC 9309): nothing here is for the public.
@@ -116,7 +117,7 @@ fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppStat
     let v1_conversations = routes()
         .routes(routes!(v1::list))
         .routes(routes!(v1::find))
-        .routes(routes!(v1::audio))
+        .routes(routes!(recordings::find))
         .routes(routes!(concurrency::count));
     let v1_agents = routes()
         .routes(routes!(agents::list, agents::create))
@@ -140,7 +141,9 @@ fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppStat
         .routes(routes!(runtime::put, runtime::erase))
         .routes(routes!(runtime::append_turns))
         .routes(routes!(runtime::put_handoff))
-        .routes(routes!(runtime::received_events, runtime::await_event));
+        .routes(routes!(runtime::received_events, runtime::await_event))
+        .route_layer(RequestBodyLimitLayer::new(MAX_BYTES))
+        .routes(routes!(recordings::put));
     [
         ("/v3", v3, MAX_API_BODY),
         ("/v2", retired(), MAX_API_BODY),
@@ -150,7 +153,7 @@ fn versions(usage: Option<&Arc<Usage>>) -> [(&'static str, OpenApiRouter<AppStat
             of(Api::Agents, routes().routes(routes!(adk::accounts)).routes(routes!(adk::projects))),
             MAX_API_BODY,
         ),
-        ("/runtime/v1", runtime, MAX_BYTES),
+        ("/runtime/v1", runtime, recordings::MAX_BODY),
     ]
 }
 

@@ -3,6 +3,7 @@
 use crate::db::{Db, WorkKind};
 use crate::external_events::arrivals::{self, Arrivals};
 use crate::http::listener::{self, ConnectionLimit, HttpVersions};
+use crate::recordings::service::Recordings;
 use crate::server::front::Front;
 use crate::server::settings::{LogFormat, Settings};
 use crate::server::state::{AppState, Services};
@@ -21,6 +22,8 @@ use tracing_appender::non_blocking::WorkerGuard;
 
 /// Interval of deleting expired and old data.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
+/// Interval of deletions of audio that could not be deleted with its recording.
+const OBJECT_DELETION_INTERVAL: Duration = Duration::from_secs(30);
 /// Default address of the metrics' listener.
 const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 /// Interval of test writes, which detect a failing database even if nothing else is written.
@@ -56,6 +59,7 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     background.spawn(keep_house(services.clone()));
     background.spawn(usage::ranking::run(services.usage.clone()));
     background.spawn(index_missing(services.clone()));
+    background.spawn(delete_objects(services.recordings.clone()));
     background.spawn(check_writes(services.db.clone()));
     background.spawn(gate::follower::follow(services.gate.clone()));
     background.spawn(arrivals::listen(services.arrivals.clone(), services.db.clone()));
@@ -188,6 +192,14 @@ async fn keep_house(services: Services) {
         if let Ok(count @ 1..) = services.conversations.erase_old().await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }
+    }
+}
+
+/// Deletes the audio of recordings that were deleted or replaced.
+async fn delete_objects(recordings: Recordings) {
+    loop {
+        recordings.delete_due().await;
+        tokio::time::sleep(OBJECT_DELETION_INTERVAL).await;
     }
 }
 

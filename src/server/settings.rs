@@ -5,6 +5,7 @@ use crate::base::randomness::Random;
 use crate::base::sealing::MasterKey;
 use crate::db::Db;
 use crate::http::listener::ConnectionLimit;
+use crate::recordings::storage::RecordingStorage;
 use crate::server::build::{ServiceSettings, build};
 use crate::server::state::Services;
 use crate::usage::record::RequestLogLimits;
@@ -59,6 +60,10 @@ pub struct Settings {
     /// Folder of the pages' scripts and styles [default: `site` beside the program]
     #[arg(long, env = "AGENT_STUDIO_SITE_DIR", global = true, value_name = "DIR")]
     pub site_dir: Option<PathBuf>,
+    /// Where recordings are: a folder, or `s3://bucket/prefix` with AWS's own environment variables (`AWS_REGION`,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT`, …) [default: `recordings` in the data folder]
+    #[arg(long, env = "AGENT_STUDIO_RECORDINGS", global = true, value_name = "PLACE")]
+    pub recordings: Option<String>,
     /// Accepted calls that are logged per second; above that, a sample is logged; refused calls are always logged
     /// [default: 1000]
     #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_RATE", global = true, value_name = "CALLS")]
@@ -108,6 +113,7 @@ impl Settings {
             behind_proxy: self.behind_proxy.or(file.behind_proxy),
             connections_per_address: self.connections_per_address.or(file.connections_per_address),
             site_dir: self.site_dir.or(file.site_dir),
+            recordings: self.recordings.or(file.recordings),
             request_log_rate: self.request_log_rate.or(file.request_log_rate),
             request_log_days: self.request_log_days.or(file.request_log_days),
             request_log_rows: self.request_log_rows.or(file.request_log_rows),
@@ -158,7 +164,17 @@ impl Settings {
             secure_cookies: !plain_loopback,
             behind_proxy: self.behind_proxy.unwrap_or(false),
             forward_auth_apart: self.authz_listen.is_some(),
+            recordings: self.recording_storage()?,
         })
+    }
+
+    fn recording_storage(&self) -> Result<RecordingStorage, String> {
+        let opened = match self.recordings.as_deref() {
+            Some(place) if place.starts_with("s3://") => RecordingStorage::bucket(place),
+            Some(folder) => RecordingStorage::folder(Path::new(folder)),
+            None => RecordingStorage::folder(&self.data_dir().join("recordings")),
+        };
+        opened.map_err(|e| format!("the place of recordings (--recordings): {e}"))
     }
 
     fn request_log(&self) -> RequestLogLimits {

@@ -10,6 +10,7 @@ use crate::gate::state::Gate;
 use crate::handoff::service::Handoffs;
 use crate::http::headers::Https;
 use crate::http::origin_check::PublicOrigin;
+use crate::recordings::service::Recordings;
 use crate::runtime_tokens::service::RuntimeTokens;
 use crate::server::metrics::ServerMetrics;
 use crate::sessions::service::Sessions;
@@ -30,6 +31,7 @@ pub struct Services {
     pub pages: Arc<PageServices>,
     pub external_events: ExternalEvents,
     pub handoffs: Handoffs,
+    pub recordings: Recordings,
     pub runtime_tokens: RuntimeTokens,
     pub sessions: Sessions,
     pub gate: Arc<Gate>,
@@ -79,6 +81,7 @@ parts! {
     Deployments: |state| state.services.deployments.clone();
     Variants: |state| state.services.variants.clone();
     ExternalEvents: |state| state.services.external_events.clone();
+    Recordings: |state| state.services.recordings.clone();
     Handoffs: |state| state.services.handoffs.clone();
     RuntimeTokens: |state| state.services.runtime_tokens.clone();
     ShownOnce: |state| state.services.shown_once.clone();

@@ -20,7 +20,7 @@ const RAIL: &str =
 /// As high as the screen, and always in sight.
 const RAIL_CONTENT: &str = "sticky top-0 flex h-dvh flex-col items-center gap-6 overflow-y-auto py-4 \
                             max-md:h-full max-md:flex-row max-md:gap-3 max-md:overflow-x-auto max-md:overflow-y-hidden max-md:px-3 max-md:py-0";
-const TAB: &str = "-mb-px flex border-b-2 border-transparent px-4 py-3 whitespace-nowrap text-soft hover:text-ink md:px-6 \
+const TAB: &str = "-mb-px flex border-b-2 border-transparent px-2 py-3 text-sm whitespace-nowrap text-soft hover:text-ink sm:px-4 sm:text-base md:px-6 \
                    aria-[current]:border-ink aria-[current]:font-semibold aria-[current]:text-ink";
 
 fn tile_class(corners: &str) -> String {

@@ -1,6 +1,7 @@
 //! Tests of forward auth with real proxies. Each runs with the unchanged configuration in `docs/forward-auth.md`, in
 //! front of a small API.
 
+use crate::support::program::tool;
 use crate::support::{NOW, TestApp, as_router, new_key, on_both_engines};
 use agent_studio::api_keys::{AgentScope, Permissions, service};
 use agent_studio::base::actor::Actor;
@@ -83,12 +84,7 @@ fn free_port() -> u16 {
 
 /// Path of a program that `scripts/setup.sh test` installs.
 fn program(in_tools: &str, name: &str) -> PathBuf {
-    let tools = std::env::var_os("AGENT_STUDIO_TOOLS").map(PathBuf::from).unwrap_or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
-        cache.unwrap_or_else(home).join("agent-studio/tools")
-    });
-    let candidates = [tools.join(in_tools), Path::new("/usr/sbin").join(name), PathBuf::from(name)];
+    let candidates = [tool(in_tools), Path::new("/usr/sbin").join(name), PathBuf::from(name)];
     candidates.iter().find(|path| path.is_file()).unwrap_or(&candidates[2]).clone()
 }
 

@@ -34,6 +34,8 @@ mod migrations;
 mod openapi;
 /// Pages and server functions.
 mod pages;
+/// Recordings of conversations.
+mod recordings;
 /// The runtime side, and the APIs that return its data.
 mod runtime;
 /// Snapshots of answers.

@@ -9,6 +9,10 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use tempfile::TempDir;
+
+/// The shortest text that passes for a recording.
+const RECORDING: &str = "RIFF\x04\0\0\0WAVE";
 
 on_both_engines! {
     every_route_is_described,
@@ -170,6 +174,7 @@ fn example_requests(document: &Value, setting: &Setting, ids: &ExampleIds) -> Ve
         };
         for (content_type, body) in content {
             let example = body.get("example").cloned().or_else(|| example_of(&body["schema"], document));
+            let example = example.or_else(|| (content_type == "audio/wav").then(|| RECORDING.into()));
             let example = example.unwrap_or_else(|| panic!("{path}: no example of {content_type}"));
             let text = match (content_type.as_str(), example) {
                 ("application/x-www-form-urlencoded", Value::Object(fields)) => {
@@ -196,7 +201,9 @@ async fn call(test: &TestApp, setting: &Setting, method: &str, address: &str, bo
 
 /// A setting with a conversation in progress that has a handoff state and waits for `event-1`, another conversation,
 /// and a key with all permissions.
-async fn busy_setting(test: &TestApp) -> Setting {
+async fn busy_setting(test: &mut TestApp) -> (Setting, TempDir) {
+    let recordings = test.store_recordings();
+    let test = &*test;
     let mut setting = setting(test).await;
     let permissions = ["conversations", "handoff", "external-events", "agents"];
     let key = agent_studio::api_keys::service::NewKey {
@@ -210,14 +217,15 @@ async fn busy_setting(test: &TestApp) -> Setting {
     for (method, path, body, expected) in [
         ("POST", "C1/external-events", r#"{"event_id":"event-1"}"#, 201),
         ("PUT", "C1/handoff", r#"{"shared_id":"s","data":{"a":1}}"#, 204),
+        ("PUT", "C1/audio", RECORDING, 204),
     ] {
         assert_eq!(setting.runtime(test, method, path, body).await.status, expected);
     }
-    setting
+    (setting, recordings)
 }
 
-async fn every_example_is_accepted(test: TestApp) {
-    let setting = busy_setting(&test).await;
+async fn every_example_is_accepted(mut test: TestApp) {
+    let (setting, _recordings) = busy_setting(&mut test).await;
     let ids = ExampleIds::create(&test, &setting).await;
     let document = document();
     let root = json!({ "components": document["components"] });
@@ -228,23 +236,20 @@ async fn every_example_is_accepted(test: TestApp) {
         let answer = call(&test, &setting, method, address, body.as_ref()).await;
         let responses = &document["paths"][path][*method]["responses"];
         let accepted = responses.as_object().unwrap().keys().find(|status| status.starts_with('2'));
-        // Retired calls have no successful response, and recordings are not stored.
-        let expected = match accepted {
-            Some(status) => status.as_str(),
-            None if path.ends_with("/audio") => "404",
-            None => "410",
-        };
+        // Retired calls have no successful response.
+        let expected = accepted.map_or("410", String::as_str);
         assert_eq!(answer.status.to_string(), expected, "{method} {address} {body:?}: {}", answer.body);
         match responses[expected].pointer("/content/application~1json/schema") {
             Some(schema) => assert_valid(&answer.json(), schema, &root, &format!("{method} {path}")),
+            None if answer.header("content-type") == "audio/wav" => assert_eq!(answer.body, RECORDING),
             None => assert_eq!(answer.body, "", "{method} {path}"),
         }
     }
-    assert_eq!(requests.len(), 40);
+    assert_eq!(requests.len(), 41);
 }
 
-async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
-    let setting = busy_setting(&test).await;
+async fn answers_and_refusals_are_as_the_contract_says(mut test: TestApp) {
+    let (setting, _recordings) = busy_setting(&mut test).await;
     let (document, contract) = (document(), contract());
     let defs = json!({ "$defs": contract["$defs"] });
     let conversations = format!("/v3/{}/{}/conversations", setting.workspace.slug, setting.agent);
@@ -292,7 +297,8 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
         ("get", format!("{conversations}/concurrency?{between}").replacen("/v3/", "/v1/", 1), None, 200),
         ("get", format!("{agent}/conversations/C1"), None, 200),
         ("get", format!("{agent}/conversations/C9"), None, 404),
-        ("get", format!("{agent}/conversations/C1/audio"), None, 404),
+        ("get", format!("{agent}/conversations/C1/audio"), None, 200),
+        ("get", format!("{agent}/conversations/C2/audio"), None, 404),
         ("get", format!("{agent}/conversations/C1/audio?direction=up"), None, 400),
         ("get", format!("{handoff}?id=C1"), None, 200),
         ("get", format!("{handoff}?shared_id=s"), None, 200),
@@ -325,6 +331,10 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
         let operation = operation.unwrap_or_else(|| panic!("{method} {path}"));
         seen.insert((*method, operation["path"].as_str().unwrap()));
         let content = &operation["responses"][status.to_string()];
+        if answer.header("content-type") == "audio/wav" {
+            assert!(content.get("audio/wav").is_some() && answer.body == RECORDING, "{method} {address}");
+            continue;
+        }
         let mut body_of_answer = if answer.body.is_empty() { Value::Null } else { answer.json() };
         if *status == 200 && path.starts_with(&format!("{agent}/conversations")) {
             // The live service answers null for what is absent; the published schema, written by hand, knows no null.
@@ -373,9 +383,7 @@ async fn answers_and_refusals_are_as_the_contract_says(test: TestApp) {
         assert_eq!(own_query, parameters(operation, "query"), "{method} {path}");
         assert_eq!(parameters(own, "path").len(), parameters(operation, "path").len(), "{method} {path}");
         for status in operation["responses"].as_object().unwrap().keys() {
-            // Recordings are not stored.
-            let promised = !(path.ends_with("/audio") && status == "200");
-            assert_eq!(own["responses"].get(status).is_some(), promised, "{method} {path} {status}");
+            assert!(own["responses"].get(status).is_some(), "{method} {path} {status}");
         }
     }
 }

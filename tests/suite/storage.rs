@@ -16,12 +16,12 @@ use agent_studio::users::service::UserError;
 use agent_studio::workspaces::RetentionDays;
 use agent_studio::{
     agents, api_keys, audit, configuration, conversations, deployments, external_events, gate, handoff, on_change,
-    on_db, runtime_tokens as runtime, sessions, usage, users, variants, workspaces,
+    on_db, recordings, runtime_tokens as runtime, sessions, usage, users, variants, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 21] = [
+const STORES: [&[(&str, &str)]; 22] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
     audit::store::STATEMENTS,
@@ -33,6 +33,7 @@ const STORES: [&[(&str, &str)]; 21] = [
     external_events::store::STATEMENTS,
     gate::store::STATEMENTS,
     handoff::store::STATEMENTS,
+    recordings::store::STATEMENTS,
     runtime::store::STATEMENTS,
     sessions::store::STATEMENTS,
     sessions::form_drafts::STATEMENTS,

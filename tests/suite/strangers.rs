@@ -34,7 +34,7 @@ async fn database_size(test: &TestApp) -> i64 {
     size
 }
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 19] = [
     "sessions",
     "form_drafts",
     "shown_once",
@@ -52,6 +52,8 @@ const TABLES: [&str; 17] = [
     "api_usage",
     "agent_usage",
     "top_keys",
+    "recordings",
+    "loose_objects",
 ];
 
 /// Sends every kind of request that needs no secret many times from one address.

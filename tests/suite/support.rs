@@ -4,6 +4,7 @@ mod browser;
 mod following;
 pub mod postgres;
 pub mod program;
+pub mod s3;
 mod setting;
 
 pub use browser::{Answer, Browser};
@@ -22,6 +23,7 @@ use agent_studio::configuration::service::NewConfiguration;
 use agent_studio::configuration::{AllowedMetrics, CallerNumbers};
 use agent_studio::conversations::import::ImportSummary;
 use agent_studio::db::Db;
+use agent_studio::recordings::storage::RecordingStorage;
 use agent_studio::server::build::{ServiceSettings, build};
 use agent_studio::server::front::Front;
 use agent_studio::server::state::{AppState, Services};
@@ -33,6 +35,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use leptos::config::LeptosOptions;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -111,6 +114,8 @@ impl TestApp {
             secure_cookies: false,
             behind_proxy: true,
             forward_auth_apart: false,
+            // See `store_recordings`.
+            recordings: RecordingStorage::folder(Path::new("/nowhere")).unwrap(),
         }
     }
 
@@ -125,6 +130,15 @@ impl TestApp {
         change(&mut parts);
         self.app = build(parts).unwrap();
         self.router = Self::router(&self.app);
+    }
+
+    /// Lets the server store recordings, in a folder that ends with the returned value.
+    pub fn store_recordings(&mut self) -> TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        // Neither folder is there yet.
+        let storage = RecordingStorage::folder(&dir.path().join("recordings/of tests")).unwrap();
+        self.reconfigure(|parts| parts.recordings = storage);
+        dir
     }
 
     pub fn browser(&self) -> Browser {

@@ -120,7 +120,7 @@ pub fn ChoiceLinks(label: &'static str, children: Children) -> impl IntoView {
 pub fn ChoiceLink(#[prop(into)] href: String, #[prop(into)] chosen: Signal<bool>, text: &'static str) -> impl IntoView {
     view! {
         <a
-            class="flex-1 rounded-md px-3 py-2 text-center text-sm whitespace-nowrap text-soft aria-[current]:bg-surface aria-[current]:text-ink"
+            class="flex-1 rounded-md px-2 py-2 text-center text-sm sm:px-3 whitespace-nowrap text-soft aria-[current]:bg-surface aria-[current]:text-ink"
             href=href
             aria-current=move || chosen.get().then_some("true")
             data-noscroll="true"

@@ -107,7 +107,7 @@ fn ShareBar(value: u64, alarm: u64, most: u64) -> impl IntoView {
     view! {
         <span class="flex items-center gap-3">
             <span class="min-w-12 text-right tabular-nums">{value + alarm}</span>
-            <svg class="h-2 min-w-12 flex-1" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+            <svg class="h-2 w-0 min-w-12 flex-1" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="fill-bar" width=width(value) height="1" />
                 <rect class="fill-danger" x=width(value) width=width(alarm) height="1" />
             </svg>

@@ -6,13 +6,13 @@ use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLook};
 use crate::web::components::field::{CONTROL, DASHED, Field, FieldPlace, FormError, SelectFrame};
 use crate::web::components::multi_select::{Choice, MultiSelect};
-use crate::web::components::page::TEXT_LINK;
+use crate::web::components::page::{Loading, TEXT_LINK};
 use crate::web::components::use_hydrated;
-use crate::web::configuration::addresses::{Place, use_place};
+use crate::web::configuration::addresses::{ConfigurationQuery, use_configuration_query};
 use crate::web::configuration::preview::Preview;
 use crate::web::frame::use_slug;
 use crate::web::transport::form::{ActionForm, FormAction};
-use crate::web::transport::load::load_live;
+use crate::web::transport::load::Loaded;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
@@ -27,6 +27,17 @@ pub async fn get_configuration(workspace: String, agent: String) -> Result<Agent
         Err(ConfigurationError::NoSuchAgent) => Err(guard::not_found()),
         found => Ok(found?),
     }
+}
+
+/// The configuration that is open; `None` if none is.
+#[server(endpoint = "get_open_configuration", input = Json)]
+pub async fn get_open_configuration(
+    workspace: String,
+    query: ConfigurationQuery,
+) -> Result<Option<AgentConfiguration>, Error> {
+    let member = crate::web::guard::member(&workspace).await?;
+    let search = query.checked_search()?;
+    Ok(member.services().configurations.open(&member.workspace().id, search, query.agent.as_deref()).await?)
 }
 
 /// Sets which metrics of an agent API keys can read, whether they can read its transcripts, and how they see callers'
@@ -47,7 +58,7 @@ pub async fn set_configuration(
     let new = NewConfiguration { metrics, transcript: transcript == "true", caller_numbers };
     admin.services().configurations.set(&admin.workspace().id, &admin.actor(), &agent, &new).await?;
     if guard::is_plain_form() {
-        let address = Place { agent: Some(agent), ..Place::default() }.address(&admin.workspace().slug, "");
+        let address = ConfigurationQuery::of_agent(agent).address(&admin.workspace().slug, "");
         leptos_axum::redirect(&format!("{address}&notice=configuration-saved"));
     }
     Ok(())
@@ -75,21 +86,34 @@ fn shown(configuration: &Configuration) -> ShownConfiguration {
     ShownConfiguration { metrics, transcript: configuration.transcript, caller_numbers: configuration.caller_numbers }
 }
 
+/// The configuration in the open card, and its preview.
+#[derive(Clone, Copy)]
+pub struct OpenConfiguration {
+    pub configuration: Loaded<Option<AgentConfiguration>>,
+    pub preview: Loaded<Option<String>>,
+}
+
 /// An agent's switches and, for admins, a preview beside them. After hydration each change is saved as it is made, and
 /// undone in sight where saving fails. Without JavaScript it is a form with a button.
 #[component]
-pub fn OpenCard(agent: String, admin: bool) -> impl IntoView {
-    let slug = use_slug();
-    let card = load_live(move || GetConfiguration { workspace: slug.get(), agent: agent.clone() });
-    awaited(PageArea::Section, move || async move {
-        let card = card.await?;
-        Ok(view! { <Switches card admin /> }.into_any())
+pub fn OpenCard(agent: String, open: OpenConfiguration, admin: bool) -> impl IntoView {
+    awaited(PageArea::Section, move || {
+        let agent = agent.clone();
+        async move {
+            Ok(match open.configuration.await? {
+                Some(card) if card.agent.id.as_str() == agent => {
+                    view! { <Switches card preview=open.preview admin /> }.into_any()
+                }
+                // That of the card that was open before.
+                _ => view! { <Loading /> }.into_any(),
+            })
+        }
     })
 }
 
 #[component]
-fn Switches(card: AgentConfiguration, admin: bool) -> impl IntoView {
-    let (hydrated, place) = (use_hydrated(), use_place());
+fn Switches(card: AgentConfiguration, preview: Loaded<Option<String>>, admin: bool) -> impl IntoView {
+    let (hydrated, query) = (use_hydrated(), use_configuration_query());
     let action = FormAction::of::<SetConfiguration>();
     let refusal = action.refusal();
     let slug = StoredValue::new(use_slug().get_untracked());
@@ -119,6 +143,7 @@ fn Switches(card: AgentConfiguration, admin: bool) -> impl IntoView {
     Effect::new(move |_| match action.outcome() {
         Some(Ok(())) => {
             saved.set_value(sent.get_value());
+            preview.again();
             // Save what was changed in the meantime.
             if sent.get_value() != current() {
                 save();
@@ -179,9 +204,9 @@ fn Switches(card: AgentConfiguration, admin: bool) -> impl IntoView {
     let clear_form = clear_id.clone();
     let dialog = move |name: &str| {
         let agent = Some(agent.get_value());
-        Place { agent, ..place.get_untracked() }.address(&slug.get_value(), name)
+        ConfigurationQuery { agent, ..query.get_untracked() }.address(&slug.get_value(), name)
     };
-    let preview = admin.then(|| view! { <Preview agent=agent.get_value() metrics transcript caller_numbers /> });
+    let preview = admin.then(|| view! { <Preview response=preview /> });
     view! {
         <div class="grid gap-x-8 lg:grid-cols-2 [&>*]:min-w-0">
             <ActionForm action=action>

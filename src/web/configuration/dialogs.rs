@@ -5,7 +5,9 @@ use crate::base::error::Error;
 use crate::web::components::dialog::DialogKind;
 use crate::web::components::field::{CONTROL, Field, SelectFrame};
 use crate::web::components::form_dialog::{DialogForm, FormDialog};
-use crate::web::configuration::addresses::{Place, use_place};
+#[cfg(feature = "ssr")]
+use crate::web::configuration::addresses::ConfigurationQuery;
+use crate::web::configuration::addresses::use_configuration_query;
 use crate::web::configuration::card::GetConfiguration;
 use crate::web::configuration::list::ListConfigurations;
 use crate::web::frame::use_slug;
@@ -33,7 +35,7 @@ pub async fn apply_configuration_to_all(workspace: String, agent: String) -> Res
 
 #[cfg(feature = "ssr")]
 fn saved(slug: &str, agent: String) {
-    let address = Place { agent: Some(agent), ..Place::default() }.address(slug, "");
+    let address = ConfigurationQuery::of_agent(agent).address(slug, "");
     leptos_axum::redirect(&format!("{address}&notice=configuration-saved"));
 }
 
@@ -41,10 +43,10 @@ fn saved(slug: &str, agent: String) {
 #[component]
 pub fn CopyConfigurationDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let place = use_place().get_untracked();
+    let query = use_configuration_query().get_untracked();
     let action = FormAction::of::<CopyConfiguration>();
-    let close_href = place.address(&slug, "");
-    let (workspace, id) = (slug.clone(), place.agent.unwrap_or_default());
+    let close_href = query.address(&slug, "");
+    let (workspace, id) = (slug.clone(), query.agent.unwrap_or_default());
     let agent = load(move || GetConfiguration { workspace: workspace.clone(), agent: id.clone() });
     let workspace = slug.clone();
     let agents = load(move || ListConfigurations { workspace: workspace.clone(), search: String::new() });
@@ -76,12 +78,12 @@ pub fn CopyConfigurationDialog() -> impl IntoView {
 #[component]
 pub fn ApplyConfigurationDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let place = use_place().get_untracked();
+    let query = use_configuration_query().get_untracked();
     let action = FormAction::of::<ApplyConfigurationToAll>();
-    let close_href = place.address(&slug, "");
+    let close_href = query.address(&slug, "");
     let workspace = slug.clone();
     let agent =
-        load(move || GetConfiguration { workspace: workspace.clone(), agent: place.agent.clone().unwrap_or_default() });
+        load(move || GetConfiguration { workspace: workspace.clone(), agent: query.agent.clone().unwrap_or_default() });
     let form = move || {
         let slug = slug.clone();
         async move {

@@ -9,8 +9,9 @@ use crate::web::components::filter::FilterForm;
 use crate::web::components::icon::Icon;
 use crate::web::components::page::{Empty, SearchInput, TOOLBAR};
 use crate::web::components::use_hydrated;
-use crate::web::configuration::addresses::{Place, use_place};
-use crate::web::configuration::card::OpenCard;
+use crate::web::configuration::addresses::{ConfigurationQuery, use_configuration_query};
+use crate::web::configuration::card::{GetOpenConfiguration, OpenCard, OpenConfiguration};
+use crate::web::configuration::preview::GetPreview;
 use crate::web::frame::{use_slug, use_visit};
 use crate::web::transport::load::load_live;
 use leptos::prelude::*;
@@ -20,9 +21,6 @@ use leptos_router::components::Outlet;
 
 /// From this many agents on, there is a search.
 const SEARCHED_FROM: usize = 6;
-/// Longest search, in characters.
-#[cfg(feature = "ssr")]
-const MAX_SEARCH: usize = 100;
 
 /// A summary of each agent's configuration. With `search`, only of agents that have it in their name or in the name of one
 /// of their metrics.
@@ -32,17 +30,20 @@ pub async fn list_configurations(
     #[server(default)] search: String,
 ) -> Result<Vec<ConfigurationSummary>, Error> {
     let member = crate::web::guard::member(&workspace).await?;
-    if search.chars().count() > MAX_SEARCH || search.contains('\0') {
-        return Err(Error::BadRequest);
-    }
-    Ok(member.services().configurations.list(&member.workspace().id, search.trim()).await?)
+    let query = ConfigurationQuery { search, agent: None };
+    Ok(member.services().configurations.list(&member.workspace().id, query.checked_search()?).await?)
 }
 
 /// Page with one card for each agent.
 #[component]
 pub fn ConfigurationPage() -> impl IntoView {
-    let (slug, visit, place) = (use_slug(), use_visit(), use_place());
-    let search = Memo::new(move |_| place.read().search.clone());
+    let (slug, visit, query) = (use_slug(), use_visit(), use_configuration_query());
+    let search = Memo::new(move |_| query.read().search.clone());
+    // All of them here: a load may not be inside a view that waits, such as an open card.
+    let open = OpenConfiguration {
+        configuration: load_live(move || GetOpenConfiguration { workspace: slug.get(), query: query.get() }),
+        preview: load_live(move || GetPreview { workspace: slug.get(), query: query.get() }),
+    };
     let list = load_live(move || ListConfigurations { workspace: slug.get(), search: search.get() });
     let content = move || async move {
         let (visit, list) = (visit.await?, list.await?);
@@ -58,7 +59,7 @@ pub fn ConfigurationPage() -> impl IntoView {
                 </Empty>
             }
             .into_any(),
-            (false, _) => view! { <Cards list=list.clone() place admin=visit.is_admin() /> }.into_any(),
+            (false, _) => view! { <Cards list=list.clone() query open admin=visit.is_admin() /> }.into_any(),
         };
         let toolbar =
             (searched || list.len() >= SEARCHED_FROM).then(|| view! { <Toolbar search=search.get_untracked() /> });
@@ -93,29 +94,40 @@ fn Toolbar(search: String) -> impl IntoView {
 }
 
 #[component]
-fn Cards(list: Vec<ConfigurationSummary>, place: Memo<Place>, admin: bool) -> impl IntoView {
+fn Cards(
+    list: Vec<ConfigurationSummary>,
+    query: Memo<ConfigurationQuery>,
+    open: OpenConfiguration,
+    admin: bool,
+) -> impl IntoView {
     let card = move |(at, summary): (usize, ConfigurationSummary)| {
-        view! { <li><ConfigurationCard summary first=at == 0 place admin /></li> }
+        view! { <li><ConfigurationCard summary first=at == 0 query open admin /></li> }
     };
     view! { <CardList>{list.into_iter().enumerate().map(card).collect_view()}</CardList> }
 }
 
-/// A card. Its content is loaded when it is opened.
+/// A card. What is in it is loaded when it is opened.
 #[component]
-fn ConfigurationCard(summary: ConfigurationSummary, first: bool, place: Memo<Place>, admin: bool) -> impl IntoView {
+fn ConfigurationCard(
+    summary: ConfigurationSummary,
+    first: bool,
+    query: Memo<ConfigurationQuery>,
+    open: OpenConfiguration,
+    admin: bool,
+) -> impl IntoView {
     let slug = use_slug().get_untracked();
     let short = in_short(&summary);
     let agent = StoredValue::new(summary.agent.id.to_string());
-    let open = Memo::new(move |_| {
-        place.with(|place| place.agent.as_ref().map_or(first, |open| agent.with_value(|agent| agent == open)))
+    let is_open = Memo::new(move |_| {
+        query.with(|query| query.agent.as_ref().map_or(first, |open| agent.with_value(|agent| agent == open)))
     });
     let href = move || {
-        let agent = if open.get() { String::new() } else { agent.get_value() };
-        Place { agent: Some(agent), ..place.get() }.address(&slug, "")
+        let agent = if is_open.get() { String::new() } else { agent.get_value() };
+        ConfigurationQuery { agent: Some(agent), ..query.get() }.address(&slug, "")
     };
     let content = move || {
-        if open.get() {
-            view! { <OpenCard agent=agent.get_value() admin /> }.into_any()
+        if is_open.get() {
+            view! { <OpenCard agent=agent.get_value() open admin /> }.into_any()
         } else {
             view! { <p class="-mt-4 pb-4 text-sm text-faint">{short.clone()}</p> }.into_any()
         }
@@ -124,11 +136,11 @@ fn ConfigurationCard(summary: ConfigurationSummary, first: bool, place: Memo<Pla
         <div class="rounded-xl bg-surface px-4 md:px-8">
             <div class="relative flex min-h-[72px] items-center gap-4">
                 <h2 class="min-w-0 flex-1 wrap-anywhere">
-                    <a class="after:absolute after:inset-0" href=href aria-expanded=move || open.get().to_string() data-noscroll="true">
+                    <a class="after:absolute after:inset-0" href=href aria-expanded=move || is_open.get().to_string() data-noscroll="true">
                         {summary.agent.name}
                     </a>
                 </h2>
-                <Icon name="chevron-down" class="size-5" />
+                <span class="transition-transform" class:rotate-180=move || is_open.get()><Icon name="chevron-down" class="size-5" /></span>
             </div>
             {content}
         </div>

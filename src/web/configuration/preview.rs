@@ -1,12 +1,13 @@
-//! What an API response has under a configuration: an agent's latest conversation as an integrator would get it.
+//! What an API response has under the saved configuration: an agent's latest conversation as an integrator gets it.
 
 use crate::base::error::Error;
-use crate::configuration::CallerNumbers;
+#[cfg(feature = "ssr")]
+use crate::configuration::AgentConfiguration;
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::code_block::CodeBlock;
 use crate::web::components::field::HINT;
-use crate::web::frame::use_slug;
-use crate::web::transport::load::load;
+use crate::web::configuration::addresses::ConfigurationQuery;
+use crate::web::transport::load::Loaded;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
@@ -14,22 +15,17 @@ use leptos::server_fn::codec::Json;
 #[cfg(feature = "ssr")]
 const MAX_SHOWN: usize = 20_000;
 
-/// An agent's latest conversation in JSON under these settings, whether they are saved or not; `None` if the agent has
-/// none.
+/// The latest conversation of the agent whose configuration is open, in JSON; `None` if there is none, and for viewers.
 #[server(endpoint = "get_preview", input = Json)]
-pub async fn get_preview(
-    workspace: String,
-    agent: String,
-    metrics: Vec<String>,
-    transcript: bool,
-    caller_numbers: CallerNumbers,
-) -> Result<Option<String>, Error> {
-    use crate::configuration::{AllowedMetrics, Configuration};
-    let admin = crate::web::guard::admin(&workspace).await?;
-    let (services, workspace) = (admin.services(), &admin.workspace().id);
-    let agent = services.agents.find(workspace, &agent).await?.ok_or(Error::NotFound)?;
-    let metrics = AllowedMetrics::chosen(metrics);
-    let configuration = Configuration { metrics, transcript, caller_numbers };
+pub async fn get_preview(workspace: String, query: ConfigurationQuery) -> Result<Option<String>, Error> {
+    let member = crate::web::guard::member(&workspace).await?;
+    if !member.visit.is_admin() {
+        return Ok(None);
+    }
+    let (services, workspace) = (member.services(), &member.workspace().id);
+    let search = query.checked_search()?;
+    let open = services.configurations.open(workspace, search, query.agent.as_deref()).await?;
+    let Some(AgentConfiguration { agent, configuration, .. }) = open else { return Ok(None) };
     let response = services.conversations.preview(workspace, &agent.id, &configuration).await?;
     Ok(response.map(|response| readable(&response)))
 }
@@ -46,22 +42,9 @@ fn readable(response: &str) -> String {
     text
 }
 
-/// Preview that follows the switches.
+/// The preview, which is loaded again after each change that was saved.
 #[component]
-pub fn Preview(
-    agent: String,
-    metrics: RwSignal<Vec<String>>,
-    transcript: RwSignal<bool>,
-    caller_numbers: RwSignal<CallerNumbers>,
-) -> impl IntoView {
-    let slug = use_slug();
-    let response = load(move || GetPreview {
-        workspace: slug.get(),
-        agent: agent.clone(),
-        metrics: metrics.get(),
-        transcript: transcript.get(),
-        caller_numbers: caller_numbers.get(),
-    });
+pub fn Preview(response: Loaded<Option<String>>) -> impl IntoView {
     let content = move || async move {
         Ok(match response.await? {
             Some(code) => view! {

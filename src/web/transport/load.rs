@@ -4,6 +4,7 @@
 use crate::base::error::Error;
 use crate::web::transport::call::{self, ServerCall};
 use leptos::prelude::*;
+use leptos::reactive::computed::suspense::SuspenseContext;
 use leptos::server::codee::string::FromToStringCodec;
 use leptos::server_fn::ServerFn;
 use serde::Serialize;
@@ -59,6 +60,13 @@ impl<T> Clone for Loaded<T> {
 
 impl<T> Copy for Loaded<T> {}
 
+impl<T> Loaded<T> {
+    /// Loads it again. What is shown stays until then.
+    pub fn again(self) {
+        self.answer.refetch();
+    }
+}
+
 impl<T> IntoFuture for Loaded<T>
 where
     T: DeserializeOwned + 'static,
@@ -71,7 +79,9 @@ where
     }
 }
 
-/// Loads what a server function answers, again whenever its arguments change.
+/// Loads what a server function answers, again whenever its arguments change. Not to be called inside a view that waits
+/// ([`awaited`](crate::web::components::awaited::awaited)): the server makes such a view twice, so that the browser takes
+/// one load for another.
 pub fn load<S>(arguments: impl Fn() -> S + Send + Sync + 'static) -> Loaded<S::Output>
 where
     S: ServerFn<Error = Error> + Serialize + DeserializeOwned + 'static,
@@ -107,6 +117,7 @@ fn resource(
     arguments: Box<dyn Fn() -> String + Send + Sync>,
     answer: Box<dyn Fn(String) -> Boxed<String> + Send + Sync>,
 ) -> Resource<String, FromToStringCodec> {
+    debug_assert!(use_context::<SuspenseContext>().is_none(), "a load is inside a view that waits");
     Resource::new_str(arguments, answer)
 }
 

@@ -20,6 +20,8 @@ pub struct Browser {
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+    /// The bytes as text.
     pub body: String,
 }
 
@@ -132,11 +134,12 @@ impl Browser {
         for set in parts.headers.get_all(header::SET_COOKIE) {
             self.set_cookie(set.to_str().unwrap());
         }
-        let body = to_bytes(body, 64 << 20).await.unwrap();
+        let bytes = to_bytes(body, 64 << 20).await.unwrap().to_vec();
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 }

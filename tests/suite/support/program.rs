@@ -7,9 +7,20 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// The path of a tool that `scripts/setup.sh test` installs.
+pub fn tool(path: &str) -> PathBuf {
+    let tools = std::env::var_os("AGENT_STUDIO_TOOLS").map(PathBuf::from).unwrap_or_else(|| {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+        cache.unwrap_or_else(home).join("agent-studio/tools")
+    });
+    tools.join(path)
+}
 
 /// A data directory, with SQLite or a PostgreSQL database, in which the program runs.
 pub struct Place {
