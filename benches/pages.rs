@@ -14,7 +14,10 @@ use agent_studio::base::time::Timestamp;
 use agent_studio::conversations::document::Document;
 use agent_studio::conversations::import::Importer;
 use agent_studio::db::Db;
+use agent_studio::on_change;
 use agent_studio::server::state::Services;
+use agent_studio::usage::ranking;
+use agent_studio::usage::record::hour_of;
 use agent_studio::workspaces::Workspace;
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -76,6 +79,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
     }
 
     configuration_page(engine, &app, &router).await?;
+    usage_page(engine, &app, &router, (&many, &many_cookie)).await?;
 
     let agent = app.agents.create(&many.id, &Actor::command_line(), "Agent", None).await?.0.id;
     let began = Instant::now();
@@ -158,6 +162,55 @@ async fn configuration_page(engine: &str, app: &Services, router: &axum::Router)
         times.sort_unstable();
         let p50 = times[ROUNDS / 2].as_secs_f64() * 1_000.0;
         println!("{engine}: Configuration page with 500 agents and 2,000 metrics, {name}: p50 {p50:.1} ms");
+    }
+    Ok(())
+}
+
+/// Times the Usage page of a workspace whose keys were all used on each of 90 days, and the ranking of the keys.
+async fn usage_page(
+    engine: &str,
+    app: &Services,
+    router: &axum::Router,
+    (workspace, cookie): (&Workspace, &str),
+) -> Outcome<()> {
+    for n in 0..500 {
+        app.agents.create(&workspace.id, &Actor::command_line(), &format!("Agent {n}"), None).await?;
+    }
+    let today = hour_of(app.clock.now()).div_euclid(24) * 24;
+    for day in 0..90 {
+        let hour = today - day * 24;
+        for sql in [
+            "INSERT INTO key_usage (workspace_id, key_id, hour, outcome, requests)
+                SELECT workspace_id, id, $2, 'accepted', 1 + $2 % 7 FROM api_keys WHERE workspace_id = $1",
+            "INSERT INTO agent_usage (workspace_id, agent_id, hour, outcome, requests)
+                SELECT workspace_id, id, $2, outcome, 10 FROM agents, (SELECT 'accepted' AS outcome UNION ALL
+                SELECT 'lacks-permission' UNION ALL SELECT 'agent-not-covered') AS o WHERE workspace_id = $1",
+            "INSERT INTO api_usage (workspace_id, api, hour, outcome, requests)
+                SELECT id, api, $2, outcome, 10 FROM workspaces, (SELECT 'conversations' AS api UNION ALL
+                SELECT 'handoff' UNION ALL SELECT 'external-events' UNION ALL SELECT 'agents' UNION ALL
+                SELECT 'forward-auth') AS a, (SELECT 'accepted' AS outcome UNION ALL SELECT 'lacks-permission' UNION ALL
+                SELECT 'expired') AS o WHERE id = $1",
+        ] {
+            let mut change = app.db.begin_unattended().await?;
+            on_change!(&mut change, |c| sqlx::query(sql).bind(&workspace.id).bind(hour).execute(c).await.map(|_| ()))?;
+            change.commit().await?;
+        }
+    }
+    analyse(app).await?;
+    let began = Instant::now();
+    ranking::rank(&app.usage).await?;
+    println!("{engine}: {KEYS} keys with 90 days of counts ranked in {:.1} s", began.elapsed().as_secs_f64());
+    for range in ["24h", "90d"] {
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let request = Request::get(format!("/{}/usage?range={range}", workspace.slug))
+                .header(header::COOKIE, cookie)
+                .header(header::ACCEPT, "text/html");
+            times.push(time(router, request.body(Body::empty())?).await?);
+        }
+        times.sort_unstable();
+        let (p50, p99) = (times[ROUNDS / 2].as_secs_f64() * 1_000.0, times[ROUNDS * 99 / 100].as_secs_f64() * 1_000.0);
+        println!("{engine}: Usage page with {KEYS} keys, 500 agents and 90 days, {range}: p50 {p50:.1} ms, p99 {p99:.1} ms");
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ test('the Usage page adds up the calls of a workspace', async ({ page, workspace
   await open(page, `/${workspace.slug}/api-keys`);
   await page.getByRole('link', { name: 'Usage', exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Usage' })).toBeVisible();
-  await expect(page.getByText('2 requests, of which 1 were refused (50.0 %).')).toBeVisible();
+  await expect(page.getByText('2 requests, of which 1 was refused (50.0 %).')).toBeVisible();
   const row = (table: string, name: string) => page.getByRole('table', { name: table }).getByRole('row').filter({ hasText: name });
   await expect(row('Requests by API', 'Conversations')).toContainText('2');
   await expect(row('Requests by agent', 'Front desk')).toContainText('1');

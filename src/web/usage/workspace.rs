@@ -114,12 +114,14 @@ fn Usage(usage: WorkspaceUsage, here: String) -> impl IntoView {
 
 fn in_words(total: RequestTotals) -> String {
     let all = total.accepted + total.refused;
-    match total.refused {
-        0 => format!("{all} requests, none refused."),
-        refused => {
-            let share = refused as f64 * 100.0 / all as f64;
-            format!("{all} requests, of which {refused} were refused ({share:.1} %).")
-        }
+    let share = total.refused as f64 * 100.0 / all.max(1) as f64;
+    match (all, total.refused) {
+        (0, _) => "No requests in this time.".to_owned(),
+        (1, 0) => "1 request, not refused.".to_owned(),
+        (all, 0) => format!("{all} requests, none refused."),
+        (1, _) => "1 request, which was refused.".to_owned(),
+        (all, 1) => format!("{all} requests, of which 1 was refused ({share:.1} %)."),
+        (all, refused) => format!("{all} requests, of which {refused} were refused ({share:.1} %)."),
     }
 }
 
