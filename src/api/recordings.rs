@@ -270,7 +270,7 @@ mod tests {
             ("bytes=900-5000", Wanted::Part(900..1_000)),
             ("bytes=-10", Wanted::Part(990..1_000)),
             ("bytes=-5000", Wanted::Part(0..1_000)),
-            ("bytes=-0", Wanted::Nothing),
+            ("bytes=-0", Wanted::Whole),
             ("bytes=1000-", Wanted::Nothing),
             ("bytes=0-1,5-6", Wanted::Whole),
             ("items=0-1", Wanted::Whole),
