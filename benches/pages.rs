@@ -210,7 +210,9 @@ async fn usage_page(
         }
         times.sort_unstable();
         let (p50, p99) = (times[ROUNDS / 2].as_secs_f64() * 1_000.0, times[ROUNDS * 99 / 100].as_secs_f64() * 1_000.0);
-        println!("{engine}: Usage page with {KEYS} keys, 500 agents and 90 days, {range}: p50 {p50:.1} ms, p99 {p99:.1} ms");
+        println!(
+            "{engine}: Usage page with {KEYS} keys, 500 agents and 90 days, {range}: p50 {p50:.1} ms, p99 {p99:.1} ms"
+        );
     }
     Ok(())
 }

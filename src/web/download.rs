@@ -58,7 +58,7 @@ pub fn file(
     (headers, Body::from_stream(chunks)).into_response()
 }
 
-/// The content type of [`csv`].
+/// The content type of [`csv()`].
 pub const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// Rows of a CSV file (RFC 4180). No field is read as a formula by a spreadsheet (OWASP, "CSV injection").

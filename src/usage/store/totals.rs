@@ -10,8 +10,8 @@ use crate::{on_change, on_db, statements};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-macro_rules! roll_up {
-    ($table:literal, $column:literal) => {
+macro_rules! delete_some {
+    ($table:literal, $column:literal, $condition:literal) => {
         concat!(
             "DELETE FROM ",
             $table,
@@ -21,25 +21,24 @@ macro_rules! roll_up {
             $column,
             ", hour, outcome FROM ",
             $table,
-            " WHERE hour < $1 AND hour % 24 <> 0 ORDER BY hour LIMIT $2)
-            RETURNING workspace_id, ",
-            $column,
-            ", hour, outcome, requests"
+            " WHERE ",
+            $condition,
+            " ORDER BY hour LIMIT $2)"
         )
     };
 }
 macro_rules! delete_counts {
     ($table:literal, $column:literal) => {
+        delete_some!($table, $column, "hour < $1")
+    };
+}
+macro_rules! roll_up {
+    ($table:literal, $column:literal) => {
         concat!(
-            "DELETE FROM ",
-            $table,
-            " WHERE (workspace_id, ",
+            delete_some!($table, $column, "hour < $1 AND hour % 24 <> 0"),
+            " RETURNING workspace_id, ",
             $column,
-            ", hour, outcome) IN (SELECT workspace_id, ",
-            $column,
-            ", hour, outcome FROM ",
-            $table,
-            " WHERE hour < $1 LIMIT $2)"
+            ", hour, outcome, requests"
         )
     };
 }

@@ -106,7 +106,7 @@ fn ShareBar(value: u64, alarm: u64, most: u64) -> impl IntoView {
     let width = |part: u64| format!("{:.2}", part as f64 * 100.0 / most.max(1) as f64);
     view! {
         <span class="flex items-center gap-3">
-            <span class="min-w-12 text-right tabular-nums">{value + alarm}</span>
+            <span class="min-w-12 tabular-nums md:text-right">{value + alarm}</span>
             <svg class="h-2 w-0 min-w-12 flex-1" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="fill-bar" width=width(value) height="1" />
                 <rect class="fill-danger" x=width(value) width=width(alarm) height="1" />

@@ -31,7 +31,7 @@ pub async fn new_bucket() -> Bucket {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("python3 runs");
+        .unwrap();
     let bucket = Bucket { url: format!("http://127.0.0.1:{port}"), server };
     // This makes the provider for TLS known, without which there is no client.
     bucket.storage("");

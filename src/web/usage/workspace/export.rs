@@ -17,7 +17,7 @@ const COLUMNS: [&str; 6] = ["by", "id", "name", "from", "outcome", "requests"];
 
 /// Query of the download.
 #[derive(Debug, Deserialize)]
-pub struct ExportParameters {
+pub struct UsageExportParameters {
     #[serde(default)]
     range: String,
 }
@@ -31,7 +31,7 @@ enum ExportPosition {
 }
 
 /// Sends the file: requests by API, hour or day, and outcome; then by agent, then by key, in the whole period.
-pub async fn download(Extension(member): Member, Query(parameters): Query<ExportParameters>) -> Response {
+pub async fn download(Extension(member): Member, Query(parameters): Query<UsageExportParameters>) -> Response {
     let (services, workspace) = (member.services().clone(), member.workspace().id.clone());
     let period = Period::parse(&parameters.range);
     let name = format!("usage-{}-{}-{}.csv", member.workspace().slug, period.id, services.now().date());
