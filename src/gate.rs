@@ -195,7 +195,7 @@ impl From<RefusalReason> for ApiError {
                 Self::new(StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND", "Project ID does not exist.")
             }
             RefusalReason::TranscriptOff => {
-                let message = "Conversation transcript is off for this project_id in Configuration: it cannot be searched or heard.";
+                let message = "Conversation transcript is off for this project_id in Configuration, so transcripts cannot be searched and recordings cannot be downloaded.";
                 forbidden(message.to_owned())
             }
             RefusalReason::CallerNumbersHidden => {

@@ -88,8 +88,8 @@ pub async fn find(
     if !exists {
         return Err(no_such_conversation());
     }
-    let recording = recordings.find(workspace, agent, &id, kind).await?.ok_or_else(|| no_recording(kind))?;
     caller.may_read_transcripts(&pass)?;
+    let recording = recordings.find(workspace, agent, &id, kind).await?.ok_or_else(|| no_recording(kind))?;
     send(recording, &headers, kind).await
 }
 
@@ -153,14 +153,14 @@ fn expect_wav(headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// The part of a recording that a call asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Wanted {
+enum RequestedRange {
     Whole,
     Part(Range<u64>),
     /// No byte of it exists.
     Nothing,
 }
 
-impl Wanted {
+impl RequestedRange {
     /// Reads `Range` and `If-Range` (RFC 9110, sections 13.1.5 and 14.2). Several ranges, other units and malformed
     /// ranges are passed over, as the RFC allows.
     fn read(headers: &HeaderMap, size: u64, etag: &str) -> Self {
@@ -186,10 +186,10 @@ impl Wanted {
 async fn send(recording: Recording, headers: &HeaderMap, kind: RecordingKind) -> Result<Response, ApiError> {
     let size = recording.size;
     let etag = format!("\"{}\"", recording.version());
-    let (status, range) = match Wanted::read(headers, size, &etag) {
-        Wanted::Whole => (StatusCode::OK, 0..size),
-        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Wanted::Nothing => {
+    let (status, range) = match RequestedRange::read(headers, size, &etag) {
+        RequestedRange::Whole => (StatusCode::OK, 0..size),
+        RequestedRange::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        RequestedRange::Nothing => {
             let message = format!("The recording has {size} bytes, and none of them is in the range asked for.");
             let refused = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", message);
             return Ok(([(header::CONTENT_RANGE, format!("bytes */{size}"))], refused).into_response());
@@ -225,7 +225,7 @@ async fn send(recording: Recording, headers: &HeaderMap, kind: RecordingKind) ->
 
 fn no_recording(kind: RecordingKind) -> ApiError {
     let redacted = if kind.redacted { "redacted " } else { "" };
-    let message = format!("No {redacted}recording of this direction is kept for this conversation.");
+    let message = format!("This conversation has no {redacted}recording for this direction.");
     ApiError::new(StatusCode::NOT_FOUND, "CONVERSATIONS_RECORDING_NOT_FOUND", message)
 }
 
@@ -244,6 +244,10 @@ impl From<RecordingError> for ApiError {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
             }
             RecordingError::Interrupted => refused_body("it did not arrive whole"),
+            RecordingError::Busy => {
+                let message = "Too many recordings are being stored just now. Try again in a moment.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", message)
+            }
             RecordingError::Storage => storage_failed(),
             RecordingError::Failed(error) => error.into(),
         }
@@ -262,24 +266,24 @@ mod tests {
             if let Some(condition) = condition {
                 headers.insert(header::IF_RANGE, condition.parse().unwrap());
             }
-            Wanted::read(&headers, 1_000, "\"v1\"")
+            RequestedRange::read(&headers, 1_000, "\"v1\"")
         };
         for (range, expected) in [
-            ("bytes=0-99", Wanted::Part(0..100)),
-            ("bytes=900-", Wanted::Part(900..1_000)),
-            ("bytes=900-5000", Wanted::Part(900..1_000)),
-            ("bytes=-10", Wanted::Part(990..1_000)),
-            ("bytes=-5000", Wanted::Part(0..1_000)),
-            ("bytes=-0", Wanted::Whole),
-            ("bytes=1000-", Wanted::Nothing),
-            ("bytes=0-1,5-6", Wanted::Whole),
-            ("items=0-1", Wanted::Whole),
-            ("bytes=x", Wanted::Whole),
+            ("bytes=0-99", RequestedRange::Part(0..100)),
+            ("bytes=900-", RequestedRange::Part(900..1_000)),
+            ("bytes=900-5000", RequestedRange::Part(900..1_000)),
+            ("bytes=-10", RequestedRange::Part(990..1_000)),
+            ("bytes=-5000", RequestedRange::Part(0..1_000)),
+            ("bytes=-0", RequestedRange::Whole),
+            ("bytes=1000-", RequestedRange::Nothing),
+            ("bytes=0-1,5-6", RequestedRange::Whole),
+            ("items=0-1", RequestedRange::Whole),
+            ("bytes=x", RequestedRange::Whole),
         ] {
             assert_eq!(wanted(range, None), expected, "{range}");
         }
-        assert_eq!(wanted("bytes=0-0", Some("\"v1\"")), Wanted::Part(0..1));
-        assert_eq!(wanted("bytes=0-0", Some("\"v0\"")), Wanted::Whole);
-        assert_eq!(Wanted::read(&HeaderMap::new(), 1_000, ""), Wanted::Whole);
+        assert_eq!(wanted("bytes=0-0", Some("\"v1\"")), RequestedRange::Part(0..1));
+        assert_eq!(wanted("bytes=0-0", Some("\"v0\"")), RequestedRange::Whole);
+        assert_eq!(RequestedRange::read(&HeaderMap::new(), 1_000, ""), RequestedRange::Whole);
     }
 }

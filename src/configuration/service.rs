@@ -9,7 +9,7 @@ use crate::configuration::{
     AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, ConfigurationSummary, DOCUMENTED_METRICS, store,
 };
 use crate::db::{Change, Db, DbError};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Maximum number of metrics chosen by name, and the longest name in characters.
@@ -29,7 +29,7 @@ pub enum ConfigurationError {
 
 /// The configuration of an agent that this change has locked.
 pub async fn locked(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, DbError> {
-    store::locked(change, workspace, agent).await
+    store::find_in(change, workspace, agent).await
 }
 
 /// What an agent's configuration becomes.
@@ -110,7 +110,11 @@ impl Configurations {
             return Err(Problem::MetricsTooMany.into());
         }
         let agent = agents::service::find(&self.db, workspace, agent).await?.ok_or(ConfigurationError::NoSuchAgent)?;
-        let before = store::find(&self.db, workspace, &agent.id).await?;
+        let mut change = self.db.begin(actor).await?;
+        if !agents::service::lock(&mut change, workspace, &agent.id).await? {
+            return Err(ConfigurationError::NoSuchAgent);
+        }
+        let before = store::find_in(&mut change, workspace, &agent.id).await?;
         let configuration = Configuration {
             metrics: new.metrics.clone(),
             transcript: new.transcript,
@@ -119,7 +123,6 @@ impl Configurations {
         if before == configuration {
             return Ok(());
         }
-        let mut change = self.db.begin(actor).await?;
         replace(&mut change, workspace, &agent, &before, &configuration).await?;
         Ok(change.commit().await?)
     }
@@ -146,9 +149,14 @@ impl Configurations {
     ) -> Result<(), ConfigurationError> {
         let agent = agents::service::find(&self.db, workspace, agent).await?.ok_or(ConfigurationError::NoSuchAgent)?;
         let mut change = self.db.begin(actor).await?;
-        let configuration = store::locked(&mut change, workspace, &agent.id).await?;
+        let configuration = store::find_in(&mut change, workspace, &agent.id).await?;
+        // In the order of ids, so that two such changes do not wait for each other.
         for other in store::others(&mut change, workspace, &agent.id).await? {
-            let before = store::locked(&mut change, workspace, &other.id).await?;
+            if !agents::service::lock(&mut change, workspace, &other.id).await? {
+                // It was deleted in the meantime.
+                continue;
+            }
+            let before = store::find_in(&mut change, workspace, &other.id).await?;
             if before != configuration {
                 replace(&mut change, workspace, &other, &before, &configuration).await?;
             }
@@ -171,7 +179,52 @@ async fn replace(
         action: Action::ConfigurationChanged,
         subject_id: agent.id.as_str(),
         subject: &agent.name,
-        details: json!({ "from": before, "to": configuration }),
+        details: difference(before, configuration),
     };
     audit::record(change, workspace, entry).await
+}
+
+/// What changed, as the audit log has it. Of two lists of metrics only the difference: each may have thousands.
+fn difference(before: &Configuration, after: &Configuration) -> Value {
+    let mut changed = Map::new();
+    if before.metrics != after.metrics {
+        let metrics = match (&before.metrics, &after.metrics) {
+            (AllowedMetrics::Only(from), AllowedMetrics::Only(to)) => json!({
+                "added": to.difference(from).collect::<Vec<_>>(),
+                "removed": from.difference(to).collect::<Vec<_>>(),
+            }),
+            (from, to) => json!({ "from": from, "to": to }),
+        };
+        changed.insert("metrics".to_owned(), metrics);
+    }
+    if before.transcript != after.transcript {
+        changed.insert("transcript".to_owned(), json!({ "from": before.transcript, "to": after.transcript }));
+    }
+    if before.caller_numbers != after.caller_numbers {
+        let numbers = json!({ "from": before.caller_numbers, "to": after.caller_numbers });
+        changed.insert("caller_numbers".to_owned(), numbers);
+    }
+    Value::Object(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audit_log_has_what_changed() {
+        let only = |names: &[&str]| AllowedMetrics::Only(names.iter().map(|&name| name.to_owned()).collect());
+        let before = Configuration { metrics: only(&["A", "B"]), ..Configuration::default() };
+        let after = Configuration { metrics: only(&["B", "C"]), transcript: true, ..Configuration::default() };
+        assert_eq!(
+            difference(&before, &after),
+            json!({
+                "transcript": { "from": false, "to": true },
+                "metrics": { "added": ["C"], "removed": ["A"] },
+            })
+        );
+        let all = Configuration { metrics: AllowedMetrics::All, ..before.clone() };
+        assert_eq!(difference(&all, &before), json!({ "metrics": { "from": "All", "to": { "Only": ["A", "B"] } } }));
+        assert_eq!(difference(&all, &all), json!({}));
+    }
 }

@@ -66,7 +66,7 @@ pub async fn find(db: &Db, workspace: &WorkspaceId, agent: &AgentId) -> Result<C
 }
 
 /// The same within a change.
-pub async fn locked(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, DbError> {
+pub async fn find_in(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<Configuration, DbError> {
     let row: Option<ConfigurationRow> =
         on_change!(change, |c| sqlx::query_as(FIND).bind(workspace).bind(agent).fetch_optional(c).await)?;
     row.map_or_else(|| Ok(Configuration::default()), ConfigurationRow::read)

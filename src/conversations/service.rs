@@ -16,7 +16,9 @@ use crate::conversations::turn::IncomingTurns;
 use crate::db::{Db, DbError, WorkKind};
 use crate::recordings::service::Recordings;
 use crate::workspaces;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::io::Read;
+use std::pin::pin;
 
 /// Conversations per transaction in operations on many, so that other writers do not wait long.
 const BATCH: i64 = 100;
@@ -157,8 +159,17 @@ impl Conversations {
                 let end = if call.in_progress { now.0 } else { call.started_at + call.total_duration * 1_000_000 };
                 counters.add(call.variant_id, call.variant_name, vec![(call.started_at, end)]);
             }
-            for (start, end) in query.days() {
-                for group in concurrency::started(&db, &workspace, &agent, &query, start, end).await? {
+            // The database reads one day while the one before it is counted.
+            let days = stream::iter(query.days()).map(|(start, end)| {
+                let (db, workspace, agent, query) = (&db, &workspace, &agent, &query);
+                async move {
+                    let groups = concurrency::started(db, workspace, agent, query, start, end).await?;
+                    Ok::<_, DbError>((end, groups))
+                }
+            });
+            let mut days = pin!(days.buffered(2));
+            while let Some((end, groups)) = days.try_next().await? {
+                for group in groups {
                     counters.add(group.variant_id, group.variant_name, group.spans);
                 }
                 counters.count_until(end);
@@ -198,9 +209,10 @@ impl Conversations {
     /// exist. If the audio cannot be deleted now, it is deleted later.
     pub async fn erase(&self, workspace: &WorkspaceId, agent: &AgentId, id: &str) -> Result<(), DbError> {
         let mut change = self.db.begin_unattended().await?;
+        let recordings = self.recordings.objects(&mut change, workspace, agent, id).await?;
         store::delete(&mut change, workspace, agent, id).await?;
         change.commit().await?;
-        self.recordings.delete_due().await;
+        self.recordings.delete(&recordings).await;
         Ok(())
     }
 
@@ -211,7 +223,7 @@ impl Conversations {
             let count = store::delete_some(&mut change, workspace, agent, BATCH).await?;
             change.commit().await?;
             if count < BATCH as u64 {
-                self.recordings.delete_due().await;
+                self.recordings.delete_due(Some(workspace)).await;
                 return Ok(());
             }
         }

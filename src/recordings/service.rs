@@ -1,19 +1,26 @@
 //! Storing, reading and deleting recordings.
 
 use crate::base::id::{AgentId, WorkspaceId};
-use crate::db::{Db, DbError, WorkKind};
+use crate::db::{Change, Db, DbError, WorkKind};
 use crate::recordings::storage::{RecordingStorage, StorageError};
 use crate::recordings::store::{self, StoredRecording};
 use crate::recordings::{MAX_BYTES, RecordingKind};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
 use std::ops::Range;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Time for an upload, in seconds. After it an object that belongs to no recording is deleted.
 const UPLOAD_SECONDS: i64 = 3_600;
 /// Objects deleted in one go.
 const BATCH: i64 = 100;
+/// Uploads at the same time. Each has up to three parts of 5 MiB in memory.
+const UPLOADS: usize = 16;
+/// Longest wait for an upload to begin.
+const UPLOAD_WAIT: Duration = Duration::from_secs(5);
 /// Size of the pieces in which a recording is read, in bytes.
 const PIECE: u64 = 1024 * 1024;
 /// Length of the beginning of a WAV file, by which it is told from other files.
@@ -29,6 +36,8 @@ pub enum RecordingError {
     TooLarge,
     /// The client did not send it whole.
     Interrupted,
+    /// Too many recordings are being stored.
+    Busy,
     /// The storage failed.
     Storage,
     Failed(DbError),
@@ -51,11 +60,12 @@ impl From<StorageError> for RecordingError {
 pub struct Recordings {
     db: Db,
     storage: RecordingStorage,
+    uploads: Arc<Semaphore>,
 }
 
 impl Recordings {
     pub fn new(db: Db, storage: RecordingStorage) -> Self {
-        Self { db, storage }
+        Self { db, storage, uploads: Arc::new(Semaphore::new(UPLOADS)) }
     }
 
     /// Stores a WAV file as a conversation's recording of this kind and replaces an earlier one. Whenever this stops, each
@@ -68,48 +78,48 @@ impl Recordings {
         kind: RecordingKind,
         body: impl Stream<Item = Result<Bytes, RecordingError>>,
     ) -> Result<(), RecordingError> {
+        let waiting = tokio::time::timeout(UPLOAD_WAIT, self.uploads.acquire());
+        let Ok(Ok(_place)) = waiting.await else { return Err(RecordingError::Busy) };
+        let mut body = pin!(body);
+        let head = read_head(&mut body).await?;
         let object = format!("{workspace}/{}.wav", self.db.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 32));
         let mut change = self.db.begin_unattended().await?;
         let end = change.now().plus_seconds(UPLOAD_SECONDS);
         store::insert_loose(&mut change, &object, end).await?;
         change.commit().await?;
-        let stored = match self.upload(&object, body).await {
-            Ok(size) => self.refer(workspace, agent, conversation, kind, StoredRecording { object, size }).await,
-            Err(error) => {
-                // Nothing was written. If this fails, the entry is removed when it is due.
-                let _ = self.forget(&object).await;
-                Err(error)
+        let stored = match self.upload(&object, head, body).await {
+            Ok(size) => {
+                self.refer(workspace, agent, conversation, kind, StoredRecording { object: object.clone(), size }).await
             }
+            Err(error) => Err(error),
         };
-        self.delete_due().await;
-        stored
+        match &stored {
+            Ok(replaced) => self.delete(replaced).await,
+            // The object may still appear in the storage, or a recording may refer to it: left to its entry.
+            Err(RecordingError::Storage | RecordingError::Failed(_)) => {}
+            Err(_) => self.delete(std::slice::from_ref(&object)).await,
+        }
+        stored.map(|_| ())
     }
 
     async fn upload(
         &self,
         object: &str,
-        body: impl Stream<Item = Result<Bytes, RecordingError>>,
+        head: Bytes,
+        mut body: Pin<&mut impl Stream<Item = Result<Bytes, RecordingError>>>,
     ) -> Result<i64, RecordingError> {
-        let mut body = pin!(body);
-        let mut head = BytesMut::new();
-        while head.len() < HEAD {
-            match body.next().await {
-                Some(Ok(bytes)) => head.extend_from_slice(&bytes),
-                Some(Err(error)) => return Err(error),
-                None => return Err(RecordingError::NotWav),
-            }
-        }
-        if !is_wav(&head) {
-            return Err(RecordingError::NotWav);
-        }
         let mut size = 0;
         let mut writer = self.storage.write(object).await?;
-        let mut next = Some(Ok(head.freeze()));
+        let mut next = Some(Ok(head));
         while let Some(piece) = next {
             let added = match piece {
                 Ok(bytes) => {
                     size += bytes.len() as u64;
-                    if size > MAX_BYTES { Err(RecordingError::TooLarge) } else { Ok(writer.write(bytes).await?) }
+                    if size > MAX_BYTES {
+                        Err(RecordingError::TooLarge)
+                    } else {
+                        writer.write(bytes).await.map_err(RecordingError::from)
+                    }
                 }
                 Err(error) => Err(error),
             };
@@ -123,7 +133,7 @@ impl Recordings {
         Ok(size as i64)
     }
 
-    /// Lets a recording refer to an object that was written.
+    /// Lets a recording refer to an object that was written, and returns the object that it replaced.
     async fn refer(
         &self,
         workspace: &WorkspaceId,
@@ -131,8 +141,9 @@ impl Recordings {
         conversation: &str,
         kind: RecordingKind,
         recording: StoredRecording,
-    ) -> Result<(), RecordingError> {
+    ) -> Result<Vec<String>, RecordingError> {
         let mut change = self.db.begin_unattended().await?;
+        let replaced = store::object(&mut change, workspace, agent, conversation, kind).await?;
         if !store::delete_loose(&mut change, &recording.object).await? {
             // It took so long that the object was deleted.
             return Err(RecordingError::Interrupted);
@@ -140,7 +151,8 @@ impl Recordings {
         if !store::upsert(&mut change, workspace, agent, conversation, kind, &recording).await? {
             return Err(RecordingError::NoSuchConversation);
         }
-        Ok(change.commit().await?)
+        change.commit().await?;
+        Ok(replaced)
     }
 
     /// Finds a conversation's recording of this kind.
@@ -159,20 +171,42 @@ impl Recordings {
         }))
     }
 
-    /// Deletes the objects that are due. Errors are logged; what is left is due again.
-    pub async fn delete_due(&self) {
+    /// The objects of a conversation's recordings, to be passed to [`Self::delete`] after the conversation was deleted.
+    pub async fn objects(
+        &self,
+        change: &mut Change,
+        workspace: &WorkspaceId,
+        agent: &AgentId,
+        conversation: &str,
+    ) -> Result<Vec<String>, DbError> {
+        store::objects(change, workspace, agent, conversation).await
+    }
+
+    /// Deletes objects that are entered for deletion. Those for which this fails are deleted by [`Self::delete_due`].
+    pub async fn delete(&self, objects: &[String]) {
+        for object in objects {
+            let _ = self.delete_object(object).await;
+        }
+    }
+
+    /// Deletes the objects that are due, of this workspace or of all. Errors are logged; what is left is due again.
+    pub async fn delete_due(&self, workspace: Option<&WorkspaceId>) {
         let db = self.db.of(WorkKind::Background);
-        loop {
-            let Ok(due) = store::due(&db, BATCH).await else { return };
+        let mut failed = 0;
+        // Objects that could not be deleted stay first in the order, and are passed over.
+        while let Ok(due) = store::due(&db, workspace, BATCH, failed).await {
             for object in &due {
-                if self.storage.delete(object).await.is_err() || self.forget(object).await.is_err() {
-                    return;
-                }
+                failed += i64::from(self.delete_object(object).await.is_err());
             }
-            if due.len() < BATCH as usize {
+            if due.len() < BATCH as usize || failed >= BATCH {
                 return;
             }
         }
+    }
+
+    async fn delete_object(&self, object: &str) -> Result<(), RecordingError> {
+        self.storage.delete(object).await?;
+        Ok(self.forget(object).await?)
     }
 
     async fn forget(&self, object: &str) -> Result<(), DbError> {
@@ -180,6 +214,17 @@ impl Recordings {
         store::delete_loose(&mut change, object).await?;
         change.commit().await
     }
+}
+
+/// Reads the beginning of a WAV file.
+async fn read_head(
+    body: &mut Pin<&mut impl Stream<Item = Result<Bytes, RecordingError>>>,
+) -> Result<Bytes, RecordingError> {
+    let mut head = BytesMut::new();
+    while head.len() < HEAD {
+        head.extend_from_slice(&body.next().await.ok_or(RecordingError::NotWav)??);
+    }
+    if is_wav(&head) { Ok(head.freeze()) } else { Err(RecordingError::NotWav) }
 }
 
 /// Whether a file begins like a WAV file: a RIFF container with the form type `WAVE` (Microsoft and IBM, "Multimedia
@@ -198,7 +243,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// A text that is different for each recording that was ever stored.
+    /// Unique identifier of this stored recording; used as the ETag.
     pub fn version(&self) -> &str {
         self.object.rsplit('/').next().unwrap_or_default().trim_end_matches(".wav")
     }

@@ -69,7 +69,7 @@ impl RecordingStorage {
     /// Begins to write an object.
     pub async fn write(&self, object: &str) -> Result<ObjectWriter, StorageError> {
         let upload = self.objects.put_multipart(&path(object)?).await.map_err(failed)?;
-        Ok(ObjectWriter(WriteMultipart::new_with_chunk_size(upload, PART)))
+        Ok(ObjectWriter(Some(WriteMultipart::new_with_chunk_size(upload, PART))))
     }
 
     /// Reads a part of an object.
@@ -90,27 +90,45 @@ impl RecordingStorage {
     }
 }
 
-/// An object that is being written. It exists only after [`ObjectWriter::finish`].
+/// An object that is being written. It exists only after [`ObjectWriter::finish`]. Dropped before, it is given up in the
+/// background.
 #[derive(Debug)]
-pub struct ObjectWriter(WriteMultipart);
+pub struct ObjectWriter(Option<WriteMultipart>);
 
 impl ObjectWriter {
     /// Adds bytes. Waits while too much is on its way.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StorageError> {
-        self.0.wait_for_capacity(PARTS).await.map_err(failed)?;
-        self.0.put(bytes);
+        let Some(upload) = &mut self.0 else { return Err(StorageError::Failed) };
+        upload.wait_for_capacity(PARTS).await.map_err(failed)?;
+        upload.put(bytes);
         Ok(())
     }
 
-    pub async fn finish(self) -> Result<(), StorageError> {
-        self.0.finish().await.map(|_| ()).map_err(failed)
+    pub async fn finish(mut self) -> Result<(), StorageError> {
+        let Some(upload) = self.0.take() else { return Err(StorageError::Failed) };
+        upload.finish().await.map(|_| ()).map_err(failed)
     }
 
-    /// Gives the object up. What was written of it is removed.
-    pub async fn abort(self) {
-        // An error was logged. The store's own rules remove what is left.
-        let _ = self.0.abort().await.map_err(failed);
+    /// Aborts the upload and removes the parts already written. If this fails, a lifecycle rule of the bucket must remove
+    /// them.
+    pub async fn abort(mut self) {
+        if let Some(upload) = self.0.take() {
+            give_up(upload).await;
+        }
     }
+}
+
+impl Drop for ObjectWriter {
+    fn drop(&mut self) {
+        if let (Some(upload), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(give_up(upload));
+        }
+    }
+}
+
+async fn give_up(upload: WriteMultipart) {
+    // An error was logged.
+    let _ = upload.abort().await.map_err(failed);
 }
 
 fn path(object: &str) -> Result<ObjectPath, StorageError> {

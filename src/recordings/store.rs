@@ -2,7 +2,7 @@
 
 use crate::base::id::{AgentId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db, DbError};
+use crate::db::{Change, Db, DbError, is_missing_reference};
 use crate::recordings::RecordingKind;
 use crate::{on_change, on_db, statements};
 
@@ -10,13 +10,17 @@ statements! {
     // The server's own housekeeping, for all workspaces.
     INSERT_LOOSE = "INSERT INTO loose_objects (object, delete_at) VALUES ($1, $2)";
     DELETE_LOOSE = "DELETE FROM loose_objects WHERE object = $1";
-    DUE = "SELECT object FROM loose_objects WHERE delete_at <= $1 ORDER BY delete_at, object LIMIT $2";
+    DUE = "SELECT object FROM loose_objects WHERE delete_at <= $1 AND object LIKE $2
+        ORDER BY delete_at, object LIMIT $3 OFFSET $4";
 
     UPSERT = "INSERT INTO recordings (workspace_id, agent_id, conversation_id, side, redacted, object, size, stored_at)
         SELECT workspace_id, agent_id, id, $4, $5, $6, $7, $8 FROM conversations
             WHERE workspace_id = $1 AND agent_id = $2 AND id = $3
         ON CONFLICT (workspace_id, agent_id, conversation_id, side, redacted)
             DO UPDATE SET object = excluded.object, size = excluded.size, stored_at = excluded.stored_at";
+    OBJECTS = "SELECT object FROM recordings WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3";
+    OBJECT = "SELECT object FROM recordings
+        WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3 AND side = $4 AND redacted = $5";
     FIND = "SELECT object, size FROM recordings
         WHERE workspace_id = $1 AND agent_id = $2 AND conversation_id = $3 AND side = $4 AND redacted = $5";
 }
@@ -45,12 +49,53 @@ pub async fn delete_loose(change: &mut Change, object: &str) -> Result<bool, DbE
     Ok(deleted > 0)
 }
 
-/// Up to `limit` objects that are to be deleted.
-pub async fn due(db: &Db, limit: i64) -> Result<Vec<String>, DbError> {
-    Ok(on_db!(db, |pool| sqlx::query_scalar(DUE).bind(db.now()).bind(limit).fetch_all(pool).await)?)
+/// Up to `limit` objects of this workspace, or of all, that are to be deleted, without the first `skipped`.
+pub async fn due(db: &Db, workspace: Option<&WorkspaceId>, limit: i64, skipped: i64) -> Result<Vec<String>, DbError> {
+    let (now, pattern) = (db.now(), workspace.map_or_else(|| "%".to_owned(), |workspace| format!("{workspace}/%")));
+    Ok(on_db!(db, |pool| sqlx::query_scalar(DUE)
+        .bind(now)
+        .bind(pattern)
+        .bind(limit)
+        .bind(skipped)
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// The objects of a conversation's recordings.
+pub async fn objects(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+) -> Result<Vec<String>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_scalar(OBJECTS)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .fetch_all(c)
+        .await)?)
+}
+
+/// The object of a conversation's recording of this kind, if there is one.
+pub async fn object(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    conversation: &str,
+    kind: RecordingKind,
+) -> Result<Vec<String>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_scalar(OBJECT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(conversation)
+        .bind(kind.side.id())
+        .bind(kind.redacted)
+        .fetch_all(c)
+        .await)?)
 }
 
 /// Stores a conversation's recording and replaces an earlier one of its kind; `false` if there is no such conversation.
+/// The change must not be committed then.
 pub async fn upsert(
     change: &mut Change,
     workspace: &WorkspaceId,
@@ -71,8 +116,13 @@ pub async fn upsert(
         .bind(now)
         .execute(c)
         .await
-        .map(|done| done.rows_affected()))?;
-    Ok(written > 0)
+        .map(|done| done.rows_affected()));
+    match written {
+        Ok(written) => Ok(written > 0),
+        // The conversation was deleted while this statement ran.
+        Err(error) if is_missing_reference(&error) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub async fn find(

@@ -198,7 +198,7 @@ async fn keep_house(services: Services) {
 /// Deletes the audio of recordings that were deleted or replaced.
 async fn delete_objects(recordings: Recordings) {
     loop {
-        recordings.delete_due().await;
+        recordings.delete_due(None).await;
         tokio::time::sleep(OBJECT_DELETION_INTERVAL).await;
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 const PLACES: i64 = 50;
 /// Shortest time between two rankings.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Ranking takes at most one part in this many of the time.
+/// Ranking runs for at most 1/`SHARE` of the time.
 const SHARE: u32 = 100;
 
 /// Ranks whenever calls were written, and at least once an hour.

@@ -74,8 +74,9 @@ async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
     if !store::begin_flush(&mut change, &pending.id).await? {
         return Ok(());
     }
-    store::add_counts(&mut change, &pending.counted).await?;
+    // Keys are locked before their counts, in the order in which the deletion of a key locks them.
     store::set_last_used(&mut change, &pending.counted).await?;
+    store::add_counts(&mut change, &pending.counted).await?;
     store::insert_rows(&mut change, usage.db().random(), &pending.rows).await?;
     change.commit().await
 }

@@ -26,6 +26,9 @@ impl EarlyInput {
     pub fn replay(self) {
         for (field, state) in self.0 {
             set(&field, &state);
+            if is_other_radio(&field, &state) {
+                continue;
+            }
             let init = EventInit::new();
             init.set_bubbles(true);
             for kind in ["input", "change"] {
@@ -51,6 +54,11 @@ fn changed(field: &Element) -> bool {
     let default = select.query_selector("option[selected]").ok().flatten().or_else(first);
     let chosen = select.query_selector("option:checked").ok().flatten();
     default != chosen
+}
+
+/// Whether this is a radio button that is not checked. A browser sends no events to it when another of its group is chosen.
+fn is_other_radio(field: &Element, state: &FieldState) -> bool {
+    field.dyn_ref::<HtmlInputElement>().is_some_and(|input| input.type_() == "radio" && !state.checked)
 }
 
 fn field_state(field: &Element) -> Option<FieldState> {

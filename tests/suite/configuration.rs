@@ -120,8 +120,11 @@ async fn one_card_of_the_page_is_open(test: TestApp) {
     let read_only = viewer.get(&format!("/acme/api-keys/configuration?agent={hotel}")).await;
     assert!(read_only.body.contains("ROOM_TYPE"));
     assert!(!read_only.body.contains("conversation-of-the-hotel"), "viewers see no conversation");
-    let fields = [("workspace", "acme"), ("agent", hotel.as_str()), ("metrics", "*")];
-    assert_ne!(viewer.call("get_preview", &fields).await.status, 200);
+    let call = serde_json::json!({ "workspace": "acme", "query": { "search": "", "agent": hotel } });
+    let preview = viewer.read("get_preview", &call).await;
+    assert_eq!((preview.status, preview.body.as_str()), (200, "null"));
+    let preview = admin.read("get_preview", &call).await;
+    assert!(preview.status == 200 && preview.body.contains("conversation-of-the-hotel"), "{}", preview.body);
     for (path, status) in [
         ("/acme/api-keys/configuration?agent=nowhere", 200),
         ("/acme/api-keys/configuration?q=bar", 200),

@@ -3,9 +3,12 @@
 use crate::support::{Answer, Setting, TestApp, conversation, on_both_engines, s3, setting};
 use agent_studio::base::actor::Actor;
 use agent_studio::configuration::{AllowedMetrics, CallerNumbers};
+use agent_studio::recordings::service::RecordingError;
+use agent_studio::recordings::{RecordingKind, Side};
 use agent_studio::{on_change, on_db};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
+use futures_util::{StreamExt as _, stream};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -17,6 +20,7 @@ on_both_engines! {
     only_what_configuration_allows_is_heard,
     erasing_a_conversation_erases_its_recordings,
     an_interrupted_upload_leaves_nothing,
+    an_upload_for_a_conversation_that_is_gone_leaves_nothing,
     recordings_live_in_a_bucket_too,
 }
 
@@ -205,7 +209,7 @@ async fn erasing_a_conversation_erases_its_recordings(test: TestApp) {
 /// A server that was killed during an upload, or between the upload and its entry.
 async fn an_interrupted_upload_leaves_nothing(test: TestApp) {
     let (test, set, dir) = with_folder(test).await;
-    let broken = futures_util::stream::iter([Ok(wav(6_000_000, 0)), Err(std::io::Error::other("cut"))]);
+    let broken = stream::iter([Ok(wav(6_000_000, 0)), Err(std::io::Error::other("cut"))]);
     assert_eq!(put(&test, &set, "CA1/audio", Body::from_stream(broken)).await.status, 400);
     assert_eq!((files(dir.path()).len(), rows(&test, "loose_objects").await), (0, 0));
 
@@ -219,11 +223,26 @@ async fn an_interrupted_upload_leaves_nothing(test: TestApp) {
     let mut change = test.app.db.begin_unattended().await.unwrap();
     on_change!(&mut change, |c| sqlx::query(entry).bind(&object).bind(due).execute(c).await.map(|_| ())).unwrap();
     change.commit().await.unwrap();
-    test.app.recordings.delete_due().await;
+    test.app.recordings.delete_due(None).await;
     assert_eq!(files(dir.path()).len(), 2, "it may be an upload that goes on");
     test.app.clock.advance_seconds(3_601);
-    test.app.recordings.delete_due().await;
+    test.app.recordings.delete_due(None).await;
     assert_eq!((files(dir.path()).len(), rows(&test, "loose_objects").await), (0, 0));
+}
+
+async fn an_upload_for_a_conversation_that_is_gone_leaves_nothing(test: TestApp) {
+    let (test, set, dir) = with_folder(test).await;
+    let kind = RecordingKind { side: Side::Combined, redacted: false };
+    let (workspace, agent) = (&set.workspace.id, &set.agent);
+    let erased = async {
+        test.app.conversations.erase(workspace, agent, "CA1").await.unwrap();
+        Ok(Bytes::new())
+    };
+    let body = stream::iter([Ok(Bytes::from(wav(100, 0)))]).chain(stream::once(erased));
+    let stored = test.app.recordings.store(workspace, agent, "CA1", kind, body).await;
+    assert_eq!(stored, Err(RecordingError::NoSuchConversation));
+    assert_eq!((files(dir.path()).len(), rows(&test, "recordings").await), (0, 0));
+    assert_eq!(rows(&test, "loose_objects").await, 0);
 }
 
 async fn recordings_live_in_a_bucket_too(mut test: TestApp) {
@@ -248,4 +267,6 @@ async fn recordings_live_in_a_bucket_too(mut test: TestApp) {
     test.reconfigure(|parts| parts.recordings = s3::unreachable());
     set.runtime(&test, "PUT", "CA1", &conversation("CA1", 1)).await;
     assert_eq!(put(&test, &set, "CA1/audio", wav(50, 2)).await.status, 503);
+    // The object may appear in the storage after the error, so its entry stays.
+    assert_eq!(rows(&test, "loose_objects").await, 1);
 }

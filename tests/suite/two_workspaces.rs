@@ -3,15 +3,18 @@
 use crate::pages::changing_calls;
 use crate::support::{TestApp, conversation, new_key, on_both_engines};
 use agent_studio::configuration::AllowedMetrics;
+use agent_studio::recordings::{RecordingKind, Side};
 use agent_studio::users::Role;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
+use futures_util::stream;
+use serde_json::json;
 
 on_both_engines! {
     nothing_passes_from_one_to_the_other,
 }
 
-const PAGES: [&str; 25] = [
+const PAGES: [&str; 31] = [
     "",
     "/agents",
     "/agents/new",
@@ -37,9 +40,15 @@ const PAGES: [&str; 25] = [
     "/api-keys/refused?id=call-7",
     "/activity",
     "/activity/export?format=csv",
+    "/usage",
+    "/usage/export",
+    "/api-keys/configuration?agent=AGENT",
+    "/api-keys/configuration/copy?agent=AGENT",
+    "/api-keys/configuration/apply?agent=AGENT",
+    "/agents/AGENT",
 ];
 
-const READING_CALLS: [&str; 11] = [
+const READING_CALLS: [&str; 12] = [
     "get_requests",
     "get_belongings",
     "get_agent",
@@ -51,14 +60,19 @@ const READING_CALLS: [&str; 11] = [
     "list_api_keys",
     "list_configurations",
     "get_api_key",
+    "get_configuration",
 ];
 
-async fn nothing_passes_from_one_to_the_other(test: TestApp) {
+async fn nothing_passes_from_one_to_the_other(mut test: TestApp) {
+    let _recordings = test.store_recordings();
     let (ours, theirs) = (test.workspace("Ours").await, test.workspace("Theirs").await);
     let our_agent = test.agent(&ours, "Our agent").await;
     let their_agent = test.agent(&theirs, "Their agent").await;
     test.configure(&theirs, &their_agent, AllowedMetrics::All, true).await;
     test.import(&theirs, &their_agent, &conversation("CA1", 5)).await;
+    let kind = RecordingKind { side: Side::Combined, redacted: false };
+    let recording = stream::iter([Ok(Bytes::from_static(b"RIFF\0\0\0\0WAVEfmt "))]);
+    test.app.recordings.store(&theirs.id, &their_agent, "CA1", kind, recording).await.unwrap();
     let our_key = test.key(&ours, new_key("CRM")).await;
     let their_key = test.key(&theirs, new_key("CRM")).await;
     let mut they = test.signed_in(&theirs, "theo@example.com", Role::Admin).await;
@@ -81,7 +95,12 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
                 we.call(function, &[("workspace", named), ("key", key), ("agent", agent), ("language", "curl")]).await;
             assert_eq!(answer.status, 404, "{function}: {}", answer.body);
         }
-        for path in ["api-keys/KEY", "api-keys/refused", "activity"] {
+        for function in ["get_open_configuration", "get_preview"] {
+            let call = json!({ "workspace": named, "query": { "search": "", "agent": agent } });
+            let answer = we.read(function, &call).await;
+            assert_eq!(answer.status, 404, "{function}: {}", answer.body);
+        }
+        for path in ["api-keys/KEY", "api-keys/refused", "activity", "usage"] {
             let path = format!("/{named}/{}", path.replace("KEY", key));
             let answer = we.call("get_reading", &[("path", &path), ("query", "")]).await;
             assert_eq!(answer.status, 404, "{path}: {}", answer.body);
@@ -99,6 +118,11 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
             assert!(nothing, "{function}: {} {}", answer.status, answer.body);
         }
     }
+    for function in ["get_open_configuration", "get_preview"] {
+        let call = json!({ "workspace": "ours", "query": { "search": "", "agent": agent } });
+        let answer = we.read(function, &call).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "null"), "{function}");
+    }
     // Our key with their workspace's paths, and the reverse.
     for path in ["conversations", "conversations/CA1"] {
         let path = format!("/v3/{}/{agent}/{path}", theirs.id);
@@ -112,7 +136,14 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
     }
     for path in ["conversations", "conversations/CA1", "conversations/CA1/audio"] {
         // A call that names only an agent concerns the key's own workspace.
-        assert_eq!(we.api(&format!("/v1/agents/{agent}/{path}"), our_key.value.expose()).await.status, 404, "{path}");
+        let answer = we.api(&format!("/v1/agents/{agent}/{path}"), our_key.value.expose()).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.json()["error_code"], "PROJECT_NOT_FOUND", "{path}");
+        assert_eq!(
+            we.api(&format!("/v1/agents/{agent}/{path}"), their_key.value.expose()).await.status,
+            200,
+            "{path} exists"
+        );
     }
     for path in [format!("{}/{agent}/handoff_state?id=CA1", theirs.id), format!("accounts/{}/agents", theirs.id)] {
         assert_eq!(we.api(&format!("/v1/{path}"), our_key.value.expose()).await.status, 403, "{path}");
@@ -124,9 +155,14 @@ async fn nothing_passes_from_one_to_the_other(test: TestApp) {
     assert_eq!(we.send(event, Body::empty()).await.status, 403);
     let command_line = agent_studio::base::actor::Actor::command_line();
     let (_, token) = test.app.runtime_tokens.create(&ours.id, &command_line, "platform").await.unwrap();
-    for (method, path) in
-        [("PUT", ""), ("DELETE", ""), ("POST", "/turns"), ("PUT", "/handoff"), ("GET", "/external-events")]
-    {
+    for (method, path) in [
+        ("PUT", ""),
+        ("DELETE", ""),
+        ("POST", "/turns"),
+        ("PUT", "/handoff"),
+        ("GET", "/external-events"),
+        ("PUT", "/audio"),
+    ] {
         let request =
             Request::builder().method(method).uri(format!("/runtime/v1/{}/{agent}/conversations/CA1{path}", theirs.id));
         let request = request.header("authorization", format!("Bearer {}", token.expose()));

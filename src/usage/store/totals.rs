@@ -71,10 +71,10 @@ statements! {
 
     BY_API = "SELECT api, hour, outcome, requests FROM api_usage WHERE workspace_id = $1 AND hour >= $2
         ORDER BY hour, api, outcome";
-    BY_AGENT = concat!("SELECT u.agent_id AS id, a.name, ", accepted!(), ", ", refused!(), "
-        FROM agent_usage u JOIN agents a ON a.workspace_id = u.workspace_id AND a.id = u.agent_id
-        WHERE u.workspace_id = $1 AND u.hour >= $2 GROUP BY u.agent_id, a.name
-        ORDER BY SUM(requests) DESC, u.agent_id");
+    BY_AGENT = concat!("SELECT a.id, a.name, ", accepted!(), ", ", refused!(), "
+        FROM agents a JOIN agent_usage u ON u.workspace_id = a.workspace_id AND u.agent_id = a.id
+        WHERE a.workspace_id = $1 AND u.hour >= $2 GROUP BY a.workspace_id, a.id
+        ORDER BY SUM(requests) DESC, a.id");
     TOP_KEYS = "SELECT t.key_id, k.name, t.accepted, t.refused, t.at
         FROM top_keys t JOIN api_keys k ON k.workspace_id = t.workspace_id AND k.id = t.key_id
         WHERE t.workspace_id = $1 AND t.days = $2 ORDER BY t.place";

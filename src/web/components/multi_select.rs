@@ -52,7 +52,7 @@ pub fn MultiSelect(
         if hydrated.get() {
             view! { <Combobox id name label placeholder choices chosen on_change disabled /> }.into_any()
         } else {
-            view! { <Checkboxes name label choices chosen disabled /> }.into_any()
+            view! { <Checkboxes name label choices chosen on_change disabled /> }.into_any()
         }
     }
 }
@@ -63,6 +63,7 @@ fn Checkboxes(
     label: StoredValue<String>,
     choices: StoredValue<Vec<Choice>>,
     chosen: RwSignal<Vec<String>>,
+    on_change: Option<Callback<()>>,
     disabled: bool,
 ) -> impl IntoView {
     let summary = move || match chosen.read().len() {
@@ -80,7 +81,12 @@ fn Checkboxes(
                 label=choice.label
                 checked
                 disabled
-                on_change=move |on| toggle(chosen, &value, on)
+                on_change=move |on| {
+                    toggle(chosen, &value, on);
+                    if let Some(told) = on_change {
+                        told.run(());
+                    }
+                }
             />
         }
     });

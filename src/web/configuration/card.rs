@@ -1,7 +1,7 @@
 //! An agent's switches.
 
 use crate::base::error::Error;
-use crate::configuration::{AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration};
+use crate::configuration::{AgentConfiguration, AllowedMetrics, CallerNumbers, Configuration, ConfigurationSummary};
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLook};
 use crate::web::components::field::{CONTROL, DASHED, Field, FieldPlace, FormError, SelectFrame};
@@ -78,6 +78,16 @@ struct ShownConfiguration {
     caller_numbers: CallerNumbers,
 }
 
+impl ShownConfiguration {
+    /// Writes this configuration into an agent's summary.
+    fn summarize(&self, summary: &mut ConfigurationSummary) {
+        summary.all_metrics = self.metrics.iter().any(|metric| metric == AllowedMetrics::EVERY);
+        summary.some_metrics = !summary.all_metrics && !self.metrics.is_empty();
+        summary.transcript = self.transcript;
+        summary.caller_numbers = self.caller_numbers;
+    }
+}
+
 fn shown(configuration: &Configuration) -> ShownConfiguration {
     let metrics = match &configuration.metrics {
         AllowedMetrics::All => vec![AllowedMetrics::EVERY.to_owned()],
@@ -96,15 +106,21 @@ pub struct OpenConfiguration {
 /// An agent's switches and, for admins, a preview beside them. After hydration each change is saved as it is made, and
 /// undone in sight where saving fails. Without JavaScript it is a form with a button.
 #[component]
-pub fn OpenCard(agent: String, open: OpenConfiguration, admin: bool) -> impl IntoView {
+pub fn OpenCard(
+    agent: String,
+    /// What the card says when it is closed. Changed by each saved change.
+    summary: RwSignal<ConfigurationSummary>,
+    open: OpenConfiguration,
+    admin: bool,
+) -> impl IntoView {
     awaited(PageArea::Section, move || {
         let agent = agent.clone();
         async move {
             Ok(match open.configuration.await? {
                 Some(card) if card.agent.id.as_str() == agent => {
-                    view! { <Switches card preview=open.preview admin /> }.into_any()
+                    view! { <Switches card summary preview=open.preview admin /> }.into_any()
                 }
-                // That of the card that was open before.
+                // The loaded configuration still belongs to the card that was open before.
                 _ => view! { <Loading /> }.into_any(),
             })
         }
@@ -112,7 +128,12 @@ pub fn OpenCard(agent: String, open: OpenConfiguration, admin: bool) -> impl Int
 }
 
 #[component]
-fn Switches(card: AgentConfiguration, preview: Loaded<Option<String>>, admin: bool) -> impl IntoView {
+fn Switches(
+    card: AgentConfiguration,
+    summary: RwSignal<ConfigurationSummary>,
+    preview: Loaded<Option<String>>,
+    admin: bool,
+) -> impl IntoView {
     let (hydrated, query) = (use_hydrated(), use_configuration_query());
     let action = FormAction::of::<SetConfiguration>();
     let refusal = action.refusal();
@@ -143,6 +164,7 @@ fn Switches(card: AgentConfiguration, preview: Loaded<Option<String>>, admin: bo
     Effect::new(move |_| match action.outcome() {
         Some(Ok(())) => {
             saved.set_value(sent.get_value());
+            summary.update(|summary| sent.with_value(|sent| sent.summarize(summary)));
             preview.again();
             // Save what was changed in the meantime.
             if sent.get_value() != current() {
@@ -231,7 +253,7 @@ fn Switches(card: AgentConfiguration, preview: Loaded<Option<String>>, admin: bo
                         role="switch"
                         name="transcript"
                         value="true"
-                        // What a browser fills in again after a reload would be saved.
+                        // Without this, a value that the browser restores after a reload would be saved.
                         autocomplete="off"
                         disabled=!admin
                         prop:checked=transcript

@@ -116,8 +116,9 @@ fn ConfigurationCard(
     admin: bool,
 ) -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let short = in_short(&summary);
     let agent = StoredValue::new(summary.agent.id.to_string());
+    let name = summary.agent.name.clone();
+    let summary = RwSignal::new(summary);
     let is_open = Memo::new(move |_| {
         query.with(|query| query.agent.as_ref().map_or(first, |open| agent.with_value(|agent| agent == open)))
     });
@@ -127,9 +128,9 @@ fn ConfigurationCard(
     };
     let content = move || {
         if is_open.get() {
-            view! { <OpenCard agent=agent.get_value() open admin /> }.into_any()
+            view! { <OpenCard agent=agent.get_value() summary open admin /> }.into_any()
         } else {
-            view! { <p class="-mt-4 pb-4 text-sm text-faint">{short.clone()}</p> }.into_any()
+            view! { <p class="-mt-4 pb-4 text-sm text-faint">{summary.with_untracked(in_short)}</p> }.into_any()
         }
     };
     view! {
@@ -137,7 +138,7 @@ fn ConfigurationCard(
             <div class="relative flex min-h-[72px] items-center gap-4">
                 <h2 class="min-w-0 flex-1 wrap-anywhere">
                     <a class="after:absolute after:inset-0" href=href aria-expanded=move || is_open.get().to_string() data-noscroll="true">
-                        {summary.agent.name}
+                        {name}
                     </a>
                 </h2>
                 <span class="transition-transform" class:rotate-180=move || is_open.get()><Icon name="chevron-down" class="size-5" /></span>

@@ -51,7 +51,7 @@ pub fn Preview(response: Loaded<Option<String>>) -> impl IntoView {
                 <div class="max-h-96 overflow-y-auto"><CodeBlock label="Latest conversation in API responses" code /></div>
             }
             .into_any(),
-            None => view! { <p class=HINT>"This agent has no conversations in the environment live yet."</p> }.into_any(),
+            None => view! { <p class=HINT>"This agent has no conversations in the live environment yet."</p> }.into_any(),
         })
     };
     view! {

@@ -238,7 +238,7 @@ fn explained(outcome: Outcome) -> &'static str {
         }
         Outcome::NoSuchAgent => "The call names an agent that this workspace does not have. Check project_id.",
         Outcome::TranscriptOff => {
-            "The call searches transcripts, which Configuration keeps in for this agent. Turn them on there."
+            "The call needs transcripts (a search or a recording). They are off for this agent: turn them on in Configuration."
         }
         Outcome::CallerNumbersHidden => {
             "The call filters by a caller's number, which Configuration does not show for this agent. Show them there."

@@ -117,8 +117,8 @@ fn in_words(total: RequestTotals) -> String {
     let share = total.refused as f64 * 100.0 / all.max(1) as f64;
     match (all, total.refused) {
         (0, _) => "No requests in this time.".to_owned(),
-        (1, 0) => "1 request, not refused.".to_owned(),
-        (all, 0) => format!("{all} requests, none refused."),
+        (1, 0) => "1 request, accepted.".to_owned(),
+        (all, 0) => format!("{all} requests, all accepted."),
         (1, _) => "1 request, which was refused.".to_owned(),
         (all, 1) => format!("{all} requests, of which 1 was refused ({share:.1} %)."),
         (all, refused) => format!("{all} requests, of which {refused} were refused ({share:.1} %)."),

@@ -95,13 +95,18 @@ impl Browser {
         if !["get_", "go_", "list_", "take_"].iter().any(|prefix| function.starts_with(prefix)) {
             return self.form(function, fields, "application/json", "/").await;
         }
+        let fields: serde_json::Map<String, Value> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        self.read(function, &fields.into()).await
+    }
+
+    /// Calls a server function that reads, with arguments of any form.
+    pub async fn read(&mut self, function: &str, arguments: &Value) -> Answer {
         let request = Request::post(format!("/api/{function}"))
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ORIGIN, format!("http://{HOST}"));
-        let fields: serde_json::Map<String, Value> =
-            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-        self.send(request, Body::from(Value::from(fields).to_string())).await
+        self.send(request, Body::from(arguments.to_string())).await
     }
 
     /// Submits a form of the page at `page` like a browser without JavaScript.
