@@ -1,4 +1,4 @@
-import { callApi, createKey, createUser, expect, open, signIn, type Key, type Workspace } from './fixtures';
+import { callApi, cli, createKey, createUser, expect, open, signIn, type Key, type Workspace } from './fixtures';
 import type { Page } from '@playwright/test';
 
 /** Every page and dialog, by name; each goes there, on a page that is not signed in yet. */
@@ -68,6 +68,29 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
     await page.getByRole('button', { name: 'Copy CRM sync' }).click();
     await expect(page.getByRole('textbox', { name: 'API key' })).toBeVisible();
   },
+  'rotate key': (page, workspace) => ofKey(page, workspace, 'rotate'),
+  'pause key': (page, workspace) => ofKey(page, workspace, 'pause'),
+  'key page, rotating and paused': async (page, workspace) => {
+    const key = await createKey(workspace, LONG);
+    await useKey(page, workspace, key);
+    await cli(['key', 'rotate', '--workspace', workspace.slug, key.id, '--overlap', '7d', '--expires-in', '90d', '--json']);
+    await cli(['key', 'pause', '--workspace', workspace.slug, key.id, '--reason', LONG]);
+    await at(page, workspace, `api-keys/${key.id}`);
+    await expect(page.getByRole('region', { name: 'Two values' })).toBeVisible();
+  },
+  'end old value': async (page, workspace) => {
+    const key = await createKey(workspace, LONG);
+    await cli(['key', 'rotate', '--workspace', workspace.slug, key.id, '--overlap', '7d', '--expires-in', '90d', '--json']);
+    await at(page, workspace, `api-keys/${key.id}/end-old-value`);
+  },
+  'recently deleted': async (page, workspace) => {
+    const key = await createKey(workspace, LONG);
+    await cli(['key', 'delete', '--workspace', workspace.slug, key.id]);
+    await at(page, workspace, 'api-keys/deleted');
+    await expect(page.getByRole('button', { name: /Restore/ })).toBeVisible();
+  },
+  'no deleted keys': (page, workspace) => at(page, workspace, 'api-keys/deleted'),
+  'undoing deletions': (page, workspace) => at(page, workspace, 'api-keys/deleted/undo-days'),
   'use key': (page, workspace) => ofKey(page, workspace, 'use'),
   'key page, never used': async (page, workspace) => {
     const key = await createKey(workspace, LONG, { agents: 'front-desk,bookings' });

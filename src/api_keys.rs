@@ -10,6 +10,6 @@ pub mod service;
 pub mod store;
 
 pub use model::{
-    AgentScope, ApiKey, Expiry, KeyListQuery, KeyName, KeyOrder, KeyPage, Permission, Permissions, Status, UnusedKey,
-    within_limits,
+    AgentScope, ApiKey, DeletedKey, Expiry, KeyListQuery, KeyName, KeyOrder, KeyPage, OldValue, Overlap, Pause,
+    Permission, Permissions, Status, UnusedKey, within_limits,
 };

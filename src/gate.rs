@@ -1,5 +1,5 @@
-//! The gate decides whether a key may make a call. It checks, in this order: header, key, expiry, workspace,
-//! permission, agent. Responses reveal nothing to outsiders: a 401 does not tell an unknown key from an expired one,
+//! The gate decides whether a key may make a call. It checks, in this order: header, key, expiry, pause, workspace,
+//! permission, agent. Responses reveal nothing to outsiders: a 401 does not tell an unknown key from an expired or paused one,
 //! and a 403 does not reveal what exists in other workspaces.
 
 /// Extractor for the authenticated caller.
@@ -133,6 +133,7 @@ impl Holder {
             workspace: &self.key.workspace,
             permissions: &self.key.permissions,
             expires_at: self.key.expires_at,
+            is_paused: self.key.is_paused,
             covers_asked_agent: agent
                 .as_ref()
                 .map_or(self.key.agents.is_none(), |known| self.key.covers(&known.agent.id)),
@@ -182,7 +183,11 @@ impl From<RefusalReason> for ApiError {
         let forbidden = |message: String| Self::new(StatusCode::FORBIDDEN, "USER_ACCESS_FORBIDDEN", message);
         match refusal {
             // The same response for all of them.
-            RefusalReason::NoKey | RefusalReason::Malformed | RefusalReason::Unknown | RefusalReason::Expired => {
+            RefusalReason::NoKey
+            | RefusalReason::Malformed
+            | RefusalReason::Unknown
+            | RefusalReason::Expired
+            | RefusalReason::Paused => {
                 let message = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
                 Self::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)
             }

@@ -23,4 +23,4 @@ pub mod store;
 #[cfg(feature = "ssr")]
 pub mod writer;
 
-pub use model::{Api, Outcome, Period};
+pub use model::{Api, Outcome, Period, Tally};

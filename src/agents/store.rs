@@ -15,7 +15,9 @@ statements! {
         (SELECT COUNT(*) FROM deployments WHERE workspace_id = $1 AND agent_id = $2),
         (SELECT COUNT(*) FROM api_key_agents k WHERE k.workspace_id = $1 AND k.agent_id = $2 AND NOT EXISTS
             (SELECT 1 FROM api_key_agents o WHERE o.workspace_id = k.workspace_id AND o.key_id = k.key_id
-                AND o.agent_id <> k.agent_id))";
+                AND o.agent_id <> k.agent_id)
+            AND EXISTS (SELECT 1 FROM api_keys a WHERE a.workspace_id = k.workspace_id AND a.id = k.key_id
+                AND a.deleted_at = 0))";
     DELETE = "DELETE FROM agents WHERE workspace_id = $1 AND id = $2";
     RENAME = "UPDATE agents SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2";
     TOUCH = "UPDATE agents SET updated_at = $3 WHERE workspace_id = $1 AND id = $2";

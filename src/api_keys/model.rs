@@ -142,6 +142,56 @@ pub struct ApiKey {
     pub expires_at: Timestamp,
     /// `None` if it was never used.
     pub last_used_at: Option<Timestamp>,
+    /// When its value was made: at the key's creation, or at its last rotation.
+    pub value_created_at: Timestamp,
+    /// The value that the last rotation replaced; `None` if there was none.
+    pub old_value: Option<OldValue>,
+    /// `None` unless it is paused.
+    pub pause: Option<Pause>,
+}
+
+impl ApiKey {
+    /// The value that a rotation replaced, while it still opens.
+    pub fn open_old_value(&self, now: Timestamp) -> Option<&OldValue> {
+        self.old_value.as_ref().filter(|old| now < old.until)
+    }
+}
+
+/// A value that a rotation replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldValue {
+    /// `ask_gUGd************14cg`.
+    pub masked: String,
+    pub created_at: Timestamp,
+    /// It opens until this instant.
+    pub until: Timestamp,
+}
+
+/// Why a key is refused for the time being.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub at: Timestamp,
+    pub by: String,
+    /// Empty if none was given.
+    pub reason: String,
+}
+
+impl Pause {
+    /// Longest reason, in characters.
+    pub const MAX_REASON: usize = 200;
+}
+
+/// A deleted key, whose deletion can still be undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
+pub struct DeletedKey {
+    pub id: ApiKeyId,
+    pub name: KeyName,
+    pub masked: String,
+    pub deleted_at: Timestamp,
+    pub deleted_by: String,
+    /// 0 if it was never used.
+    pub last_used_at: Timestamp,
 }
 
 /// Whether a key is valid, judged by its expiry.
@@ -210,6 +260,45 @@ impl Expiry {
             }
         };
         within_limits(at, now)
+    }
+}
+
+/// How long the value that a rotation replaces still opens, as chosen in the form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// This many seconds.
+    Seconds(i64),
+    /// Until the last second of a date (UTC).
+    UntilDate(String),
+}
+
+impl Overlap {
+    /// The choices of the form: value, label, seconds.
+    pub const CHOICES: [(&'static str, &'static str, i64); 5] = [
+        ("now", "Not any more", 0),
+        ("1h", "For 1 hour", 3_600),
+        ("24h", "For 24 hours", 86_400),
+        ("7d", "For 7 days", 604_800),
+        ("30d", "For 30 days", 2_592_000),
+    ];
+    /// The value of the choice that is preselected.
+    pub const DEFAULT: &'static str = "24h";
+
+    /// Reads the value of a choice. The date is used only for the choice `date`.
+    pub fn parse(choice: &str, date: &str) -> Result<Self, Problem> {
+        if choice == "date" {
+            return Ok(Self::UntilDate(date.trim().to_owned()));
+        }
+        let known = Self::CHOICES.iter().find(|(value, ..)| *value == choice);
+        known.map(|(.., seconds)| Self::Seconds(*seconds)).ok_or(Problem::OverlapUnreadable)
+    }
+
+    /// The instant until which the old value opens if the key is rotated `now`.
+    pub fn end(&self, now: Timestamp) -> Result<Timestamp, Problem> {
+        match self {
+            Self::Seconds(seconds) => Ok(now.plus_seconds(*seconds)),
+            Self::UntilDate(date) => end_of_day(date, 0).filter(|end| *end > now).ok_or(Problem::OverlapUnreadable),
+        }
     }
 }
 

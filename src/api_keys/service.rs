@@ -1,21 +1,28 @@
 //! Operations on keys. Each change is recorded in the audit log, in the same transaction.
 
 use crate::api_keys::secret::PlainKey;
-use crate::api_keys::store::{self, Insertion, NewKeyRow, PAGE_SIZE, PageStart};
+use crate::api_keys::store::{self, Insertion, NewKeyRow, NextValue, PAGE_SIZE, PageStart};
 use crate::api_keys::{
-    AgentScope, ApiKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Permissions, UnusedKey, within_limits,
+    AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Pause, Permissions, UnusedKey,
+    within_limits,
 };
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{ApiKeyId, UserId, WorkspaceId};
 use crate::base::sealing::{MasterKey, SealError};
+use crate::base::text::optional_line;
 use crate::base::time::Timestamp;
-use crate::db::{Change, Db, DbError};
+use crate::db::{Change, Db, DbError, WorkKind};
 use crate::sessions::shown_once::{ShownOnce, ShownOnceError};
 use crate::workspaces;
 use serde_json::json;
 use std::sync::Arc;
+
+/// Longest list of deleted keys.
+const MAX_DELETED: i64 = 1_000;
+/// Keys erased per transaction.
+const ERASE_BATCH: i64 = 100;
 
 /// Why an operation on keys failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +32,12 @@ pub enum ApiKeyError {
     /// The key's value was never stored, or was destroyed.
     #[error("This key was shown once, when it was created, and cannot be copied any more. Create a new key instead.")]
     NotCopyable,
+    /// The value that the last rotation replaced still opens.
+    #[error("This key is being rotated. End its old value first, or cancel the rotation.")]
+    RotationUnderWay,
+    /// There is no old value, or it no longer opens.
+    #[error("This key has no old value that still opens.")]
+    NoOldValue,
     /// The cursor of a page of the list is invalid for this sort order.
     #[error("This is not a place in the list of keys.")]
     BadCursor,
@@ -51,6 +64,24 @@ pub struct FormCreator<'a> {
     pub actor: &'a Actor,
     pub user: &'a UserId,
     pub shown_once: &'a ShownOnce,
+}
+
+/// What a rotation asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// Until when the value that is replaced still opens.
+    pub overlap_end: Timestamp,
+    /// Expiry of the new value.
+    pub expires_at: Timestamp,
+}
+
+/// The new value of a key.
+#[derive(Debug)]
+pub struct RotatedKey {
+    pub value: PlainKey,
+    pub expires_at: Timestamp,
+    /// Until when the old value still opens.
+    pub old_until: Timestamp,
 }
 
 /// A newly created key and its value.
@@ -209,17 +240,185 @@ impl ApiKeys {
         Ok(change.commit().await?)
     }
 
-    /// Deletes a key. Every request that begins after this has returned is refused, on all servers.
+    /// Gives a key another value. The one that it has opens until `overlap_end`, but not beyond its own expiry. Errors: the
+    /// value before that one still opens, or the new expiry is out of range.
+    pub async fn rotate(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &ApiKeyId,
+        rotation: Rotation,
+    ) -> Result<RotatedKey, ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let rotated = self.rotate_in(&mut change, workspace, id, rotation).await?;
+        change.commit().await?;
+        Ok(rotated)
+    }
+
+    /// Like [`rotate`](Self::rotate), for a form: leaves the new value for the page that shows it once.
+    pub async fn rotate_from_form(
+        &self,
+        workspace: &WorkspaceId,
+        FormCreator { actor, user, shown_once }: FormCreator<'_>,
+        id: &ApiKeyId,
+        rotation: Rotation,
+    ) -> Result<(), ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let rotated = self.rotate_in(&mut change, workspace, id, rotation).await?;
+        shown_once.put_in(&mut change, workspace, user, id.as_str(), rotated.value.expose()).await?;
+        Ok(change.commit().await?)
+    }
+
+    async fn rotate_in(
+        &self,
+        change: &mut Change,
+        workspace: &WorkspaceId,
+        id: &ApiKeyId,
+        rotation: Rotation,
+    ) -> Result<RotatedKey, ApiKeyError> {
+        let now = self.db.now();
+        let expires_at = within_limits(rotation.expires_at, now)?;
+        let copyable = workspaces::service::keys_copyable(change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        let before = store::lock(change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
+        if before.open_old_value(now).is_some() {
+            return Err(ApiKeyError::RotationUnderWay);
+        }
+        let value = PlainKey::generate(self.db.random());
+        let sealed = copyable.then(|| value.seal(&self.sealing, workspace, id, self.db.random())).transpose()?;
+        let old_until = rotation.overlap_end.min(before.expires_at).max(now);
+        let next = NextValue {
+            masked: &value.masked(),
+            hash: &value.hashed(),
+            sealed: sealed.as_ref(),
+            expires_at,
+            old_until,
+        };
+        store::rotate(change, workspace, id, &next, now).await?;
+        let details = json!({
+            "value": { "from": before.masked, "to": next.masked },
+            "expires_at": { "from": before.expires_at.iso(), "to": expires_at.iso() },
+            "old_value_until": old_until.iso(),
+        });
+        record(change, workspace, Action::KeyRotated, id, &before.name, details).await?;
+        Ok(RotatedKey { value, expires_at, old_until })
+    }
+
+    /// Ends the value that a rotation replaced.
+    pub async fn end_old_value(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &ApiKeyId,
+    ) -> Result<(), ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let (now, before) = (self.db.now(), store::lock(&mut change, workspace, id).await?);
+        let before = before.ok_or(ApiKeyError::NotFound)?;
+        let old = before.open_old_value(now).ok_or(ApiKeyError::NoOldValue)?;
+        store::end_old_value(&mut change, workspace, id, now).await?;
+        let details = json!({ "old_value": old.masked, "until": { "from": old.until.iso(), "to": now.iso() } });
+        record(&mut change, workspace, Action::KeyOldValueEnded, id, &before.name, details).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// Undoes a rotation while the old value still opens: the key has the old value and its expiry again, and the new value
+    /// is refused.
+    pub async fn cancel_rotation(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &ApiKeyId,
+    ) -> Result<(), ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let (now, before) = (self.db.now(), store::lock(&mut change, workspace, id).await?);
+        let before = before.ok_or(ApiKeyError::NotFound)?;
+        let old = before.open_old_value(now).ok_or(ApiKeyError::NoOldValue)?;
+        store::cancel_rotation(&mut change, workspace, id, now).await?;
+        let details = json!({
+            "value": { "from": before.masked, "to": old.masked },
+            "expires_at": { "from": before.expires_at.iso(), "to": old.expires_at.iso() },
+        });
+        record(&mut change, workspace, Action::KeyRotationCancelled, id, &before.name, details).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// Refuses a key until it is resumed. A paused key gets the new reason.
+    pub async fn pause(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &ApiKeyId,
+        reason: &str,
+    ) -> Result<(), ApiKeyError> {
+        let reason = optional_line(reason, Pause::MAX_REASON).ok_or(Problem::ReasonTooLong)?;
+        let mut change = self.db.begin(actor).await?;
+        let before = store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
+        let now = self.db.now();
+        let pause = Pause { at: now, by: actor.name.clone(), reason };
+        store::set_pause(&mut change, workspace, id, Some(&pause), now).await?;
+        let details = json!({ "reason": pause.reason });
+        record(&mut change, workspace, Action::KeyPaused, id, &before.name, details).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// Accepts a paused key again. Does nothing if it is not paused.
+    pub async fn resume(&self, workspace: &WorkspaceId, actor: &Actor, id: &ApiKeyId) -> Result<(), ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let before = store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
+        if !before.is_paused {
+            return Ok(());
+        }
+        store::set_pause(&mut change, workspace, id, None, self.db.now()).await?;
+        record(&mut change, workspace, Action::KeyResumed, id, &before.name, json!({})).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// Deletes a key. Every request that begins after this has returned is refused, on all servers. The deletion can be
+    /// undone for as many days as the workspace's settings say.
     pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, id: &ApiKeyId) -> Result<ApiKey, ApiKeyError> {
         let key = store::find(&self.db, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         let mut change = self.db.begin(actor).await?;
-        if !store::delete(&mut change, workspace, id).await? {
-            return Err(ApiKeyError::NotFound);
+        let undo_days = workspaces::service::undo_days(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
+        match undo_days {
+            0 => drop(store::delete(&mut change, workspace, id).await?),
+            _ => store::mark_deleted(&mut change, workspace, id, &actor.name, self.db.now()).await?,
         }
         let details = json!({ "masked": key.masked });
         record(&mut change, workspace, Action::KeyDeleted, id, &key.name, details).await?;
         change.commit().await?;
         Ok(key)
+    }
+
+    /// Undoes the deletion of a key. It has its values, its pause and its history again.
+    pub async fn restore(&self, workspace: &WorkspaceId, actor: &Actor, id: &ApiKeyId) -> Result<(), ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let undo_days = workspaces::service::undo_days(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        let since = self.db.now().plus_days(-i64::from(undo_days));
+        let restored = store::restore(&mut change, workspace, id, since).await?;
+        let (name, masked) = restored.ok_or(ApiKeyError::NotFound)?;
+        record(&mut change, workspace, Action::KeyRestored, id, &name, json!({ "masked": masked })).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// The latest keys whose deletion can still be undone, at most 1,000 of them.
+    pub async fn deleted(&self, workspace: &WorkspaceId, undo_days: i32) -> Result<Vec<DeletedKey>, DbError> {
+        let since = self.db.now().plus_days(-i64::from(undo_days));
+        store::deleted(&self.db, workspace, since, MAX_DELETED).await
+    }
+
+    /// Erases the keys of all workspaces whose deletion can no longer be undone, and the sealed old values that no longer
+    /// open.
+    pub async fn erase_deleted(&self) -> Result<(), DbError> {
+        let db = self.db.of(WorkKind::Background);
+        loop {
+            let mut change = db.begin_unattended().await?;
+            let erased = store::erase(&mut change, db.now(), ERASE_BATCH).await?;
+            store::forget_old_values(&mut change, db.now()).await?;
+            change.commit().await?;
+            if erased < ERASE_BATCH as u64 {
+                return Ok(());
+            }
+        }
     }
 
     /// Decrypts a key's value for an admin to copy, and records this in the audit log.

@@ -2,7 +2,7 @@
 
 use crate::agents::AgentName;
 use crate::api_keys::secret::HashedKey;
-use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, UnusedKey};
+use crate::api_keys::{AgentScope, ApiKey, DeletedKey, KeyName, OldValue, Pause, Permissions, UnusedKey};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;
 use crate::base::text::containing;
@@ -17,7 +17,8 @@ pub const PAGE_SIZE: usize = 25;
 macro_rules! columns {
     () => {
         "id, name, name_key, masked, sealed IS NOT NULL AS copyable, all_agents, permissions, created_at, created_by, \
-         expires_at, last_used_at"
+         expires_at, last_used_at, value_created_at, old_masked, old_created_at, old_until, paused_at, paused_by, \
+         pause_reason"
     };
 }
 // One statement for each sort order. Its columns are those of an index, so that every page costs the same. `$2` is the
@@ -28,7 +29,7 @@ macro_rules! page {
             "SELECT ",
             columns!(),
             " FROM api_keys
-            WHERE workspace_id = $1 AND name_key LIKE $2 ESCAPE '\\' AND (",
+            WHERE workspace_id = $1 AND deleted_at = 0 AND name_key LIKE $2 ESCAPE '\\' AND (",
             $column,
             ", id) ",
             $compare,
@@ -46,29 +47,56 @@ macro_rules! page {
 
 statements! {
     INSERT = "INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, sealed, sealed_with, all_agents,
-        permissions, created_at, created_by, updated_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $13)
+        permissions, created_at, created_by, updated_at, value_created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $11, $13)
         ON CONFLICT (workspace_id, id) DO NOTHING";
     INSERT_AGENT = "INSERT INTO api_key_agents (workspace_id, key_id, agent_id)
         SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
-    FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
+    FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0");
     // An update to the same value locks the row on both engines.
-    LOCK = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 RETURNING name, permissions, all_agents";
+    LOCK = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0
+        RETURNING name, masked, permissions, all_agents, expires_at, paused_at > 0 AS is_paused, old_masked, old_until,
+            old_expires_at";
     UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6
         WHERE workspace_id = $1 AND id = $2";
-    DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2";
-    FIND_SEALED = "SELECT sealed, sealed_with FROM api_keys WHERE workspace_id = $1 AND id = $2";
-    DESTROY_SEALED = "UPDATE api_keys SET sealed = NULL, sealed_with = NULL
-        WHERE workspace_id = $1 AND sealed IS NOT NULL";
+    ROTATE = "UPDATE api_keys SET old_masked = masked, old_hash = hash, old_sealed = sealed,
+            old_sealed_with = sealed_with, old_created_at = value_created_at, old_expires_at = expires_at, old_until = $3,
+            masked = $4, hash = $5, sealed = $6, sealed_with = $7, value_created_at = $8, expires_at = $9, updated_at = $8
+        WHERE workspace_id = $1 AND id = $2";
+    END_OLD_VALUE = "UPDATE api_keys SET old_until = $3, old_sealed = NULL, old_sealed_with = NULL, updated_at = $3
+        WHERE workspace_id = $1 AND id = $2";
+    CANCEL_ROTATION = "UPDATE api_keys SET masked = old_masked, hash = old_hash, sealed = old_sealed,
+            sealed_with = old_sealed_with, value_created_at = old_created_at, expires_at = old_expires_at,
+            old_masked = NULL, old_hash = NULL, old_sealed = NULL, old_sealed_with = NULL, old_created_at = NULL,
+            old_expires_at = NULL, old_until = NULL, updated_at = $3
+        WHERE workspace_id = $1 AND id = $2";
+    PAUSE = "UPDATE api_keys SET paused_at = $3, paused_by = $4, pause_reason = $5, updated_at = $6
+        WHERE workspace_id = $1 AND id = $2";
+    MARK_DELETED = "UPDATE api_keys SET deleted_at = $3, deleted_by = $4 WHERE workspace_id = $1 AND id = $2";
+    RESTORE = "UPDATE api_keys SET deleted_at = 0, deleted_by = '' WHERE workspace_id = $1 AND id = $2 AND deleted_at > $3
+        RETURNING name, masked";
+    DELETED = "SELECT id, name, masked, deleted_at, deleted_by, last_used_at FROM api_keys
+        WHERE workspace_id = $1 AND deleted_at > $2 ORDER BY deleted_at DESC, id DESC LIMIT $3";
+    DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
+    // The server's own housekeeping, for all workspaces.
+    ERASE = "DELETE FROM api_keys WHERE (workspace_id, id) IN (SELECT k.workspace_id, k.id
+        FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
+        WHERE k.deleted_at > 0 AND k.deleted_at <= $1 - w.undo_days * CAST(86400000000 AS BIGINT)
+        ORDER BY k.workspace_id, k.deleted_at, k.id LIMIT $2)";
+    FORGET_OLD_VALUES = "UPDATE api_keys SET old_sealed = NULL, old_sealed_with = NULL
+        WHERE old_sealed IS NOT NULL AND old_until <= $1";
+    FIND_SEALED = "SELECT sealed, sealed_with FROM api_keys WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
+    DESTROY_SEALED = "UPDATE api_keys SET sealed = NULL, sealed_with = NULL, old_sealed = NULL, old_sealed_with = NULL
+        WHERE workspace_id = $1 AND (sealed IS NOT NULL OR old_sealed IS NOT NULL)";
     AGENTS_OF = "SELECT k.key_id, a.id, a.name FROM api_key_agents k
         JOIN agents a ON a.workspace_id = k.workspace_id AND a.id = k.agent_id
         WHERE k.workspace_id = $1 AND k.key_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
         ORDER BY a.name, a.id";
-    NEVER_USED = "SELECT id, name, created_at, expires_at FROM api_keys WHERE workspace_id = $1 AND last_used_at = 0
-        ORDER BY created_at, id LIMIT $2";
-    COUNT_NEVER_USED = "SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1 AND last_used_at = 0";
-    FOREIGN_SEALS = "SELECT COUNT(*) FROM api_keys WHERE sealed_with IS NOT NULL AND sealed_with <> $1";
+    NEVER_USED = "SELECT id, name, created_at, expires_at FROM api_keys
+        WHERE workspace_id = $1 AND last_used_at = 0 AND deleted_at = 0 ORDER BY created_at, id LIMIT $2";
+    COUNT_NEVER_USED = "SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1 AND last_used_at = 0 AND deleted_at = 0";
+    FOREIGN_SEALS = "SELECT COUNT(*) FROM api_keys WHERE sealed_with <> $1 OR old_sealed_with <> $1";
     NEWEST = page!("created_at", "<", "DESC");
     OLDEST = page!("created_at", ">", "ASC");
     BY_NAME = page!("name_key", ">", "ASC");
@@ -93,6 +121,41 @@ struct KeyRow {
     expires_at: Timestamp,
     /// 0 if it was never used.
     last_used_at: Timestamp,
+    value_created_at: Timestamp,
+    old_masked: Option<String>,
+    old_created_at: Option<Timestamp>,
+    old_until: Option<Timestamp>,
+    /// 0 if it is not paused.
+    paused_at: Timestamp,
+    paused_by: String,
+    pause_reason: String,
+}
+
+impl KeyRow {
+    /// The key, and its name in lower case.
+    fn read(self, agents: Option<Vec<AgentName>>) -> Result<(ApiKey, String), DbError> {
+        let old_value = match (self.old_masked, self.old_created_at, self.old_until) {
+            (Some(masked), Some(created_at), Some(until)) => Some(OldValue { masked, created_at, until }),
+            _ => None,
+        };
+        let pause = Pause { at: self.paused_at, by: self.paused_by, reason: self.pause_reason };
+        let key = ApiKey {
+            agents,
+            permissions: stored_permissions(&self.permissions)?,
+            id: self.id,
+            name: self.name,
+            masked: self.masked,
+            copyable: self.copyable,
+            created_at: self.created_at,
+            created_by: self.created_by,
+            expires_at: self.expires_at,
+            last_used_at: Some(self.last_used_at).filter(|at| at.0 > 0),
+            value_created_at: self.value_created_at,
+            old_value,
+            pause: (pause.at.0 > 0).then_some(pause),
+        };
+        Ok((key, self.name_key))
+    }
 }
 
 /// A new key's row.
@@ -248,19 +311,7 @@ async fn with_agents(db: &Db, workspace: &WorkspaceId, rows: Vec<KeyRow>) -> Res
     rows.into_iter()
         .map(|row| {
             let scope = (!row.all_agents).then(|| agents.remove(&row.id).unwrap_or_default());
-            let key = ApiKey {
-                agents: scope,
-                permissions: stored_permissions(&row.permissions)?,
-                id: row.id,
-                name: row.name,
-                masked: row.masked,
-                copyable: row.copyable,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                expires_at: row.expires_at,
-                last_used_at: Some(row.last_used_at).filter(|at| at.0 > 0),
-            };
-            Ok((key, row.name_key))
+            row.read(scope)
         })
         .collect()
 }
@@ -294,23 +345,198 @@ pub async fn update(
     Ok(())
 }
 
-/// The columns of a locked key that an edit needs.
+/// A locked key, with what changes of it depend on.
 #[derive(Debug)]
 pub struct LockedKey {
     pub name: KeyName,
+    pub masked: String,
     pub permissions: Permissions,
     pub all_agents: bool,
+    pub expires_at: Timestamp,
+    pub is_paused: bool,
+    /// The value that the last rotation replaced; `None` if there was none.
+    pub old_value: Option<LockedOldValue>,
 }
 
-/// Locks a key until the transaction ends; `None` if it does not exist.
+impl LockedKey {
+    /// The value that a rotation replaced, while it still opens.
+    pub fn open_old_value(&self, now: Timestamp) -> Option<&LockedOldValue> {
+        self.old_value.as_ref().filter(|old| now < old.until)
+    }
+}
+
+/// A value that a rotation replaced.
+#[derive(Debug)]
+pub struct LockedOldValue {
+    pub masked: String,
+    pub until: Timestamp,
+    /// The expiry that it had before the rotation.
+    pub expires_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct LockedKeyRow {
+    name: KeyName,
+    masked: String,
+    permissions: String,
+    all_agents: bool,
+    expires_at: Timestamp,
+    is_paused: bool,
+    old_masked: Option<String>,
+    old_until: Option<Timestamp>,
+    old_expires_at: Option<Timestamp>,
+}
+
+impl LockedKeyRow {
+    fn read(self) -> Result<LockedKey, DbError> {
+        let old_value = match (self.old_masked, self.old_until, self.old_expires_at) {
+            (Some(masked), Some(until), Some(expires_at)) => Some(LockedOldValue { masked, until, expires_at }),
+            _ => None,
+        };
+        Ok(LockedKey {
+            name: self.name,
+            masked: self.masked,
+            permissions: stored_permissions(&self.permissions)?,
+            all_agents: self.all_agents,
+            expires_at: self.expires_at,
+            is_paused: self.is_paused,
+            old_value,
+        })
+    }
+}
+
+/// Locks a key until the transaction ends; `None` if it does not exist or was deleted.
 pub async fn lock(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Option<LockedKey>, DbError> {
-    let row: Option<(KeyName, String, bool)> =
+    let row: Option<LockedKeyRow> =
         on_change!(change, |c| sqlx::query_as(LOCK).bind(workspace).bind(id).fetch_optional(c).await)?;
-    row.map(|(name, ids, all_agents)| Ok(LockedKey { name, permissions: stored_permissions(&ids)?, all_agents }))
-        .transpose()
+    row.map(LockedKeyRow::read).transpose()
 }
 
-/// Deletes a key; `false` if it does not exist.
+/// A key's next value.
+#[derive(Debug)]
+pub struct NextValue<'a> {
+    pub masked: &'a str,
+    pub hash: &'a HashedKey,
+    pub sealed: Option<&'a Sealed>,
+    pub expires_at: Timestamp,
+    /// Until when the value that it replaces still opens.
+    pub old_until: Timestamp,
+}
+
+/// Gives a locked key another value. The one that it has becomes its old value.
+pub async fn rotate(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    next: &NextValue<'_>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(ROTATE)
+        .bind(workspace)
+        .bind(id)
+        .bind(next.old_until)
+        .bind(next.masked)
+        .bind(next.hash.as_bytes())
+        .bind(next.sealed.map(|s| s.bytes.as_slice()))
+        .bind(next.sealed.map(|s| s.master_key_id.as_str()))
+        .bind(now)
+        .bind(next.expires_at)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Ends a locked key's old value.
+pub async fn end_old_value(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(END_OLD_VALUE)
+        .bind(workspace)
+        .bind(id)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Gives a locked key its old value again, in place of the one that it has.
+pub async fn cancel_rotation(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(CANCEL_ROTATION)
+        .bind(workspace)
+        .bind(id)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Pauses a locked key; `None` resumes it.
+pub async fn set_pause(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    pause: Option<&Pause>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(PAUSE)
+        .bind(workspace)
+        .bind(id)
+        .bind(pause.map_or(Timestamp(0), |pause| pause.at))
+        .bind(pause.map_or("", |pause| &pause.by))
+        .bind(pause.map_or("", |pause| &pause.reason))
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Marks a locked key as deleted.
+pub async fn mark_deleted(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(MARK_DELETED)
+        .bind(workspace)
+        .bind(id)
+        .bind(now)
+        .bind(by)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// Restores a key that was deleted after `since`, and returns its name and masked value; `None` if there is none.
+pub async fn restore(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    since: Timestamp,
+) -> Result<Option<(KeyName, String)>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_as(RESTORE).bind(workspace).bind(id).bind(since).fetch_optional(c).await)?)
+}
+
+/// Up to `limit` keys that were deleted after `since`, the latest first.
+pub async fn deleted(
+    db: &Db,
+    workspace: &WorkspaceId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<DeletedKey>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(DELETED).bind(workspace).bind(since).bind(limit).fetch_all(pool).await)?)
+}
+
+/// Erases a key that is not marked as deleted; `false` if it does not exist.
 pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<bool, DbError> {
     let deleted = on_change!(change, |c| sqlx::query(DELETE)
         .bind(workspace)
@@ -319,6 +545,21 @@ pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId)
         .await
         .map(|done| done.rows_affected()))?;
     Ok(deleted > 0)
+}
+
+/// Erases up to `limit` keys whose deletion can no longer be undone, and returns their number.
+pub async fn erase(change: &mut Change, now: Timestamp, limit: i64) -> Result<u64, DbError> {
+    Ok(on_change!(change, |c| sqlx::query(ERASE)
+        .bind(now)
+        .bind(limit)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// Erases the sealed old values that no longer open.
+pub async fn forget_old_values(change: &mut Change, now: Timestamp) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(FORGET_OLD_VALUES).bind(now).execute(c).await.map(|_| ()))?)
 }
 
 /// A key's sealed value: `None` if there is no such key, `Some(None)` if its value is not stored.

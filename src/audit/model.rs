@@ -22,6 +22,12 @@ pub enum Action {
     KeyCopied,
     KeyEdited,
     KeyDeleted,
+    KeyRestored,
+    KeyRotated,
+    KeyOldValueEnded,
+    KeyRotationCancelled,
+    KeyPaused,
+    KeyResumed,
     ConfigurationChanged,
     UserInvited,
     InvitationWithdrawn,
@@ -35,7 +41,7 @@ pub enum Action {
 
 impl Action {
     /// Each action with its stored name and its label.
-    pub const ALL: [(Self, &'static str, &'static str); 28] = [
+    pub const ALL: [(Self, &'static str, &'static str); 34] = [
         (Self::SignedIn, "signed-in", "Signed in"),
         (Self::WorkspaceCreated, "workspace-created", "Workspace created"),
         (Self::WorkspaceChanged, "workspace-changed", "Workspace settings changed"),
@@ -55,6 +61,12 @@ impl Action {
         (Self::KeyCopied, "key-copied", "API key copied"),
         (Self::KeyEdited, "key-edited", "API key edited"),
         (Self::KeyDeleted, "key-deleted", "API key deleted"),
+        (Self::KeyRestored, "key-restored", "API key restored"),
+        (Self::KeyRotated, "key-rotated", "API key rotated"),
+        (Self::KeyOldValueEnded, "key-old-value-ended", "Old value of an API key ended"),
+        (Self::KeyRotationCancelled, "key-rotation-cancelled", "Rotation of an API key cancelled"),
+        (Self::KeyPaused, "key-paused", "API key paused"),
+        (Self::KeyResumed, "key-resumed", "API key resumed"),
         (Self::ConfigurationChanged, "configuration-changed", "Configuration changed"),
         (Self::UserInvited, "user-invited", "User invited"),
         (Self::InvitationWithdrawn, "invitation-withdrawn", "Invitation withdrawn"),

@@ -30,6 +30,12 @@ pub enum Error {
     /// 409: the key's value was never stored, or was destroyed.
     #[error("This key was shown once, when it was created, and cannot be copied any more. Create a new key instead.")]
     NotCopyable,
+    /// 409: the value that the last rotation replaced still opens.
+    #[error("This key is being rotated. End its old value first, or cancel the rotation.")]
+    RotationUnderWay,
+    /// 409: there is no old value, or it no longer opens.
+    #[error("This key has no old value that still opens.")]
+    NoOldValue,
     /// 409: the value is sealed under a master key that this server does not have.
     #[error("This key is sealed under another master key. Ask whoever runs this server to start it with that one.")]
     OtherMasterKey,
@@ -89,6 +95,9 @@ pub enum Problem {
     MetricsTooMany,
     DaysInvalid,
     ConfirmationMissing,
+    ReasonTooLong,
+    OverlapUnreadable,
+    UndoDaysInvalid,
 }
 
 impl Problem {
@@ -112,6 +121,9 @@ impl Problem {
             MetricsTooMany => "metrics",
             DaysInvalid => "days",
             ConfirmationMissing => "destroy",
+            ReasonTooLong => "reason",
+            OverlapUnreadable => "overlap",
+            UndoDaysInvalid => "undo_days",
         }
     }
 
@@ -126,6 +138,9 @@ impl Problem {
             VariantIsDefault => "Exactly one variant is the default. Make another one the default first.",
             ValueTooLong => "Use at most 10,000 characters for a value.",
             TooManyOfAgent => "An agent can have at most 200 of these. Delete one first.",
+            ReasonTooLong => "Use at most 200 characters for the reason.",
+            OverlapUnreadable => "Choose until when the old value opens.",
+            UndoDaysInvalid => "Enter a number of days from 0 to 90.",
             MessageTooLong => "Use at most 1,000 characters for the message.",
             NotAhead => "A deployment is promoted from sandbox to pre-release, and from there to live.",
             AgentsMissing => "Choose at least one agent, or all agents.",
@@ -171,7 +186,9 @@ impl Error {
             Self::SignedOut | Self::WrongCredentials => 401,
             Self::AdminsOnly | Self::WrongOrigin => 403,
             Self::NotFound => 404,
-            Self::LastAdmin | Self::NotCopyable | Self::OtherMasterKey => 409,
+            Self::LastAdmin | Self::NotCopyable | Self::OtherMasterKey | Self::RotationUnderWay | Self::NoOldValue => {
+                409
+            }
             Self::LinkSpent => 410,
             Self::Invalid(_) => 422,
             Self::TooManyAttempts { .. } => 429,

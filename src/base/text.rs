@@ -38,6 +38,15 @@ pub fn single_line(text: &str, max_chars: usize) -> Result<String, Problem> {
     }
 }
 
+/// Normalises a text of one line that may be empty, like [`single_line`]; `None` if it has more than `max_chars` characters.
+pub fn optional_line(text: &str, max_chars: usize) -> Option<String> {
+    match single_line(text, max_chars) {
+        Ok(line) => Some(line),
+        Err(Problem::NameMissing) => Some(String::new()),
+        Err(_) => None,
+    }
+}
+
 /// All characters but the unreserved ones (RFC 3986, section 2.3), which need no percent-encoding.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 

@@ -42,6 +42,18 @@ pub enum WorkspaceCommand {
         #[arg(long)]
         name: String,
     },
+    /// Set rules for a workspace's keys
+    SetPolicy {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// For how many days a deleted key can be restored, 0 to 90; with 0 deletions are for good
+        #[arg(long)]
+        undo_days: i32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Set how long a workspace keeps conversations; the server deletes older ones within ten minutes
     SetRetention {
         /// The workspace's id or slug
@@ -76,6 +88,12 @@ impl WorkspaceCommand {
                 let of = workspace(services, &of).await?;
                 let renamed = services.workspaces.rename(&of.id, &Actor::command_line(), &name).await;
                 renamed.map_err(|e| e.to_string())?;
+            }
+            Self::SetPolicy { workspace: of, undo_days, json } => {
+                let of = workspace(services, &of).await?;
+                let set = services.workspaces.set_undo_days(&of.id, &Actor::command_line(), undo_days).await;
+                set.map_err(|e| e.to_string())?;
+                output::one(json, &json!({ "undo_days": undo_days }));
             }
             Self::SetRetention { workspace: of, days, forever: _ } => {
                 let of = workspace(services, &of).await?;

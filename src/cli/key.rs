@@ -1,17 +1,16 @@
 //! The command `key`.
 
-use crate::api_keys::service::NewKey;
-use crate::api_keys::{AgentScope, ApiKey, KeyName, Permissions, Status};
-use crate::api_keys::{KeyListQuery, KeyOrder};
+use crate::api_keys::service::{ApiKeyError, NewKey, Rotation};
+use crate::api_keys::{AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, Permissions, Status};
 use crate::base::actor::Actor;
-use crate::base::id::ApiKeyId;
+use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::cli::lookup::agent;
 use crate::cli::lookup::workspace;
 use crate::cli::output;
 use crate::server::state::Services;
 use crate::usage::service::PeriodTotals;
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 /// `key …`
@@ -43,29 +42,122 @@ pub enum KeyCommand {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
+        /// Only keys with this status
+        #[arg(long, value_enum)]
+        status: Option<KeyState>,
+        /// Only keys that were not used for this long, or never: 90d
+        #[arg(long, value_parser = parse_duration)]
+        idle: Option<i64>,
+        /// Only keys that expire within this time: 30d. Exits with 1 if there are any
+        #[arg(long, value_parser = parse_duration)]
+        expiring: Option<i64>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Show one key without its value, and its requests today and in the last 7 and 30 days
     Show {
-        /// The workspace's id or slug
-        #[arg(long)]
-        workspace: String,
-        /// The key's id
-        id: String,
+        #[command(flatten)]
+        key: OneKey,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// Give a key a new value, which is printed once; the old one works until the overlap ends
+    Rotate {
+        #[command(flatten)]
+        key: OneKey,
+        /// How long the old value still works: 1h, 7d; 0s ends it at once
+        #[arg(long, value_parser = parse_overlap)]
+        overlap: i64,
+        /// How long the new value is valid: 30s, 12h, 90d, 1y
+        #[arg(long, default_value = "90d", value_parser = parse_duration)]
+        expires_in: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the old value of a key that is being rotated; running servers refuse it within a second
+    EndOld {
+        #[command(flatten)]
+        key: OneKey,
+    },
+    /// Undo a rotation: the key has its old value again, and the new one is refused
+    CancelRotation {
+        #[command(flatten)]
+        key: OneKey,
+    },
+    /// Refuse a key until it is resumed
+    Pause {
+        #[command(flatten)]
+        key: OneKey,
+        /// Why; shown to admins
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Accept a paused key again
+    Resume {
+        #[command(flatten)]
+        key: OneKey,
+    },
     /// Delete a key; running servers refuse it within a second
     Delete {
-        /// The workspace's id or slug
-        #[arg(long)]
-        workspace: String,
-        /// The key's id
-        id: String,
+        #[command(flatten)]
+        key: OneKey,
     },
+    /// Restore a deleted key with its values; `key list --status deleted` shows those there are
+    Restore {
+        #[command(flatten)]
+        key: OneKey,
+    },
+}
+
+/// Names one key.
+#[derive(Args)]
+pub struct OneKey {
+    /// The workspace's id or slug
+    #[arg(long)]
+    workspace: String,
+    /// The key's id
+    id: String,
+}
+
+impl OneKey {
+    async fn find(&self, services: &Services) -> Result<(WorkspaceId, ApiKeyId), String> {
+        let of = workspace(services, &self.workspace).await?;
+        let id = parse_id(&self.id)?;
+        find(services, &of.id, &id).await?;
+        Ok((of.id, id))
+    }
+}
+
+/// What a list can be filtered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyState {
+    Active,
+    /// Expires within 7 days
+    Expiring,
+    Expired,
+    Paused,
+    /// Has two values
+    Rotating,
+    /// Can be restored
+    Deleted,
+}
+
+impl KeyState {
+    /// Whether a key that is not deleted is in this state.
+    fn fits(self, key: &ApiKey, now: Timestamp) -> bool {
+        let status = Status::of(key.expires_at, now);
+        match self {
+            Self::Active => status != Status::Expired && key.pause.is_none(),
+            Self::Expiring => status == Status::ExpiresSoon,
+            Self::Expired => status == Status::Expired,
+            Self::Paused => key.pause.is_some(),
+            Self::Rotating => key.open_old_value(now).is_some(),
+            Self::Deleted => false,
+        }
+    }
 }
 
 impl KeyCommand {
@@ -102,42 +194,114 @@ impl KeyCommand {
                 printed["key"] = json!(made.value.expose());
                 output::one(json, &printed);
             }
-            Self::List { workspace: of, json } => {
+            Self::List { workspace: of, status: Some(KeyState::Deleted), json, .. } => {
                 let of = workspace(services, &of).await?;
-                let mut rows = Vec::new();
-                let mut query = KeyListQuery { sort: KeyOrder::Newest, ..KeyListQuery::default() };
-                loop {
-                    let page = services.api_keys.page(&of.id, &query).await.map_err(|e| e.to_string())?;
-                    rows.extend(page.keys.iter().map(|key| describe(key, page.now)));
-                    match page.next {
-                        Some(next) => query.after = Some(next),
-                        None => break,
-                    }
-                }
-                output::many(
-                    json,
-                    &["id", "name", "masked", "permissions", "expires_at", "last_used_at", "status"],
-                    &rows,
-                );
+                let deleted = services.api_keys.deleted(&of.id, of.undo_days).await.map_err(|e| e.to_string())?;
+                let rows: Vec<_> = deleted.iter().map(describe_deleted).collect();
+                output::many(json, &["id", "name", "masked", "deleted_at", "deleted_by", "status"], &rows);
             }
-            Self::Show { workspace: of, id, json } => {
+            Self::List { workspace: of, status, idle, expiring, json } => {
                 let of = workspace(services, &of).await?;
-                let key = find(services, &of.id, &parse_id(&id)?).await?;
+                let now = services.now();
+                let mut keys = every_key(services, &of.id).await?;
+                let unused = |key: &ApiKey, seconds: i64| {
+                    key.last_used_at.unwrap_or(key.created_at) <= now.plus_seconds(-seconds)
+                };
+                let expires =
+                    |key: &ApiKey, seconds: i64| now < key.expires_at && key.expires_at <= now.plus_seconds(seconds);
+                keys.retain(|key| {
+                    status.is_none_or(|status| status.fits(key, now))
+                        && idle.is_none_or(|seconds| unused(key, seconds))
+                        && expiring.is_none_or(|seconds| expires(key, seconds))
+                });
+                let rows: Vec<_> = keys.iter().map(|key| describe(key, now)).collect();
+                let columns = ["id", "name", "masked", "permissions", "expires_at", "last_used_at", "status"];
+                output::many(json, &columns, &rows);
+                if expiring.is_some() && !rows.is_empty() {
+                    return Err(format!("{} keys expire within this time", rows.len()));
+                }
+            }
+            Self::Show { key, json } => {
+                let (workspace, id) = key.find(services).await?;
+                let key = find(services, &workspace, &id).await?;
                 let mut printed = describe(&key, services.now());
-                let totals = services.reports.totals(&of.id, &key.id).await.map_err(|e| e.to_string())?;
+                let totals = services.reports.totals(&workspace, &id).await.map_err(|e| e.to_string())?;
                 printed["requests"] = describe_totals(&totals);
                 output::one(json, &printed);
             }
-            Self::Delete { workspace: of, id } => {
-                let of = workspace(services, &of).await?;
-                let id = parse_id(&id)?;
-                find(services, &of.id, &id).await?;
-                let deleted = services.api_keys.delete(&of.id, &Actor::command_line(), &id).await;
+            Self::Rotate { key, overlap, expires_in, json } => {
+                let (workspace, id) = key.find(services).await?;
+                let now = services.now();
+                let (overlap_end, expires_at) = (now.plus_seconds(overlap), now.plus_seconds(expires_in));
+                let rotation = Rotation { overlap_end, expires_at };
+                let rotated = services.api_keys.rotate(&workspace, &Actor::command_line(), &id, rotation).await;
+                let rotated = rotated.map_err(|e| e.to_string())?;
+                let printed = json!({
+                    "id": id,
+                    "key": rotated.value.expose(),
+                    "expires_at": rotated.expires_at.iso(),
+                    "old_value_until": rotated.old_until.iso(),
+                });
+                output::one(json, &printed);
+            }
+            Self::EndOld { key } => {
+                let (workspace, id) = key.find(services).await?;
+                let ended = services.api_keys.end_old_value(&workspace, &Actor::command_line(), &id).await;
+                ended.map_err(|e| e.to_string())?;
+                eprintln!("Ended the old value of {id}.");
+            }
+            Self::CancelRotation { key } => {
+                let (workspace, id) = key.find(services).await?;
+                let cancelled = services.api_keys.cancel_rotation(&workspace, &Actor::command_line(), &id).await;
+                cancelled.map_err(|e| e.to_string())?;
+                eprintln!("Cancelled the rotation of {id}. Its old value is its value again.");
+            }
+            Self::Pause { key, reason } => {
+                let (workspace, id) = key.find(services).await?;
+                let paused = services.api_keys.pause(&workspace, &Actor::command_line(), &id, &reason).await;
+                paused.map_err(|e| e.to_string())?;
+                eprintln!("Paused {id}. It is refused until it is resumed.");
+            }
+            Self::Resume { key } => {
+                let (workspace, id) = key.find(services).await?;
+                let resumed = services.api_keys.resume(&workspace, &Actor::command_line(), &id).await;
+                resumed.map_err(|e| e.to_string())?;
+                eprintln!("Resumed {id}.");
+            }
+            Self::Delete { key } => {
+                let (workspace, id) = key.find(services).await?;
+                let deleted = services.api_keys.delete(&workspace, &Actor::command_line(), &id).await;
                 let key = deleted.map_err(|e| e.to_string())?;
                 eprintln!("Deleted {} ({}).", key.name.as_str(), key.id);
             }
+            Self::Restore { key } => {
+                let of = workspace(services, &key.workspace).await?;
+                let id = parse_id(&key.id)?;
+                let restored = services.api_keys.restore(&of.id, &Actor::command_line(), &id).await;
+                restored.map_err(|e| match e {
+                    ApiKeyError::NotFound => format!(
+                        "there is no deleted key `{id}` in this workspace; `key list --status deleted` shows those there are"
+                    ),
+                    other => other.to_string(),
+                })?;
+                eprintln!("Restored {id}.");
+            }
         }
         Ok(())
+    }
+}
+
+/// Every key of a workspace, newest first.
+async fn every_key(services: &Services, workspace: &WorkspaceId) -> Result<Vec<ApiKey>, String> {
+    let mut keys = Vec::new();
+    let mut query = KeyListQuery { sort: KeyOrder::Newest, ..KeyListQuery::default() };
+    loop {
+        let page = services.api_keys.page(workspace, &query).await.map_err(|e| e.to_string())?;
+        keys.extend(page.keys);
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return Ok(keys),
+        }
     }
 }
 
@@ -145,16 +309,17 @@ fn parse_id(text: &str) -> Result<ApiKeyId, String> {
     ApiKeyId::parse(text).ok_or_else(|| format!("`{text}` is not a key's id; `key list` shows those there are"))
 }
 
-async fn find(services: &Services, workspace: &crate::base::id::WorkspaceId, id: &ApiKeyId) -> Result<ApiKey, String> {
+async fn find(services: &Services, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<ApiKey, String> {
     let found = services.api_keys.find(workspace, id).await.map_err(|e| e.to_string())?;
     found.ok_or_else(|| format!("there is no key `{id}` in this workspace; `key list` shows those there are"))
 }
 
 fn describe(key: &ApiKey, now: Timestamp) -> Value {
     let status = match Status::of(key.expires_at, now) {
+        Status::Expired => "expired",
+        _ if key.pause.is_some() => "paused",
         Status::Active => "active",
         Status::ExpiresSoon => "expires-soon",
-        Status::Expired => "expired",
     };
     json!({
         "id": key.id,
@@ -168,6 +333,21 @@ fn describe(key: &ApiKey, now: Timestamp) -> Value {
         "last_used_at": key.last_used_at.map(Timestamp::iso),
         "status": status,
         "copyable": key.copyable,
+        "pause_reason": key.pause.as_ref().map(|pause| &pause.reason),
+        "value_created_at": key.value_created_at.iso(),
+        "old_value_until": key.open_old_value(now).map(|old| old.until.iso()),
+    })
+}
+
+fn describe_deleted(key: &DeletedKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "masked": key.masked,
+        "deleted_at": key.deleted_at.iso(),
+        "deleted_by": key.deleted_by,
+        "last_used_at": Some(key.last_used_at).filter(|at| at.0 > 0).map(Timestamp::iso),
+        "status": "deleted",
     })
 }
 
@@ -186,9 +366,14 @@ fn parse_duration(text: &str) -> Result<i64, String> {
     seconds.filter(|seconds| *seconds > 0).ok_or_else(|| "give a number and a unit: 30s, 12h, 90d, 1y".to_owned())
 }
 
+/// Like [`parse_duration`], with 0 for no overlap.
+fn parse_overlap(text: &str) -> Result<i64, String> {
+    if matches!(text, "0" | "0s") { Ok(0) } else { parse_duration(text) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse_duration;
+    use super::{parse_duration, parse_overlap};
 
     #[test]
     fn durations() {
@@ -200,5 +385,9 @@ mod tests {
         for wrong in ["", "d", "0d", "-1d", "90", "9223372036854775807y", "é"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(
+            (parse_overlap("0s"), parse_overlap("7d"), parse_overlap("-1d").is_err()),
+            (Ok(0), Ok(604_800), true)
+        );
     }
 }

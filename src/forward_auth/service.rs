@@ -15,7 +15,7 @@ use crate::http::client_address::AddressSource;
 use crate::http::envelope::{ApiError, CorrelationId};
 use crate::http::headers::{self, Https};
 use crate::http::request_limits;
-use crate::usage::record::{Observed, Usage};
+use crate::usage::record::{Client, Observed, Usage};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
@@ -84,7 +84,8 @@ impl ForwardAuth {
         }
         let original = proxy.original(method, headers).unwrap_or_else(|| (method.clone(), uri.clone()));
         let address = self.client_address.address(headers, Some(peer));
-        let mut observed = Observed::of_proxy(&self.usage, original, id.clone(), address);
+        let client = Client::new(address, headers);
+        let mut observed = Observed::of_proxy(&self.usage, original, id.clone(), client);
         let decided = self.decide(&observed, proxy, uri, headers).await;
         let response = match decided.and_then(|holder| self.allow(&holder.key, id.as_ref())) {
             Ok(response) => response,

@@ -1,9 +1,9 @@
 //! Extractor for the authenticated caller of an API. Records each decision in the `ObservedCall`, for the request
 //! log.
 
-use crate::api_keys::{Permission, Status};
+use crate::api_keys::Permission;
 use crate::configuration::CallerNumbers;
-use crate::gate::decision::RefusalReason;
+use crate::gate::decision::{RefusalReason, is_open};
 use crate::gate::header::explain;
 use crate::gate::indexed::{Holder, IndexedAgent, IndexedKey};
 use crate::gate::state::Gate;
@@ -37,10 +37,9 @@ where
         let identified = gate.identify(&parts.headers, call.began()).await;
         let holder = identified.map_err(|denied| deny_stranger(&call, denied, &parts.headers, &parts.uri))?;
         call.made_with(&holder.key);
-        match Status::of(holder.key.expires_at, call.at()) {
-            Status::Expired => Err(deny(&call, RefusalReason::Expired.into())),
-            _ => Ok(Self { gate, holder, call }),
-        }
+        let open = is_open(holder.key.expires_at, holder.key.is_paused, call.at());
+        open.map_err(|refusal| deny(&call, refusal.into()))?;
+        Ok(Self { gate, holder, call })
     }
 }
 

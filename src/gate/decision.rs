@@ -11,6 +11,7 @@ pub struct KeyFacts<'a> {
     pub workspace: &'a WorkspaceId,
     pub permissions: &'a Permissions,
     pub expires_at: Timestamp,
+    pub is_paused: bool,
     /// Whether the key covers all agents, or the agent that the call names.
     pub covers_asked_agent: bool,
 }
@@ -46,6 +47,8 @@ pub enum RefusalReason {
     Unknown,
     /// The key is at or past its expiry.
     Expired,
+    /// An admin has paused the key.
+    Paused,
     /// The call names another workspace, whether or not it exists.
     OtherWorkspace,
     /// The key does not have this permission.
@@ -67,6 +70,7 @@ impl From<RefusalReason> for Outcome {
             RefusalReason::Malformed => Self::Malformed,
             RefusalReason::Unknown => Self::Unknown,
             RefusalReason::Expired => Self::Expired,
+            RefusalReason::Paused => Self::Paused,
             RefusalReason::OtherWorkspace => Self::OtherWorkspace,
             RefusalReason::LacksPermission(_) => Self::LacksPermission,
             RefusalReason::AgentNotCovered => Self::AgentNotCovered,
@@ -77,11 +81,17 @@ impl From<RefusalReason> for Outcome {
     }
 }
 
-/// Decides whether a key may make a call. The first check that fails gives the reason.
-pub fn decide(known: &KeyFacts<'_>, asked: &CallNeeds<'_>) -> Result<(), RefusalReason> {
-    if Status::of(known.expires_at, asked.now) == Status::Expired {
+/// Decides whether a key opens anything at `now`.
+pub fn is_open(expires_at: Timestamp, is_paused: bool, now: Timestamp) -> Result<(), RefusalReason> {
+    if Status::of(expires_at, now) == Status::Expired {
         return Err(RefusalReason::Expired);
     }
+    if is_paused { Err(RefusalReason::Paused) } else { Ok(()) }
+}
+
+/// Decides whether a key may make a call. The first check that fails gives the reason.
+pub fn decide(known: &KeyFacts<'_>, asked: &CallNeeds<'_>) -> Result<(), RefusalReason> {
+    is_open(known.expires_at, known.is_paused, asked.now)?;
     if asked.workspace != Some(known.workspace) {
         return Err(RefusalReason::OtherWorkspace);
     }
@@ -99,7 +109,7 @@ pub fn decide(known: &KeyFacts<'_>, asked: &CallNeeds<'_>) -> Result<(), Refusal
 mod tests {
     use super::*;
 
-    /// Every combination of permission, scope, expiry and workspace.
+    /// Every combination of permission, scope, expiry, pause and workspace.
     #[test]
     fn the_whole_table() {
         let (own, other) = (WorkspaceId::parse("ws-own").unwrap(), WorkspaceId::parse("ws-other").unwrap());
@@ -115,17 +125,22 @@ mod tests {
                     for workspace in [None, Some(&own), Some(&other)] {
                         for agent in [NeededAgent::NotAsked, NeededAgent::Named(None), NeededAgent::Named(Some(&agent))]
                         {
-                            for covers_asked_agent in [false, true] {
+                            for (covers_asked_agent, is_paused) in
+                                [(false, false), (false, true), (true, false), (true, true)]
+                            {
                                 let expires_at = now.plus_seconds(seconds_left);
                                 let known = KeyFacts {
                                     workspace: &own,
                                     permissions: &permissions,
                                     expires_at,
+                                    is_paused,
                                     covers_asked_agent,
                                 };
                                 let decided = decide(&known, &CallNeeds { workspace, agent, permission, now });
                                 let expected = if seconds_left <= 0 {
                                     Err(RefusalReason::Expired)
+                                } else if is_paused {
+                                    Err(RefusalReason::Paused)
                                 } else if workspace != Some(&own) {
                                     Err(RefusalReason::OtherWorkspace)
                                 } else if let Some(permission) = permission
@@ -149,9 +164,9 @@ mod tests {
                 }
             }
         }
-        // Each permission is in 8 of the 15 sets, and a call that needs no permission passes with all 15. One expiry
-        // and one workspace pass. Of agent and scope, 3 combinations pass: a covered agent, and no agent with either
+        // Each permission is in 8 of the 15 sets, and a call that needs no permission passes with all 15. One expiry,
+        // one workspace and one state of pausing pass. Of agent and scope, 3 combinations pass: a covered agent, and no agent with either
         // scope.
-        assert_eq!((cases, yes), (15 * 5 * 3 * 3 * 3 * 2, (4 * 8 + 15) * 3));
+        assert_eq!((cases, yes), (15 * 5 * 3 * 3 * 3 * 2 * 2, (4 * 8 + 15) * 3));
     }
 }

@@ -20,7 +20,11 @@ pub struct IndexedKey {
     /// Ids of the chosen agents that exist, sorted; `None` for all agents.
     pub agents: Option<Box<[AgentId]>>,
     pub permissions: Permissions,
+    /// When this value of the key ends.
     pub expires_at: Timestamp,
+    pub is_paused: bool,
+    /// Whether this is the value that a rotation replaced.
+    pub is_old_value: bool,
     /// Usage counters, created by the key's first call.
     pub(crate) counts: OnceLock<Arc<KeyCounters>>,
     /// The headers of forward auth's answers to the key, made by the first such call.

@@ -14,9 +14,20 @@ use futures_util::TryStreamExt as _;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+/// Both values of every key that is not deleted: the current one, and the one that a rotation replaced, whose expiry is
+/// its end.
 macro_rules! keys {
-    () => {
-        "SELECT workspace_id, id, name, hash, all_agents, permissions, expires_at FROM api_keys"
+    ($and_current:literal, $and_old:literal) => {
+        concat!(
+            "SELECT workspace_id, id, name, hash, all_agents, permissions, expires_at, paused_at,
+                FALSE AS is_old_value
+            FROM api_keys WHERE deleted_at = 0",
+            $and_current,
+            " UNION ALL
+            SELECT workspace_id, id, name, old_hash, all_agents, permissions, old_until, paused_at, TRUE
+            FROM api_keys WHERE deleted_at = 0 AND old_hash IS NOT NULL",
+            $and_old
+        )
     };
 }
 macro_rules! agents {
@@ -29,18 +40,18 @@ macro_rules! agents {
 }
 macro_rules! workspaces {
     () => {
-        "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces"
+        "SELECT id, slug, name, keys_copyable, retention_days, undo_days FROM workspaces"
     };
 }
 
 statements! {
     // These cover all workspaces, for the index.
-    KEYS = keys!();
+    KEYS = keys!("", "");
     CHOSEN = "SELECT workspace_id, key_id, agent_id FROM api_key_agents";
     WORKSPACES = workspaces!();
     AGENTS = agents!();
     // Searches all workspaces, because the hash alone authenticates.
-    KEY = concat!(keys!(), " WHERE hash = $1");
+    KEY = keys!(" AND hash = $1", " AND old_hash = $1");
     CHOSEN_OF = "SELECT agent_id FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2";
     WORKSPACE = concat!(workspaces!(), " WHERE id = $1");
     AGENTS_OF = concat!(agents!(), " WHERE a.workspace_id = $1");
@@ -56,6 +67,9 @@ struct IndexedKeyRow {
     all_agents: bool,
     permissions: String,
     expires_at: Timestamp,
+    /// 0 if it is not paused.
+    paused_at: Timestamp,
+    is_old_value: bool,
 }
 
 impl IndexedKeyRow {
@@ -68,6 +82,8 @@ impl IndexedKeyRow {
             agents: (!self.all_agents).then(|| agents.into_boxed_slice()),
             permissions: Permissions::parse(self.permissions.split(',')).map_err(|_| DbError::Failed)?,
             expires_at: self.expires_at,
+            is_paused: self.paused_at.0 > 0,
+            is_old_value: self.is_old_value,
             counts: OnceLock::new(),
             forward_auth_headers: OnceLock::new(),
         };
@@ -161,7 +177,8 @@ pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> 
         while let Some(row) = rows.try_next().await? {
             let agents = match row.all_agents {
                 true => Vec::new(),
-                false => chosen.remove(&(row.workspace_id.clone(), row.id.clone())).unwrap_or_default(),
+                // A key may have two values.
+                false => chosen.get(&(row.workspace_id.clone(), row.id.clone())).cloned().unwrap_or_default(),
             };
             let (hash, key) = row.read(agents)?;
             take(hash, key);

@@ -54,6 +54,8 @@ pub(super) struct CallCount {
     pub calls: u64,
     /// How many of them were not logged.
     pub left_out: u64,
+    /// How many of them came with the value that a rotation replaced.
+    pub by_old_value: u64,
 }
 
 impl KeyCounters {

@@ -97,11 +97,12 @@ pub enum Outcome {
     NoSuchAgent,
     TranscriptOff,
     CallerNumbersHidden,
+    Paused,
 }
 
 impl Outcome {
     /// All outcomes, in the order of their discriminants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Accepted,
         Self::NoKey,
         Self::Malformed,
@@ -113,6 +114,7 @@ impl Outcome {
         Self::NoSuchAgent,
         Self::TranscriptOff,
         Self::CallerNumbersHidden,
+        Self::Paused,
     ];
 
     /// The name in the database, in query strings and in metrics.
@@ -129,6 +131,7 @@ impl Outcome {
             Self::NoSuchAgent => "no-such-agent",
             Self::TranscriptOff => "transcript-off",
             Self::CallerNumbersHidden => "caller-numbers-hidden",
+            Self::Paused => "paused",
         }
     }
 
@@ -146,11 +149,39 @@ impl Outcome {
             Self::NoSuchAgent => "No such agent",
             Self::TranscriptOff => "Transcripts off",
             Self::CallerNumbersHidden => "Caller numbers not shown",
+            Self::Paused => "Key paused",
         }
     }
 
     /// The outcome with this id.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.id() == id)
+    }
+}
+
+/// What stored counts are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tally {
+    /// Calls with this outcome.
+    Calls(Outcome),
+    /// Those that were not logged.
+    LeftOut,
+    /// Accepted calls that came with the value that a rotation replaced.
+    OldValue,
+}
+
+impl Tally {
+    /// The name in the database, beside those of outcomes.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Calls(outcome) => outcome.id(),
+            Self::LeftOut => "left-out",
+            Self::OldValue => "old-value",
+        }
+    }
+
+    pub fn parse(id: &str) -> Option<Self> {
+        let others = [Self::LeftOut, Self::OldValue].into_iter().find(|other| other.id() == id);
+        others.or_else(|| Outcome::parse(id).map(Self::Calls))
     }
 }

@@ -4,6 +4,7 @@
 use crate::agents::AgentName;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
+use crate::base::text::without_secrets;
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::gate::Denial;
@@ -12,9 +13,9 @@ use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, CorrelationId};
 use crate::usage::counts::{CallCount, CallKind, CountedAgent};
 use crate::usage::metrics::CallMetrics;
-use crate::usage::{Api, Outcome};
+use crate::usage::{Api, Outcome, Tally};
 use axum::extract::{OriginalUri, Request};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ use tower::{Layer, Service};
 
 /// Maximum number of log rows that wait to be written.
 const QUEUE: usize = 65_536;
+/// Longest name of a program that is stored, in characters.
+const MAX_PROGRAM: usize = 200;
 /// Status of a call whose client disconnected before the response. nginx uses the same number.
 const CLIENT_GONE: u16 = 499;
 
@@ -68,8 +71,7 @@ pub type Counts<What, How = Outcome> = BTreeMap<(WorkspaceId, What, i64, How), u
 /// Counts that are not written yet, and the last use of each key.
 #[derive(Debug, Default)]
 pub struct CountedCalls {
-    /// The outcome `None` counts the calls that were not logged.
-    pub by_key: Counts<ApiKeyId, Option<Outcome>>,
+    pub by_key: Counts<ApiKeyId, Tally>,
     pub by_api: Counts<Api>,
     pub by_agent: Counts<AgentId>,
     pub last_used: BTreeMap<(WorkspaceId, ApiKeyId), Timestamp>,
@@ -77,18 +79,24 @@ pub struct CountedCalls {
 
 impl CountedCalls {
     /// Adds calls of a key.
-    pub(super) fn add(&mut self, workspace: &WorkspaceId, key: &ApiKeyId, kind: &CallKind, count: CallCount) {
+    pub(super) fn add(
+        &mut self,
+        workspace: &WorkspaceId,
+        key: &ApiKeyId,
+        kind: &CallKind,
+        CallCount { calls, left_out, by_old_value }: CallCount,
+    ) {
         let CallKind { hour, api, outcome, ref agent } = *kind;
-        let mut add_by_key = |outcome, calls| {
+        for (tally, calls) in
+            [(Tally::Calls(outcome), calls), (Tally::LeftOut, left_out), (Tally::OldValue, by_old_value)]
+        {
             if calls > 0 {
-                *self.by_key.entry((workspace.clone(), key.clone(), hour, outcome)).or_default() += calls;
+                *self.by_key.entry((workspace.clone(), key.clone(), hour, tally)).or_default() += calls;
             }
-        };
-        add_by_key(Some(outcome), count.calls);
-        add_by_key(None, count.left_out);
-        *self.by_api.entry((workspace.clone(), api, hour, outcome)).or_default() += count.calls;
+        }
+        *self.by_api.entry((workspace.clone(), api, hour, outcome)).or_default() += calls;
         if let Some(CountedAgent(agent)) = agent {
-            *self.by_agent.entry((workspace.clone(), agent.id.clone(), hour, outcome)).or_default() += count.calls;
+            *self.by_agent.entry((workspace.clone(), agent.id.clone(), hour, outcome)).or_default() += calls;
         }
     }
 
@@ -216,8 +224,11 @@ impl Usage {
         let keys = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for key in keys {
             let Some(unwritten) = key.counts.get().map(|counts| counts.take()) else { continue };
-            for (kind, count) in &unwritten.calls {
-                counted.add(&key.workspace, &key.id, kind, *count);
+            for (kind, mut count) in unwritten.calls {
+                if key.is_old_value && kind.outcome == Outcome::Accepted {
+                    count.by_old_value = count.calls;
+                }
+                counted.add(&key.workspace, &key.id, &kind, count);
             }
             if let Some(at) = unwritten.last_used {
                 counted.used(&key.workspace, &key.id, at);
@@ -246,6 +257,20 @@ tokio::task_local! {
     static CURRENT: Arc<ObservedCall>;
 }
 
+/// Who makes a call.
+#[derive(Clone, Debug)]
+pub struct Client {
+    address: Option<IpAddr>,
+    /// The header `User-Agent` (RFC 9110, section 10.1.5).
+    program: Option<HeaderValue>,
+}
+
+impl Client {
+    pub fn new(address: Option<IpAddr>, headers: &HeaderMap) -> Self {
+        Self { address, program: headers.get(header::USER_AGENT).cloned() }
+    }
+}
+
 /// A call, with the key and the decision that are recorded while it is handled.
 #[derive(Debug)]
 pub struct ObservedCall {
@@ -257,6 +282,7 @@ pub struct ObservedCall {
     /// Unset for a call without an id, until its log row or its response needs one.
     correlation_id: OnceLock<CorrelationId>,
     pub(super) address: Option<IpAddr>,
+    program: Option<HeaderValue>,
     key: OnceLock<Arc<IndexedKey>>,
     agent: OnceLock<Arc<AgentName>>,
     denied: OnceLock<Denial>,
@@ -264,13 +290,7 @@ pub struct ObservedCall {
 
 impl ObservedCall {
     /// A call that begins now. `method` and `uri` are those of the client's request.
-    fn begin(
-        usage: &Usage,
-        api: Api,
-        (method, uri): (Method, Uri),
-        id: Option<CorrelationId>,
-        address: Option<IpAddr>,
-    ) -> Self {
+    fn begin(usage: &Usage, api: Api, (method, uri): (Method, Uri), id: Option<CorrelationId>, client: Client) -> Self {
         Self {
             began: Instant::now(),
             at: usage.db.now(),
@@ -278,7 +298,8 @@ impl ObservedCall {
             method,
             uri,
             correlation_id: id.map_or_else(OnceLock::new, OnceLock::from),
-            address,
+            address: client.address,
+            program: client.program,
             key: OnceLock::new(),
             agent: OnceLock::new(),
             denied: OnceLock::new(),
@@ -321,6 +342,14 @@ impl ObservedCall {
         self.correlation_id.get_or_init(|| CorrelationId::generate(random))
     }
 
+    /// What called (`User-Agent`), cut to 200 characters; empty if it did not say.
+    pub fn program(&self) -> String {
+        let text = self.program.as_ref().map(|program| String::from_utf8_lossy(program.as_bytes()));
+        let text = text.unwrap_or_default();
+        let visible = text.chars().filter(|c| !c.is_control()).take(MAX_PROGRAM).collect::<String>();
+        without_secrets(&visible)
+    }
+
     /// Method and URI of the client's request.
     pub fn request(&self) -> (&Method, &Uri) {
         (&self.method, &self.uri)
@@ -337,13 +366,8 @@ pub struct Observed {
 
 impl Observed {
     /// Starts to observe a call to forward auth, which a reverse proxy makes for its client's request.
-    pub fn of_proxy(
-        usage: &Arc<Usage>,
-        original: (Method, Uri),
-        id: Option<CorrelationId>,
-        address: Option<IpAddr>,
-    ) -> Self {
-        let call = ObservedCall::begin(usage, Api::ForwardAuth, original, id, address);
+    pub fn of_proxy(usage: &Arc<Usage>, original: (Method, Uri), id: Option<CorrelationId>, client: Client) -> Self {
+        let call = ObservedCall::begin(usage, Api::ForwardAuth, original, id, client);
         Self { usage: usage.clone(), call: Arc::new(call), status: CLIENT_GONE }
     }
 
@@ -352,7 +376,8 @@ impl Observed {
         let uri = extensions.get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri).clone();
         let id = extensions.get::<CorrelationId>().cloned();
         let address = extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
-        let call = ObservedCall::begin(usage, api, (request.method().clone(), uri), id, address);
+        let client = Client::new(address, request.headers());
+        let call = ObservedCall::begin(usage, api, (request.method().clone(), uri), id, client);
         Self { usage: usage.clone(), call: Arc::new(call), status: CLIENT_GONE }
     }
 

@@ -7,8 +7,8 @@ use crate::usage::counts::{CallCount, CallKind, CountedAgent};
 use crate::usage::record::{CountedCalls, RequestLogLimits, hour_of};
 pub use crate::usage::store::totals::{ApiCount, Totals};
 use crate::usage::store::{self, totals};
-pub use crate::usage::store::{HourCount, LoggedCall, PastCall, RequestFilter};
-use crate::usage::{Outcome, Period};
+pub use crate::usage::store::{CallClient, HourCount, LoggedCall, PastCall, RequestFilter};
+use crate::usage::{Outcome, Period, Tally};
 use std::collections::BTreeMap;
 
 /// The periods of a key's totals, in days.
@@ -31,13 +31,14 @@ pub struct RequestTotals {
 }
 
 impl RequestTotals {
-    /// The sum of numbers of requests by outcome. Without an outcome they are not requests of their own.
-    pub fn of(counts: impl Iterator<Item = (Option<Outcome>, u64)>) -> Self {
-        counts.fold(Self::default(), |mut sum, (outcome, requests)| {
-            match outcome {
-                Some(Outcome::Accepted) => sum.accepted += requests,
-                Some(_) => sum.refused += requests,
-                None => {}
+    /// The sum of numbers of requests.
+    pub fn of(counts: impl Iterator<Item = (Tally, u64)>) -> Self {
+        counts.fold(Self::default(), |mut sum, (tally, requests)| {
+            match tally {
+                Tally::Calls(Outcome::Accepted) => sum.accepted += requests,
+                Tally::Calls(_) => sum.refused += requests,
+                // These are counted by their outcome too.
+                Tally::LeftOut | Tally::OldValue => {}
             }
             sum
         })
@@ -48,6 +49,20 @@ impl RequestTotals {
             |sum: Self, one: &Self| Self { accepted: sum.accepted + one.accepted, refused: sum.refused + one.refused };
         all.iter().fold(Self::default(), add)
     }
+}
+
+/// Who used a key lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentUse {
+    pub now: Timestamp,
+    /// Accepted calls in the last 7 days.
+    pub calls: u64,
+    /// Accepted calls in the last 24 hours, to within an hour.
+    pub calls_today: u64,
+    /// When the last call was made that is in the log of the last 30 days.
+    pub last: Option<Timestamp>,
+    /// The latest callers, at most 5.
+    pub clients: Vec<CallClient>,
 }
 
 /// Service for usage reports: counts and the request log.
@@ -73,7 +88,8 @@ impl UsageReports {
         for call in calls {
             let agent = call.agent.clone().map(CountedAgent);
             let kind = CallKind { hour: hour_of(call.at), api: call.api, outcome: call.outcome, agent };
-            counted.add(workspace, &call.key, &kind, CallCount { calls: 1, left_out: 0 });
+            let by_old_value = u64::from(call.old_value && call.outcome == Outcome::Accepted);
+            counted.add(workspace, &call.key, &kind, CallCount { calls: 1, left_out: 0, by_old_value });
             counted.used(workspace, &call.key, call.at);
         }
         let mut change = self.db.begin_unattended().await?;
@@ -127,6 +143,37 @@ impl UsageReports {
         Ok(sum_up(&self.of_key(workspace, key).await?, self.db.now()))
     }
 
+    /// Who used a key in the last 30 days.
+    pub async fn recent_use(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<RecentUse, DbError> {
+        self.recent_use_by(workspace, key, Tally::Calls(Outcome::Accepted)).await
+    }
+
+    /// Who used the value of a key that a rotation replaced, in the last 30 days.
+    pub async fn recent_use_of_old_value(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<RecentUse, DbError> {
+        self.recent_use_by(workspace, key, Tally::OldValue).await
+    }
+
+    async fn recent_use_by(&self, workspace: &WorkspaceId, key: &ApiKeyId, tally: Tally) -> Result<RecentUse, DbError> {
+        let now = self.db.now();
+        let counts = self.of_key(workspace, key).await?;
+        let since = |hours: i64| {
+            let counted = counts.iter().filter(|count| count.tally == tally && count.hour > hour_of(now) - hours);
+            counted.map(|count| count.requests).sum()
+        };
+        let (clients, last) =
+            store::clients(&self.db, workspace, key, now.plus_days(-30), tally == Tally::OldValue).await?;
+        Ok(RecentUse { now, calls: since(7 * 24), calls_today: since(25), last, clients })
+    }
+
+    /// The latest accepted call with the value of a key that a rotation replaced.
+    pub async fn last_by_old_value(
+        &self,
+        workspace: &WorkspaceId,
+        key: &ApiKeyId,
+    ) -> Result<Option<LoggedCall>, DbError> {
+        store::last_by_old_value(&self.db, workspace, key).await
+    }
+
     /// A page of a key's request log, newest first.
     pub async fn requests(
         &self,
@@ -153,11 +200,14 @@ fn first_hour(now: Timestamp, days: i64) -> i64 {
 pub fn sum_up(counts: &[HourCount], now: Timestamp) -> PeriodTotals {
     let since = |days: i64| counts.iter().filter(move |count| count.hour >= first_hour(now, days));
     let within = DAYS.map(|days| {
-        let sum = RequestTotals::of(since(days).map(|count| (count.outcome, count.requests)));
+        let sum = RequestTotals::of(since(days).map(|count| (count.tally, count.requests)));
         (days, sum.accepted, sum.refused)
     });
     let longest = since(DAYS[DAYS.len() - 1]);
-    let refused = refusals(longest.filter_map(|count| Some((count.outcome?, count.requests))));
+    let refused = refusals(longest.filter_map(|count| match count.tally {
+        Tally::Calls(outcome) => Some((outcome, count.requests)),
+        Tally::LeftOut | Tally::OldValue => None,
+    }));
     PeriodTotals { within, refused }
 }
 
@@ -173,5 +223,6 @@ pub fn refusals(counts: impl Iterator<Item = (Outcome, u64)>) -> Vec<(Outcome, u
 /// Number of a key's requests in the longest period of its totals that were counted but not logged.
 pub fn left_out(counts: &[HourCount], now: Timestamp) -> u64 {
     let since = first_hour(now, DAYS[DAYS.len() - 1]);
-    counts.iter().filter(|count| count.hour >= since && count.outcome.is_none()).map(|count| count.requests).sum()
+    let left_out = counts.iter().filter(|count| count.hour >= since && count.tally == Tally::LeftOut);
+    left_out.map(|count| count.requests).sum()
 }

@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError};
 use crate::http::envelope::CorrelationId;
 use crate::usage::record::{CountedCalls, RequestLogRow};
-use crate::usage::{Api, Outcome};
+use crate::usage::{Api, Outcome, Tally};
 use crate::{on_change, on_db, statements};
 use serde_json::json;
 use std::sync::Arc;
@@ -19,7 +19,6 @@ use std::time::Duration;
 
 /// Longest HTTP method that is stored, in characters.
 const MAX_METHOD: usize = 20;
-const LEFT_OUT: &str = "left-out";
 
 /// How each engine reads a JSON array of rows.
 macro_rules! rows {
@@ -91,10 +90,10 @@ macro_rules! insert_rows {
     ($engine:ident) => {
         concat!(
             "INSERT INTO requests (workspace_id, id, at, key_id, api, method, path, status, outcome, duration,
-                correlation_id, address)
+                correlation_id, address, program, old_value)
             SELECT w.id, r.value ->> 1, CAST(r.value ->> 2 AS BIGINT), r.value ->> 3, r.value ->> 4, r.value ->> 5,
                 r.value ->> 6, CAST(r.value ->> 7 AS BIGINT), r.value ->> 8, CAST(r.value ->> 9 AS BIGINT),
-                r.value ->> 10, r.value ->> 11
+                r.value ->> 10, r.value ->> 11, r.value ->> 12, CAST(r.value ->> 13 AS BIGINT) = 1
             FROM ",
             rows!($engine),
             " JOIN workspaces w ON w.id = r.value ->> 0"
@@ -146,7 +145,7 @@ row_statements! {
 macro_rules! found {
     () => {
         "SELECT r.id, r.at, r.key_id, COALESCE(k.name, '') AS key_name, r.api, r.method, r.path, r.status, r.outcome,
-            r.duration, r.correlation_id, r.address
+            r.duration, r.correlation_id, r.address, r.program, r.old_value
         FROM requests r LEFT JOIN api_keys k ON k.workspace_id = r.workspace_id AND k.id = r.key_id"
     };
 }
@@ -161,6 +160,14 @@ statements! {
     REFUSED = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND (r.at, r.id) < ($3, $4)
             AND r.outcome <> 'accepted' AND ($5 = '' OR r.outcome = $5) AND ($6 = '' OR r.api = $6)
         ORDER BY r.at DESC, r.id DESC LIMIT $7");
+    // The index of calls with old values has only these.
+    BY_OLD_VALUE = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND r.old_value
+            AND r.outcome = 'accepted' ORDER BY r.at DESC, r.id DESC LIMIT 1");
+    // The latest rows only, so that busy keys do not take long.
+    CLIENTS = "SELECT address, program, MAX(at) FROM
+        (SELECT address, program, at FROM requests WHERE workspace_id = $1 AND key_id = $2 AND at >= $3
+            AND outcome = 'accepted' AND (old_value OR NOT $4) ORDER BY at DESC LIMIT 5000) AS latest
+        GROUP BY address, program ORDER BY MAX(at) DESC LIMIT 5";
     BY_CORRELATION = concat!(found!(), " WHERE r.workspace_id = $1 AND r.correlation_id = $2
         ORDER BY r.at DESC, r.id DESC LIMIT 20");
     // The server's own housekeeping, for all workspaces.
@@ -207,9 +214,10 @@ pub async fn delete_flushes(change: &mut Change, before: Timestamp) -> Result<()
 
 /// Adds counts to the stored ones. Counts of deleted keys, agents and workspaces are dropped.
 pub async fn add_counts(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
-    let by_key = counted.by_key.iter().map(|((workspace, key, hour, outcome), calls)| {
-        json!([workspace, key, hour, outcome.map_or(LEFT_OUT, Outcome::id), calls])
-    });
+    let by_key = counted
+        .by_key
+        .iter()
+        .map(|((workspace, key, hour, tally), calls)| json!([workspace, key, hour, tally.id(), calls]));
     run(change, ADD_KEY_COUNTS, &by_key.collect::<Vec<_>>()).await?;
     let by_agent = counted
         .by_agent
@@ -254,6 +262,8 @@ fn values(random: &Random, row: &RequestLogRow) -> serde_json::Value {
         row.duration.as_micros() as u64,
         without_secrets(&row.call.correlation_id(random).0),
         row.call.address.map(|address| address.to_string()).unwrap_or_default(),
+        row.call.program(),
+        i64::from(row.key.is_old_value),
     ])
 }
 
@@ -269,6 +279,10 @@ pub struct PastCall {
     pub status: u16,
     pub outcome: Outcome,
     pub duration: Duration,
+    /// What called (`User-Agent`).
+    pub program: &'static str,
+    /// Whether it came with the value that a rotation replaced.
+    pub old_value: bool,
 }
 
 /// Inserts earlier calls into the request log.
@@ -288,19 +302,20 @@ pub async fn insert_past(change: &mut Change, workspace: &WorkspaceId, calls: &[
             call.duration.as_micros() as u64,
             CorrelationId::generate(&random).0,
             "203.0.113.7",
+            call.program,
+            i64::from(call.old_value),
         ])
     };
     let rows: Vec<_> = calls.iter().map(row).collect();
     run(change, INSERT_ROWS, &rows).await
 }
 
-/// Number of a key's requests in one hour with one outcome.
+/// Number of a key's requests in one hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourCount {
     /// Hours since 1970.
     pub hour: i64,
-    /// `None` for the number of requests that were not logged.
-    pub outcome: Option<Outcome>,
+    pub tally: Tally,
     pub requests: u64,
 }
 
@@ -313,10 +328,8 @@ pub async fn counts(
 ) -> Result<Vec<HourCount>, DbError> {
     let rows: Vec<(i64, String, i64)> =
         on_db!(db, |pool| sqlx::query_as(COUNTS).bind(workspace).bind(key).bind(since_hour).fetch_all(pool).await)?;
-    let counts = rows.into_iter().map(|(hour, outcome, requests)| HourCount {
-        hour,
-        outcome: Outcome::parse(&outcome),
-        requests: requests.max(0) as u64,
+    let counts = rows.into_iter().filter_map(|(hour, tally, requests)| {
+        Some(HourCount { hour, tally: Tally::parse(&tally)?, requests: requests.max(0) as u64 })
     });
     Ok(counts.collect())
 }
@@ -338,6 +351,10 @@ pub struct LoggedCall {
     pub duration: i64,
     pub correlation_id: String,
     pub address: String,
+    /// What called (`User-Agent`); empty if it did not say.
+    pub program: String,
+    /// Whether it came with the value that a rotation replaced.
+    pub old_value: bool,
 }
 
 /// Filter and position of a page of a key's request log.
@@ -371,6 +388,44 @@ pub async fn requests(
         .bind(limit)
         .fetch_all(pool)
         .await)?)
+}
+
+/// The latest accepted call with the value of a key that a rotation replaced.
+pub async fn last_by_old_value(
+    db: &Db,
+    workspace: &WorkspaceId,
+    key: &ApiKeyId,
+) -> Result<Option<LoggedCall>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(BY_OLD_VALUE).bind(workspace).bind(key).fetch_optional(pool).await)?)
+}
+
+/// Who made a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallClient {
+    /// IP address; empty if it is not known.
+    pub address: String,
+    /// What called (`User-Agent`); empty if it did not say.
+    pub program: String,
+}
+
+/// Who made a key's latest accepted calls since this instant, at most 5, and when the last one was made. With `old_value`
+/// only the calls with the value that a rotation replaced.
+pub async fn clients(
+    db: &Db,
+    workspace: &WorkspaceId,
+    key: &ApiKeyId,
+    since: Timestamp,
+    old_value: bool,
+) -> Result<(Vec<CallClient>, Option<Timestamp>), DbError> {
+    let rows: Vec<(String, String, Timestamp)> = on_db!(db, |pool| sqlx::query_as(CLIENTS)
+        .bind(workspace)
+        .bind(key)
+        .bind(since)
+        .bind(old_value)
+        .fetch_all(pool)
+        .await)?;
+    let last = rows.first().map(|(.., at)| *at);
+    Ok((rows.into_iter().map(|(address, program, _)| CallClient { address, program }).collect(), last))
 }
 
 /// The latest calls with this correlation id, at most 20.

@@ -5,8 +5,6 @@ pub mod delete;
 /// Describing the forms for variants, attributes and deployments.
 #[cfg(feature = "ssr")]
 pub mod descriptions;
-/// A form as the server describes it.
-pub mod form_description;
 /// Forms for variants, attributes and deployments.
 pub mod forms;
 /// An agent's page.

@@ -6,10 +6,13 @@ pub mod addresses;
 pub mod copy;
 /// Creating a key, and the dialog that shows its value once.
 pub mod create;
-/// Deleting a key: confirmation dialog and server function.
-pub mod delete;
 /// Changing a key's name and permissions.
 pub mod edit;
+/// Rotating, pausing, deleting and restoring a key.
+pub mod life;
+/// Describing the forms for a key's life.
+#[cfg(feature = "ssr")]
+pub mod life_forms;
 /// The list of keys: search, sort, pages.
 pub mod list;
 /// Ready requests for a key, in several languages.

@@ -6,9 +6,9 @@ use crate::web::agents::delete::DeleteAgentDialog;
 use crate::web::agents::forms::AgentFormDialog;
 use crate::web::agents::{AgentsPage, CreateAgentDialog, RenameAgentDialog};
 use crate::web::api_keys::copy::CopyDialog;
-use crate::web::api_keys::create::{CreateDialog, CreatedDialog};
-use crate::web::api_keys::delete::DeleteDialog;
+use crate::web::api_keys::create::{CreateDialog, CreatedDialog, RotatedDialog};
 use crate::web::api_keys::edit::EditDialog;
+use crate::web::api_keys::life::{DeleteDialog, KeyFormDialog};
 use crate::web::api_keys::list::ApiKeysPage;
 use crate::web::api_keys::settings::SettingsDialog;
 use crate::web::api_keys::use_key::UseDialog;
@@ -43,7 +43,7 @@ macro_rules! page {
 }
 
 /// Toasts that an address may name (`?notice=key-deleted`), with their texts: an address cannot bring a text of its own.
-const NOTICES: [(&str, &str); 22] = [
+const NOTICES: [(&str, &str); 28] = [
     ("agent-created", "Agent created."),
     ("agent-deleted", "Agent deleted, and its conversations with it."),
     ("agent-renamed", "Agent renamed."),
@@ -57,7 +57,13 @@ const NOTICES: [(&str, &str); 22] = [
     ("configuration-saved", "Configuration saved."),
     ("invitation-withdrawn", "Invitation withdrawn."),
     ("key-deleted", "Key deleted. It is refused from now on."),
+    ("key-deleted-undo", "Key deleted. It is refused from now on. Restore it under Recently deleted."),
+    ("key-paused", "Key paused. It is refused until it is resumed."),
+    ("key-restored", "Key restored."),
+    ("key-resumed", "Key resumed."),
     ("key-saved", "Key saved."),
+    ("old-value-ended", "Old value ended. It is refused from now on."),
+    ("rotation-cancelled", "Rotation cancelled. The key has its old value again."),
     ("password-changed", "Password changed. You were signed out everywhere else."),
     ("settings-saved", "Settings saved."),
     ("signed-out", "You are signed out."),
@@ -121,7 +127,11 @@ pub fn App() -> impl IntoView {
                             <Route path=path!(":key/edit") view=page!(EditDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/delete") view=page!(DeleteDialog) ssr=SsrMode::Async />
                         </ParentRoute>
-                        <Route path=path!("api-keys/:key") view=page!(KeyUsagePage) ssr=SsrMode::Async />
+                        <ParentRoute path=path!("api-keys/:key") view=page!(KeyUsagePage) ssr=SsrMode::Async>
+                            <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
+                            <Route path=path!("rotated") view=page!(RotatedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":action") view=page!(KeyFormDialog) ssr=SsrMode::Async />
+                        </ParentRoute>
                         <Route path=path!("usage") view=page!(UsagePage) ssr=SsrMode::Async />
                         <Route path=path!("activity") view=page!(ActivityPage) ssr=SsrMode::Async />
                     </ParentRoute>

@@ -17,6 +17,8 @@ pub mod clipboard;
 pub mod code_block;
 /// Button that copies a text.
 pub mod copy_text;
+/// Forms that the server describes.
+pub mod described_form;
 /// Sheets and questions: native dialogs with addresses of their own.
 pub mod dialog;
 /// What was typed into a form that was not accepted.

@@ -47,6 +47,8 @@ impl From<ApiKeyError> for Error {
         match error {
             ApiKeyError::NotFound => Self::NotFound,
             ApiKeyError::NotCopyable => Self::NotCopyable,
+            ApiKeyError::RotationUnderWay => Self::RotationUnderWay,
+            ApiKeyError::NoOldValue => Self::NoOldValue,
             ApiKeyError::BadCursor => Self::BadRequest,
             ApiKeyError::Invalid(problem) => problem.into(),
             ApiKeyError::Seal(error) => error.into(),

@@ -26,8 +26,9 @@ pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
         ["agents", agent] => agents::page::page(&member, agent, &asked).await,
         ["usage"] => usage::workspace::page(&member, &asked).await,
         ["activity"] => activity::page(member.admin()?, &asked).await,
-        ["api-keys", "refused"] => usage::refused_call(member.admin()?, &asked).await,
-        ["api-keys", key] => usage::key_page(&member, key, &asked).await,
+        ["api-keys", "refused"] => usage::refused::page(member.admin()?, &asked).await,
+        ["api-keys", "deleted"] => usage::deleted::page(member.admin()?).await,
+        ["api-keys", key] => usage::key_page::page(&member, key, &asked).await,
         _ => Err(guard::not_found()),
     }
 }
@@ -56,10 +57,13 @@ fn FragmentPage(
     }
 }
 
-/// A key's own page, and why a call was refused.
+/// A key's own page, recently deleted keys, and why a call was refused. Dialogs are below.
 #[component]
 pub fn KeyUsagePage() -> impl IntoView {
-    view! { <FragmentPage title="API keys" tab="api-keys" segments=3 /> }
+    view! {
+        <FragmentPage title="API keys" tab="api-keys" segments=3 />
+        <Outlet />
+    }
 }
 
 /// An agent's page: concurrent conversations, variants, deployments. Its dialogs are below.

@@ -1,100 +1,25 @@
 //! A key's own page, a workspace's usage, and why a call was refused; rendered on the server.
 
+/// Deleted keys that can be restored.
+pub mod deleted;
+/// A key's own page.
+pub mod key_page;
+/// Why a call was refused.
+pub mod refused;
+/// The two values of a key that is being rotated.
+mod rotation;
 /// Data of the pages: totals, bars, tables, explanations.
 pub mod summary;
 /// The Usage page of a workspace.
 pub mod workspace;
 
-use crate::api_keys::Status;
-use crate::base::error::Error;
-use crate::base::id::ApiKeyId;
-use crate::base::text::query_value;
-use crate::http::parameters::Parameters;
+use crate::usage::Period;
 use crate::usage::service::RequestTotals;
-use crate::usage::{Api, Outcome, Period};
-use crate::web::api_keys::list::{Scope, StatusBadge, permissions_in_words};
-use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook};
 use crate::web::components::chart::{Bar, Chart};
-use crate::web::components::field::{CONTROL, Field, HINT};
-use crate::web::components::filter_fields::{FilterSelect, Filters};
-use crate::web::components::page::{BackLink, ChoiceLink, ChoiceLinks, Empty, PageHeader, PageLinks, Section};
-use crate::web::components::table::{Facts, FragmentTime, TableView, render};
-use crate::web::guard::{self, SignedInMember};
-use crate::web::transport::fragment::Html;
+use crate::web::components::page::{ChoiceLink, ChoiceLinks};
+use crate::web::components::table::TableView;
 use leptos::prelude::*;
-use summary::{ChartData, Explanation, KeyUsage, RequestLogPage};
-
-/// Renders a key's page. Paths of requests contain conversation ids, which may identify callers: only admins get the log.
-pub async fn key_page(member: &SignedInMember, key: &str, asked: &Parameters) -> Result<Html, Error> {
-    let (services, workspace) = (member.services(), member.workspace());
-    let id = ApiKeyId::parse(key).ok_or_else(guard::not_found)?;
-    let (range, outcome, api) = (asked.first("range"), asked.first("outcome"), asked.first("api"));
-    let period = Period::parse(range);
-    let usage = summary::overview(services, &workspace.id, &id, period).await?.ok_or_else(guard::not_found)?;
-    let log = match member.visit.is_admin() {
-        true => Some(summary::requests(services, &workspace.id, &id, outcome, api, asked.first("after")).await?),
-        false => None,
-    };
-    let here = format!("/{}/api-keys/{id}", workspace.slug);
-    let filter = (outcome.to_owned(), api.to_owned());
-    let admin = log.is_some();
-    let log = log.map(|log| view! { <Log log filter here=here.clone() /> });
-    Ok(render(view! {
-        <Usage usage admin here=here.clone() period />
-        {log}
-    }))
-}
-
-#[component]
-fn Usage(usage: KeyUsage, admin: bool, here: String, period: Period) -> impl IntoView {
-    let KeyUsage { now, key, totals, chart } = usage;
-    let name = key.name.as_str().to_owned();
-    let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}", at.ago(now)));
-    let permissions = permissions_in_words(&key);
-    let badge = view! { <StatusBadge status=Status::of(key.expires_at, now) /> };
-    let action = |path: &str, label: &'static str, icon: &'static str| {
-        view! { <ButtonLink href=format!("{here}/{path}") icon>{label}</ButtonLink> }
-    };
-    let actions = (
-        action("use", "Use", "code"),
-        admin.then(|| [action("edit", "Edit", "pencil"), action("delete", "Delete", "trash")].collect_view()),
-    );
-    let list = here.rsplit_once('/').map(|(list, _)| list.to_owned()).unwrap_or_default();
-    let created = view! {
-        <p class="text-sm text-faint">
-            "Created " {key.created_at.ago(now)} " by " {key.created_by} ". " {last_used} "."
-        </p>
-    };
-    let why = (!totals.refused.is_empty()).then(|| {
-        view! {
-            <h3>"Why requests were refused, in 30 days"</h3>
-            <TableView table=summary::reasons(&totals.refused) caption="Refusals by reason" />
-        }
-    });
-    view! {
-        <BackLink href=list text="API keys" />
-        <PageHeader heading=name badge=badge.into_any() below=created.into_any()>
-            <div class=BUTTON_ROW>{actions}</div>
-        </PageHeader>
-        <KeyFacts>
-            <KeyFact name="Agents"><Scope agents=key.agents /></KeyFact>
-            <KeyFact name="Permissions">{permissions}</KeyFact>
-            <KeyFact name="Expires"><FragmentTime at=key.expires_at /></KeyFact>
-            <KeyFact name="Value"><code>{key.masked}</code></KeyFact>
-        </KeyFacts>
-        <Section labelled_by="requests-heading">
-            <div class="flex flex-wrap items-center justify-between gap-3">
-                <h2 id="requests-heading">"Requests"</h2>
-                <Periods here chosen=period />
-            </div>
-            <dl class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,160px),1fr))] gap-3">
-                {totals.within.into_iter().map(|(days, accepted, refused)| view! { <Total days accepted refused /> }).collect_view()}
-            </dl>
-            <RequestChart chart period />
-            {why}
-        </Section>
-    }
-}
+use summary::ChartData;
 
 /// Links to the periods that a page can show.
 #[component]
@@ -124,103 +49,4 @@ pub fn RequestChart(chart: ChartData, period: Period) -> impl IntoView {
             <TableView table=chart.table caption="Requests over time" />
         </details>
     }
-}
-
-/// Facts about the key in columns, as many as fit.
-#[component]
-fn KeyFacts(children: Children) -> impl IntoView {
-    view! {
-        <dl class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,190px),1fr))] gap-x-6 gap-y-4 rounded-xl bg-surface px-4 py-5 md:px-8">
-            {children()}
-        </dl>
-    }
-}
-
-#[component]
-fn KeyFact(name: &'static str, children: Children) -> impl IntoView {
-    view! {
-        <div>
-            <dt class="text-[13px] text-faint">{name}</dt>
-            <dd class="min-w-0 font-medium wrap-anywhere">{children()}</dd>
-        </div>
-    }
-}
-
-/// Requests in a number of days.
-#[component]
-fn Total(days: i64, accepted: u64, refused: u64) -> impl IntoView {
-    let time = if days == 1 { "Today (UTC)".to_owned() } else { format!("{days} days") };
-    let strong = |color: &str| format!("text-lg font-semibold {color}");
-    let alarm = if refused > 0 { "text-danger" } else { "text-soft" };
-    let number = if refused > 0 { "text-danger" } else { "text-ink" };
-    view! {
-        <div class="rounded-lg bg-sunken px-4 py-3">
-            <dt class="text-[13px] text-faint">{time}</dt>
-            <dd class="text-sm text-soft"><strong class=strong("text-ink")>{accepted}</strong>" accepted"</dd>
-            <dd class=format!("text-sm {alarm}")><strong class=strong(number)>{refused}</strong>" refused"</dd>
-        </div>
-    }
-}
-
-#[component]
-fn Log(log: RequestLogPage, filter: (String, String), here: String) -> impl IntoView {
-    let (outcome, api) = filter;
-    let any = |words: &str| (String::new(), words.to_owned());
-    let refused = [any("All"), ("refused".to_owned(), "All refusals".to_owned())];
-    // Requests without a known key are in no key's log.
-    let known =
-        Outcome::ALL.into_iter().filter(|o| !matches!(o, Outcome::NoKey | Outcome::Malformed | Outcome::Unknown));
-    let outcomes = refused.into_iter().chain(known.map(|o| (o.id().to_owned(), o.label().to_owned())));
-    let apis = [any("All")].into_iter().chain(Api::ALL.map(|api| (api.id().to_owned(), api.label().to_owned())));
-    let next =
-        log.next.map(|next| (format!("{here}?outcome={outcome}&api={api}&after={}", query_value(&next)), "Earlier"));
-    let table = match log.table.rows.is_empty() {
-        true => view! {
-            <Empty icon="code" heading="No requests here">
-                <p>"Requests with this key appear here within a second."</p>
-            </Empty>
-        }
-        .into_any(),
-        false => view! { <TableView table=log.table caption="Latest requests" /> }.into_any(),
-    };
-    view! {
-        <Section labelled_by="log-heading">
-            <h2 id="log-heading">"Latest requests"</h2>
-            <Filters action=here>
-                <FilterSelect name="outcome" label="Outcome" options=outcomes.collect() chosen=outcome />
-                <FilterSelect name="api" label="API" options=apis.collect() chosen=api />
-            </Filters>
-            {table}
-            <p class=HINT>{log.note}</p>
-            <PageLinks next noscroll=true />
-        </Section>
-    }
-}
-
-/// Renders the page that asks for a correlation id and says what happened to the calls that had it.
-pub async fn refused_call(member: &SignedInMember, asked: &Parameters) -> Result<Html, Error> {
-    let id = asked.first("id").to_owned();
-    let explained = summary::explain(member.services(), member.workspace(), &id).await?;
-    let explained = explained.into_iter().map(|Explanation { text, facts }| {
-        let facts = (!facts.is_empty()).then(|| view! { <Facts facts /> });
-        view! {
-            <p>{text}</p>
-            {facts}
-        }
-    });
-    let list = format!("/{}/api-keys", member.workspace().slug);
-    let here = format!("{list}/refused");
-    Ok(render(view! {
-        <BackLink href=list text="API keys" />
-        <PageHeader heading="Why was a call refused?" />
-        <Section>
-            <form method="get" action=here class="max-w-xl [&>div]:mb-2" role="search">
-                <Field id="correlation-id" label="Correlation id" hint="From the answer's header X-PolyAI-Correlation-Id, or error_id in its body.">
-                    <input id="correlation-id" class=CONTROL name="id" type="text" maxlength="128" autocomplete="off" spellcheck="false" value=id aria-describedby="correlation-id-hint" />
-                </Field>
-                <Button look=ButtonLook::Primary>"Look it up"</Button>
-            </form>
-            {explained.collect_view()}
-        </Section>
-    }))
 }

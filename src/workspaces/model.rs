@@ -17,9 +17,15 @@ pub struct Workspace {
     pub keys_copyable: bool,
     /// Number of days after their start for which conversations are kept; `None` keeps them for ever.
     pub retention_days: Option<i32>,
+    /// Days in which the deletion of a key can be undone; 0 if deletions are for good.
+    pub undo_days: i32,
 }
 
 impl Workspace {
+    /// [`undo_days`](Self::undo_days) of a new workspace, and the most that there can be.
+    pub const DEFAULT_UNDO_DAYS: i32 = 7;
+    pub const MAX_UNDO_DAYS: i32 = 90;
+
     /// Whether a name in a call is this workspace's id or slug. A slug with the form of an id never matches, because it
     /// could be another workspace's id.
     #[cfg(feature = "ssr")]

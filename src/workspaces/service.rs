@@ -72,6 +72,24 @@ impl Workspaces {
         Ok(change.commit().await?)
     }
 
+    /// Sets for how many days deletions can be undone, 0 to 90. With 0 they are for good, also those made before.
+    pub async fn set_undo_days(&self, workspace: &WorkspaceId, actor: &Actor, days: i32) -> Result<(), WorkspaceError> {
+        if !(0..=Workspace::MAX_UNDO_DAYS).contains(&days) {
+            return Err(Problem::UndoDaysInvalid.into());
+        }
+        let mut change = self.db.begin(actor).await?;
+        let before = store::undo_days(&mut change, workspace).await?.ok_or(WorkspaceError::NotFound)?;
+        let name = store::set_undo_days(&mut change, workspace, days).await?.ok_or(WorkspaceError::NotFound)?;
+        let entry = NewAuditEntry {
+            action: Action::WorkspaceChanged,
+            subject_id: workspace.as_str(),
+            subject: &name,
+            details: json!({ "undo_days": { "from": before, "to": days } }),
+        };
+        audit::record(&mut change, workspace, entry).await?;
+        Ok(change.commit().await?)
+    }
+
     /// Sets how long conversations are kept; `None` keeps them for ever. The next run of
     /// [`erase_old`](crate::conversations::service::Conversations::erase_old) deletes those that are older.
     pub async fn set_retention(
@@ -117,7 +135,12 @@ pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> R
         details: json!({ "slug": slug }),
     };
     audit::record(change, &id, entry).await?;
-    Ok(Workspace { id, slug, name, keys_copyable: true, retention_days: None })
+    Ok(Workspace { id, slug, name, keys_copyable: true, retention_days: None, undo_days: Workspace::DEFAULT_UNDO_DAYS })
+}
+
+/// Days in which a deletion in this workspace can be undone; `None` if there is no such workspace.
+pub async fn undo_days(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<i32>, DbError> {
+    store::undo_days(change, workspace).await
 }
 
 /// Whether a workspace's keys can be copied after their creation; `None` if there is no such workspace.

@@ -11,14 +11,16 @@ use crate::{on_change, on_db, statements};
 statements! {
     INSERT = "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4)";
     SLUG_TAKEN = "SELECT 1 FROM workspaces WHERE slug = $1 OR id = $1";
-    LIST = "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces ORDER BY name, id";
-    FIND = "SELECT id, slug, name, keys_copyable, retention_days FROM workspaces WHERE id = $1 OR slug = $1
+    LIST = "SELECT id, slug, name, keys_copyable, retention_days, undo_days FROM workspaces ORDER BY name, id";
+    FIND = "SELECT id, slug, name, keys_copyable, retention_days, undo_days FROM workspaces WHERE id = $1 OR slug = $1
         ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
-    OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, w.retention_days, m.role FROM memberships m
+    OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, w.retention_days, w.undo_days, m.role FROM memberships m
         JOIN workspaces w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.name, w.id";
     KEYS_COPYABLE = "SELECT keys_copyable FROM workspaces WHERE id = $1";
     // This locks the workspace's row against a concurrent creation of a key.
     SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
+    UNDO_DAYS = "SELECT undo_days FROM workspaces WHERE id = $1";
+    SET_UNDO_DAYS = "UPDATE workspaces SET undo_days = $2 WHERE id = $1 RETURNING name";
     NAME = "SELECT name FROM workspaces WHERE id = $1";
     RENAME = "UPDATE workspaces SET name = $2 WHERE id = $1";
     SET_RETENTION = "UPDATE workspaces SET retention_days = $2 WHERE id = $1 RETURNING name";
@@ -105,6 +107,16 @@ pub async fn set_keys_copyable(
         .fetch_optional(c)
         .await)?;
     Ok(row.map(|(name,)| name))
+}
+
+/// Days in which a deletion can be undone; `None` if there is no such workspace.
+pub async fn undo_days(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<i32>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_scalar(UNDO_DAYS).bind(workspace).fetch_optional(c).await)?)
+}
+
+/// Sets the days in which a deletion can be undone. Returns the workspace's name; `None` if it does not exist.
+pub async fn set_undo_days(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<Option<String>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_scalar(SET_UNDO_DAYS).bind(workspace).bind(days).fetch_optional(c).await)?)
 }
 
 /// Renames a workspace. Returns its earlier name; `None` if it does not exist.

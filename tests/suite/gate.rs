@@ -3,7 +3,7 @@
 use crate::support::postgres::{self, Cluster};
 use crate::support::{TestApp, follow, new_key, on_both_engines, trusted};
 use agent_studio::api_keys::secret::PlainKey;
-use agent_studio::api_keys::service::NewKey;
+use agent_studio::api_keys::service::{NewKey, Rotation};
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::{AgentId, WorkspaceId};
@@ -73,7 +73,7 @@ struct World {
     workspaces: Vec<(Workspace, Vec<AgentId>)>,
     /// Deleted agents, which calls still name.
     gone: BTreeSet<AgentId>,
-    keys: Vec<(WorkspaceId, agent_studio::base::id::ApiKeyId, PlainKey)>,
+    keys: Vec<(WorkspaceId, agent_studio::base::id::ApiKeyId, Arc<PlainKey>)>,
     dice: Dice,
 }
 
@@ -113,14 +113,46 @@ impl World {
             expires_at: test.app.clock.now().plus_seconds(1 + self.dice.below(900) as i64),
         };
         let made = test.key(workspace, new).await;
-        self.keys.push((workspace.id.clone(), made.id, made.value));
+        self.keys.push((workspace.id.clone(), made.id, Arc::new(made.value)));
     }
 
     /// Makes a random change of the gate's data and waits until it is answered.
     async fn change(&mut self, test: &TestApp) {
         let actor = Actor::command_line();
         let at = self.dice.below(self.keys.len());
-        match self.dice.below(6) {
+        let keys = &test.app.api_keys;
+        match self.dice.below(11) {
+            6 => {
+                let (workspace, id, _) = self.keys[at].clone();
+                let now = test.app.clock.now();
+                let overlap_end = now.plus_seconds(self.dice.below(300) as i64);
+                let expires_at = now.plus_seconds(1 + self.dice.below(900) as i64);
+                if let Ok(rotated) = keys.rotate(&workspace, &actor, &id, Rotation { overlap_end, expires_at }).await {
+                    self.keys.push((workspace, id, Arc::new(rotated.value)));
+                }
+            }
+            7 => {
+                let (workspace, id, _) = &self.keys[at];
+                let _ = match self.dice.below(2) {
+                    0 => keys.end_old_value(workspace, &actor, id).await,
+                    _ => keys.cancel_rotation(workspace, &actor, id).await,
+                };
+            }
+            8 => {
+                let (workspace, id, _) = &self.keys[at];
+                let _ = keys.pause(workspace, &actor, id, "").await;
+            }
+            9 => {
+                let paused = self.keys.iter().map(|(workspace, id, _)| (workspace, id));
+                for (workspace, id) in paused {
+                    let _ = keys.resume(workspace, &actor, id).await;
+                }
+            }
+            10 => {
+                for (workspace, id, _) in &self.keys {
+                    let _ = keys.restore(workspace, &actor, id).await;
+                }
+            }
             0 => self.add_key(test).await,
             1 => {
                 let (workspace, id, _) = &self.keys[at];
@@ -171,7 +203,8 @@ macro_rules! plain_sql {
         concat!(
             "SELECT CASE
                 WHEN k.id IS NULL THEN 'unknown'
-                WHEN k.expires_at <= $2 THEN 'expired'
+                WHEN CASE WHEN k.hash = calls.hash THEN k.expires_at ELSE k.old_until END <= $2 THEN 'expired'
+                WHEN k.paused_at > 0 THEN 'paused'
                 WHEN account <> k.workspace_id AND account <> w.slug THEN 'other-workspace'
                 WHEN permission <> '' AND ',' || k.permissions || ',' NOT LIKE '%,' || permission || ',%'
                     THEN 'lacks-permission'
@@ -188,7 +221,7 @@ macro_rules! plain_sql {
             " AS hash, c.value ->> 2 AS account, c.value ->> 3 AS permission, c.value ->> 4 AS project FROM ",
             $calls,
             " c) AS calls
-            LEFT JOIN api_keys k ON k.hash = calls.hash
+            LEFT JOIN api_keys k ON (k.hash = calls.hash OR k.old_hash = calls.hash) AND k.deleted_at = 0
             LEFT JOIN workspaces w ON w.id = k.workspace_id
             LEFT JOIN agents a ON a.workspace_id = k.workspace_id AND (a.id = project OR a.slug = project)
             LEFT JOIN configurations f ON f.workspace_id = a.workspace_id AND f.agent_id = a.id
@@ -234,7 +267,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
     let mut by_memory = 0;
     for batch in 0..BATCHES {
         world.change(&test).await;
-        let keys: Vec<_> = world.keys.iter().map(|(_, _, key)| key).chain(&strangers).collect();
+        let keys: Vec<_> = world.keys.iter().map(|(_, _, key)| &**key).chain(&strangers).collect();
         let keys: Vec<_> = keys.into_iter().map(|key| (headers(key), hex::encode(key.hashed().as_bytes()))).collect();
         let (mut calls, mut deciding) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         by_memory += usize::from(test.app.gate.decision_source() == DecisionSource::Index);
@@ -266,7 +299,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
     }
     assert_eq!(seen.values().sum::<usize>(), 1_000_000);
     // Every possible outcome occurred often.
-    assert_eq!(seen.len(), 8, "{seen:?}");
+    assert_eq!(seen.len(), 9, "{seen:?}");
     assert!(seen.values().all(|count| *count > 1_000), "{seen:?}");
     assert!(by_memory > BATCHES * 9 / 10, "the index was trusted in {by_memory} batches only");
 }
@@ -415,10 +448,10 @@ async fn a_key_that_another_program_has_made_is_known_at_once(test: TestApp) {
     }
 }
 
-/// Deletes keys on one server, under load on both, while the other server's connections to PostgreSQL are cut
-/// repeatedly.
+/// Ends values of keys in every way on one server, under load on both, while the servers' connections to PostgreSQL are
+/// cut repeatedly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_server_lets_a_deleted_key_in() {
+async fn no_server_lets_an_ended_value_in() {
     let url = postgres::new_database().await;
     let one = TestApp::on_postgres_at(&url).await;
     let other = TestApp::on_postgres_at(&url).await;
@@ -427,9 +460,19 @@ async fn no_server_lets_a_deleted_key_in() {
     let _following = (follow(&one.app).await, follow(&other.app).await);
     let pool = one.app.db.postgres_pool().unwrap();
     let mut total = 0;
-    for round in 0..12 {
+    for round in 0..15 {
         let made = one.key(&workspace, new_key("CRM")).await;
-        let load = Load::on(&[&one.app, &other.app], &made.value, &workspace.slug, agent.as_str());
+        let (keys, actor) = (&one.app.api_keys, Actor::command_line());
+        let now = one.app.clock.now();
+        let rotation = |days| Rotation { overlap_end: now.plus_days(days), expires_at: now.plus_days(90) };
+        let way = round % 5;
+        let rotated = match way {
+            2 | 3 => Some(keys.rotate(&workspace.id, &actor, &made.id, rotation(7)).await.unwrap().value),
+            _ => None,
+        };
+        // Cancelling a rotation ends the new value, all other ways end the first.
+        let ended = rotated.as_ref().filter(|_| way == 3).unwrap_or(&made.value);
+        let load = Load::on(&[&one.app, &other.app], ended, &workspace.slug, agent.as_str());
         load.begun().await;
         if round % 3 == 2 {
             // Cuts the listeners' connections of both servers.
@@ -437,7 +480,13 @@ async fn no_server_lets_a_deleted_key_in() {
                 AND query LIKE '%LISTEN%' AND pid <> pg_backend_pid()";
             sqlx::query(cut).execute(pool).await.unwrap();
         }
-        one.app.api_keys.delete(&workspace.id, &Actor::command_line(), &made.id).await.unwrap();
+        match way {
+            0 => drop(keys.delete(&workspace.id, &actor, &made.id).await.unwrap()),
+            1 => keys.pause(&workspace.id, &actor, &made.id, "leaked?").await.unwrap(),
+            2 => keys.end_old_value(&workspace.id, &actor, &made.id).await.unwrap(),
+            3 => keys.cancel_rotation(&workspace.id, &actor, &made.id).await.unwrap(),
+            _ => drop(keys.rotate(&workspace.id, &actor, &made.id, rotation(0)).await.unwrap()),
+        }
         let (let_in, late) = load.over(Duration::from_millis(100)).await;
         assert!(let_in > 0, "{round}");
         assert_eq!(late, 0, "{round}: {late} of {let_in} let in after the answer");
@@ -592,9 +641,24 @@ async fn without_its_database_a_server_may_go_by_what_it_last_knew() {
 /// The columns that the index holds. A column that is added to the gate's statements must be added here, to the
 /// triggers, and to [`what_the_index_holds_follows_plain_sql`].
 const HELD: [(&str, &[&str]); 5] = [
-    ("api_keys", &["workspace_id", "id", "name", "hash", "all_agents", "permissions", "expires_at"]),
+    (
+        "api_keys",
+        &[
+            "workspace_id",
+            "id",
+            "name",
+            "hash",
+            "old_hash",
+            "all_agents",
+            "permissions",
+            "expires_at",
+            "old_until",
+            "paused_at",
+            "deleted_at",
+        ],
+    ),
     ("api_key_agents", &["workspace_id", "key_id", "agent_id"]),
-    ("workspaces", &["id", "slug", "name", "keys_copyable", "retention_days"]),
+    ("workspaces", &["id", "slug", "name", "keys_copyable", "retention_days", "undo_days"]),
     ("agents", &["workspace_id", "id", "slug", "name"]),
     ("configurations", &["workspace_id", "agent_id", "all_metrics", "metrics", "transcript", "caller_numbers"]),
 ];
@@ -603,8 +667,15 @@ const HELD: [(&str, &[&str]); 5] = [
 async fn every_column_that_the_index_holds_is_watched(test: TestApp) {
     let reads = |name: &str| {
         let (_, sql) = gate::store::STATEMENTS.iter().find(|(n, _)| *n == name).unwrap();
-        let columns = sql.split_once("SELECT ").unwrap().1.split_once(" FROM ").unwrap().0.replace(['\n', ' '], "");
-        columns.split(',').map(|column| column.rsplit('.').next().unwrap().to_owned()).collect::<BTreeSet<_>>()
+        let mut columns = BTreeSet::new();
+        for part in sql.split("SELECT ").skip(1) {
+            let selected = part.split(" FROM ").next().unwrap().split("\n            FROM ").next().unwrap();
+            columns.extend(selected.split(',').map(|column| column.trim().rsplit('.').next().unwrap().to_owned()));
+        }
+        // A constant, and a condition.
+        columns.retain(|column| !column.starts_with("FALSE") && !column.starts_with("TRUE"));
+        columns.extend(sql.contains("deleted_at = 0").then(|| "deleted_at".to_owned()));
+        columns
     };
     let held = |table: &str| -> BTreeSet<String> {
         let (_, columns) = HELD.iter().find(|(t, _)| *t == table).unwrap();
@@ -654,6 +725,8 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
         ("UPDATE workspaces SET name = 'Acme the second'", "Acme the second"),
         ("UPDATE workspaces SET keys_copyable = FALSE", "keys_copyable: false"),
         ("UPDATE workspaces SET retention_days = 4711", "4711"),
+        ("UPDATE workspaces SET undo_days = 31", "undo_days: 31"),
+        ("UPDATE api_keys SET paused_at = 5", "is_paused: true"),
         ("UPDATE agents SET slug = 'grand-hotel' WHERE slug = 'hotel'", "grand-hotel"),
         ("UPDATE agents SET name = 'Grand Hotel' WHERE slug = 'grand-hotel'", "Grand Hotel"),
         ("UPDATE configurations SET metrics = '[\"B_METRIC\"]'", "B_METRIC"),

@@ -25,6 +25,7 @@ mod gate;
 /// Requests and connections in general.
 mod http;
 /// Conversations in the live service's form.
+mod key_life;
 mod live_form;
 /// Load.
 mod load;

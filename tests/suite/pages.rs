@@ -15,6 +15,7 @@ on_both_engines! {
     requests_from_elsewhere_are_refused,
     setting_up_needs_the_token,
     a_key_is_made_shown_once_and_ended_without_a_script,
+    a_key_is_rotated_paused_deleted_and_restored_without_a_script,
     what_is_shown_once_is_shown_to_one_of_many,
     what_is_shown_once_outlives_requests_that_show_nothing,
     a_refused_form_keeps_what_was_typed,
@@ -196,6 +197,9 @@ async fn a_key_is_made_shown_once_and_ended_without_a_script(test: TestApp) {
     let copied = browser.call("copy_api_key", &[("workspace", "acme"), ("key", &id)]).await;
     assert_eq!((copied.json(), copied.header("cache-control")), (serde_json::json!(value), "no-store"));
 
+    // Where it cannot be undone, the name has to be typed.
+    let command_line = agent_studio::base::actor::Actor::command_line();
+    test.app.workspaces.set_undo_days(&workspace.id, &command_line, 0).await.unwrap();
     let page = format!("/acme/api-keys/{id}/delete");
     let delete = |name| [("workspace", "acme"), ("key", id.as_str()), ("name", name), ("list", "?sort=name")];
     let refused = browser.submit(&page, "delete_api_key", &delete("CRM")).await;
@@ -205,6 +209,66 @@ async fn a_key_is_made_shown_once_and_ended_without_a_script(test: TestApp) {
     let deleted = browser.submit(&page, "delete_api_key", &delete(NEW_KEY[1].1)).await;
     assert_eq!(deleted.location(), "/acme/api-keys?sort=name&notice=key-deleted");
     assert_eq!(browser.api(&path, &value).await.status, 401);
+}
+
+async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let agent = test.agent(&workspace, "Hotel").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let (id, first) = make_key(&mut browser).await;
+    let path = format!("/v3/acme/{agent}/conversations");
+    let page = format!("/acme/api-keys/{id}");
+    let this = [("workspace", "acme"), ("key", id.as_str())];
+
+    assert!(browser.get(&format!("{page}/rotate")).await.body.contains("The old value works"));
+    let rotate = [this[0], this[1], ("overlap", "date"), ("overlap_date", "2020-01-01"), ("expiry", "never")];
+    let refused = browser.submit(&format!("{page}/rotate"), "rotate_api_key", &rotate).await;
+    let again = browser.get(&page_of(refused.location())).await.body;
+    assert!(again.contains("Choose until when the old value opens."), "{again}");
+    let rotate = [this[0], this[1], ("overlap", "7d"), ("expiry", "1y")];
+    let rotated = browser.submit(&format!("{page}/rotate"), "rotate_api_key", &rotate).await;
+    assert_eq!(rotated.location(), format!("{page}/rotated"));
+    let shown = browser.get(rotated.location()).await.body;
+    let second = shown.split("value=\"ask_").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let second = format!("ask_{second}");
+    assert_eq!((browser.api(&path, &first).await.status, browser.api(&path, &second).await.status), (200, 200));
+    let twice = browser.submit(&format!("{page}/rotate"), "rotate_api_key", &rotate).await;
+    assert!(twice.location().contains("__err="), "one rotation at a time");
+    let values = browser.get(&page).await.body;
+    assert!(values.contains("Two values") && values.contains("End the old value"), "{values}");
+    let mut viewer = test.signed_in(&workspace, "vic@example.com", Role::Viewer).await;
+    let seen = viewer.get(&page).await.body;
+    assert!(seen.contains("Two values") && !seen.contains("End the old value"), "{seen}");
+
+    let question = browser.get(&format!("{page}/end-old-value")).await.body;
+    assert!(question.contains("whoever still has it is refused at once") || question.contains("was not used"));
+    let ended = browser.submit(&format!("{page}/end-old-value"), "end_old_value", &this).await;
+    assert_eq!(ended.location(), format!("{page}?notice=old-value-ended"));
+    assert_eq!((browser.api(&path, &first).await.status, browser.api(&path, &second).await.status), (401, 200));
+
+    let pause = [this[0], this[1], ("reason", "<b>seen in a chat</b>")];
+    let paused = browser.submit(&format!("{page}/pause"), "pause_api_key", &pause).await;
+    assert_eq!(paused.location(), format!("{page}?notice=key-paused"));
+    assert_eq!(browser.api(&path, &second).await.status, 401);
+    let says = browser.get(&page).await.body;
+    assert!(says.contains("&lt;b&gt;seen in a chat") && says.contains("Paused"), "{says}");
+    assert!(browser.get("/acme/api-keys").await.body.contains("Paused"));
+    browser.submit(&format!("{page}/resume"), "resume_api_key", &this).await;
+    assert_eq!(browser.api(&path, &second).await.status, 200);
+
+    let deleted = browser.submit(&format!("{page}/delete"), "delete_api_key", &this).await;
+    assert_eq!(deleted.location(), "/acme/api-keys?notice=key-deleted-undo");
+    assert_eq!((browser.api(&path, &second).await.status, browser.get(&page).await.status), (401, 404));
+    let forbidden = viewer.get("/acme/api-keys/deleted").await.body;
+    assert!(forbidden.contains("Only an admin") && !forbidden.contains("CRM"), "{forbidden}");
+    let list = browser.get("/acme/api-keys/deleted").await.body;
+    assert!(list.contains("CRM &lt;b&gt;sync&lt;/b&gt;") && list.contains("7 days"), "{list}");
+    let restored = browser.submit("/acme/api-keys/deleted", "restore_api_key", &this).await;
+    assert_eq!(restored.location(), format!("{page}?notice=key-restored"));
+    assert_eq!(browser.api(&path, &second).await.status, 200);
+    let days = [("workspace", "acme"), ("undo_days", "91")];
+    let refused = browser.submit("/acme/api-keys/deleted/undo-days", "set_undo_days", &days).await;
+    assert!(browser.get(&page_of(refused.location())).await.body.contains("Enter a number of days from 0 to 90."));
 }
 
 /// Path and query of an absolute URL.
@@ -451,7 +515,15 @@ pub fn changing_calls<'a>(
         ("copy_api_key", vec![w, ("key", key)]),
         ("take_copied_api_key", vec![w, ("key", key)]),
         ("edit_api_key", vec![w, ("key", key), ("name", "x"), permission]),
+        ("get_key_form", vec![w, ("key", key), ("action", "pause")]),
+        ("rotate_api_key", vec![w, ("key", key), ("overlap", "7d"), ("expiry", "90d")]),
+        ("end_old_value", vec![w, ("key", key)]),
+        ("cancel_rotation", vec![w, ("key", key)]),
+        ("pause_api_key", vec![w, ("key", key), ("reason", "x")]),
+        ("resume_api_key", vec![w, ("key", key)]),
         ("delete_api_key", vec![w, ("key", key), ("name", "CRM")]),
+        ("restore_api_key", vec![w, ("key", key)]),
+        ("set_undo_days", vec![w, ("undo_days", "3")]),
         ("set_keys_copyable", vec![w, ("copyable", "false"), ("destroy", "true")]),
         ("set_configuration", vec![w, ("agent", agent), ("metrics[]", "*"), ("transcript", "true")]),
         ("copy_configuration", vec![w, ("agent", agent), ("from", agent)]),

@@ -14,7 +14,7 @@ on_both_engines! {
     nothing_passes_from_one_to_the_other,
 }
 
-const PAGES: [&str; 31] = [
+const PAGES: [&str; 38] = [
     "",
     "/agents",
     "/agents/new",
@@ -46,6 +46,13 @@ const PAGES: [&str; 31] = [
     "/api-keys/configuration/copy?agent=AGENT",
     "/api-keys/configuration/apply?agent=AGENT",
     "/agents/AGENT",
+    "/api-keys/deleted",
+    "/api-keys/deleted/undo-days",
+    "/api-keys/KEY/rotate",
+    "/api-keys/KEY/pause",
+    "/api-keys/KEY/resume",
+    "/api-keys/KEY/end-old-value",
+    "/api-keys/KEY/cancel-rotation",
 ];
 
 const READING_CALLS: [&str; 12] = [

@@ -362,6 +362,8 @@ async fn hours_are_rolled_up_into_days(test: TestApp) {
         status: 200,
         outcome: Outcome::Accepted,
         duration: Duration::ZERO,
+        program: "",
+        old_value: false,
     };
     test.app.reports.add_past(&set.workspace.id, &[late]).await.unwrap();
     writer::forget(&test.app.usage).await.unwrap();
@@ -382,6 +384,8 @@ async fn keys_are_ranked_for_each_period(test: TestApp) {
         status: 200,
         outcome,
         duration: Duration::ZERO,
+        program: "",
+        old_value: false,
     };
     let (mut keys, mut calls) = (Vec::new(), Vec::new());
     for (name, days, count) in [("Busy today", 0, 3), ("Busy last week", 5, 7), ("Busy last quarter", 80, 9)] {

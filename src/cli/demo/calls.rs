@@ -62,5 +62,7 @@ fn call(
         status,
         outcome,
         duration,
+        program: "crm-sync/2.4",
+        old_value: false,
     }
 }

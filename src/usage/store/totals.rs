@@ -1,7 +1,7 @@
 //! SQL for the totals of workspaces. Counts are added by the hour; those of earlier days are rolled up into one row for
 //! each day, whose hour is the first of the day.
 
-use super::{ADD_AGENT_COUNTS, ADD_API_COUNTS, ADD_KEY_COUNTS, LEFT_OUT, RowStatement, SET_TOP_KEYS, run};
+use super::{ADD_AGENT_COUNTS, ADD_API_COUNTS, ADD_KEY_COUNTS, RowStatement, SET_TOP_KEYS, run};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError};
@@ -49,7 +49,7 @@ macro_rules! accepted {
 }
 macro_rules! refused {
     () => {
-        "CAST(SUM(CASE WHEN outcome IN ('accepted', 'left-out') THEN 0 ELSE requests END) AS BIGINT) AS refused"
+        "CAST(SUM(CASE WHEN outcome IN ('accepted', 'left-out', 'old-value') THEN 0 ELSE requests END) AS BIGINT) AS refused"
     };
 }
 
@@ -64,7 +64,7 @@ statements! {
     RANK_KEYS = concat!("SELECT workspace_id, key_id, accepted, refused, place FROM
         (SELECT workspace_id, key_id, ", accepted!(), ", ", refused!(), ",
             ROW_NUMBER() OVER (PARTITION BY workspace_id
-                ORDER BY SUM(CASE WHEN outcome = 'left-out' THEN 0 ELSE requests END) DESC, key_id) AS place
+                ORDER BY SUM(CASE WHEN outcome IN ('left-out', 'old-value') THEN 0 ELSE requests END) DESC, key_id) AS place
         FROM key_usage WHERE hour >= $1 GROUP BY workspace_id, key_id) AS ranked
         WHERE place <= $2 ORDER BY workspace_id, place");
     DELETE_EARLIER_RANKING = "DELETE FROM top_keys WHERE days = $1 AND at < $2";
@@ -77,9 +77,10 @@ statements! {
         ORDER BY SUM(requests) DESC, a.id");
     TOP_KEYS = "SELECT t.key_id, k.name, t.accepted, t.refused, t.at
         FROM top_keys t JOIN api_keys k ON k.workspace_id = t.workspace_id AND k.id = t.key_id
-        WHERE t.workspace_id = $1 AND t.days = $2 ORDER BY t.place";
+        WHERE t.workspace_id = $1 AND t.days = $2 AND k.deleted_at = 0 ORDER BY t.place";
     BY_KEY = concat!("SELECT k.id, k.name, ", accepted!(), ", ", refused!(), "
-        FROM (SELECT id, name FROM api_keys WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $4) AS k
+        FROM (SELECT id, name FROM api_keys WHERE workspace_id = $1 AND id > $2 AND deleted_at = 0
+            ORDER BY id LIMIT $4) AS k
         LEFT JOIN key_usage u ON u.workspace_id = $1 AND u.key_id = k.id AND u.hour >= $3
         GROUP BY k.id, k.name ORDER BY k.id");
 }
@@ -169,7 +170,7 @@ pub async fn by_api(db: &Db, workspace: &WorkspaceId, since_hour: i64) -> Result
     let rows: Vec<(String, i64, String, i64)> =
         on_db!(db, |pool| sqlx::query_as(BY_API).bind(workspace).bind(since_hour).fetch_all(pool).await)?;
     let counts = rows.into_iter().filter_map(|(api, hour, outcome, requests)| {
-        let outcome = Outcome::parse(&outcome).filter(|_| outcome != LEFT_OUT)?;
+        let outcome = Outcome::parse(&outcome)?;
         Some(ApiCount { api: Api::parse(&api), hour, outcome, requests: requests.max(0) as u64 })
     });
     Ok(counts.collect())

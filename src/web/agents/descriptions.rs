@@ -4,7 +4,7 @@ use crate::agents::AgentName;
 use crate::base::error::Error;
 use crate::deployments::Environment;
 use crate::variants::{Attribute, Variant};
-use crate::web::agents::form_description::{FieldDescription, FieldKind, FormDescription};
+use crate::web::components::described_form::{FieldDescription, FieldKind, FormDescription};
 use crate::web::guard::{self, SignedInMember};
 
 /// An admin of this workspace, and one of its agents.
@@ -64,53 +64,39 @@ pub async fn describe(
     }
 }
 
-fn line(name: &str, label: &str, value: &str) -> FieldDescription {
-    FieldDescription {
-        name: name.to_owned(),
-        label: label.to_owned(),
-        hint: String::new(),
-        value: value.to_owned(),
-        kind: FieldKind::Line,
-    }
-}
-
-fn lines(name: &str, label: &str, value: &str) -> FieldDescription {
-    FieldDescription { kind: FieldKind::Lines, ..line(name, label, value) }
-}
-
 fn choice(label: &str, options: impl Iterator<Item = Environment>, value: Environment) -> FieldDescription {
     let options = options.map(|environment| (environment.id().to_owned(), environment.label().to_owned())).collect();
-    FieldDescription { kind: FieldKind::Choice(options), ..line("environment", label, value.id()) }
+    FieldDescription::choice("environment", label, options, value.id())
 }
 
 fn values(attributes: &[Attribute], variant: Option<&Variant>) -> impl Iterator<Item = FieldDescription> {
     attributes.iter().map(move |attribute| {
         let value = variant.and_then(|variant| variant.values.get(&attribute.id));
-        lines(&format!("values[{}]", attribute.id), &attribute.name, value.map_or("", String::as_str))
+        FieldDescription::lines(&format!("values[{}]", attribute.id), &attribute.name, value.map_or("", String::as_str))
     })
 }
 
 fn default_box() -> FieldDescription {
     let label = "Default: what an agent uses where nothing else is said";
-    FieldDescription { kind: FieldKind::Checkbox, ..line("is_default", label, "false") }
+    FieldDescription { kind: FieldKind::Checkbox, ..FieldDescription::line("is_default", label, "false") }
 }
 
 fn new_variant(attributes: &[Attribute]) -> FormDescription {
-    let mut fields = vec![line("name", "Name", "")];
+    let mut fields = vec![FieldDescription::line("name", "Name", "")];
     fields.extend(values(attributes, None));
     fields.push(default_box());
     FormDescription { fields, submit: "Create variant".to_owned(), ..Default::default() }
 }
 
 fn edited_variant(variant: &Variant, attributes: &[Attribute]) -> FormDescription {
-    let mut fields = vec![line("name", "Name", &variant.name)];
+    let mut fields = vec![FieldDescription::line("name", "Name", &variant.name)];
     fields.extend(values(attributes, Some(variant)));
     let mut explanation = String::new();
     match variant.is_default {
         true => explanation.push_str("This is the default variant. It stays so until another one becomes the default."),
         false => fields.push(default_box()),
     }
-    FormDescription { explanation, fields, submit: "Save".to_owned() }
+    FormDescription { explanation, fields, submit: "Save".to_owned(), ..Default::default() }
 }
 
 fn deleted_variant(variant: &Variant) -> FormDescription {
@@ -120,24 +106,29 @@ fn deleted_variant(variant: &Variant) -> FormDescription {
         }
         false => format!("“{}” and its values are deleted. Conversations keep its name.", variant.name),
     };
-    FormDescription { explanation, fields: Vec::new(), submit: "Delete variant".to_owned() }
+    FormDescription { explanation, fields: Vec::new(), submit: "Delete variant".to_owned(), ..Default::default() }
 }
 
 fn attribute(name: &str, submit: &str) -> FormDescription {
-    FormDescription { fields: vec![line("name", "Name", name)], submit: submit.to_owned(), ..Default::default() }
+    FormDescription {
+        fields: vec![FieldDescription::line("name", "Name", name)],
+        submit: submit.to_owned(),
+        ..Default::default()
+    }
 }
 
 fn deleted_attribute(attribute: &Attribute) -> FormDescription {
     let explanation = format!("“{}” is deleted, with the value that each variant has.", attribute.name);
-    FormDescription { explanation, fields: Vec::new(), submit: "Delete attribute".to_owned() }
+    FormDescription { explanation, fields: Vec::new(), submit: "Delete attribute".to_owned(), ..Default::default() }
 }
 
 fn publication() -> FormDescription {
     let environment = choice("Environment", Environment::ALL.into_iter(), Environment::Sandbox);
     FormDescription {
         explanation: "Records the agent's configuration and variants as they are now.".to_owned(),
-        fields: vec![environment, lines("message", "Message", "")],
+        fields: vec![environment, FieldDescription::lines("message", "Message", "")],
         submit: "Publish".to_owned(),
+        ..Default::default()
     }
 }
 
@@ -146,15 +137,17 @@ fn promotion(from: Environment) -> Option<FormDescription> {
     let ahead = Environment::ALL.into_iter().filter(|environment| *environment > from);
     Some(FormDescription {
         explanation: format!("The same content becomes active in another environment, and stays in {}.", from.label()),
-        fields: vec![choice("To", ahead, next), lines("message", "Message", "")],
+        fields: vec![choice("To", ahead, next), FieldDescription::lines("message", "Message", "")],
         submit: "Promote".to_owned(),
+        ..Default::default()
     })
 }
 
 fn rollback(environment: Environment) -> FormDescription {
     FormDescription {
         explanation: format!("This deployment becomes the active one in {} again.", environment.label()),
-        fields: vec![lines("message", "Message", "")],
+        fields: vec![FieldDescription::lines("message", "Message", "")],
         submit: "Roll back".to_owned(),
+        ..Default::default()
     }
 }

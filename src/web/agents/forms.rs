@@ -2,11 +2,9 @@
 //! all: the browser's download has it once.
 
 use crate::base::error::Error;
-use crate::web::agents::form_description::{FieldDescription, FieldKind, FormDescription};
+use crate::web::components::described_form::{FormDescription, described_form};
 use crate::web::components::dialog::DialogKind;
-use crate::web::components::draft::Draft;
-use crate::web::components::field::{CONTROL, ChoiceInput, Field, FieldError, SelectFrame};
-use crate::web::components::form_dialog::{DialogForm, FormDialog};
+use crate::web::components::form_dialog::FormDialog;
 use crate::web::frame::use_slug;
 use crate::web::transport::form::FormAction;
 use crate::web::transport::load::load;
@@ -168,53 +166,9 @@ pub fn AgentFormDialog() -> impl IntoView {
     let form = move || {
         let hidden = hidden.clone();
         async move {
-            let FormDescription { explanation, fields, submit } = described.await?;
-            let explanation = (!explanation.is_empty()).then(|| view! { <p class="mb-4">{explanation}</p> });
-            let fields = fields.into_iter().map(|field| view! { <DescribedField field sent /> }).collect_view();
-            // Errors of what is no field of its own.
-            let refusal = sent.refusal();
-            let errors = view! {
-                <FieldError field="values" refusal />
-                <FieldError field="is_default" refusal />
-            };
-            let form = DialogForm::new(sent, hidden, (explanation, fields, errors).into_any(), submit);
+            let form = described_form(described, sent, hidden, &["values", "is_default"]).await?;
             Ok(if kind == DialogKind::Question { form.danger() } else { form })
         }
     };
     view! { <FormDialog title close_href kind form /> }
-}
-
-#[component]
-fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
-    let FieldDescription { name, label, hint, value, kind } = field;
-    let draft = Draft::current();
-    let described = format!("{name}-hint {name}-error");
-    let value = match kind {
-        FieldKind::Checkbox if !draft.is_empty() => draft.value(&name, ""),
-        _ => draft.value(&name, &value),
-    };
-    let (id, field_id, refusal) = (name.clone(), name.clone(), sent.refusal());
-    let control = match kind {
-        FieldKind::Checkbox => {
-            let checked = value == "true";
-            return view! { <div class="mb-6"><ChoiceInput kind="checkbox" name="is_default" value="true" label checked /></div> }
-                .into_any();
-        }
-        FieldKind::Line => view! { <input id=id class=CONTROL name=name type="text" value=value aria-describedby=described /> }.into_any(),
-        FieldKind::Lines => view! { <textarea id=id class=format!("{CONTROL} min-h-24 py-2") name=name rows="3" aria-describedby=described prop:value=value.clone()>{value.clone()}</textarea> }
-            .into_any(),
-        FieldKind::Choice(options) => {
-            let option = move |(id, text): (String, String)| {
-                let selected = id == value;
-                view! { <option value=id selected=selected>{text}</option> }
-            };
-            view! {
-                <SelectFrame>
-                    <select id=id class=CONTROL name=name>{options.into_iter().map(option).collect_view()}</select>
-                </SelectFrame>
-            }
-            .into_any()
-        }
-    };
-    view! { <Field id=field_id label hint refusal>{control}</Field> }.into_any()
 }

@@ -285,8 +285,20 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
 /// Dialog with a new key's value.
 #[component]
 pub fn CreatedDialog() -> impl IntoView {
+    let back = KeyAddresses::current().list();
+    created_dialog("API key created", back)
+}
+
+/// Dialog with the new value of a key that was rotated.
+#[component]
+pub fn RotatedDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
-    let addresses = KeyAddresses::current();
+    let id = use_params_map().with_untracked(|p| p.get("key")).unwrap_or_default();
+    created_dialog("API key rotated", format!("/{slug}/api-keys/{id}"))
+}
+
+fn created_dialog(title: &'static str, back: String) -> AnyView {
+    let slug = use_slug().get_untracked();
     let params = use_params_map();
     let id = params.with_untracked(|p| p.get("key")).unwrap_or_default();
     let created = load(move || TakeCreatedApiKey { workspace: slug.clone(), key: id.clone() });
@@ -299,15 +311,20 @@ pub fn CreatedDialog() -> impl IntoView {
         may
     });
     warn_before_unload(safe);
-    let content = move || async move {
-        let created = created.await?;
-        Ok(view! { <Created created safe asking addresses /> }.into_any())
+    let close_href = back.clone();
+    let content = move || {
+        let back = back.clone();
+        async move {
+            let created = created.await?;
+            Ok(view! { <Created created safe asking back /> }.into_any())
+        }
     };
     view! {
-        <Dialog title="API key created" close_href=addresses.list() kind=DialogKind::Sheet may_close=may_close>
+        <Dialog title close_href kind=DialogKind::Sheet may_close=may_close>
             {awaited(PageArea::Dialog, content)}
         </Dialog>
     }
+    .into_any()
 }
 
 /// The browser's own question before the tab is closed with the value uncopied.
@@ -327,7 +344,8 @@ fn Created(
     created: NewKeyView,
     safe: RwSignal<bool>,
     asking: RwSignal<bool>,
-    addresses: KeyAddresses,
+    /// Address that closing the dialog leads to.
+    back: String,
 ) -> impl IntoView {
     let key = created.key;
     let value = created.value.as_ref().map(|value| value.expose().to_owned());
@@ -345,7 +363,6 @@ fn Created(
         None if key.copyable => view! { <p>"The key was shown once. Copy it from the list."</p> }.into_any(),
         None => view! { <p>{Error::NotCopyable.to_string()}</p> }.into_any(),
     };
-    let back = addresses.list();
     let done = move |event: ev::MouseEvent| {
         if !safe.get_untracked() {
             event.prevent_default();

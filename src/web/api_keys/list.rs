@@ -117,6 +117,7 @@ fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
             {admin.then(|| view! {
                 <span class="flex flex-wrap gap-x-6 gap-y-2">
                     <a class=TEXT_LINK href=format!("/{}/api-keys/refused", slug.get_untracked())>"Why was a call refused?"</a>
+                    <a class=TEXT_LINK href=format!("/{}/api-keys/deleted", slug.get_untracked())>"Recently deleted"</a>
                     <a class=TEXT_LINK href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
                 </span>
             })}
@@ -181,10 +182,12 @@ const COLUMNS: &str = "grid-cols-[minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,1fr
 fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) -> impl IntoView {
     let name = key.name.as_str().to_owned();
     // A badge takes the label's place: in a line of its own it would make its card higher than the others.
+    let paused = key.pause.is_some();
     let expiry = match Status::of(key.expires_at, now) {
-        Status::Active => "Expires".into_any(),
-        status => view! { <StatusBadge status /> }.into_any(),
+        Status::Active if !paused => "Expires".into_any(),
+        status => view! { <StatusBadge status paused /> }.into_any(),
     };
+    let rotating = key.open_old_value(now).map(|old| old.until);
     let permissions = permissions_in_words(&key);
     let action = |path: &str, tip: &'static str, icon: &'static str| {
         let href = addresses.to(&format!("/{}/{path}", key.id));
@@ -208,6 +211,7 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) ->
             <CardTitle heading=heading.into_any()>
                 <Secondary>"Created " <Ago at=key.created_at now /></Secondary>
                 <Secondary><LastUsed at=key.last_used_at now /></Secondary>
+                {rotating.map(|until| view! { <Secondary>"Rotating: the old value works until " <Moment at=until /></Secondary> })}
             </CardTitle>
             <div class="col-span-full min-w-0 wrap-anywhere sm:col-[1] min-[72.5rem]:col-auto">
                 <Scope agents=key.agents />
@@ -229,13 +233,14 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) ->
     }
 }
 
-/// Badge of a key that has expired or soon will.
+/// Badge of a key that is paused, has expired or soon will.
 #[component]
-pub fn StatusBadge(status: Status) -> impl IntoView {
+pub fn StatusBadge(status: Status, paused: bool) -> impl IntoView {
     match status {
+        Status::Expired => Some((Tone::Danger, "Expired")),
+        _ if paused => Some((Tone::Warning, "Paused")),
         Status::Active => None,
         Status::ExpiresSoon => Some((Tone::Warning, "Expires soon")),
-        Status::Expired => Some((Tone::Danger, "Expired")),
     }
     .map(|(tone, text)| view! { <Badge tone text /> })
 }

@@ -166,6 +166,9 @@ mod tests {
             created_by: String::new(),
             expires_at: Timestamp(0),
             last_used_at: None,
+            value_created_at: Timestamp(0),
+            old_value: None,
+            pause: None,
         };
         let every_character: String = (b'!'..=b'~').map(char::from).collect();
         let place = RequestTarget {

@@ -132,7 +132,7 @@ pub fn ChoiceLink(#[prop(into)] href: String, #[prop(into)] chosen: Signal<bool>
 
 /// Warning in a box.
 #[component]
-pub fn Notice(text: &'static str) -> impl IntoView {
+pub fn Notice(#[prop(into)] text: String) -> impl IntoView {
     view! {
         <p class="mb-4 flex gap-3 rounded-lg bg-warning-soft p-3.5 text-sm text-warning"><Icon name="warning" /><span>{text}</span></p>
     }

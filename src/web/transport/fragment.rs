@@ -29,6 +29,10 @@ pub fn Fragment(html: Html) -> impl IntoView {
     });
     let submit = move |event: leptos::ev::SubmitEvent| {
         let Some(form) = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok()) else { return };
+        // A form that changes something is sent by the browser itself.
+        if form.method() != "get" {
+            return;
+        }
         event.prevent_default();
         let address = format!("{}?{}", form.get_attribute("action").unwrap_or_default(), fields_of(&form));
         navigate(&address, NavigateOptions { scroll: false, ..Default::default() });

@@ -5,8 +5,8 @@ use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::usage::record::{RequestLogLimits, hour_of};
-use crate::usage::service::{LoggedCall, PeriodTotals, RequestFilter, RequestTotals, left_out, sum_up};
-use crate::usage::{Api, Outcome, Period};
+use crate::usage::service::{HourCount, LoggedCall, PeriodTotals, RequestFilter, RequestTotals, left_out, sum_up};
+use crate::usage::{Api, Outcome, Period, Tally};
 use crate::web::components::table::{Cell, Table};
 use crate::web::services::PageServices;
 use crate::workspaces::Workspace;
@@ -19,6 +19,7 @@ pub struct KeyUsage {
     pub key: ApiKey,
     pub totals: PeriodTotals,
     pub chart: ChartData,
+    pub counts: Vec<HourCount>,
 }
 
 /// Requests over time.
@@ -60,8 +61,8 @@ pub async fn overview(
     let Some(key) = services.api_keys.find(workspace, id).await? else { return Ok(None) };
     let now = services.now();
     let counts = services.reports.of_key(workspace, id).await?;
-    let by_hour = counts.iter().map(|count| (count.hour, count.outcome, count.requests));
-    Ok(Some(KeyUsage { now, key, totals: sum_up(&counts, now), chart: chart(by_hour, now, period) }))
+    let by_hour = counts.iter().map(|count| (count.hour, count.tally, count.requests));
+    Ok(Some(KeyUsage { now, key, totals: sum_up(&counts, now), chart: chart(by_hour, now, period), counts }))
 }
 
 /// Table of refusals by reason.
@@ -77,13 +78,13 @@ pub fn reasons(refused: &[(Outcome, u64)]) -> Table {
 }
 
 /// One bar for each step of a period, from numbers of requests by hour and outcome. Days are in UTC.
-pub fn chart(counts: impl Iterator<Item = (i64, Option<Outcome>, u64)>, now: Timestamp, period: Period) -> ChartData {
+pub fn chart(counts: impl Iterator<Item = (i64, Tally, u64)>, now: Timestamp, period: Period) -> ChartData {
     let first = period.first_hour(hour_of(now));
     let mut bars = vec![RequestTotals::default(); period.steps() as usize];
-    for (hour, outcome, requests) in counts {
+    for (hour, tally, requests) in counts {
         let bar = usize::try_from((hour - first).div_euclid(period.step)).ok().and_then(|at| bars.get_mut(at));
         if let Some(bar) = bar {
-            *bar = RequestTotals::sum(&[*bar, RequestTotals::of([(outcome, requests)].into_iter())]);
+            *bar = RequestTotals::sum(&[*bar, RequestTotals::of([(tally, requests)].into_iter())]);
         }
     }
     let rows = bars.iter().enumerate().rev().map(|(at, sum)| {
@@ -228,7 +229,10 @@ fn explained(outcome: Outcome) -> &'static str {
         Outcome::NoKey => "The header x-api-key was missing.",
         Outcome::Malformed => "What was sent in x-api-key is no key: part of it is missing or mistyped.",
         Outcome::Unknown => "The key is none of this server's, or was deleted.",
-        Outcome::Expired => "The key had expired. Make a new one and give it to the caller.",
+        Outcome::Expired => {
+            "The key had expired, or the call came with a value that a rotation replaced. Give the caller a valid one."
+        }
+        Outcome::Paused => "The key was paused by an admin. Resume it on the key's page.",
         Outcome::OtherWorkspace => {
             "The call names another workspace than the key's. Put this workspace's id into the address as account_id."
         }
@@ -255,11 +259,11 @@ mod tests {
         let now = Timestamp::from_seconds(1_800_000_000);
         let count = |hours_ago, outcome, requests| (hour_of(now) - hours_ago, outcome, requests);
         let counts = [
-            count(0, Some(Outcome::Accepted), 3),
-            count(0, Some(Outcome::Expired), 1),
-            count(0, None, 2),
-            count(23, Some(Outcome::Accepted), 5),
-            count(24, Some(Outcome::Accepted), 100),
+            count(0, Tally::Calls(Outcome::Accepted), 3),
+            count(0, Tally::Calls(Outcome::Expired), 1),
+            count(0, Tally::LeftOut, 2),
+            count(23, Tally::Calls(Outcome::Accepted), 5),
+            count(24, Tally::Calls(Outcome::Accepted), 100),
         ];
         let chart = chart(counts.into_iter(), now, Period::parse("24h"));
         assert_eq!((chart.bars.len(), chart.table.rows.len()), (24, 24));

@@ -9,7 +9,7 @@ use crate::base::id::{AgentId, ApiKeyId};
 use crate::base::time::Timestamp;
 use crate::http::parameters::Parameters;
 use crate::usage::service::{ApiCount, RequestTotals, Totals, refusals};
-use crate::usage::{Api, Period};
+use crate::usage::{Api, Period, Tally};
 use crate::web::components::button::{BUTTON_ROW, ButtonLink};
 use crate::web::components::field::HINT;
 use crate::web::components::page::{PageHeader, Section};
@@ -51,7 +51,7 @@ async fn load(member: &SignedInMember, period: Period) -> Result<WorkspaceUsage,
     let agents = reports.by_agent(workspace, period).await?;
     let (keys, ranked_at) = reports.top_keys(workspace, period).await?;
     let unused = services.api_keys.never_used(workspace, SHOWN as i64).await?;
-    let by_hour = counts.iter().map(|count| (count.hour, Some(count.outcome), count.requests));
+    let by_hour = counts.iter().map(|count| (count.hour, Tally::Calls(count.outcome), count.requests));
     let chart = chart(by_hour, services.now(), period);
     Ok(WorkspaceUsage { period, counts, chart, agents, keys, ranked_at, unused })
 }
@@ -150,8 +150,10 @@ fn by_api(counts: &[ApiCount]) -> Table {
     let apis = [None].into_iter().chain(Api::ALL.map(Some));
     let mut rows: Vec<(&str, RequestTotals)> = apis
         .map(|api| {
-            let of_it =
-                counts.iter().filter(|count| count.api == api).map(|count| (Some(count.outcome), count.requests));
+            let of_it = counts
+                .iter()
+                .filter(|count| count.api == api)
+                .map(|count| (Tally::Calls(count.outcome), count.requests));
             // Earlier versions did not count by API.
             (api.map_or("Not recorded", Api::label), RequestTotals::of(of_it))
         })
