@@ -6,6 +6,8 @@ pub mod model;
 pub mod secret;
 #[cfg(feature = "ssr")]
 pub mod service;
+/// Owner, note, tags, networks and limits.
+pub mod settings;
 #[cfg(feature = "ssr")]
 pub mod store;
 
@@ -13,3 +15,4 @@ pub use model::{
     AgentScope, ApiKey, DeletedKey, Expiry, KeyListQuery, KeyName, KeyOrder, KeyPage, OldValue, Overlap, Pause,
     Permission, Permissions, Status, UnusedKey, within_limits,
 };
+pub use settings::{KeySettings, Rate, TypedSettings};

@@ -1,5 +1,5 @@
-//! The gate decides whether a key may make a call. It checks, in this order: header, key, expiry, pause, workspace,
-//! permission, agent. Responses reveal nothing to outsiders: a 401 does not tell an unknown key from an expired or paused one,
+//! The gate decides whether a key may make a call. It checks, in this order: header, key, expiry, pause, network,
+//! workspace, permission, agent, limits. Responses reveal nothing to outsiders: a 401 does not tell an unknown key from an expired or paused one,
 //! and a 403 does not reveal what exists in other workspaces.
 
 /// Extractor for the authenticated caller.
@@ -16,6 +16,8 @@ pub mod header;
 pub mod index;
 /// Keys, workspaces and agents as the index holds them.
 pub mod indexed;
+/// Limits of keys.
+pub mod limits;
 /// Metrics.
 pub mod metrics;
 /// How long the index may be trusted.
@@ -34,6 +36,7 @@ use axum::http::{HeaderMap, StatusCode};
 use decision::{CallNeeds, KeyFacts, NeededAgent, RefusalReason};
 use indexed::{Holder, HolderWorkspace, IndexedAgent};
 use state::{Gate, View};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -69,10 +72,10 @@ pub enum Denial {
 }
 
 impl Gate {
-    /// Decides on a call.
+    /// Decides on a call from an unknown address, without counting it.
     pub async fn decide(&self, headers: &HeaderMap, need: AccessRequest<'_>) -> Result<AuthorisedCall, Denial> {
         let holder = self.identify(headers, Instant::now()).await?;
-        let (workspace, agent) = holder.decide(self, need, self.db().now(), |_| ()).await?;
+        let (workspace, agent) = holder.decide(self, need, self.db().now(), None, |_| ()).await?;
         let IndexedAgent { agent, configuration } = agent.ok_or(Denial::Failed)?;
         Ok(AuthorisedCall { workspace, agent, configuration })
     }
@@ -95,7 +98,7 @@ impl Gate {
 
     async fn stored(&self, hash: &HashedKey) -> Result<Holder, Denial> {
         let db = self.db().of(WorkKind::Decisions);
-        let key = store::key(&db, hash).await?.ok_or(RefusalReason::Unknown)?;
+        let key = store::key(&db, &self.limiters, hash).await?.ok_or(RefusalReason::Unknown)?;
         let workspace = store::workspace(&db, &key.workspace).await?.ok_or(RefusalReason::Unknown)?;
         Ok(Holder { key: Arc::new(key), workspace: HolderWorkspace::Stored(Arc::new(workspace)) })
     }
@@ -109,6 +112,7 @@ impl Holder {
         gate: &Gate,
         need: AccessRequest<'_>,
         now: Timestamp,
+        address: Option<IpAddr>,
         observe: impl FnOnce(&Arc<AgentName>),
     ) -> Result<(Arc<Workspace>, Option<IndexedAgent>), Denial> {
         let own = self.workspace();
@@ -134,6 +138,7 @@ impl Holder {
             permissions: &self.key.permissions,
             expires_at: self.key.expires_at,
             is_paused: self.key.is_paused,
+            opens_from_address: self.key.opens_from(address),
             covers_asked_agent: agent
                 .as_ref()
                 .map_or(self.key.agents.is_none(), |known| self.key.covers(&known.agent.id)),
@@ -190,6 +195,18 @@ impl From<RefusalReason> for ApiError {
             | RefusalReason::Paused => {
                 let message = "The API key is missing or not valid. Send a valid key in the x-api-key header.";
                 Self::new(StatusCode::UNAUTHORIZED, "AUTH_USER_INVALID_TOKEN", message)
+            }
+            RefusalReason::OtherNetwork => {
+                forbidden("This key may not be used from this network. Ask whoever gave it to you.".to_owned())
+            }
+            RefusalReason::RateLimited => {
+                let message = "This key makes too many calls at once. Try again after the time in Retry-After.";
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
+            }
+            RefusalReason::QuotaUsed => {
+                let message =
+                    "This key has used its calls of this month (UTC). Retry-After says when the next one begins.";
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "QUOTA_EXCEEDED", message)
             }
             RefusalReason::OtherWorkspace => forbidden("This key does not belong to this account_id.".to_owned()),
             RefusalReason::LacksPermission(permission) => {

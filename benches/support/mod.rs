@@ -120,6 +120,7 @@ pub fn new_key(app: &Services) -> Outcome<NewKey> {
         scope: AgentScope::All,
         permissions: Permissions::parse(["conversations"]).map_err(|p| p.message())?,
         expires_at: app.clock.now().plus_days(30),
+        settings: agent_studio::api_keys::KeySettings::default(),
     })
 }
 

@@ -301,7 +301,7 @@ fn agent_name(name: &str) -> Result<&str, ApiError> {
 }
 
 /// The actor of changes made with a key.
-pub fn actor(key: &IndexedKey, ClientAddress(address): ClientAddress) -> Actor {
+pub fn actor(key: &IndexedKey, ClientAddress { address, .. }: ClientAddress) -> Actor {
     Actor { id: None, name: format!("API key {}", key.id), address }
 }
 

@@ -1,6 +1,7 @@
 //! Types and validation rules for API keys.
 
 use crate::agents::AgentName;
+use crate::api_keys::settings::KeySettings;
 use crate::base::error::Problem;
 use crate::base::id::{AgentId, ApiKeyId};
 use crate::base::text::query_value;
@@ -148,6 +149,7 @@ pub struct ApiKey {
     pub old_value: Option<OldValue>,
     /// `None` unless it is paused.
     pub pause: Option<Pause>,
+    pub settings: KeySettings,
 }
 
 impl ApiKey {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
-const PREFIX: &str = "ask_";
+pub const PREFIX: &str = "ask_";
 const RANDOM_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 6;
 /// Length of a value, in characters.
@@ -76,6 +76,11 @@ impl PlainKey {
 
 fn row(workspace: &WorkspaceId, id: &ApiKeyId) -> String {
     format!("{workspace}/{id}")
+}
+
+/// Whether a text is a key, or a part of one that is too long to be shown.
+pub fn looks_like_key(text: &str) -> bool {
+    text.trim().strip_prefix(PREFIX).is_some_and(|rest| rest.len() > 8 && !rest.contains('*'))
 }
 
 fn is_well_formed(text: &str) -> bool {

@@ -3,8 +3,8 @@
 use crate::api_keys::secret::PlainKey;
 use crate::api_keys::store::{self, Insertion, NewKeyRow, NextValue, PAGE_SIZE, PageStart};
 use crate::api_keys::{
-    AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, KeyPage, Pause, Permissions, UnusedKey,
-    within_limits,
+    AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, KeyPage, KeySettings, Pause, Permissions,
+    UnusedKey, within_limits,
 };
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
@@ -16,7 +16,7 @@ use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, WorkKind};
 use crate::sessions::shown_once::{ShownOnce, ShownOnceError};
 use crate::workspaces;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Longest list of deleted keys.
@@ -56,6 +56,7 @@ pub struct NewKey {
     pub scope: AgentScope,
     pub permissions: Permissions,
     pub expires_at: Timestamp,
+    pub settings: KeySettings,
 }
 
 /// Who creates a key with a form, and where its value waits for their page.
@@ -187,13 +188,14 @@ impl ApiKeys {
             created_at: now,
             created_by: &actor.name,
             expires_at,
+            settings: &new.settings,
         };
         match store::insert(change, workspace, &row).await? {
             Insertion::Done => {}
             Insertion::IdTaken => return Ok(None),
             Insertion::UnknownAgent => return Err(Problem::AgentsUnknown.into()),
         }
-        let details = json!({
+        let mut details = json!({
             "agents": match &new.scope {
                 AgentScope::All => json!("all"),
                 AgentScope::Chosen(agents) => json!(agents),
@@ -201,6 +203,10 @@ impl ApiKeys {
             "permissions": new.permissions,
             "expires_at": expires_at.iso(),
         });
+        let set = difference(&KeySettings::default(), &new.settings);
+        if let (Some(details), Value::Object(set)) = (details.as_object_mut(), set) {
+            details.extend(set.into_iter().map(|(name, change)| (name, change["to"].clone())));
+        }
         record(change, workspace, Action::KeyCreated, id, &new.name, details).await?;
         Ok(Some(value))
     }
@@ -238,6 +244,33 @@ impl ApiKeys {
         });
         record(&mut change, workspace, Action::KeyEdited, id, name, details).await?;
         Ok(change.commit().await?)
+    }
+
+    /// Replaces a key's settings. They hold for every call that begins after this has returned, on all servers.
+    pub async fn set(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        id: &ApiKeyId,
+        settings: &KeySettings,
+    ) -> Result<(), ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let locked = store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
+        let before = store::settings(&mut change, workspace, id).await?;
+        if before == *settings {
+            return Ok(());
+        }
+        store::set(&mut change, workspace, id, settings, self.db.now()).await?;
+        record(&mut change, workspace, Action::KeyEdited, id, &locked.name, difference(&before, settings)).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// The key with this value, or with this value before its last rotation; `None` if it was erased.
+    pub async fn find_by_value(&self, workspace: &WorkspaceId, value: &str) -> Result<Option<ApiKeyId>, DbError> {
+        match PlainKey::parse(value.trim()) {
+            Some(value) => store::by_hash(&self.db, workspace, &value.hashed()).await,
+            None => Ok(None),
+        }
     }
 
     /// Gives a key another value. The one that it has opens until `overlap_end`, but not beyond its own expiry. Errors: the
@@ -577,6 +610,21 @@ impl From<ShownOnceError> for ApiKeyError {
             ShownOnceError::Db(error) => error.into(),
         }
     }
+}
+
+/// What changed, for the audit log.
+fn difference(before: &KeySettings, after: &KeySettings) -> Value {
+    let rate = |settings: &KeySettings| settings.rate.map(|rate| json!({ "calls": rate.typed(), "burst": rate.burst }));
+    let fields = [
+        ("owner", json!(before.owner), json!(after.owner)),
+        ("note", json!(before.note), json!(after.note)),
+        ("tags", json!(before.tags), json!(after.tags)),
+        ("networks", json!(before.networks), json!(after.networks)),
+        ("rate", json!(rate(before)), json!(rate(after))),
+        ("quota", json!(before.quota), json!(after.quota)),
+    ];
+    let changed = fields.into_iter().filter(|(_, from, to)| from != to);
+    changed.map(|(name, from, to)| (name.to_owned(), json!({ "from": from, "to": to }))).collect::<Map<_, _>>().into()
 }
 
 async fn record(

@@ -1,8 +1,10 @@
 //! SQL for API keys.
 
 use crate::agents::AgentName;
-use crate::api_keys::secret::HashedKey;
-use crate::api_keys::{AgentScope, ApiKey, DeletedKey, KeyName, OldValue, Pause, Permissions, UnusedKey};
+use crate::api_keys::secret::{HashedKey, PREFIX};
+use crate::api_keys::{
+    AgentScope, ApiKey, DeletedKey, KeyName, KeySettings, OldValue, Pause, Permissions, Rate, UnusedKey,
+};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;
 use crate::base::text::containing;
@@ -18,18 +20,18 @@ macro_rules! columns {
     () => {
         "id, name, name_key, masked, sealed IS NOT NULL AS copyable, all_agents, permissions, created_at, created_by, \
          expires_at, last_used_at, value_created_at, old_masked, old_created_at, old_until, paused_at, paused_by, \
-         pause_reason"
+         pause_reason, owner, note, tags, networks, rate_calls, rate_seconds, burst, quota"
     };
 }
 // One statement for each sort order. Its columns are those of an index, so that every page costs the same. `$2` is the
-// pattern for the name, `$3` and `$4` are the cursor (sort value and id).
+// pattern for the name, `$3` and `$4` are the cursor (sort value and id), `$6` is the pattern for the masked value.
 macro_rules! page {
     ($column:literal, $compare:literal, $direction:literal) => {
         concat!(
             "SELECT ",
             columns!(),
             " FROM api_keys
-            WHERE workspace_id = $1 AND deleted_at = 0 AND name_key LIKE $2 ESCAPE '\\' AND (",
+            WHERE workspace_id = $1 AND deleted_at = 0 AND (name_key LIKE $2 ESCAPE '\\' OR masked LIKE $6 ESCAPE '\\') AND (",
             $column,
             ", id) ",
             $compare,
@@ -47,8 +49,9 @@ macro_rules! page {
 
 statements! {
     INSERT = "INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, sealed, sealed_with, all_agents,
-        permissions, created_at, created_by, updated_at, value_created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $11, $13)
+        permissions, created_at, created_by, updated_at, value_created_at, expires_at, owner, note, tags, networks,
+        rate_calls, rate_seconds, burst, quota)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $11, $13, $14, $15, $16, $17, $18, $19, $20, $21)
         ON CONFLICT (workspace_id, id) DO NOTHING";
     INSERT_AGENT = "INSERT INTO api_key_agents (workspace_id, key_id, agent_id)
         SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
@@ -77,6 +80,12 @@ statements! {
         RETURNING name, masked";
     DELETED = "SELECT id, name, masked, deleted_at, deleted_by, last_used_at FROM api_keys
         WHERE workspace_id = $1 AND deleted_at > $2 ORDER BY deleted_at DESC, id DESC LIMIT $3";
+    SET = "UPDATE api_keys SET owner = $3, note = $4, tags = $5, networks = $6, rate_calls = $7, rate_seconds = $8,
+            burst = $9, quota = $10, updated_at = $11
+        WHERE workspace_id = $1 AND id = $2";
+    SETTINGS = "SELECT owner, note, tags, networks, rate_calls, rate_seconds, burst, quota FROM api_keys
+        WHERE workspace_id = $1 AND id = $2";
+    BY_HASH = "SELECT id FROM api_keys WHERE workspace_id = $1 AND (hash = $2 OR old_hash = $2)";
     DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
     // The server's own housekeeping, for all workspaces.
     ERASE = "DELETE FROM api_keys WHERE (workspace_id, id) IN (SELECT k.workspace_id, k.id
@@ -129,6 +138,34 @@ struct KeyRow {
     paused_at: Timestamp,
     paused_by: String,
     pause_reason: String,
+    #[sqlx(flatten)]
+    settings: SettingsRow,
+}
+
+#[derive(sqlx::FromRow)]
+struct SettingsRow {
+    owner: String,
+    note: String,
+    tags: String,
+    networks: String,
+    rate_calls: Option<i64>,
+    rate_seconds: Option<i64>,
+    burst: Option<i64>,
+    quota: Option<i64>,
+}
+
+impl SettingsRow {
+    fn read(self) -> KeySettings {
+        let list = |text: &str| text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        KeySettings {
+            tags: list(&self.tags),
+            networks: list(&self.networks),
+            owner: self.owner,
+            note: self.note,
+            rate: Rate::stored(self.rate_calls, self.rate_seconds, self.burst),
+            quota: self.quota.and_then(|quota| quota.try_into().ok()),
+        }
+    }
 }
 
 impl KeyRow {
@@ -153,6 +190,7 @@ impl KeyRow {
             value_created_at: self.value_created_at,
             old_value,
             pause: (pause.at.0 > 0).then_some(pause),
+            settings: self.settings.read(),
         };
         Ok((key, self.name_key))
     }
@@ -171,6 +209,7 @@ pub struct NewKeyRow<'a> {
     pub created_at: Timestamp,
     pub created_by: &'a str,
     pub expires_at: Timestamp,
+    pub settings: &'a KeySettings,
 }
 
 /// The sort order of a page, and the value of that order's column at which the page begins.
@@ -225,6 +264,14 @@ pub async fn insert(change: &mut Change, workspace: &WorkspaceId, row: &NewKeyRo
         .bind(row.created_at)
         .bind(row.created_by)
         .bind(row.expires_at)
+        .bind(&row.settings.owner)
+        .bind(&row.settings.note)
+        .bind(row.settings.tags.join(","))
+        .bind(row.settings.networks.join(","))
+        .bind(row.settings.rate.map(|rate| i64::from(rate.calls)))
+        .bind(row.settings.rate.map(|rate| i64::from(rate.seconds)))
+        .bind(row.settings.rate.map(|rate| i64::from(rate.burst)))
+        .bind(row.settings.quota.map(|quota| quota as i64))
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?;
@@ -261,7 +308,7 @@ pub async fn never_used(db: &Db, workspace: &WorkspaceId, limit: i64) -> Result<
     Ok((count.max(0) as u64, keys))
 }
 
-/// One page of keys whose names contain `search`, each with its name in lower case. Returns one more than [`PAGE_SIZE`]
+/// One page of keys whose names or masked values contain `search`, each with its name in lower case. Returns one more than [`PAGE_SIZE`]
 /// keys if there is another page.
 pub async fn page(
     db: &Db,
@@ -272,6 +319,8 @@ pub async fn page(
 ) -> Result<Vec<(ApiKey, String)>, DbError> {
     let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
     let contains = containing(&name_key(search));
+    // Only the beginning of a value, or a masked one: other text would match by chance.
+    let masked = if search.starts_with(PREFIX) { containing(search) } else { String::new() };
     let (sql, at) = match from {
         PageStart::Newest(at) => (NEWEST, Ok(*at)),
         PageStart::Oldest(at) => (OLDEST, Ok(*at)),
@@ -288,7 +337,7 @@ pub async fn page(
             Ok(time) => query.bind(time),
             Err(name) => query.bind(name),
         };
-        query.bind(after_id).bind(limit).fetch_all(pool).await
+        query.bind(after_id).bind(limit).bind(masked).fetch_all(pool).await
     })?;
     with_agents(db, workspace, rows).await
 }
@@ -571,6 +620,43 @@ pub async fn find_sealed(
     let row: Option<(Option<Vec<u8>>, Option<String>)> =
         on_change!(change, |c| sqlx::query_as(FIND_SEALED).bind(workspace).bind(id).fetch_optional(c).await)?;
     Ok(row.map(|(bytes, with)| Some(Sealed { bytes: bytes?, master_key_id: with? })))
+}
+
+/// The settings of a locked key.
+pub async fn settings(change: &mut Change, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<KeySettings, DbError> {
+    let row: SettingsRow =
+        on_change!(change, |c| sqlx::query_as(SETTINGS).bind(workspace).bind(id).fetch_one(c).await)?;
+    Ok(row.read())
+}
+
+/// Replaces the settings of a locked key.
+pub async fn set(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &ApiKeyId,
+    settings: &KeySettings,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(SET)
+        .bind(workspace)
+        .bind(id)
+        .bind(&settings.owner)
+        .bind(&settings.note)
+        .bind(settings.tags.join(","))
+        .bind(settings.networks.join(","))
+        .bind(settings.rate.map(|rate| i64::from(rate.calls)))
+        .bind(settings.rate.map(|rate| i64::from(rate.seconds)))
+        .bind(settings.rate.map(|rate| i64::from(rate.burst)))
+        .bind(settings.quota.map(|quota| quota as i64))
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|_| ()))?)
+}
+
+/// The key, deleted or not, that has this value or had it before its last rotation.
+pub async fn by_hash(db: &Db, workspace: &WorkspaceId, hash: &HashedKey) -> Result<Option<ApiKeyId>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_scalar(BY_HASH).bind(workspace).bind(hash.as_bytes()).fetch_optional(pool).await)?)
 }
 
 /// Deletes every sealed value of a workspace and returns their number.

@@ -5,6 +5,7 @@
 use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Why a request of a page could not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -98,6 +99,17 @@ pub enum Problem {
     ReasonTooLong,
     OverlapUnreadable,
     UndoDaysInvalid,
+    OwnerTooLong,
+    NoteTooLong,
+    TagsInvalid,
+    /// The network at this place, counted from 1, cannot be read.
+    NetworkUnreadable {
+        place: u8,
+    },
+    NetworksTooMany,
+    RateUnreadable,
+    BurstUnreadable,
+    QuotaUnreadable,
 }
 
 impl Problem {
@@ -124,13 +136,32 @@ impl Problem {
             ReasonTooLong => "reason",
             OverlapUnreadable => "overlap",
             UndoDaysInvalid => "undo_days",
+            OwnerTooLong => "owner",
+            NoteTooLong => "note",
+            TagsInvalid => "tags",
+            NetworkUnreadable { .. } | NetworksTooMany => "networks",
+            RateUnreadable => "rate",
+            BurstUnreadable => "burst",
+            QuotaUnreadable => "quota",
         }
     }
 
     /// One sentence that says what is wrong and what to enter instead.
-    pub fn message(self) -> &'static str {
+    pub fn message(self) -> Cow<'static, str> {
         use Problem::*;
-        match self {
+        if let NetworkUnreadable { place } = self {
+            let example = "Write each as 203.0.113.0/24 or 2001:db8::/32.";
+            return format!("Entry {place} is not a network. {example}").into();
+        }
+        Cow::Borrowed(match self {
+            NetworkUnreadable { .. } => "",
+            OwnerTooLong => "Use at most 200 characters for the owner.",
+            NoteTooLong => "Use at most 1,000 characters for the note.",
+            TagsInvalid => "Use at most 20 tags of at most 40 characters each, separated by commas.",
+            NetworksTooMany => "Use at most 50 networks.",
+            RateUnreadable => "Enter a number of calls from 1 to 1,000,000 per second or minute: 10/s, 600/min.",
+            BurstUnreadable => "Enter a number from 1 to 1,000,000.",
+            QuotaUnreadable => "Enter a number of calls from 1 to 1,000,000,000,000.",
             NameMissing => "Enter a name.",
             NameTooLong => "Use at most 100 characters for the name.",
             NameMismatch => "That is not its name. Type it exactly as shown.",
@@ -161,13 +192,13 @@ impl Problem {
             MetricsTooMany => "Choose at most 2,000 metrics, or all metrics.",
             DaysInvalid => "Use a whole number of days from 1 to 36500, or leave this empty.",
             ConfirmationMissing => "Tick the box to confirm.",
-        }
+        })
     }
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.message())
+        f.write_str(&self.message())
     }
 }
 
@@ -198,7 +229,7 @@ impl Error {
     }
 
     /// The message about the form field of this name, if there is one.
-    pub fn about(&self, field: &str) -> Option<&'static str> {
+    pub fn about(&self, field: &str) -> Option<Cow<'static, str>> {
         match self {
             Self::Invalid(problems) => problems.iter().find(|p| p.field() == field).map(|p| p.message()),
             _ => None,

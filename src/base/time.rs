@@ -42,6 +42,34 @@ impl Timestamp {
         Self((at.unix_timestamp_nanos() / 1000).try_into().unwrap_or(i64::MAX))
     }
 
+    /// Number of the month (UTC), counted from the year 0.
+    pub fn month(self) -> i64 {
+        let at = self.utc();
+        i64::from(at.year()) * 12 + i64::from(u8::from(at.month())) - 1
+    }
+
+    /// The first instant of the month (UTC).
+    pub fn begin_of_month(self) -> Self {
+        let at = self.utc();
+        let into_month = i64::from(at.day() - 1) * 86_400 + (self.seconds().rem_euclid(86_400));
+        Self::from_seconds(self.seconds() - into_month)
+    }
+
+    /// Seconds until the next month (UTC) begins.
+    pub fn seconds_to_next_month(self) -> u64 {
+        // Every month has less than 32 days, and the 32nd day after its first is in the next one.
+        let next = self.begin_of_month().plus_days(32).begin_of_month();
+        u64::try_from(next.seconds() - self.seconds()).unwrap_or(0)
+    }
+
+    /// As HTTP headers have it (RFC 9110, section 5.6.7): `Sat, 28 Nov 2026 05:30:00 GMT`.
+    pub fn http_date(self) -> String {
+        let t = self.utc();
+        let (day, month) = (t.weekday().to_string(), t.month().to_string());
+        let (hour, minute, second) = t.to_hms();
+        format!("{}, {:02} {} {:04} {hour:02}:{minute:02}:{second:02} GMT", &day[..3], t.day(), &month[..3], t.year())
+    }
+
     /// ISO 8601 in UTC to the second: `2126-02-24T14:42:05Z`. For `<time datetime>`.
     pub fn iso(self) -> String {
         let t = self.utc();
@@ -148,6 +176,20 @@ pub fn format_instant(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_and_http_dates() {
+        let at = |text: &str| parse_instant(text).unwrap();
+        for (text, begins, left) in [
+            ("2026-11-28T05:30:00Z", "2026-11-01T00:00:00Z", 2 * 86_400 + 18 * 3_600 + 1_800),
+            ("2026-12-31T23:59:59Z", "2026-12-01T00:00:00Z", 1),
+            ("2028-02-01T00:00:00Z", "2028-02-01T00:00:00Z", 29 * 86_400),
+        ] {
+            assert_eq!((at(text).begin_of_month(), at(text).seconds_to_next_month()), (at(begins), left), "{text}");
+        }
+        assert_eq!(at("2027-01-01T00:00:00Z").month() - at("2026-11-30T23:59:59Z").month(), 2);
+        assert_eq!(at("2026-11-28T05:30:00Z").http_date(), "Sat, 28 Nov 2026 05:30:00 GMT");
+    }
 
     #[test]
     fn shown_in_utc_with_the_zone_named() {

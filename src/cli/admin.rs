@@ -98,7 +98,7 @@ impl WorkspaceCommand {
             Self::SetRetention { workspace: of, days, forever: _ } => {
                 let of = workspace(services, &of).await?;
                 let days = RetentionDays::parse(&days.map(|days| days.to_string()).unwrap_or_default())
-                    .map_err(|p| p.message().to_owned())?;
+                    .map_err(|p| p.message().into_owned())?;
                 let actor = Actor::command_line();
                 let set = services.workspaces.set_retention(&of.id, &actor, days).await;
                 set.map_err(|e| e.to_string())?;
@@ -233,7 +233,7 @@ fn read_password() -> Result<Password, String> {
         true => line = rpassword::prompt_password("Password: ").map_err(failed)?,
         false => drop(stdin.lock().read_line(&mut line).map_err(failed)?),
     }
-    Password::parse(line.trim_end_matches(['\r', '\n']).to_owned()).map_err(|p| p.message().to_owned())
+    Password::parse(line.trim_end_matches(['\r', '\n']).to_owned()).map_err(|p| p.message().into_owned())
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -241,7 +241,7 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 fn email(text: &str) -> Result<Email, String> {
-    Email::parse(text).map_err(|problem| problem.message().to_owned())
+    Email::parse(text).map_err(|problem| problem.message().into_owned())
 }
 
 /// The user with this e-mail address.

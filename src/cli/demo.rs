@@ -6,7 +6,7 @@ mod calls;
 mod conversations;
 
 use crate::api_keys::service::{CreatedKey, NewKey};
-use crate::api_keys::{AgentScope, KeyName, Permissions};
+use crate::api_keys::{AgentScope, KeyName, KeySettings, Permissions};
 use crate::base::actor::Actor;
 use crate::configuration::AllowedMetrics;
 use crate::configuration::service::NewConfiguration;
@@ -65,6 +65,7 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
             scope,
             permissions: Permissions::parse(permissions.split(','))?,
             expires_at: services.now().plus_days(days),
+            settings: KeySettings::default(),
         };
         keys.push(services.api_keys.create(&workspace.id, &actor, &new).await?);
     }

@@ -1,8 +1,12 @@
 //! The command `key`.
 
 use crate::api_keys::service::{ApiKeyError, NewKey, Rotation};
-use crate::api_keys::{AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, Permissions, Status};
+use crate::api_keys::{
+    AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, KeySettings, Permissions, Rate, Status,
+    TypedSettings,
+};
 use crate::base::actor::Actor;
+use crate::base::error::Problem;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::cli::lookup::agent;
@@ -12,6 +16,8 @@ use crate::server::state::Services;
 use crate::usage::service::PeriodTotals;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
+use std::io::Read as _;
+use zeroize::Zeroizing;
 
 /// `key …`
 #[derive(Subcommand)]
@@ -33,6 +39,33 @@ pub enum KeyCommand {
         /// How long the key is valid: 30s, 12h, 90d, 1y
         #[arg(long, default_value = "90d", value_parser = parse_duration)]
         expires_in: i64,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a key's name, permissions, owner, note, tags, networks and limits; what is not given stays
+    Edit {
+        #[command(flatten)]
+        key: OneKey,
+        /// Name
+        #[arg(long)]
+        name: Option<String>,
+        /// Any of conversations, handoff, external-events, agents, separated by commas
+        #[arg(long)]
+        permissions: Option<String>,
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// Find a key by its value, read from standard input; exits with 1 if there is none
+    Find {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// Read the value from standard input
+        #[arg(long, required = true)]
+        value_stdin: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -45,6 +78,9 @@ pub enum KeyCommand {
         /// Only keys with this status
         #[arg(long, value_enum)]
         status: Option<KeyState>,
+        /// Only keys with this tag
+        #[arg(long)]
+        tag: Option<String>,
         /// Only keys that were not used for this long, or never: 90d
         #[arg(long, value_parser = parse_duration)]
         idle: Option<i64>,
@@ -112,6 +148,54 @@ pub enum KeyCommand {
     },
 }
 
+/// Owner, note, tags, networks and limits.
+#[derive(Args)]
+pub struct SettingsArgs {
+    /// A member's e-mail address, a team or a company
+    #[arg(long)]
+    owner: Option<String>,
+    /// What the key is for
+    #[arg(long)]
+    note: Option<String>,
+    /// A tag; can be repeated
+    #[arg(long)]
+    tag: Option<Vec<String>>,
+    /// A network from which the key may be used, such as 203.0.113.0/24; can be repeated
+    #[arg(long)]
+    network: Option<Vec<String>>,
+    /// Most calls per second or minute: 10/s, 600/min
+    #[arg(long)]
+    rate: Option<String>,
+    /// Calls that may come at once
+    #[arg(long)]
+    burst: Option<String>,
+    /// Most calls per month (UTC)
+    #[arg(long)]
+    quota: Option<String>,
+}
+
+impl SettingsArgs {
+    /// The settings, where what was not given is as `before`.
+    fn over(self, before: &KeySettings) -> Result<KeySettings, String> {
+        let number = |number: Option<u64>| number.map(|n| n.to_string());
+        // A new rate comes with its own burst.
+        let kept_burst = || number(before.rate.map(|rate| rate.burst.into())).filter(|_| self.rate.is_none());
+        let burst = self.burst.clone().or_else(kept_burst).unwrap_or_default();
+        let rate = self.rate.clone().or_else(|| before.rate.map(Rate::typed)).unwrap_or_default();
+        let typed = TypedSettings {
+            owner: self.owner.as_ref().unwrap_or(&before.owner),
+            note: self.note.as_ref().unwrap_or(&before.note),
+            tags: &self.tag.as_ref().unwrap_or(&before.tags).join(","),
+            networks: &self.network.as_ref().unwrap_or(&before.networks).join(","),
+            rate: &rate,
+            burst: &burst,
+            quota: &self.quota.clone().or_else(|| number(before.quota)).unwrap_or_default(),
+        };
+        let words = |problems: Vec<Problem>| problems.iter().map(|p| p.message()).collect::<Vec<_>>().join(" ");
+        KeySettings::parse(&typed).map_err(words)
+    }
+}
+
 /// Names one key.
 #[derive(Args)]
 pub struct OneKey {
@@ -163,7 +247,7 @@ impl KeyState {
 impl KeyCommand {
     pub async fn run(self, services: &Services) -> Result<(), String> {
         match self {
-            Self::Create { workspace: of, name, agents, permissions, expires_in, json } => {
+            Self::Create { workspace: of, name, agents, permissions, expires_in, settings, json } => {
                 let of = workspace(services, &of).await?;
                 let scope = match agents.as_str() {
                     "all" => AgentScope::All,
@@ -178,14 +262,11 @@ impl KeyCommand {
                     }
                 };
                 let new = NewKey {
-                    name: KeyName::parse(&name).map_err(|p| p.message().to_owned())?,
+                    name: KeyName::parse(&name).map_err(|p| p.message().into_owned())?,
                     scope,
-                    permissions: Permissions::parse(permissions.split(',').map(str::trim)).map_err(|_| {
-                        format!(
-                            "`{permissions}` are not permissions; there are conversations, handoff, external-events, agents"
-                        )
-                    })?,
+                    permissions: parse_permissions(&permissions)?,
                     expires_at: services.now().plus_seconds(expires_in),
+                    settings: settings.over(&KeySettings::default())?,
                 };
                 let made = services.api_keys.create(&of.id, &Actor::command_line(), &new).await;
                 let made = made.map_err(|e| e.to_string())?;
@@ -194,13 +275,40 @@ impl KeyCommand {
                 printed["key"] = json!(made.value.expose());
                 output::one(json, &printed);
             }
+            Self::Edit { key, name, permissions, settings } => {
+                let (workspace, id) = key.find(services).await?;
+                let before = find(services, &workspace, &id).await?;
+                let settings = settings.over(&before.settings)?;
+                let actor = Actor::command_line();
+                if name.is_some() || permissions.is_some() {
+                    let name = name.map(|name| KeyName::parse(&name)).transpose();
+                    let name = name.map_err(|p| p.message().into_owned())?.unwrap_or(before.name);
+                    let permissions = permissions.map(|ids| parse_permissions(&ids)).transpose()?;
+                    let permissions = permissions.unwrap_or(before.permissions);
+                    let edited = services.api_keys.edit(&workspace, &actor, &id, &name, &permissions).await;
+                    edited.map_err(|e| e.to_string())?;
+                }
+                services.api_keys.set(&workspace, &actor, &id, &settings).await.map_err(|e| e.to_string())?;
+                eprintln!("Saved {id}.");
+            }
+            Self::Find { workspace: of, value_stdin: _, json } => {
+                let of = workspace(services, &of).await?;
+                let mut value = Zeroizing::new(String::new());
+                std::io::stdin().take(1_000).read_to_string(&mut value).map_err(|e| e.to_string())?;
+                let found = services.api_keys.find_by_value(&of.id, &value).await.map_err(|e| e.to_string())?;
+                let id = found.ok_or("no key of this workspace has this value")?;
+                match services.api_keys.find(&of.id, &id).await.map_err(|e| e.to_string())? {
+                    Some(key) => output::one(json, &describe(&key, services.now())),
+                    None => output::one(json, &json!({ "id": id, "status": "deleted" })),
+                }
+            }
             Self::List { workspace: of, status: Some(KeyState::Deleted), json, .. } => {
                 let of = workspace(services, &of).await?;
                 let deleted = services.api_keys.deleted(&of.id, of.undo_days).await.map_err(|e| e.to_string())?;
                 let rows: Vec<_> = deleted.iter().map(describe_deleted).collect();
                 output::many(json, &["id", "name", "masked", "deleted_at", "deleted_by", "status"], &rows);
             }
-            Self::List { workspace: of, status, idle, expiring, json } => {
+            Self::List { workspace: of, status, tag, idle, expiring, json } => {
                 let of = workspace(services, &of).await?;
                 let now = services.now();
                 let mut keys = every_key(services, &of.id).await?;
@@ -211,6 +319,7 @@ impl KeyCommand {
                     |key: &ApiKey, seconds: i64| now < key.expires_at && key.expires_at <= now.plus_seconds(seconds);
                 keys.retain(|key| {
                     status.is_none_or(|status| status.fits(key, now))
+                        && tag.as_ref().is_none_or(|tag| key.settings.tags.contains(tag))
                         && idle.is_none_or(|seconds| unused(key, seconds))
                         && expiring.is_none_or(|seconds| expires(key, seconds))
                 });
@@ -305,6 +414,11 @@ async fn every_key(services: &Services, workspace: &WorkspaceId) -> Result<Vec<A
     }
 }
 
+fn parse_permissions(ids: &str) -> Result<Permissions, String> {
+    Permissions::parse(ids.split(',').map(str::trim))
+        .map_err(|_| format!("`{ids}` are not permissions; there are conversations, handoff, external-events, agents"))
+}
+
 fn parse_id(text: &str) -> Result<ApiKeyId, String> {
     ApiKeyId::parse(text).ok_or_else(|| format!("`{text}` is not a key's id; `key list` shows those there are"))
 }
@@ -336,6 +450,13 @@ fn describe(key: &ApiKey, now: Timestamp) -> Value {
         "pause_reason": key.pause.as_ref().map(|pause| &pause.reason),
         "value_created_at": key.value_created_at.iso(),
         "old_value_until": key.open_old_value(now).map(|old| old.until.iso()),
+        "owner": key.settings.owner,
+        "note": key.settings.note,
+        "tags": key.settings.tags,
+        "networks": key.settings.networks,
+        "rate": key.settings.rate.map(Rate::typed),
+        "burst": key.settings.rate.map(|rate| rate.burst),
+        "quota": key.settings.quota,
     })
 }
 

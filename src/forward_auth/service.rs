@@ -28,6 +28,7 @@ const KEY_NAME: HeaderName = HeaderName::from_static("x-key-name");
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 const AGENTS: HeaderName = HeaderName::from_static("x-agents");
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-permissions");
+const DENIED_REASON: HeaderName = HeaderName::from_static("x-denied-reason");
 
 /// What a name's header encodes besides what is not ASCII.
 const NOT_IN_NAMES: &AsciiSet = &CONTROLS.add(b'%');
@@ -83,11 +84,10 @@ impl ForwardAuth {
             return response;
         }
         let original = proxy.original(method, headers).unwrap_or_else(|| (method.clone(), uri.clone()));
-        let address = self.client_address.address(headers, Some(peer));
-        let client = Client::new(address, headers);
+        let client = Client::new(Some(self.client_address.client(headers, Some(peer))), headers);
         let mut observed = Observed::of_proxy(&self.usage, original, id.clone(), client);
         let decided = self.decide(&observed, proxy, uri, headers).await;
-        let response = match decided.and_then(|holder| self.allow(&holder.key, id.as_ref())) {
+        let mut response = match decided.and_then(|holder| self.allow(&holder.key, id.as_ref())) {
             Ok(response) => response,
             Err(error) => {
                 let id = observed.call().correlation_id(self.usage.db().random());
@@ -95,6 +95,13 @@ impl ForwardAuth {
             }
         };
         observed.answered(response.status());
+        observed.call().describe(response.headers_mut());
+        if proxy == Proxy::Nginx
+            && let Some(reason) = observed.call().limited_by()
+        {
+            // nginx passes no 429 on, but a header.
+            response.headers_mut().insert(DENIED_REASON, HeaderValue::from_static(reason));
+        }
         response
     }
 
@@ -116,8 +123,10 @@ impl ForwardAuth {
         let holder = gate.identify(headers, call.began()).await;
         let holder = holder.map_err(|denied| deny_stranger(call, denied, headers, call.request().1))?;
         call.made_with(&holder.key);
-        let decided = holder.decide(gate, location.need(), call.at(), |agent| call.names(agent)).await;
+        let (need, at) = (location.need(), call.at());
+        let decided = holder.decide(gate, need, at, call.client_address(), |agent| call.names(agent)).await;
         decided.map_err(|denied| deny(call, denied))?;
+        call.admit().map_err(|refusal| deny(call, refusal.into()))?;
         gate.metrics().decided(call.began());
         Ok(holder)
     }

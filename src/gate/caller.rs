@@ -39,6 +39,9 @@ where
         call.made_with(&holder.key);
         let open = is_open(holder.key.expires_at, holder.key.is_paused, call.at());
         open.map_err(|refusal| deny(&call, refusal.into()))?;
+        if !holder.key.opens_from(call.client_address()) {
+            return Err(deny(&call, RefusalReason::OtherNetwork.into()));
+        }
         Ok(Self { gate, holder, call })
     }
 }
@@ -110,8 +113,10 @@ impl Caller {
     }
 
     async fn decide(&self, need: AccessRequest<'_>) -> Result<(Arc<Workspace>, Option<IndexedAgent>), ApiError> {
-        let decided = self.holder.decide(&self.gate, need, self.call.at(), |agent| self.call.names(agent)).await;
+        let (at, address) = (self.call.at(), self.call.client_address());
+        let decided = self.holder.decide(&self.gate, need, at, address, |agent| self.call.names(agent)).await;
         let found = decided.map_err(|denied| deny(&self.call, denied))?;
+        self.call.admit().map_err(|refusal| deny(&self.call, refusal.into()))?;
         self.gate.metrics().decided(self.call.began());
         Ok(found)
     }

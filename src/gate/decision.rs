@@ -12,6 +12,8 @@ pub struct KeyFacts<'a> {
     pub permissions: &'a Permissions,
     pub expires_at: Timestamp,
     pub is_paused: bool,
+    /// Whether the key may be used from the call's address.
+    pub opens_from_address: bool,
     /// Whether the key covers all agents, or the agent that the call names.
     pub covers_asked_agent: bool,
 }
@@ -49,6 +51,8 @@ pub enum RefusalReason {
     Expired,
     /// An admin has paused the key.
     Paused,
+    /// The key may not be used from the call's address.
+    OtherNetwork,
     /// The call names another workspace, whether or not it exists.
     OtherWorkspace,
     /// The key does not have this permission.
@@ -61,6 +65,10 @@ pub enum RefusalReason {
     TranscriptOff,
     /// The call filters by a caller's number, which Configuration does not show.
     CallerNumbersHidden,
+    /// The key makes more calls per second or minute than it may.
+    RateLimited,
+    /// The key has used its calls of this month.
+    QuotaUsed,
 }
 
 impl From<RefusalReason> for Outcome {
@@ -71,6 +79,9 @@ impl From<RefusalReason> for Outcome {
             RefusalReason::Unknown => Self::Unknown,
             RefusalReason::Expired => Self::Expired,
             RefusalReason::Paused => Self::Paused,
+            RefusalReason::OtherNetwork => Self::OtherNetwork,
+            RefusalReason::RateLimited => Self::RateLimited,
+            RefusalReason::QuotaUsed => Self::QuotaUsed,
             RefusalReason::OtherWorkspace => Self::OtherWorkspace,
             RefusalReason::LacksPermission(_) => Self::LacksPermission,
             RefusalReason::AgentNotCovered => Self::AgentNotCovered,
@@ -92,6 +103,9 @@ pub fn is_open(expires_at: Timestamp, is_paused: bool, now: Timestamp) -> Result
 /// Decides whether a key may make a call. The first check that fails gives the reason.
 pub fn decide(known: &KeyFacts<'_>, asked: &CallNeeds<'_>) -> Result<(), RefusalReason> {
     is_open(known.expires_at, known.is_paused, asked.now)?;
+    if !known.opens_from_address {
+        return Err(RefusalReason::OtherNetwork);
+    }
     if asked.workspace != Some(known.workspace) {
         return Err(RefusalReason::OtherWorkspace);
     }
@@ -109,7 +123,7 @@ pub fn decide(known: &KeyFacts<'_>, asked: &CallNeeds<'_>) -> Result<(), Refusal
 mod tests {
     use super::*;
 
-    /// Every combination of permission, scope, expiry, pause and workspace.
+    /// Every combination of permission, scope, expiry, pause, network and workspace.
     #[test]
     fn the_whole_table() {
         let (own, other) = (WorkspaceId::parse("ws-own").unwrap(), WorkspaceId::parse("ws-other").unwrap());
@@ -125,15 +139,16 @@ mod tests {
                     for workspace in [None, Some(&own), Some(&other)] {
                         for agent in [NeededAgent::NotAsked, NeededAgent::Named(None), NeededAgent::Named(Some(&agent))]
                         {
-                            for (covers_asked_agent, is_paused) in
-                                [(false, false), (false, true), (true, false), (true, true)]
-                            {
+                            for flags in 0..8_u8 {
+                                let [covers_asked_agent, is_paused, opens_from_address] =
+                                    [1, 2, 4].map(|flag| flags & flag != 0);
                                 let expires_at = now.plus_seconds(seconds_left);
                                 let known = KeyFacts {
                                     workspace: &own,
                                     permissions: &permissions,
                                     expires_at,
                                     is_paused,
+                                    opens_from_address,
                                     covers_asked_agent,
                                 };
                                 let decided = decide(&known, &CallNeeds { workspace, agent, permission, now });
@@ -141,6 +156,8 @@ mod tests {
                                     Err(RefusalReason::Expired)
                                 } else if is_paused {
                                     Err(RefusalReason::Paused)
+                                } else if !opens_from_address {
+                                    Err(RefusalReason::OtherNetwork)
                                 } else if workspace != Some(&own) {
                                     Err(RefusalReason::OtherWorkspace)
                                 } else if let Some(permission) = permission
@@ -165,8 +182,8 @@ mod tests {
             }
         }
         // Each permission is in 8 of the 15 sets, and a call that needs no permission passes with all 15. One expiry,
-        // one workspace and one state of pausing pass. Of agent and scope, 3 combinations pass: a covered agent, and no agent with either
+        // one workspace, one state of pausing and one of the network pass. Of agent and scope, 3 combinations pass: a covered agent, and no agent with either
         // scope.
-        assert_eq!((cases, yes), (15 * 5 * 3 * 3 * 3 * 2 * 2, (4 * 8 + 15) * 3));
+        assert_eq!((cases, yes), (15 * 5 * 3 * 3 * 3 * 8, (4 * 8 + 15) * 3));
     }
 }

@@ -159,7 +159,7 @@ async fn follow_sqlite(gate: &Gate, db: &Db) -> Result<(), DbError> {
         let mut applied = gate.applied.lock().await;
         let (last,): (i64,) = on_db!(db, |c| sqlx::query_as(LAST_CHANGE).fetch_one(c).await)?;
         // Changes made during loading are applied again afterwards.
-        gate.replace(Index::load(db).await?);
+        gate.replace(Index::load(db, &gate.limiters).await?);
         *applied = Some(last);
     }
     set_gone(gate, None);
@@ -231,7 +231,7 @@ pub async fn forget(gate: &Gate) -> Result<(), DbError> {
 
 async fn apply(gate: &Gate, db: &Db, kind: &str, what: &str) -> Result<(), DbError> {
     match GateChange::parse(kind, what) {
-        Some(change) => gate.index().apply(db, &change).await,
+        Some(change) => gate.index().apply(db, &gate.limiters, &change).await,
         None => Err(DbError::Failed),
     }
 }
@@ -245,7 +245,7 @@ async fn follow_postgres(gate: &Arc<Gate>, db: &Db, pool: &PgPool) -> Result<(),
     listener.eager_reconnect(false);
     listener.listen_all([CHANNEL, ACKNOWLEDGEMENTS]).await?;
     // Changes from here on arrive as notifications and are applied after this.
-    gate.replace(Index::load(db).await?);
+    gate.replace(Index::load(db, &gate.limiters).await?);
     tracing::info!(keys = gate.index().len(), "the gate has every key in memory");
     gate.followers.hear();
     let beats = Arc::new(Beats::default());

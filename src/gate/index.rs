@@ -4,6 +4,7 @@ use crate::api_keys::secret::HashedKey;
 use crate::base::id::WorkspaceId;
 use crate::db::{Db, DbError};
 use crate::gate::indexed::{Holder, IndexedKey, IndexedWorkspace};
+use crate::gate::limits::Limiters;
 use crate::gate::store;
 use papaya::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -46,6 +47,11 @@ impl Hasher for PrefixHasher {
     }
 }
 
+/// Reads how much of this month's quota a key has used, by the calls of all servers.
+pub async fn read_quota(db: &Db, key: &IndexedKey) -> Result<(), DbError> {
+    store::read_quota(db, key).await
+}
+
 /// All keys and workspaces, as of the last applied change.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -55,12 +61,12 @@ pub struct Index {
 
 impl Index {
     /// Reads all keys and workspaces from the database.
-    pub async fn load(db: &Db) -> Result<Self, DbError> {
+    pub async fn load(db: &Db, limiters: &Limiters) -> Result<Self, DbError> {
         let index = Self::default();
         for workspace in store::every_workspace(db).await? {
             index.workspaces.pin().insert(workspace.workspace.id.clone(), Arc::new(workspace));
         }
-        store::every_key(db, |hash, key| {
+        store::every_key(db, limiters, |hash, key| {
             index.keys.pin().insert(hash, Arc::new(key));
         })
         .await?;
@@ -68,9 +74,9 @@ impl Index {
     }
 
     /// Applies a change by reading its key or workspace again. So changes can be applied in any order.
-    pub async fn apply(&self, db: &Db, change: &GateChange) -> Result<(), DbError> {
+    pub async fn apply(&self, db: &Db, limiters: &Limiters, change: &GateChange) -> Result<(), DbError> {
         match change {
-            GateChange::Key(hash) => match store::key(db, hash).await? {
+            GateChange::Key(hash) => match store::key(db, limiters, hash).await? {
                 Some(key) => drop(self.keys.pin().insert(hash.clone(), Arc::new(key))),
                 None => drop(self.keys.pin().remove(hash)),
             },

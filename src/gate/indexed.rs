@@ -5,10 +5,13 @@ use crate::api_keys::Permissions;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::configuration::Configuration;
+use crate::gate::limits::KeyLimiter;
 use crate::usage::counts::KeyCounters;
 use crate::workspaces::Workspace;
 use axum::http::HeaderMap;
+use ipnet::IpNet;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 /// A key without its value.
@@ -25,6 +28,10 @@ pub struct IndexedKey {
     pub is_paused: bool,
     /// Whether this is the value that a rotation replaced.
     pub is_old_value: bool,
+    /// The networks from which it may be used; `None` for all.
+    pub networks: Option<Box<[IpNet]>>,
+    /// `None` if it has no limits.
+    pub limiter: Option<Arc<KeyLimiter>>,
     /// Usage counters, created by the key's first call.
     pub(crate) counts: OnceLock<Arc<KeyCounters>>,
     /// The headers of forward auth's answers to the key, made by the first such call.
@@ -32,6 +39,15 @@ pub struct IndexedKey {
 }
 
 impl IndexedKey {
+    /// Whether the key may be used from this address. One that is not known is in no network.
+    pub fn opens_from(&self, address: Option<IpAddr>) -> bool {
+        let Some(networks) = &self.networks else { return true };
+        address.is_some_and(|address| {
+            let address = address.to_canonical();
+            networks.iter().any(|network| network.contains(&address))
+        })
+    }
+
     /// Whether the key covers this agent of its workspace.
     pub fn covers(&self, agent: &AgentId) -> bool {
         self.agents.as_ref().is_none_or(|agents| agents.binary_search(agent).is_ok())

@@ -3,6 +3,7 @@
 use crate::db::{Db, DbError};
 use crate::gate::followers::Acknowledgements;
 use crate::gate::index::Index;
+use crate::gate::limits::Limiters;
 use crate::gate::metrics::GateMetrics;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub struct Gate {
     server: String,
     /// Acknowledgements of this process's changes.
     pub(super) followers: Acknowledgements,
+    pub(super) limiters: Limiters,
 }
 
 impl Gate {
@@ -84,6 +86,7 @@ impl Gate {
             applied: tokio::sync::Mutex::default(),
             server,
             followers: Acknowledgements::default(),
+            limiters: Limiters::default(),
         }
     }
 

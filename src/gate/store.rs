@@ -1,16 +1,19 @@
 //! SQL for the gate: loading the index, applying changes to it, and deciding by the database.
 
 use crate::agents::AgentName;
-use crate::api_keys::Permissions;
 use crate::api_keys::secret::HashedKey;
+use crate::api_keys::{Permissions, Rate};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::configuration::{AllowedMetrics, CallerNumbers, Configuration};
 use crate::db::{Db, DbError};
 use crate::gate::indexed::{IndexedAgent, IndexedKey, IndexedWorkspace};
+use crate::gate::limits::{KeyLimiter, Limiters};
+use crate::usage::counts::hour_of;
 use crate::workspaces::Workspace;
 use crate::{on_db, statements};
 use futures_util::TryStreamExt as _;
+use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -20,11 +23,12 @@ macro_rules! keys {
     ($and_current:literal, $and_old:literal) => {
         concat!(
             "SELECT workspace_id, id, name, hash, all_agents, permissions, expires_at, paused_at,
-                FALSE AS is_old_value
+                networks, rate_calls, rate_seconds, burst, quota, FALSE AS is_old_value
             FROM api_keys WHERE deleted_at = 0",
             $and_current,
             " UNION ALL
-            SELECT workspace_id, id, name, old_hash, all_agents, permissions, old_until, paused_at, TRUE
+            SELECT workspace_id, id, name, old_hash, all_agents, permissions, old_until, paused_at,
+                networks, rate_calls, rate_seconds, burst, quota, TRUE
             FROM api_keys WHERE deleted_at = 0 AND old_hash IS NOT NULL",
             $and_old
         )
@@ -52,6 +56,11 @@ statements! {
     AGENTS = agents!();
     // Searches all workspaces, because the hash alone authenticates.
     KEY = keys!(" AND hash = $1", " AND old_hash = $1");
+    USED_SINCE = "SELECT COALESCE(CAST(SUM(requests) AS BIGINT), 0) FROM key_usage
+        WHERE workspace_id = $1 AND key_id = $2 AND hour >= $3 AND outcome = 'accepted'";
+    ALL_USED_SINCE = "SELECT u.workspace_id, u.key_id, CAST(SUM(u.requests) AS BIGINT)
+        FROM api_keys k JOIN key_usage u ON u.workspace_id = k.workspace_id AND u.key_id = k.id
+        WHERE k.quota IS NOT NULL AND u.hour >= $1 AND u.outcome = 'accepted' GROUP BY u.workspace_id, u.key_id";
     CHOSEN_OF = "SELECT agent_id FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2";
     WORKSPACE = concat!(workspaces!(), " WHERE id = $1");
     AGENTS_OF = concat!(agents!(), " WHERE a.workspace_id = $1");
@@ -69,12 +78,25 @@ struct IndexedKeyRow {
     expires_at: Timestamp,
     /// 0 if it is not paused.
     paused_at: Timestamp,
+    networks: String,
+    rate_calls: Option<i64>,
+    rate_seconds: Option<i64>,
+    burst: Option<i64>,
+    quota: Option<i64>,
     is_old_value: bool,
 }
 
 impl IndexedKeyRow {
-    fn read(self, mut agents: Vec<AgentId>) -> Result<(HashedKey, IndexedKey), DbError> {
+    /// The key, and whether its limiter is new and has a quota to be read.
+    fn read(self, mut agents: Vec<AgentId>, limiters: &Limiters) -> Result<(HashedKey, IndexedKey, bool), DbError> {
         agents.sort_unstable();
+        let networks = self.networks.split(',').filter(|network| !network.is_empty());
+        let networks = networks.map(|network| network.parse().map_err(|_| DbError::Failed));
+        let networks = networks.collect::<Result<Box<[IpNet]>, _>>()?;
+        let rate = Rate::stored(self.rate_calls, self.rate_seconds, self.burst);
+        let quota = self.quota.and_then(|quota| u64::try_from(quota).ok());
+        let limiter = limiters.of(&self.workspace_id, &self.id, rate, quota);
+        let unread = limiter.as_ref().is_some_and(|(limiter, is_new)| *is_new && limiter.has_quota());
         let key = IndexedKey {
             workspace: self.workspace_id,
             id: self.id,
@@ -84,10 +106,12 @@ impl IndexedKeyRow {
             expires_at: self.expires_at,
             is_paused: self.paused_at.0 > 0,
             is_old_value: self.is_old_value,
+            networks: (!networks.is_empty()).then_some(networks),
+            limiter: limiter.map(|(limiter, _)| limiter),
             counts: OnceLock::new(),
             forward_auth_headers: OnceLock::new(),
         };
-        Ok((HashedKey::from_bytes(&self.hash).ok_or(DbError::Failed)?, key))
+        Ok((HashedKey::from_bytes(&self.hash).ok_or(DbError::Failed)?, key, unread))
     }
 }
 
@@ -124,7 +148,7 @@ impl IndexedAgentRow {
     }
 }
 
-pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<IndexedKey>, DbError> {
+pub async fn key(db: &Db, limiters: &Limiters, hash: &HashedKey) -> Result<Option<IndexedKey>, DbError> {
     let row: Option<IndexedKeyRow> =
         on_db!(db, |pool| sqlx::query_as(KEY).bind(hash.as_bytes()).fetch_optional(pool).await)?;
     let Some(row) = row else { return Ok(None) };
@@ -134,7 +158,43 @@ pub async fn key(db: &Db, hash: &HashedKey) -> Result<Option<IndexedKey>, DbErro
             on_db!(db, |pool| sqlx::query_as(CHOSEN_OF).bind(&row.workspace_id).bind(&row.id).fetch_all(pool).await)?
         }
     };
-    Ok(Some(row.read(chosen.into_iter().map(|(agent,)| agent).collect())?.1))
+    let (_, key, unread) = row.read(chosen.into_iter().map(|(agent,)| agent).collect(), limiters)?;
+    if unread {
+        read_quota(db, &key).await?;
+    }
+    Ok(Some(key))
+}
+
+/// Reads how much of this month's quota a key has used, by all servers' calls.
+pub async fn read_quota(db: &Db, key: &IndexedKey) -> Result<(), DbError> {
+    let Some(limiter) = &key.limiter else { return Ok(()) };
+    let now = db.now();
+    let since = hour_of(now.begin_of_month());
+    let used: i64 = on_db!(db, |pool| sqlx::query_scalar(USED_SINCE)
+        .bind(&key.workspace)
+        .bind(&key.id)
+        .bind(since)
+        .fetch_one(pool)
+        .await)?;
+    limiter.set_recorded(used.max(0) as u64, now);
+    Ok(())
+}
+
+/// Reads how much of this month's quota each key has used.
+async fn read_quotas(db: &Db, unread: &HashMap<(WorkspaceId, ApiKeyId), Arc<KeyLimiter>>) -> Result<(), DbError> {
+    if unread.is_empty() {
+        return Ok(());
+    }
+    let now = db.now();
+    let since = hour_of(now.begin_of_month());
+    let used: Vec<(WorkspaceId, ApiKeyId, i64)> =
+        on_db!(db, |pool| sqlx::query_as(ALL_USED_SINCE).bind(since).fetch_all(pool).await)?;
+    for (workspace, key, used) in used {
+        if let Some(limiter) = unread.get(&(workspace, key)) {
+            limiter.set_recorded(used.max(0) as u64, now);
+        }
+    }
+    Ok(())
 }
 
 pub async fn workspace(db: &Db, id: &WorkspaceId) -> Result<Option<Workspace>, DbError> {
@@ -163,7 +223,12 @@ pub async fn workspace_with_agents(db: &Db, id: &WorkspaceId) -> Result<Option<I
 }
 
 /// Calls `take` with every key of all workspaces.
-pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> Result<(), DbError> {
+pub async fn every_key(
+    db: &Db,
+    limiters: &Limiters,
+    mut take: impl FnMut(HashedKey, IndexedKey),
+) -> Result<(), DbError> {
+    let mut unread = HashMap::new();
     let mut chosen: HashMap<(WorkspaceId, ApiKeyId), Vec<AgentId>> = HashMap::new();
     on_db!(db, |pool| {
         let mut rows = sqlx::query_as::<_, (WorkspaceId, ApiKeyId, AgentId)>(CHOSEN).fetch(pool);
@@ -180,12 +245,15 @@ pub async fn every_key(db: &Db, mut take: impl FnMut(HashedKey, IndexedKey)) -> 
                 // A key may have two values.
                 false => chosen.get(&(row.workspace_id.clone(), row.id.clone())).cloned().unwrap_or_default(),
             };
-            let (hash, key) = row.read(agents)?;
+            let (hash, key, is_unread) = row.read(agents, limiters)?;
+            if is_unread && let Some(limiter) = &key.limiter {
+                unread.insert((key.workspace.clone(), key.id.clone()), limiter.clone());
+            }
             take(hash, key);
         }
         Ok::<_, sqlx::Error>(())
     })?;
-    Ok(())
+    read_quotas(db, &unread).await
 }
 
 /// All workspaces with their agents.

@@ -8,7 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Request extension with the client's address, set by [`determine`].
 #[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub Option<IpAddr>);
+pub struct ClientAddress {
+    pub address: Option<IpAddr>,
+    /// Whether it is the client's own: not the one of a proxy that did not say for whom it called.
+    pub is_own: bool,
+}
 
 /// Where the client's address is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +26,22 @@ pub enum AddressSource {
 /// Middleware that sets [`ClientAddress`].
 pub async fn determine(State(source): State<AddressSource>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(a)| a.ip());
-    let address = source.address(request.headers(), connection);
-    request.extensions_mut().insert(ClientAddress(address));
+    let client = source.client(request.headers(), connection);
+    request.extensions_mut().insert(client);
     next.run(request).await
 }
 
 impl AddressSource {
+    /// The client of a request with these headers and this peer address.
+    pub fn client(self, headers: &HeaderMap, connection: Option<IpAddr>) -> ClientAddress {
+        let address = self.address(headers, connection);
+        let is_own = match self {
+            Self::Proxy => forwarded(headers).is_some(),
+            Self::Connection => connection.is_some(),
+        };
+        ClientAddress { address, is_own }
+    }
+
     /// The client's address, from the request's headers and the connection's peer address.
     pub fn address(self, headers: &HeaderMap, connection: Option<IpAddr>) -> Option<IpAddr> {
         match self {

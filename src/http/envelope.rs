@@ -20,9 +20,17 @@ use utoipa::ToSchema;
 /// Names of query parameters that a call passed over, separated by commas and percent-encoded.
 pub const IGNORED_PARAMETERS: HeaderName = HeaderName::from_static("x-ignored-parameters");
 /// Headers of error responses that are kept: the methods and the encodings that a path accepts, the size of what has no
-/// such range, and ignored parameters.
-const KEPT_HEADERS: [HeaderName; 4] =
-    [header::ALLOW, header::ACCEPT_ENCODING, header::CONTENT_RANGE, IGNORED_PARAMETERS];
+/// such range, ignored parameters, and what is told about the key.
+const KEPT_HEADERS: [HeaderName; 8] = [
+    header::ALLOW,
+    header::ACCEPT_ENCODING,
+    header::CONTENT_RANGE,
+    IGNORED_PARAMETERS,
+    header::RETRY_AFTER,
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
+    HeaderName::from_static("sunset"),
+];
 
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-polyai-correlation-id");
 /// Longest correlation id that is accepted from a request, in bytes.

@@ -58,15 +58,23 @@ pub(super) struct CallCount {
     pub by_old_value: u64,
 }
 
+/// Number of the hour since 1970.
+pub fn hour_of(at: Timestamp) -> i64 {
+    at.seconds().div_euclid(3_600)
+}
+
 impl KeyCounters {
     /// Adds a call. Returns whether it is the first since the last write.
     pub(super) fn add(&self, kind: CallKind, at: Timestamp, logged: bool) -> bool {
         let mut unwritten = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = unwritten.calls.is_empty();
+        let (first, outcome) = (unwritten.calls.is_empty(), kind.outcome);
         let count = unwritten.calls.entry(kind).or_default();
         count.calls += 1;
         count.left_out += u64::from(!logged);
-        unwritten.last_used = unwritten.last_used.max(Some(at));
+        // A call from a network that the key may not be used from is not a use.
+        if outcome != Outcome::OtherNetwork {
+            unwritten.last_used = unwritten.last_used.max(Some(at));
+        }
         first
     }
 

@@ -98,11 +98,14 @@ pub enum Outcome {
     TranscriptOff,
     CallerNumbersHidden,
     Paused,
+    OtherNetwork,
+    RateLimited,
+    QuotaUsed,
 }
 
 impl Outcome {
     /// All outcomes, in the order of their discriminants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Accepted,
         Self::NoKey,
         Self::Malformed,
@@ -115,6 +118,9 @@ impl Outcome {
         Self::TranscriptOff,
         Self::CallerNumbersHidden,
         Self::Paused,
+        Self::OtherNetwork,
+        Self::RateLimited,
+        Self::QuotaUsed,
     ];
 
     /// The name in the database, in query strings and in metrics.
@@ -132,6 +138,9 @@ impl Outcome {
             Self::TranscriptOff => "transcript-off",
             Self::CallerNumbersHidden => "caller-numbers-hidden",
             Self::Paused => "paused",
+            Self::OtherNetwork => "other-network",
+            Self::RateLimited => "rate-limited",
+            Self::QuotaUsed => "quota-used",
         }
     }
 
@@ -150,6 +159,9 @@ impl Outcome {
             Self::TranscriptOff => "Transcripts off",
             Self::CallerNumbersHidden => "Caller numbers not shown",
             Self::Paused => "Key paused",
+            Self::OtherNetwork => "Other network",
+            Self::RateLimited => "Too many calls at once",
+            Self::QuotaUsed => "Month's calls used",
         }
     }
 

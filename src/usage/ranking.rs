@@ -3,7 +3,8 @@
 
 use crate::db::{DbError, WorkKind};
 use crate::usage::Period;
-use crate::usage::record::{Usage, hour_of};
+use crate::usage::counts::hour_of;
+use crate::usage::record::Usage;
 use crate::usage::store::totals;
 use std::sync::Arc;
 use std::time::Duration;

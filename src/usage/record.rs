@@ -8,14 +8,16 @@ use crate::base::text::without_secrets;
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::gate::Denial;
+use crate::gate::decision::RefusalReason;
 use crate::gate::indexed::IndexedKey;
+use crate::gate::limits::LimitState;
 use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, CorrelationId};
-use crate::usage::counts::{CallCount, CallKind, CountedAgent};
+use crate::usage::counts::{CallCount, CallKind, CountedAgent, hour_of};
 use crate::usage::metrics::CallMetrics;
 use crate::usage::{Api, Outcome, Tally};
 use axum::extract::{OriginalUri, Request};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use std::collections::BTreeMap;
@@ -32,6 +34,9 @@ use tower::{Layer, Service};
 
 /// Maximum number of log rows that wait to be written.
 const QUEUE: usize = 65_536;
+/// RFC 8594. Set on answers to calls with a key that expires within this many days.
+const SUNSET: HeaderName = HeaderName::from_static("sunset");
+const SUNSET_DAYS: i64 = 30;
 /// Longest name of a program that is stored, in characters.
 const MAX_PROGRAM: usize = 200;
 /// Status of a call whose client disconnected before the response. nginx uses the same number.
@@ -114,6 +119,8 @@ pub struct PendingFlush {
     pub(super) id: String,
     pub(super) counted: CountedCalls,
     pub(super) rows: Vec<RequestLogRow>,
+    /// Keys with a quota, and their numbers of accepted calls.
+    pub(super) of_quotas: Vec<(Arc<IndexedKey>, u64)>,
 }
 
 /// Counts and log rows that are not written yet.
@@ -219,11 +226,16 @@ impl Usage {
         self.flushes.load(Ordering::Relaxed)
     }
 
-    /// Moves the counts since the last call into `counted`.
-    pub(super) fn take_counts(&self, counted: &mut CountedCalls) {
+    /// Moves the counts since the last call into `counted`, and the keys with a quota and their numbers of accepted calls
+    /// into `of_quotas`.
+    pub(super) fn take_counts(&self, counted: &mut CountedCalls, of_quotas: &mut Vec<(Arc<IndexedKey>, u64)>) {
         let keys = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for key in keys {
             let Some(unwritten) = key.counts.get().map(|counts| counts.take()) else { continue };
+            if key.limiter.as_ref().is_some_and(|limiter| limiter.has_quota()) {
+                let accepted = unwritten.calls.iter().filter(|(kind, _)| kind.outcome == Outcome::Accepted);
+                of_quotas.push((key.clone(), accepted.map(|(_, count)| count.calls).sum()));
+            }
             for (kind, mut count) in unwritten.calls {
                 if key.is_old_value && kind.outcome == Outcome::Accepted {
                     count.by_old_value = count.calls;
@@ -247,11 +259,6 @@ impl Usage {
     }
 }
 
-/// Number of the hour since 1970.
-pub fn hour_of(at: Timestamp) -> i64 {
-    at.seconds().div_euclid(3_600)
-}
-
 tokio::task_local! {
     /// The call that the current task handles.
     static CURRENT: Arc<ObservedCall>;
@@ -260,13 +267,13 @@ tokio::task_local! {
 /// Who makes a call.
 #[derive(Clone, Debug)]
 pub struct Client {
-    address: Option<IpAddr>,
+    address: Option<ClientAddress>,
     /// The header `User-Agent` (RFC 9110, section 10.1.5).
     program: Option<HeaderValue>,
 }
 
 impl Client {
-    pub fn new(address: Option<IpAddr>, headers: &HeaderMap) -> Self {
+    pub fn new(address: Option<ClientAddress>, headers: &HeaderMap) -> Self {
         Self { address, program: headers.get(header::USER_AGENT).cloned() }
     }
 }
@@ -281,11 +288,13 @@ pub struct ObservedCall {
     uri: Uri,
     /// Unset for a call without an id, until its log row or its response needs one.
     correlation_id: OnceLock<CorrelationId>,
-    pub(super) address: Option<IpAddr>,
+    client: Option<ClientAddress>,
     program: Option<HeaderValue>,
     key: OnceLock<Arc<IndexedKey>>,
     agent: OnceLock<Arc<AgentName>>,
     denied: OnceLock<Denial>,
+    /// How near the key is to its limits, once the call was counted against them.
+    limits: OnceLock<LimitState>,
 }
 
 impl ObservedCall {
@@ -298,11 +307,12 @@ impl ObservedCall {
             method,
             uri,
             correlation_id: id.map_or_else(OnceLock::new, OnceLock::from),
-            address: client.address,
+            client: client.address,
             program: client.program,
             key: OnceLock::new(),
             agent: OnceLock::new(),
             denied: OnceLock::new(),
+            limits: OnceLock::new(),
         }
     }
 
@@ -342,6 +352,56 @@ impl ObservedCall {
         self.correlation_id.get_or_init(|| CorrelationId::generate(random))
     }
 
+    /// The address that the call came from, for the log: the client's or, if it is not known, the proxy's.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.client.and_then(|client| client.address)
+    }
+
+    /// The client's address; `None` if it is not known.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.client.filter(|client| client.is_own).and_then(|client| client.address)
+    }
+
+    /// Counts the call against the limits of its key, once. The error: it is one too many.
+    pub fn admit(&self) -> Result<(), RefusalReason> {
+        let Some(limiter) = self.key.get().and_then(|key| key.limiter.as_ref()) else { return Ok(()) };
+        if self.limits.get().is_some() {
+            return Ok(());
+        }
+        let (state, decided) = match limiter.admit(self.at) {
+            Ok(state) => (state, Ok(())),
+            Err((refusal, state)) => (state, Err(refusal)),
+        };
+        let _ = self.limits.set(state);
+        decided
+    }
+
+    /// The reason if the call was one too many.
+    pub fn limited_by(&self) -> Option<&'static str> {
+        match self.denied.get() {
+            Some(Denial::Refused(refusal @ (RefusalReason::RateLimited | RefusalReason::QuotaUsed))) => {
+                Some(Outcome::from(*refusal).id())
+            }
+            _ => None,
+        }
+    }
+
+    /// Sets the headers that tell the caller about its key: its limits, and that it expires soon (`Sunset`, RFC 8594).
+    pub fn describe(&self, headers: &mut HeaderMap) {
+        if let Some(state) = self.limits.get() {
+            state.set(headers);
+        }
+        let Some(key) = self.key.get() else { return };
+        let soon = self.at < key.expires_at && key.expires_at <= self.at.plus_days(SUNSET_DAYS);
+        let refused = matches!(self.denied.get(), Some(Denial::Refused(RefusalReason::Paused)));
+        if soon
+            && !refused
+            && let Ok(date) = HeaderValue::try_from(key.expires_at.http_date())
+        {
+            headers.insert(SUNSET, date);
+        }
+    }
+
     /// What called (`User-Agent`), cut to 200 characters; empty if it did not say.
     pub fn program(&self) -> String {
         let text = self.program.as_ref().map(|program| String::from_utf8_lossy(program.as_bytes()));
@@ -375,7 +435,7 @@ impl Observed {
         let extensions = request.extensions();
         let uri = extensions.get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri).clone();
         let id = extensions.get::<CorrelationId>().cloned();
-        let address = extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
+        let address = extensions.get::<ClientAddress>().copied();
         let client = Client::new(address, request.headers());
         let call = ObservedCall::begin(usage, api, (request.method().clone(), uri), id, client);
         Self { usage: usage.clone(), call: Arc::new(call), status: CLIENT_GONE }
@@ -383,6 +443,17 @@ impl Observed {
 
     pub fn call(&self) -> &ObservedCall {
         &self.call
+    }
+
+    /// Takes the call back from the key's limits if it was refused after it had been counted.
+    fn give_back(&self) {
+        if self.call.limits.get().is_some()
+            && self.call.denied.get().is_some()
+            && self.call.limited_by().is_none()
+            && let Some(limiter) = self.call.key.get().and_then(|key| key.limiter.as_ref())
+        {
+            limiter.give_back();
+        }
     }
 
     /// Sets the status of the response.
@@ -393,6 +464,7 @@ impl Observed {
 
 impl Drop for Observed {
     fn drop(&mut self) {
+        self.give_back();
         let outcome = match self.call.denied.get() {
             None => Outcome::Accepted,
             Some(Denial::Refused(refusal)) => Outcome::from(*refusal),
@@ -487,9 +559,10 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for Answering<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = std::task::ready!(this.answer.poll(context));
-        if let Ok(response) = &answer {
+        let mut answer = std::task::ready!(this.answer.poll(context));
+        if let Ok(response) = &mut answer {
             this.observed.answered(response.status());
+            this.observed.call.describe(response.headers_mut());
         }
         Poll::Ready(answer)
     }

@@ -3,8 +3,9 @@
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Db, DbError};
+use crate::usage::counts::hour_of;
 use crate::usage::counts::{CallCount, CallKind, CountedAgent};
-use crate::usage::record::{CountedCalls, RequestLogLimits, hour_of};
+use crate::usage::record::{CountedCalls, RequestLogLimits};
 pub use crate::usage::store::totals::{ApiCount, Totals};
 use crate::usage::store::{self, totals};
 pub use crate::usage::store::{CallClient, HourCount, LoggedCall, PastCall, RequestFilter};

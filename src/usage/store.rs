@@ -261,7 +261,7 @@ fn values(random: &Random, row: &RequestLogRow) -> serde_json::Value {
         row.outcome.id(),
         row.duration.as_micros() as u64,
         without_secrets(&row.call.correlation_id(random).0),
-        row.call.address.map(|address| address.to_string()).unwrap_or_default(),
+        row.call.address().map(|address| address.to_string()).unwrap_or_default(),
         row.call.program(),
         i64::from(row.key.is_old_value),
     ])

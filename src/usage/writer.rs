@@ -2,7 +2,9 @@
 
 use crate::base::time::Timestamp;
 use crate::db::{Change, DbError, WorkKind};
-use crate::usage::record::{PendingFlush, Usage, hour_of};
+use crate::gate::index::read_quota;
+use crate::usage::counts::hour_of;
+use crate::usage::record::{PendingFlush, Usage};
 use crate::usage::store;
 use crate::usage::store::totals::{self, COUNT_TABLES};
 use std::sync::Arc;
@@ -52,14 +54,16 @@ pub async fn flush(usage: &Usage) -> Result<(), DbError> {
     loop {
         let again = !pending.id.is_empty();
         if !again {
-            usage.take_counts(&mut pending.counted);
+            let flush = &mut *pending;
+            usage.take_counts(&mut flush.counted, &mut flush.of_quotas);
             usage.take_rows(&mut pending.rows, MAX_ROWS);
-            if pending.counted.last_used.is_empty() && pending.rows.is_empty() {
+            if pending.counted.by_key.is_empty() && pending.rows.is_empty() {
                 return Ok(());
             }
             pending.id = usage.db().random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
         }
         write(usage, &pending).await?;
+        read_quotas(usage, &pending).await;
         usage.flushed();
         let full = pending.rows.len() == MAX_ROWS;
         *pending = PendingFlush::default();
@@ -79,6 +83,17 @@ async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
     store::add_counts(&mut change, &pending.counted).await?;
     store::insert_rows(&mut change, usage.db().random(), &pending.rows).await?;
     change.commit().await
+}
+
+/// Tells the limiters of keys with a quota what is written now, by this server and the others.
+async fn read_quotas(usage: &Usage, pending: &PendingFlush) {
+    for (key, calls) in &pending.of_quotas {
+        if let Some(limiter) = &key.limiter {
+            limiter.written(*calls);
+        }
+        // An error was logged. The next write of the key's counts reads again.
+        let _ = read_quota(&usage.db().of(WorkKind::Background), key).await;
+    }
 }
 
 /// Rolls up counts by the hour that are older than yesterday (UTC) into counts by the day. Deletes counts and log rows

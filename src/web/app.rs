@@ -43,7 +43,7 @@ macro_rules! page {
 }
 
 /// Toasts that an address may name (`?notice=key-deleted`), with their texts: an address cannot bring a text of its own.
-const NOTICES: [(&str, &str); 28] = [
+const NOTICES: [(&str, &str); 29] = [
     ("agent-created", "Agent created."),
     ("agent-deleted", "Agent deleted, and its conversations with it."),
     ("agent-renamed", "Agent renamed."),
@@ -58,6 +58,7 @@ const NOTICES: [(&str, &str); 28] = [
     ("invitation-withdrawn", "Invitation withdrawn."),
     ("key-deleted", "Key deleted. It is refused from now on."),
     ("key-deleted-undo", "Key deleted. It is refused from now on. Restore it under Recently deleted."),
+    ("key-not-found", "No key of this workspace has this value."),
     ("key-paused", "Key paused. It is refused until it is resumed."),
     ("key-restored", "Key restored."),
     ("key-resumed", "Key resumed."),

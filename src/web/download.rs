@@ -27,7 +27,7 @@ pub async fn members_only(
         Ok(session) => session,
         Err(refused) => return refused.into_response(),
     };
-    let address = parts.extensions.get::<ClientAddress>().and_then(|ClientAddress(address)| *address);
+    let address = parts.extensions.get::<ClientAddress>().and_then(|client| client.address);
     match guard::member_of(services, session, address, &slug).await {
         Ok(member) => {
             let mut request = Request::from_parts(parts, body);

@@ -74,7 +74,7 @@ pub async fn session() -> Result<Session, Error> {
 
 /// The client's IP address, where it is known.
 pub async fn address() -> Option<IpAddr> {
-    leptos_axum::extract::<Extension<ClientAddress>>().await.ok().and_then(|Extension(ClientAddress(a))| a)
+    leptos_axum::extract::<Extension<ClientAddress>>().await.ok().and_then(|Extension(client)| client.address)
 }
 
 /// The signed-in user. Others are redirected to sign-in, and back here afterwards.

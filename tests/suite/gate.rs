@@ -2,6 +2,7 @@
 
 use crate::support::postgres::{self, Cluster};
 use crate::support::{TestApp, follow, new_key, on_both_engines, trusted};
+use agent_studio::api_keys::KeySettings;
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::service::{NewKey, Rotation};
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
@@ -111,6 +112,7 @@ impl World {
             scope,
             permissions: Permissions::parse(ids).unwrap(),
             expires_at: test.app.clock.now().plus_seconds(1 + self.dice.below(900) as i64),
+            settings: agent_studio::api_keys::KeySettings::default(),
         };
         let made = test.key(workspace, new).await;
         self.keys.push((workspace.id.clone(), made.id, Arc::new(made.value)));
@@ -121,7 +123,13 @@ impl World {
         let actor = Actor::command_line();
         let at = self.dice.below(self.keys.len());
         let keys = &test.app.api_keys;
-        match self.dice.below(11) {
+        match self.dice.below(12) {
+            11 => {
+                // The calls come from no known address.
+                let (workspace, id, _) = &self.keys[at];
+                let networks = if self.dice.below(2) == 0 { vec!["10.0.0.0/8".to_owned()] } else { Vec::new() };
+                let _ = keys.set(workspace, &actor, id, &KeySettings { networks, ..KeySettings::default() }).await;
+            }
             6 => {
                 let (workspace, id, _) = self.keys[at].clone();
                 let now = test.app.clock.now();
@@ -205,6 +213,7 @@ macro_rules! plain_sql {
                 WHEN k.id IS NULL THEN 'unknown'
                 WHEN CASE WHEN k.hash = calls.hash THEN k.expires_at ELSE k.old_until END <= $2 THEN 'expired'
                 WHEN k.paused_at > 0 THEN 'paused'
+                WHEN k.networks <> '' THEN 'other-network'
                 WHEN account <> k.workspace_id AND account <> w.slug THEN 'other-workspace'
                 WHEN permission <> '' AND ',' || k.permissions || ',' NOT LIKE '%,' || permission || ',%'
                     THEN 'lacks-permission'
@@ -242,7 +251,7 @@ async fn by_plain_sql(app: &Services, calls: &[serde_json::Value]) -> Vec<String
 
 async fn by_the_gate(app: &Services, key: &HeaderMap, need: AccessRequest<'_>) -> String {
     let decided = match app.gate.identify(key, Instant::now().into_std()).await {
-        Ok(holder) => holder.decide(&app.gate, need, app.clock.now(), |_| ()).await,
+        Ok(holder) => holder.decide(&app.gate, need, app.clock.now(), None, |_| ()).await,
         Err(denied) => Err(denied),
     };
     match decided {
@@ -299,7 +308,7 @@ async fn a_million_cases_are_decided_as_plain_sql_decides_them(test: TestApp) {
     }
     assert_eq!(seen.values().sum::<usize>(), 1_000_000);
     // Every possible outcome occurred often.
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 10, "{seen:?}");
     assert!(seen.values().all(|count| *count > 1_000), "{seen:?}");
     assert!(by_memory > BATCHES * 9 / 10, "the index was trusted in {by_memory} batches only");
 }
@@ -655,6 +664,11 @@ const HELD: [(&str, &[&str]); 5] = [
             "old_until",
             "paused_at",
             "deleted_at",
+            "networks",
+            "rate_calls",
+            "rate_seconds",
+            "burst",
+            "quota",
         ],
     ),
     ("api_key_agents", &["workspace_id", "key_id", "agent_id"]),
@@ -727,6 +741,9 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
         ("UPDATE workspaces SET retention_days = 4711", "4711"),
         ("UPDATE workspaces SET undo_days = 31", "undo_days: 31"),
         ("UPDATE api_keys SET paused_at = 5", "is_paused: true"),
+        ("UPDATE api_keys SET networks = '10.1.0.0/16'", "10.1.0.0/16"),
+        ("UPDATE api_keys SET quota = 77", "quota: Some(77)"),
+        ("UPDATE api_keys SET rate_calls = 5, rate_seconds = 1, burst = 6", "calls: 5, seconds: 1, burst: 6"),
         ("UPDATE agents SET slug = 'grand-hotel' WHERE slug = 'hotel'", "grand-hotel"),
         ("UPDATE agents SET name = 'Grand Hotel' WHERE slug = 'grand-hotel'", "Grand Hotel"),
         ("UPDATE configurations SET metrics = '[\"B_METRIC\"]'", "B_METRIC"),

@@ -26,6 +26,7 @@ mod gate;
 mod http;
 /// Conversations in the live service's form.
 mod key_life;
+mod key_limits;
 mod live_form;
 /// Load.
 mod load;

@@ -517,6 +517,7 @@ pub fn changing_calls<'a>(
         ("edit_api_key", vec![w, ("key", key), ("name", "x"), permission]),
         ("get_key_form", vec![w, ("key", key), ("action", "pause")]),
         ("rotate_api_key", vec![w, ("key", key), ("overlap", "7d"), ("expiry", "90d")]),
+        ("set_key_settings", vec![w, ("key", key), ("owner", "x")]),
         ("end_old_value", vec![w, ("key", key)]),
         ("cancel_rotation", vec![w, ("key", key)]),
         ("pause_api_key", vec![w, ("key", key), ("reason", "x")]),

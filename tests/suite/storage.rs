@@ -233,7 +233,10 @@ async fn a_key_lives_and_dies(test: TestApp) {
     assert_eq!(key.masked, made.value.masked());
     assert_eq!(key.agents.unwrap()[0].id, agent);
     assert!(key.copyable);
-    let known = gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap().unwrap();
+    let known = gate::store::key(&test.app.db, &gate::limits::Limiters::default(), &made.value.hashed())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (known.id, known.workspace, known.expires_at),
         (made.id.clone(), workspace.id.clone(), NOW.plus_days(30))
@@ -244,7 +247,12 @@ async fn a_key_lives_and_dies(test: TestApp) {
     assert_eq!(copied.expose(), made.value.expose());
 
     test.app.api_keys.delete(&workspace.id, &actor, &made.id).await.unwrap();
-    assert!(gate::store::key(&test.app.db, &made.value.hashed()).await.unwrap().is_none());
+    assert!(
+        gate::store::key(&test.app.db, &gate::limits::Limiters::default(), &made.value.hashed())
+            .await
+            .unwrap()
+            .is_none()
+    );
     let again = test.app.api_keys.delete(&workspace.id, &actor, &made.id).await;
     assert_eq!(again.unwrap_err(), ApiKeyError::NotFound);
 }

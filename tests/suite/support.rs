@@ -201,6 +201,7 @@ pub fn new_key(name: &str) -> NewKey {
         scope: AgentScope::All,
         permissions: Permissions::parse(["conversations", "handoff", "external-events"]).unwrap(),
         expires_at: NOW.plus_days(30),
+        settings: agent_studio::api_keys::KeySettings::default(),
     }
 }
 

@@ -58,7 +58,7 @@ pub async fn create_api_key(
     #[server(default)] list: String,
 ) -> Result<(), Error> {
     use crate::api_keys::service::{FormCreator, NewKey};
-    use crate::api_keys::{AgentScope, KeyName};
+    use crate::api_keys::{AgentScope, KeyName, KeySettings};
     use crate::base::error::Problem;
     use crate::base::id::{AgentId, ApiKeyId};
     use crate::web::guard;
@@ -80,7 +80,9 @@ pub async fn create_api_key(
     let permissions = Permissions::parse(permissions.iter().map(String::as_str));
     let expires_at = Expiry::parse(&expiry.choice, &expiry.date, &expiry.minutes_ahead).and_then(|e| e.from(now));
     let new = match (name, scope, permissions, expires_at) {
-        (Ok(name), Ok(scope), Ok(permissions), Ok(expires_at)) => NewKey { name, scope, permissions, expires_at },
+        (Ok(name), Ok(scope), Ok(permissions), Ok(expires_at)) => {
+            NewKey { name, scope, permissions, expires_at, settings: KeySettings::default() }
+        }
         (name, scope, permissions, expires_at) => {
             let problems = [name.err(), scope.err(), permissions.err(), expires_at.err()];
             return Err(Error::Invalid(problems.into_iter().flatten().collect()));
@@ -240,7 +242,7 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
         match at {
             Ok(at) => format!("The key expires on {}, {}.", long_local(at), at.ahead(now)),
             Err(_) if date.read().is_empty() => "Choose a date up to 100 years ahead.".to_owned(),
-            Err(problem) => problem.message().to_owned(),
+            Err(problem) => problem.message().into_owned(),
         }
     };
     let option = move |(value, label): (&'static str, &'static str)| {

@@ -14,13 +14,14 @@ use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
 
 /// What a form does, as in the address; its title, and whether its button is coloured as one that ends something.
-const FORMS: [(&str, &str, &str, bool); 7] = [
+const FORMS: [(&str, &str, &str, bool); 8] = [
     ("delete", "Delete API key?", DeleteApiKey::PATH, true),
     ("rotate", "Rotate API key", RotateApiKey::PATH, false),
     ("end-old-value", "End the old value?", EndOldValue::PATH, true),
     ("cancel-rotation", "Cancel the rotation?", CancelRotation::PATH, true),
     ("pause", "Pause API key?", PauseApiKey::PATH, true),
     ("resume", "Resume API key?", ResumeApiKey::PATH, false),
+    ("settings", "Key settings", SetKeySettings::PATH, false),
     ("undo-days", "Undoing deletions", SetUndoDays::PATH, false),
 ];
 
@@ -123,6 +124,36 @@ pub async fn resume_api_key(workspace: String, key: String) -> Result<(), Error>
     let (admin, key) = life_forms::key_of(&workspace, &key).await?;
     admin.services().api_keys.resume(&admin.workspace().id, &admin.actor(), &key.id).await?;
     life_forms::done(&admin, &key, "key-resumed")
+}
+
+/// Sets a key's owner, note, tags, networks and limits.
+#[server(endpoint = "set_key_settings")]
+pub async fn set_key_settings(
+    workspace: String,
+    key: String,
+    #[server(default)] owner: String,
+    #[server(default)] note: String,
+    #[server(default)] tags: String,
+    #[server(default)] networks: String,
+    #[server(default)] rate: String,
+    #[server(default)] burst: String,
+    #[server(default)] quota: String,
+) -> Result<(), Error> {
+    use crate::api_keys::{KeySettings, TypedSettings};
+    use crate::web::api_keys::life_forms;
+    let (admin, key) = life_forms::key_of(&workspace, &key).await?;
+    let typed = TypedSettings {
+        owner: &owner,
+        note: &note,
+        tags: &tags,
+        networks: &networks,
+        rate: &rate,
+        burst: &burst,
+        quota: &quota,
+    };
+    let settings = KeySettings::parse(&typed).map_err(Error::Invalid)?;
+    admin.services().api_keys.set(&admin.workspace().id, &admin.actor(), &key.id, &settings).await?;
+    life_forms::done(&admin, &key, "key-saved")
 }
 
 /// Sets for how many days a deleted key can be restored.

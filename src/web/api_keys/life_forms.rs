@@ -1,6 +1,6 @@
 //! Describes the forms for a key's life. Each says what it would change for those who use the key.
 
-use crate::api_keys::{ApiKey, Expiry, Overlap, Pause};
+use crate::api_keys::{ApiKey, Expiry, KeySettings, Overlap, Pause, Rate};
 use crate::base::error::Error;
 use crate::base::id::ApiKeyId;
 use crate::usage::service::RecentUse;
@@ -8,6 +8,7 @@ use crate::web::components::described_form::{FieldDescription, FormDescription};
 use crate::web::guard::{self, SignedInMember};
 use crate::workspaces::Workspace;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 /// An admin of this workspace, and one of its keys.
 pub async fn key_of(workspace: &str, key: &str) -> Result<(SignedInMember, ApiKey), Error> {
@@ -42,6 +43,11 @@ pub async fn describe(admin: &SignedInMember, key: &str, action: &str) -> Result
         ("rotate", None) => Ok(rotation(&key)),
         ("pause", _) => Ok(pause(&key, &in_words(&recent().await?, "Its calls"))),
         ("resume", _) => Ok(resume(&key)),
+        ("settings", _) => {
+            let here = crate::web::guard::address().await;
+            let recent = admin.services().reports.recent_use(&workspace.id, &key.id).await?;
+            Ok(settings(&key.settings, &recent, here))
+        }
         ("end-old-value", Some(_)) => {
             let used = admin.services().reports.recent_use_of_old_value(&workspace.id, &key.id).await?;
             Ok(end_old_value(&used))
@@ -119,6 +125,34 @@ fn pause(key: &ApiKey, recent: &str) -> FormDescription {
 fn resume(key: &ApiKey) -> FormDescription {
     let explanation = format!("“{}” is accepted again.", key.name.as_str());
     FormDescription { explanation, fields: Vec::new(), submit: "Resume key".to_owned(), ..Default::default() }
+}
+
+fn settings(set: &KeySettings, recent: &RecentUse, here: Option<IpAddr>) -> FormDescription {
+    let mut seen: Vec<&str> = recent.clients.iter().map(|client| client.address.as_str()).collect();
+    seen.retain(|address| !address.is_empty());
+    seen.sort_unstable();
+    seen.dedup();
+    let seen = match seen.is_empty() {
+        true => "No address is known from its calls in 30 days.".to_owned(),
+        false => format!("Its latest calls came from {}.", seen.join(", ")),
+    };
+    let here = here.map(|address| format!(" Your own address is {address}.")).unwrap_or_default();
+    let networks = format!(
+        "Up to 50, such as 203.0.113.0/24 or 2001:db8::/32. Empty: from everywhere. Other addresses are refused. {seen}{here}"
+    );
+    let number = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
+    let (rate, burst) = (set.rate.map(Rate::typed).unwrap_or_default(), number(set.rate.map(|rate| rate.burst.into())));
+    let fields = vec![
+        FieldDescription::line("owner", "Owner", &set.owner).hint("A member's e-mail address, a team or a company."),
+        FieldDescription::lines("note", "Note", &set.note).hint("What the key is for, and where it is kept."),
+        FieldDescription::line("tags", "Tags", &set.tags.join(", ")).hint("Separated by commas."),
+        FieldDescription::lines("networks", "Networks", &set.networks.join("\n")).hint(&networks),
+        FieldDescription::line("rate", "Most calls per second or minute", &rate)
+            .hint("10/s or 600/min. Empty: no limit. Each server counts for itself."),
+        FieldDescription::line("burst", "Calls at once", &burst).hint("Empty: as many as in the field above."),
+        FieldDescription::line("quota", "Most calls per month (UTC)", &number(set.quota)).hint("Empty: no limit."),
+    ];
+    FormDescription { fields, submit: "Save".to_owned(), ..Default::default() }
 }
 
 fn undo_days(workspace: &Workspace) -> FormDescription {

@@ -9,7 +9,7 @@ use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::badge::{Badge, Tone};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook, IconLink};
 use crate::web::components::card::{Card, CardActions, CardList, CardTitle, Figure, Secondary};
-use crate::web::components::filter::FilterForm;
+use crate::web::components::filter::PostedFilterForm;
 use crate::web::components::icon::Icon;
 use crate::web::components::page::{Empty, Failed, PageHeader, PageLinks, SearchInput, TEXT_LINK, TOOLBAR};
 use crate::web::components::time::{Ago, Moment};
@@ -18,11 +18,15 @@ use crate::web::components::value_box::{ValueBox, ValueText};
 use crate::web::frame::{Tabs, use_slug, use_visit};
 use crate::web::transport::load::load_live;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
+use leptos::wasm_bindgen::JsCast as _;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_query_map;
 
+/// What takes text.
+const FIELDS: &str = "input, textarea, select, dialog *";
 /// Most agents that a card names; the others are counted.
 const SHOWN_AGENTS: usize = 2;
 
@@ -34,6 +38,36 @@ pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQ
         return Err(Error::BadRequest);
     }
     Ok(member.services().api_keys.page(&member.workspace().id, &query).await?)
+}
+
+/// Leads to the list with this search. What looks like a key is found by its value, and leads to its page: it must not
+/// stand in an address.
+#[server(endpoint = "search_api_keys")]
+pub async fn search_api_keys(
+    workspace: String,
+    #[server(default)] q: String,
+    #[server(default)] sort: String,
+) -> Result<(), Error> {
+    use crate::api_keys::secret::looks_like_key;
+    let member = crate::web::guard::member(&workspace).await?;
+    let (keys, workspace) = (&member.services().api_keys, member.workspace());
+    let list = format!("/{}/api-keys", workspace.slug);
+    if !looks_like_key(&q) {
+        let query = KeyListQuery::from_address(|name| match name {
+            "q" => Some(q.clone()),
+            "sort" => Some(sort.clone()),
+            _ => None,
+        });
+        leptos_axum::redirect(&format!("{list}{}", query.to_address()));
+        return Ok(());
+    }
+    let address = match keys.find_by_value(&workspace.id, &q).await? {
+        Some(id) if keys.find(&workspace.id, &id).await?.is_some() => format!("{list}/{id}"),
+        Some(_) => format!("{list}/deleted"),
+        None => format!("{list}?notice=key-not-found"),
+    };
+    leptos_axum::redirect(&address);
+    Ok(())
 }
 
 /// Page with search, order and one card for each key.
@@ -86,7 +120,7 @@ fn NewLink(addresses: KeyAddresses) -> impl IntoView {
 fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
     let KeyAddresses { slug, query } = addresses;
     let hydrated = use_hydrated();
-    let action = format!("/{}/api-keys", slug.get_untracked());
+    focus_search_on_slash();
     let current = query.read_untracked().sort;
     let option = move |(sort, id, label): (KeyOrder, &'static str, &'static str)| {
         view! {
@@ -96,7 +130,8 @@ fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
     let label = KeyOrder::ALL.into_iter().find(|(sort, ..)| *sort == current).map(|(.., label)| label.to_lowercase());
     view! {
         <div class=TOOLBAR>
-            <FilterForm action>
+            <PostedFilterForm path=SearchApiKeys::PATH>
+                <input type="hidden" name="workspace" value=slug.get_untracked() />
                 <SearchInput label="Search API keys" name="q" value=query.read_untracked().search.clone() />
                 <label class="relative flex h-10 items-center gap-3 rounded-full px-3 font-semibold focus-within:outline-2 focus-within:outline-focus hover:bg-hover">
                     <Icon name="filter" class="size-[18px]" />
@@ -113,7 +148,7 @@ fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
                     <Icon name="chevron-down" class="size-[18px]" />
                 </label>
                 <Button small=true hidden=move || hydrated.get()>"Apply"</Button>
-            </FilterForm>
+            </PostedFilterForm>
             {admin.then(|| view! {
                 <span class="flex flex-wrap gap-x-6 gap-y-2">
                     <a class=TEXT_LINK href=format!("/{}/api-keys/refused", slug.get_untracked())>"Why was a call refused?"</a>
@@ -123,6 +158,23 @@ fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
             })}
         </div>
     }
+}
+
+/// Focuses the search field when `/` is pressed outside of a field.
+fn focus_search_on_slash() {
+    Effect::new(|_| {
+        let handle = window_event_listener(leptos::ev::keydown, |event| {
+            let typing = document().active_element().is_some_and(|element| element.matches(FIELDS).unwrap_or(false));
+            if event.key() == "/" && !typing && !event.ctrl_key() && !event.meta_key() {
+                let search = document().query_selector("input[type=search]").ok().flatten();
+                if let Some(search) = search.and_then(|search| search.dyn_into::<web_sys::HtmlElement>().ok()) {
+                    event.prevent_default();
+                    let _ = search.focus();
+                }
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
 }
 
 /// Sends the form around a field, as if its button had been pressed.

@@ -149,7 +149,7 @@ fn typescript(ExampleCall { method, url, body }: &ExampleCall) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api_keys::{KeyName, Permissions};
+    use crate::api_keys::{KeyName, KeySettings, Permissions};
     use crate::base::id::ApiKeyId;
     use crate::base::time::Timestamp;
 
@@ -169,6 +169,7 @@ mod tests {
             value_created_at: Timestamp(0),
             old_value: None,
             pause: None,
+            settings: KeySettings::default(),
         };
         let every_character: String = (b'!'..=b'~').map(char::from).collect();
         let place = RequestTarget {

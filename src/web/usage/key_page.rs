@@ -1,6 +1,6 @@
 //! A key's own page: what it is, how it is used, and its latest requests.
 
-use crate::api_keys::{Pause, Status};
+use crate::api_keys::{KeySettings, Pause, Status};
 use crate::base::error::Error;
 use crate::base::id::ApiKeyId;
 use crate::base::text::query_value;
@@ -74,7 +74,8 @@ fn Usage(
                 None => action("pause", "Pause", "pause"),
                 Some(_) => action("resume", "Resume", "play"),
             };
-            (action("edit", "Edit", "pencil"), rotate, pause, action("delete", "Delete", "trash"))
+            let settings = action("settings", "Settings", "settings");
+            (action("edit", "Edit", "pencil"), settings, rotate, pause, action("delete", "Delete", "trash"))
         }),
     );
     let paused = key.pause.as_ref().map(|pause| paused_in_words(pause, now));
@@ -102,6 +103,7 @@ fn Usage(
             <KeyFact name="Permissions">{permissions}</KeyFact>
             <KeyFact name="Expires"><FragmentTime at=key.expires_at /></KeyFact>
             <KeyFact name="Value"><code>{key.masked}</code>", made " {key.value_created_at.ago(now)}</KeyFact>
+            {settings_facts(&key.settings).into_iter().map(|(name, text)| view! { <KeyFact name>{text}</KeyFact> }).collect_view()}
         </KeyFacts>
         <Section labelled_by="requests-heading">
             <div class="flex flex-wrap items-center justify-between gap-3">
@@ -115,6 +117,20 @@ fn Usage(
             {why}
         </Section>
     }
+}
+
+/// The settings that differ from those of a new key.
+fn settings_facts(settings: &KeySettings) -> Vec<(&'static str, String)> {
+    let rate = settings.rate.map(|rate| format!("{} calls, at most {} at once", rate.typed(), rate.burst));
+    let facts = [
+        ("Owner", settings.owner.clone()),
+        ("Note", settings.note.clone()),
+        ("Tags", settings.tags.join(", ")),
+        ("Networks", settings.networks.join(", ")),
+        ("Rate", rate.unwrap_or_default()),
+        ("Calls per month", settings.quota.map(|quota| quota.to_string()).unwrap_or_default()),
+    ];
+    facts.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
 
 fn paused_in_words(pause: &Pause, now: Timestamp) -> String {

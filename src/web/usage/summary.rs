@@ -4,7 +4,8 @@ use crate::api_keys::ApiKey;
 use crate::base::error::Error;
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
-use crate::usage::record::{RequestLogLimits, hour_of};
+use crate::usage::counts::hour_of;
+use crate::usage::record::RequestLogLimits;
 use crate::usage::service::{HourCount, LoggedCall, PeriodTotals, RequestFilter, RequestTotals, left_out, sum_up};
 use crate::usage::{Api, Outcome, Period, Tally};
 use crate::web::components::table::{Cell, Table};
@@ -232,6 +233,13 @@ fn explained(outcome: Outcome) -> &'static str {
         Outcome::Expired => {
             "The key had expired, or the call came with a value that a rotation replaced. Give the caller a valid one."
         }
+        Outcome::OtherNetwork => {
+            "The call came from an address that is in none of the key's networks. Add its network to the key if it is yours."
+        }
+        Outcome::RateLimited => {
+            "The key made more calls per second or minute than it may. Its settings have the limit."
+        }
+        Outcome::QuotaUsed => "The key had used its calls of the month (UTC). Its settings have the limit.",
         Outcome::Paused => "The key was paused by an admin. Resume it on the key's page.",
         Outcome::OtherWorkspace => {
             "The call names another workspace than the key's. Put this workspace's id into the address as account_id."
