@@ -89,6 +89,16 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
     await at(page, workspace, 'api-keys/deleted');
     await expect(page.getByRole('button', { name: /Restore/ })).toBeVisible();
   },
+  safety: async (page, workspace) => {
+    await createKey(workspace, LONG, { expiresIn: '6d' });
+    await at(page, workspace, 'safety');
+    await expect(page.getByRole('heading', { name: 'No owner: 1' })).toBeVisible();
+  },
+  'nothing unsafe': async (page, workspace) => {
+    await at(page, workspace, 'safety');
+    await expect(page.getByText('Nothing to do')).toBeVisible();
+  },
+  'key settings': (page, workspace) => ofKey(page, workspace, 'settings'),
   'no deleted keys': (page, workspace) => at(page, workspace, 'api-keys/deleted'),
   'undoing deletions': (page, workspace) => at(page, workspace, 'api-keys/deleted/undo-days'),
   'use key': (page, workspace) => ofKey(page, workspace, 'use'),

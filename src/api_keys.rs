@@ -1,6 +1,9 @@
 //! API keys: names, permissions, agent scope, expiry and secret values.
 
 pub mod model;
+/// What may be unsafe about keys.
+#[cfg(feature = "ssr")]
+pub mod review;
 /// The secret value of a key: plain, hashed, sealed and masked.
 #[cfg(feature = "ssr")]
 pub mod secret;

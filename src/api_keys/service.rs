@@ -1,5 +1,6 @@
 //! Operations on keys. Each change is recorded in the audit log, in the same transaction.
 
+use crate::api_keys::review::{Concern, Review};
 use crate::api_keys::secret::PlainKey;
 use crate::api_keys::store::{self, Insertion, NewKeyRow, NextValue, PAGE_SIZE, PageStart};
 use crate::api_keys::{
@@ -17,6 +18,7 @@ use crate::db::{Change, Db, DbError, WorkKind};
 use crate::sessions::shown_once::{ShownOnce, ShownOnceError};
 use crate::workspaces;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Longest list of deleted keys.
@@ -74,6 +76,13 @@ pub struct Rotation {
     pub overlap_end: Timestamp,
     /// Expiry of the new value.
     pub expires_at: Timestamp,
+}
+
+/// How several keys are retired at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retirement {
+    Pause,
+    Delete,
 }
 
 /// The new value of a key.
@@ -420,6 +429,56 @@ impl ApiKeys {
         record(&mut change, workspace, Action::KeyDeleted, id, &key.name, details).await?;
         change.commit().await?;
         Ok(key)
+    }
+
+    /// Pauses or deletes several keys in one change. Those that are gone are passed over. Keys are not deleted this way where
+    /// a deletion cannot be undone.
+    pub async fn retire(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        ids: &[ApiKeyId],
+        how: Retirement,
+    ) -> Result<(), ApiKeyError> {
+        let mut change = self.db.begin(actor).await?;
+        let undo_days = workspaces::service::undo_days(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        if how == Retirement::Delete && undo_days == 0 {
+            return Err(Problem::ConfirmationMissing.into());
+        }
+        let now = self.db.now();
+        // In the order of ids, so that two such changes do not wait for each other.
+        let ids: BTreeSet<&ApiKeyId> = ids.iter().collect();
+        for id in ids {
+            let Some(key) = store::lock(&mut change, workspace, id).await? else { continue };
+            match how {
+                Retirement::Pause if key.is_paused => {}
+                Retirement::Pause => {
+                    let pause = Pause { at: now, by: actor.name.clone(), reason: String::new() };
+                    store::set_pause(&mut change, workspace, id, Some(&pause), now).await?;
+                    record(&mut change, workspace, Action::KeyPaused, id, &key.name, json!({ "reason": "" })).await?;
+                }
+                Retirement::Delete => {
+                    store::mark_deleted(&mut change, workspace, id, &actor.name, now).await?;
+                    let details = json!({ "masked": key.masked });
+                    record(&mut change, workspace, Action::KeyDeleted, id, &key.name, details).await?;
+                }
+            }
+        }
+        Ok(change.commit().await?)
+    }
+
+    /// The keys that a concern is about, at most `limit` of them.
+    pub async fn review(&self, workspace: &WorkspaceId, concern: Concern, limit: i64) -> Result<Review, DbError> {
+        let now = self.db.now();
+        let at = match concern {
+            Concern::NeverUsed => now.plus_days(-1).0,
+            Concern::Idle => now.plus_days(-90).0,
+            Concern::ExpiresSoon => now.plus_days(30).0,
+            Concern::OldValue => now.plus_days(-365).0,
+            Concern::OftenRefused => now.plus_days(-7).seconds() / 3_600,
+            Concern::OwnerGone | Concern::NoOwner | Concern::NoNetwork => 0,
+        };
+        Ok(Review::new(concern, store::review(&self.db, workspace, concern, at, limit).await?))
     }
 
     /// Undoes the deletion of a key. It has its values, its pause and its history again.

@@ -1,6 +1,7 @@
 //! SQL for API keys.
 
 use crate::agents::AgentName;
+use crate::api_keys::review::{Concern, ReviewedKey};
 use crate::api_keys::secret::{HashedKey, PREFIX};
 use crate::api_keys::{
     AgentScope, ApiKey, DeletedKey, KeyName, KeySettings, OldValue, Pause, Permissions, Rate, UnusedKey,
@@ -47,7 +48,35 @@ macro_rules! page {
     };
 }
 
+/// Keys that a concern is about, by name, with their number.
+macro_rules! review {
+    ($($condition:tt)+) => {
+        concat!(
+            "SELECT id, name, owner, expires_at, last_used_at, COUNT(*) OVER () AS total FROM api_keys k
+            WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $2 AND ",
+            $($condition)+,
+            " ORDER BY name_key, id LIMIT $4"
+        )
+    };
+}
+
 statements! {
+    // `$2` is now, `$3` an instant or an hour that the concern is about.
+    NEVER_USED_SINCE = review!("last_used_at = 0 AND created_at <= $3");
+    IDLE_SINCE = review!("last_used_at > 0 AND last_used_at <= $3");
+    EXPIRES_BEFORE = review!("expires_at <= $3");
+    VALUE_BEFORE = review!("value_created_at <= $3");
+    OFTEN_REFUSED = review!("(SELECT SUM(CASE WHEN outcome = 'accepted' THEN -requests ELSE requests END) FROM key_usage u
+            WHERE u.workspace_id = k.workspace_id AND u.key_id = k.id AND u.hour >= $3
+                AND u.outcome NOT IN ('left-out', 'old-value')) > 0
+        AND (SELECT SUM(requests) FROM key_usage u
+            WHERE u.workspace_id = k.workspace_id AND u.key_id = k.id AND u.hour >= $3
+                AND u.outcome NOT IN ('left-out', 'old-value')) > 100");
+    OWNER_GONE = review!("owner LIKE '%@%' AND $3 >= 0 AND NOT EXISTS (SELECT 1 FROM memberships m
+            JOIN users p ON p.id = m.user_id
+            WHERE m.workspace_id = k.workspace_id AND p.email = lower(k.owner))");
+    NO_OWNER = review!("owner = '' AND $3 >= 0");
+    NO_NETWORK = review!("networks = '' AND $3 >= 0");
     INSERT = "INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, sealed, sealed_with, all_agents,
         permissions, created_at, created_by, updated_at, value_created_at, expires_at, owner, note, tags, networks,
         rate_calls, rate_seconds, burst, quota)
@@ -652,6 +681,28 @@ pub async fn set(
         .execute(c)
         .await
         .map(|_| ()))?)
+}
+
+/// Up to `limit` keys that a concern is about. `at` is the instant, or the hour since 1970, that it depends on.
+pub async fn review(
+    db: &Db,
+    workspace: &WorkspaceId,
+    concern: Concern,
+    at: i64,
+    limit: i64,
+) -> Result<Vec<ReviewedKey>, DbError> {
+    let sql = match concern {
+        Concern::NeverUsed => NEVER_USED_SINCE,
+        Concern::Idle => IDLE_SINCE,
+        Concern::ExpiresSoon => EXPIRES_BEFORE,
+        Concern::OldValue => VALUE_BEFORE,
+        Concern::OftenRefused => OFTEN_REFUSED,
+        Concern::OwnerGone => OWNER_GONE,
+        Concern::NoOwner => NO_OWNER,
+        Concern::NoNetwork => NO_NETWORK,
+    };
+    let now = db.now();
+    Ok(on_db!(db, |pool| sqlx::query_as(sql).bind(workspace).bind(now).bind(at).bind(limit).fetch_all(pool).await)?)
 }
 
 /// The key, deleted or not, that has this value or had it before its last rotation.

@@ -1,13 +1,15 @@
-//! The demo workspace: 3 agents, 500 realistic conversations, two keys with two weeks of requests, one admin.
+//! The demo workspace: 3 agents, 500 realistic conversations, keys with two weeks of requests,
+//! one that is being rotated, one paused, one idle, and one admin.
 
 /// Generating the requests.
 mod calls;
 /// Generating the conversations.
 mod conversations;
 
-use crate::api_keys::service::{CreatedKey, NewKey};
+use crate::api_keys::service::{CreatedKey, NewKey, Rotation};
 use crate::api_keys::{AgentScope, KeyName, KeySettings, Permissions};
 use crate::base::actor::Actor;
+use crate::base::id::AgentId;
 use crate::configuration::AllowedMetrics;
 use crate::configuration::service::NewConfiguration;
 use crate::conversations::document::Document;
@@ -34,6 +36,38 @@ pub struct DemoWorkspace {
     pub email: String,
     pub password: String,
     pub keys: Vec<CreatedKey>,
+}
+
+/// A key that is being rotated, one that is paused, and one that nobody uses.
+async fn add_keys_of_every_kind(
+    services: &Services,
+    workspace: &Workspace,
+    agent: &AgentId,
+) -> Result<(), Box<dyn Error>> {
+    let (actor, now) = (Actor::command_line(), services.now());
+    let settings = |owner: &str, tag: &str| KeySettings {
+        owner: owner.to_owned(),
+        tags: vec![tag.to_owned()],
+        ..KeySettings::default()
+    };
+    let mut ids = Vec::new();
+    for (name, settings) in [
+        ("Warehouse export", settings("Data team", "analytics")),
+        ("Contact centre", settings("Support", "voice")),
+        ("Old importer", KeySettings::default()),
+    ] {
+        let new = NewKey {
+            name: KeyName::parse(name)?,
+            scope: AgentScope::Chosen(vec![agent.clone()]),
+            permissions: Permissions::parse(["conversations"])?,
+            expires_at: now.plus_days(200),
+            settings,
+        };
+        ids.push(services.api_keys.create(&workspace.id, &actor, &new).await?.id);
+    }
+    let rotation = Rotation { overlap_end: now.plus_days(7), expires_at: now.plus_days(365) };
+    services.api_keys.rotate(&workspace.id, &actor, &ids[0], rotation).await?;
+    Ok(services.api_keys.pause(&workspace.id, &actor, &ids[1], "The provider moves to a new system").await?)
 }
 
 /// Creates the demo workspace and an admin. The password is random; the e-mail address gets random digits if it is
@@ -69,6 +103,7 @@ pub async fn load(services: &Services) -> Result<DemoWorkspace, Box<dyn Error>> 
         };
         keys.push(services.api_keys.create(&workspace.id, &actor, &new).await?);
     }
+    add_keys_of_every_kind(services, &workspace, &agents[2].id).await?;
     let past = calls::generate(&keys[0].id, &keys[1].id, &workspace.slug, &agents, services.now());
     services.reports.add_past(&workspace.id, &past).await?;
 

@@ -18,6 +18,9 @@ pub mod list;
 /// Ready requests for a key, in several languages.
 #[cfg(feature = "ssr")]
 pub mod requests;
+/// The page that says what may be unsafe about keys.
+#[cfg(feature = "ssr")]
+pub mod safety;
 /// Whether keys can be copied later.
 pub mod settings;
 /// Dialog with ready requests.

@@ -19,7 +19,7 @@ use crate::web::components::toast::ToastRegion;
 use crate::web::configuration::dialogs::{ApplyConfigurationDialog, CopyConfigurationDialog};
 use crate::web::configuration::list::ConfigurationPage;
 use crate::web::frame::{WorkspaceFrame, use_slug};
-use crate::web::reading::{ActivityPage, AgentPage, KeyUsagePage, UsagePage};
+use crate::web::reading::{ActivityPage, AgentPage, KeyUsagePage, SafetyPage, UsagePage};
 use crate::web::retention::RetentionDialog;
 use crate::web::sign_in::SignInPage;
 use crate::web::sign_in::account::AccountPage;
@@ -43,7 +43,7 @@ macro_rules! page {
 }
 
 /// Toasts that an address may name (`?notice=key-deleted`), with their texts: an address cannot bring a text of its own.
-const NOTICES: [(&str, &str); 29] = [
+const NOTICES: [(&str, &str); 32] = [
     ("agent-created", "Agent created."),
     ("agent-deleted", "Agent deleted, and its conversations with it."),
     ("agent-renamed", "Agent renamed."),
@@ -63,6 +63,9 @@ const NOTICES: [(&str, &str); 29] = [
     ("key-restored", "Key restored."),
     ("key-resumed", "Key resumed."),
     ("key-saved", "Key saved."),
+    ("keys-deleted", "Keys deleted. They are refused from now on. Restore them under Recently deleted."),
+    ("keys-paused", "Keys paused. They are refused until they are resumed."),
+    ("no-keys-chosen", "Choose keys first."),
     ("old-value-ended", "Old value ended. It is refused from now on."),
     ("rotation-cancelled", "Rotation cancelled. The key has its old value again."),
     ("password-changed", "Password changed. You were signed out everywhere else."),
@@ -133,6 +136,7 @@ pub fn App() -> impl IntoView {
                             <Route path=path!("rotated") view=page!(RotatedDialog) ssr=SsrMode::Async />
                             <Route path=path!(":action") view=page!(KeyFormDialog) ssr=SsrMode::Async />
                         </ParentRoute>
+                        <Route path=path!("safety") view=page!(SafetyPage) ssr=SsrMode::Async />
                         <Route path=path!("usage") view=page!(UsagePage) ssr=SsrMode::Async />
                         <Route path=path!("activity") view=page!(ActivityPage) ssr=SsrMode::Async />
                     </ParentRoute>

@@ -16,7 +16,7 @@ use leptos_router::hooks::use_location;
 #[server(endpoint = "get_reading", input = Json)]
 pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
     use crate::web::guard;
-    use crate::web::{activity, agents, usage};
+    use crate::web::{activity, agents, api_keys, usage};
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let (workspace, place) = segments.split_first().ok_or_else(guard::not_found)?;
     let member = guard::member(workspace).await?;
@@ -24,6 +24,7 @@ pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
     let asked = query.map_err(|_| Error::BadRequest)?;
     match place {
         ["agents", agent] => agents::page::page(&member, agent, &asked).await,
+        ["safety"] => api_keys::safety::page(member.admin()?, &asked).await,
         ["usage"] => usage::workspace::page(&member, &asked).await,
         ["activity"] => activity::page(member.admin()?, &asked).await,
         ["api-keys", "refused"] => usage::refused::page(member.admin()?, &asked).await,
@@ -73,6 +74,12 @@ pub fn AgentPage() -> impl IntoView {
         <FragmentPage title="Agents" tab="agents" segments=3 />
         <Outlet />
     }
+}
+
+/// What may be unsafe about keys.
+#[component]
+pub fn SafetyPage() -> impl IntoView {
+    view! { <FragmentPage title="Safety" tab="api-keys" segments=2 /> }
 }
 
 /// The Usage page.

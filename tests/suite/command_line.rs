@@ -35,7 +35,15 @@ fn the_demo(place: Place) {
     let agents = agents.as_array().unwrap();
     assert_eq!(agents.iter().map(|agent| agent["conversations"].as_u64().unwrap()).sum::<u64>(), 500);
 
-    for key in place.json(&["key", "list", "--workspace", workspace, "--json"]).as_array().unwrap() {
+    let listed = |options: &[&str]| {
+        let all = place.json(&[&["key", "list", "--workspace", workspace, "--json"], options].concat());
+        all.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&["--status", "rotating"]), ["Warehouse export"]);
+    assert_eq!(listed(&["--status", "paused"]), ["Contact centre"]);
+    assert_eq!(listed(&["--tag", "voice"]), ["Contact centre"]);
+    let all = place.json(&["key", "list", "--workspace", workspace, "--json"]);
+    for key in all.as_array().unwrap().iter().filter(|key| !key["last_used_at"].is_null()) {
         let shown = place.json(&["key", "show", "--workspace", workspace, key["id"].as_str().unwrap(), "--json"]);
         let month = &shown["requests"]["30_days"];
         assert!(month["accepted"].as_u64().unwrap() > 50 && month["refused"].as_u64().unwrap() > 5, "{shown}");

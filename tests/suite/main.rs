@@ -27,6 +27,7 @@ mod http;
 /// Conversations in the live service's form.
 mod key_life;
 mod key_limits;
+mod key_review;
 mod live_form;
 /// Load.
 mod load;

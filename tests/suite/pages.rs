@@ -266,6 +266,22 @@ async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: Tes
     let restored = browser.submit("/acme/api-keys/deleted", "restore_api_key", &this).await;
     assert_eq!(restored.location(), format!("{page}?notice=key-restored"));
     assert_eq!(browser.api(&path, &second).await.status, 200);
+    let safety = browser.get("/acme/safety").await.body;
+    assert!(safety.contains("No owner") && safety.contains("Can be used from everywhere"), "{safety}");
+    let one = browser.get("/acme/safety?concern=no-owner").await.body;
+    assert!(one.contains("No owner") && !one.contains("Can be used from everywhere"), "{one}");
+    assert!(!viewer.get("/acme/safety").await.body.contains("No owner"));
+    let chosen = [("workspace", "acme"), ("keys[]", id.as_str()), ("action", "pause")];
+    let paused = browser.submit("/acme/safety", "change_api_keys", &chosen).await;
+    assert_eq!(paused.location(), "/acme/safety?notice=keys-paused");
+    assert_eq!(browser.api(&path, &second).await.status, 401);
+    let chosen = [("workspace", "acme"), ("keys[]", id.as_str()), ("action", "delete")];
+    let deleted = browser.submit("/acme/safety", "change_api_keys", &chosen).await;
+    assert_eq!(deleted.location(), "/acme/safety?notice=keys-deleted");
+    assert_eq!(browser.get(&page).await.status, 404);
+    let none = [("workspace", "acme"), ("action", "delete")];
+    let none = browser.submit("/acme/safety", "change_api_keys", &none).await;
+    assert_eq!(none.location(), "/acme/safety?notice=no-keys-chosen");
     let days = [("workspace", "acme"), ("undo_days", "91")];
     let refused = browser.submit("/acme/api-keys/deleted/undo-days", "set_undo_days", &days).await;
     assert!(browser.get(&page_of(refused.location())).await.body.contains("Enter a number of days from 0 to 90."));
@@ -524,6 +540,7 @@ pub fn changing_calls<'a>(
         ("resume_api_key", vec![w, ("key", key)]),
         ("delete_api_key", vec![w, ("key", key), ("name", "CRM")]),
         ("restore_api_key", vec![w, ("key", key)]),
+        ("change_api_keys", vec![w, ("keys[]", key), ("action", "pause")]),
         ("set_undo_days", vec![w, ("undo_days", "3")]),
         ("set_keys_copyable", vec![w, ("copyable", "false"), ("destroy", "true")]),
         ("set_configuration", vec![w, ("agent", agent), ("metrics[]", "*"), ("transcript", "true")]),

@@ -14,7 +14,7 @@ on_both_engines! {
     nothing_passes_from_one_to_the_other,
 }
 
-const PAGES: [&str; 38] = [
+const PAGES: [&str; 40] = [
     "",
     "/agents",
     "/agents/new",
@@ -47,6 +47,8 @@ const PAGES: [&str; 38] = [
     "/api-keys/configuration/apply?agent=AGENT",
     "/agents/AGENT",
     "/api-keys/deleted",
+    "/safety",
+    "/safety?concern=no-owner",
     "/api-keys/deleted/undo-days",
     "/api-keys/KEY/rotate",
     "/api-keys/KEY/pause",

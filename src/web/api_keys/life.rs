@@ -53,6 +53,32 @@ pub async fn delete_api_key(
     Ok(())
 }
 
+/// Pauses or deletes several keys.
+#[server(endpoint = "change_api_keys")]
+pub async fn change_api_keys(
+    workspace: String,
+    #[server(default)] keys: Vec<String>,
+    action: String,
+) -> Result<(), Error> {
+    use crate::api_keys::service::Retirement;
+    use crate::base::id::ApiKeyId;
+    let admin = crate::web::guard::admin(&workspace).await?;
+    let how = match action.as_str() {
+        "pause" => Retirement::Pause,
+        "delete" => Retirement::Delete,
+        _ => return Err(Error::BadRequest),
+    };
+    let ids = keys.iter().map(|key| ApiKeyId::parse(key)).collect::<Option<Vec<_>>>().ok_or(Error::NotFound)?;
+    admin.services().api_keys.retire(&admin.workspace().id, &admin.actor(), &ids, how).await?;
+    let notice = match (ids.is_empty(), how) {
+        (true, _) => "no-keys-chosen",
+        (false, Retirement::Pause) => "keys-paused",
+        (false, Retirement::Delete) => "keys-deleted",
+    };
+    leptos_axum::redirect(&format!("/{}/safety?notice={notice}", admin.workspace().slug));
+    Ok(())
+}
+
 /// Undoes the deletion of a key.
 #[server(endpoint = "restore_api_key")]
 pub async fn restore_api_key(workspace: String, key: String) -> Result<(), Error> {

@@ -152,6 +152,7 @@ fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
             {admin.then(|| view! {
                 <span class="flex flex-wrap gap-x-6 gap-y-2">
                     <a class=TEXT_LINK href=format!("/{}/api-keys/refused", slug.get_untracked())>"Why was a call refused?"</a>
+                    <a class=TEXT_LINK href=format!("/{}/safety", slug.get_untracked())>"Safety"</a>
                     <a class=TEXT_LINK href=format!("/{}/api-keys/deleted", slug.get_untracked())>"Recently deleted"</a>
                     <a class=TEXT_LINK href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
                 </span>

@@ -47,6 +47,9 @@ pub fn Button(
     #[prop(optional, into)]
     pending: Option<Signal<bool>>,
     #[prop(optional, into)] hidden: Option<Signal<bool>>,
+    /// Value of the form's field `action`, where a form has several buttons.
+    #[prop(optional)]
+    action: Option<&'static str>,
     /// Id of the form that it sends, if it stands outside of it.
     #[prop(optional, into)]
     form: Option<String>,
@@ -73,6 +76,8 @@ pub fn Button(
             node_ref=node
             class=classes(look, small, wide)
             type=kind
+            name=action.map(|_| "action")
+            value=action
             form=form
             disabled=move || pending.is_some_and(|pending| pending.get())
             hidden=move || hidden.is_some_and(|hidden| hidden.get())
