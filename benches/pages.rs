@@ -234,6 +234,7 @@ async fn fill_keys(app: &Services, workspace: &Workspace, count: usize) -> Outco
             created_at: now.plus_seconds(-(n as i64)),
             created_by: "bench",
             expires_at: now.plus_days(1 + n as i64 % 90),
+            settings: &new.settings,
         };
         store::insert(&mut change, &workspace.id, &row).await?;
     }

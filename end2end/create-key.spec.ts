@@ -180,7 +180,7 @@ for (const name of ['Łódź 🔑 مفتاح', '<b>bold</b> & "quoted" <script>a
     for (const [address, shown] of [
       ['api-keys', card(page, name)],
       [`api-keys/${id}/edit`, page.getByRole('dialog').getByRole('textbox', { name: 'Name' })],
-      [`api-keys/${id}/delete`, page.getByRole('dialog').getByText(name, { exact: true })],
+      [`api-keys/${id}/delete`, page.getByRole('dialog').getByText(`“${name}”`)],
     ] as const) {
       await open(page, `/${workspace.slug}/${address}`);
       await expect(shown).toBeVisible();

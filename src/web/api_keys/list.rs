@@ -264,7 +264,7 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) ->
             <CardTitle heading=heading.into_any()>
                 <Secondary>"Created " <Ago at=key.created_at now /></Secondary>
                 <Secondary><LastUsed at=key.last_used_at now /></Secondary>
-                {rotating.map(|until| view! { <Secondary>"Rotating: the old value works until " <Moment at=until /></Secondary> })}
+                {rotating.map(|until| view! { <Secondary>"Rotating until " <Moment at=until /></Secondary> })}
             </CardTitle>
             <div class="col-span-full min-w-0 wrap-anywhere sm:col-[1] min-[72.5rem]:col-auto">
                 <Scope agents=key.agents />

@@ -97,7 +97,6 @@ fn Usage(
             <div class=BUTTON_ROW>{actions}</div>
         </PageHeader>
         {paused.map(|text| view! { <Notice text /> })}
-        {rotation}
         <KeyFacts>
             <KeyFact name="Agents"><Scope agents=key.agents /></KeyFact>
             <KeyFact name="Permissions">{permissions}</KeyFact>
@@ -105,6 +104,7 @@ fn Usage(
             <KeyFact name="Value"><code>{key.masked}</code>", made " {key.value_created_at.ago(now)}</KeyFact>
             {settings_facts(&key.settings).into_iter().map(|(name, text)| view! { <KeyFact name>{text}</KeyFact> }).collect_view()}
         </KeyFacts>
+        {rotation}
         <Section labelled_by="requests-heading">
             <div class="flex flex-wrap items-center justify-between gap-3">
                 <h2 id="requests-heading">"Requests"</h2>
