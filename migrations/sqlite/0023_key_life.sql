@@ -10,6 +10,7 @@ ALTER TABLE api_keys ADD COLUMN old_created_at BIGINT;
 -- Its own expiry, which it has again if the rotation is cancelled.
 ALTER TABLE api_keys ADD COLUMN old_expires_at BIGINT;
 ALTER TABLE api_keys ADD COLUMN old_until BIGINT;
+CREATE INDEX api_keys_with_old_value ON api_keys (old_until) WHERE old_sealed IS NOT NULL;
 CREATE UNIQUE INDEX api_keys_by_old_hash ON api_keys (old_hash) WHERE old_hash IS NOT NULL;
 
 -- 0 if the key is not paused.

@@ -78,9 +78,11 @@ fn row(workspace: &WorkspaceId, id: &ApiKeyId) -> String {
     format!("{workspace}/{id}")
 }
 
-/// Whether a text is a key, or a part of one that is too long to be shown.
-pub fn looks_like_key(text: &str) -> bool {
-    text.trim().strip_prefix(PREFIX).is_some_and(|rest| rest.len() > 8 && !rest.contains('*'))
+/// The key in a text such as `API_KEY="ask_…"`, or a part of one that is too long to be shown.
+pub fn key_in(text: &str) -> Option<&str> {
+    let key = &text[text.find(PREFIX)?..];
+    let end = key[PREFIX.len()..].find(|c: char| !c.is_ascii_alphanumeric()).map_or(key.len(), |at| PREFIX.len() + at);
+    (end > PREFIX.len() + 8).then(|| &key[..end])
 }
 
 fn is_well_formed(text: &str) -> bool {
@@ -217,6 +219,19 @@ mod tests {
         assert!(PlainKey::parse(a.expose()).is_some());
         assert_ne!(a.expose(), b.expose());
         assert_ne!(a.hashed(), b.hashed());
+    }
+
+    #[test]
+    fn a_key_is_found_in_a_text() {
+        let key = VECTORS[0];
+        for text in [key.to_owned(), format!(" x-api-key: {key}\n"), format!("API_KEY=\"{key}\"")] {
+            assert_eq!(key_in(&text), Some(key));
+        }
+        assert_eq!(key_in(&format!("{key}é")), Some(key));
+        assert_eq!(key_in("ask_0123456789"), Some("ask_0123456789"));
+        for other in ["", "task_force", "ask_gUGd", "ask_gUGd************14cg", "ask_é"] {
+            assert_eq!(key_in(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 /// Longest list of deleted keys.
 const MAX_DELETED: i64 = 1_000;
+/// Keys retired per transaction.
+const RETIRE_BATCH: usize = 100;
 /// Keys erased per transaction.
 const ERASE_BATCH: i64 = 100;
 
@@ -37,6 +39,11 @@ pub enum ApiKeyError {
     /// The value that the last rotation replaced still opens.
     #[error("This key is being rotated. End its old value first, or cancel the rotation.")]
     RotationUnderWay,
+    /// Somebody else has changed the key since it was read.
+    #[error(
+        "Somebody changed this key in the meantime. Look at it again, and repeat your change if it is still right."
+    )]
+    Changed,
     /// There is no old value, or it no longer opens.
     #[error("This key has no old value that still opens.")]
     NoOldValue,
@@ -77,6 +84,10 @@ pub struct Rotation {
     /// Expiry of the new value.
     pub expires_at: Timestamp,
 }
+
+/// The masked value that a form was made for. A form that is sent again does not rotate again.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenValue<'a>(pub &'a str);
 
 /// How several keys are retired at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,17 +266,22 @@ impl ApiKeys {
         Ok(change.commit().await?)
     }
 
-    /// Replaces a key's settings. They hold for every call that begins after this has returned, on all servers.
+    /// Replaces a key's settings. They hold for every call that begins after this has returned, on all servers. With `seen`,
+    /// the [version](KeySettings::version) that the new settings were made from, it is an error if they changed since.
     pub async fn set(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         id: &ApiKeyId,
         settings: &KeySettings,
+        seen: Option<&str>,
     ) -> Result<(), ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
         let locked = store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         let before = store::settings(&mut change, workspace, id).await?;
+        if seen.is_some_and(|seen| before.version() != seen) {
+            return Err(ApiKeyError::Changed);
+        }
         if before == *settings {
             return Ok(());
         }
@@ -292,7 +308,7 @@ impl ApiKeys {
         rotation: Rotation,
     ) -> Result<RotatedKey, ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
-        let rotated = self.rotate_in(&mut change, workspace, id, rotation).await?;
+        let rotated = self.rotate_in(&mut change, workspace, id, rotation, None).await?;
         change.commit().await?;
         Ok(rotated)
     }
@@ -304,9 +320,10 @@ impl ApiKeys {
         FormCreator { actor, user, shown_once }: FormCreator<'_>,
         id: &ApiKeyId,
         rotation: Rotation,
+        seen: SeenValue<'_>,
     ) -> Result<(), ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
-        let rotated = self.rotate_in(&mut change, workspace, id, rotation).await?;
+        let rotated = self.rotate_in(&mut change, workspace, id, rotation, Some(seen)).await?;
         shown_once.put_in(&mut change, workspace, user, id.as_str(), rotated.value.expose()).await?;
         Ok(change.commit().await?)
     }
@@ -317,6 +334,7 @@ impl ApiKeys {
         workspace: &WorkspaceId,
         id: &ApiKeyId,
         rotation: Rotation,
+        seen: Option<SeenValue<'_>>,
     ) -> Result<RotatedKey, ApiKeyError> {
         let now = self.db.now();
         let expires_at = within_limits(rotation.expires_at, now)?;
@@ -324,6 +342,9 @@ impl ApiKeys {
         let before = store::lock(change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         if before.open_old_value(now).is_some() {
             return Err(ApiKeyError::RotationUnderWay);
+        }
+        if seen.is_some_and(|SeenValue(masked)| masked != before.masked) {
+            return Err(ApiKeyError::Changed);
         }
         let value = PlainKey::generate(self.db.random());
         let sealed = copyable.then(|| value.seal(&self.sealing, workspace, id, self.db.random())).transpose()?;
@@ -431,13 +452,28 @@ impl ApiKeys {
         Ok(key)
     }
 
-    /// Pauses or deletes several keys in one change. Those that are gone are passed over. Keys are not deleted this way where
-    /// a deletion cannot be undone.
+    /// Pauses or deletes several keys, some in each change. Those that are gone are passed over. Keys are not deleted this way
+    /// where a deletion cannot be undone.
     pub async fn retire(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         ids: &[ApiKeyId],
+        how: Retirement,
+    ) -> Result<(), ApiKeyError> {
+        // In the order of ids, so that two such changes do not wait for each other.
+        let ids: Vec<&ApiKeyId> = ids.iter().collect::<BTreeSet<_>>().into_iter().collect();
+        for some in ids.chunks(RETIRE_BATCH) {
+            self.retire_some(workspace, actor, some, how).await?;
+        }
+        Ok(())
+    }
+
+    async fn retire_some(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        ids: &[&ApiKeyId],
         how: Retirement,
     ) -> Result<(), ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
@@ -446,9 +482,7 @@ impl ApiKeys {
             return Err(Problem::ConfirmationMissing.into());
         }
         let now = self.db.now();
-        // In the order of ids, so that two such changes do not wait for each other.
-        let ids: BTreeSet<&ApiKeyId> = ids.iter().collect();
-        for id in ids {
+        for id in ids.iter().copied() {
             let Some(key) = store::lock(&mut change, workspace, id).await? else { continue };
             match how {
                 Retirement::Pause if key.is_paused => {}
@@ -505,12 +539,14 @@ impl ApiKeys {
         loop {
             let mut change = db.begin_unattended().await?;
             let erased = store::erase(&mut change, db.now(), ERASE_BATCH).await?;
-            store::forget_old_values(&mut change, db.now()).await?;
             change.commit().await?;
             if erased < ERASE_BATCH as u64 {
-                return Ok(());
+                break;
             }
         }
+        let mut change = db.begin_unattended().await?;
+        store::forget_old_values(&mut change, db.now()).await?;
+        change.commit().await
     }
 
     /// Decrypts a key's value for an admin to copy, and records this in the audit log.

@@ -9,6 +9,8 @@ use crate::base::text::optional_line;
 #[cfg(feature = "ssr")]
 use ipnet::IpNet;
 #[cfg(feature = "ssr")]
+use sha2::{Digest as _, Sha256};
+#[cfg(feature = "ssr")]
 use std::net::IpAddr;
 
 /// What an admin says about a key, and how it is limited.
@@ -70,6 +72,11 @@ const MAX_QUOTA: u64 = 1_000_000_000_000;
 
 #[cfg(feature = "ssr")]
 impl KeySettings {
+    /// A short text that is different for other settings.
+    pub fn version(&self) -> String {
+        hex::encode(&Sha256::digest(format!("{self:?}"))[..8])
+    }
+
     /// Reads and normalises typed settings. The errors name what is wrong, one for each field.
     pub fn parse(typed: &TypedSettings<'_>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();

@@ -53,7 +53,7 @@ macro_rules! review {
     ($($condition:tt)+) => {
         concat!(
             "SELECT id, name, owner, expires_at, last_used_at, COUNT(*) OVER () AS total FROM api_keys k
-            WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $2 AND ",
+            WHERE workspace_id = $1 AND deleted_at = 0 AND paused_at = 0 AND expires_at > $2 AND ",
             $($condition)+,
             " ORDER BY name_key, id LIMIT $4"
         )
@@ -117,7 +117,7 @@ statements! {
     BY_HASH = "SELECT id FROM api_keys WHERE workspace_id = $1 AND (hash = $2 OR old_hash = $2)";
     DELETE = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
     // The server's own housekeeping, for all workspaces.
-    ERASE = "DELETE FROM api_keys WHERE (workspace_id, id) IN (SELECT k.workspace_id, k.id
+    ERASE = "DELETE FROM api_keys WHERE deleted_at > 0 AND (workspace_id, id) IN (SELECT k.workspace_id, k.id
         FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
         WHERE k.deleted_at > 0 AND k.deleted_at <= $1 - w.undo_days * CAST(86400000000 AS BIGINT)
         ORDER BY k.workspace_id, k.deleted_at, k.id LIMIT $2)";

@@ -34,6 +34,9 @@ pub enum Error {
     /// 409: the value that the last rotation replaced still opens.
     #[error("This key is being rotated. End its old value first, or cancel the rotation.")]
     RotationUnderWay,
+    /// 409: somebody else has changed it since the form was opened.
+    #[error("Somebody changed this in the meantime. Open it again, and repeat your change if it is still right.")]
+    Changed,
     /// 409: there is no old value, or it no longer opens.
     #[error("This key has no old value that still opens.")]
     NoOldValue,
@@ -217,9 +220,12 @@ impl Error {
             Self::SignedOut | Self::WrongCredentials => 401,
             Self::AdminsOnly | Self::WrongOrigin => 403,
             Self::NotFound => 404,
-            Self::LastAdmin | Self::NotCopyable | Self::OtherMasterKey | Self::RotationUnderWay | Self::NoOldValue => {
-                409
-            }
+            Self::LastAdmin
+            | Self::NotCopyable
+            | Self::OtherMasterKey
+            | Self::RotationUnderWay
+            | Self::Changed
+            | Self::NoOldValue => 409,
             Self::LinkSpent => 410,
             Self::Invalid(_) => 422,
             Self::TooManyAttempts { .. } => 429,

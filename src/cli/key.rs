@@ -127,7 +127,7 @@ pub enum KeyCommand {
     Pause {
         #[command(flatten)]
         key: OneKey,
-        /// Why; shown to admins
+        /// Why; shown to the members of the workspace
         #[arg(long, default_value = "")]
         reason: String,
     },
@@ -278,7 +278,7 @@ impl KeyCommand {
             Self::Edit { key, name, permissions, settings } => {
                 let (workspace, id) = key.find(services).await?;
                 let before = find(services, &workspace, &id).await?;
-                let settings = settings.over(&before.settings)?;
+                let (settings, seen) = (settings.over(&before.settings)?, before.settings.version());
                 let actor = Actor::command_line();
                 if name.is_some() || permissions.is_some() {
                     let name = name.map(|name| KeyName::parse(&name)).transpose();
@@ -288,7 +288,8 @@ impl KeyCommand {
                     let edited = services.api_keys.edit(&workspace, &actor, &id, &name, &permissions).await;
                     edited.map_err(|e| e.to_string())?;
                 }
-                services.api_keys.set(&workspace, &actor, &id, &settings).await.map_err(|e| e.to_string())?;
+                let set = services.api_keys.set(&workspace, &actor, &id, &settings, Some(&seen)).await;
+                set.map_err(|e| e.to_string())?;
                 eprintln!("Saved {id}.");
             }
             Self::Find { workspace: of, value_stdin: _, json } => {

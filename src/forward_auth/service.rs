@@ -84,7 +84,10 @@ impl ForwardAuth {
             return response;
         }
         let original = proxy.original(method, headers).unwrap_or_else(|| (method.clone(), uri.clone()));
-        let client = Client::new(Some(self.client_address.client(headers, Some(peer))), headers);
+        let mut address = self.client_address.client(headers, Some(peer));
+        // The peer is the proxy, never its client.
+        address.is_own &= self.client_address == AddressSource::Proxy;
+        let client = Client::new(Some(address), headers);
         let mut observed = Observed::of_proxy(&self.usage, original, id.clone(), client);
         let decided = self.decide(&observed, proxy, uri, headers).await;
         let mut response = match decided.and_then(|holder| self.allow(&holder.key, id.as_ref())) {

@@ -8,7 +8,7 @@ use crate::configuration::Configuration;
 use crate::gate::limits::KeyLimiter;
 use crate::usage::counts::KeyCounters;
 use crate::workspaces::Workspace;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -32,6 +32,8 @@ pub struct IndexedKey {
     pub networks: Option<Box<[IpNet]>>,
     /// `None` if it has no limits.
     pub limiter: Option<Arc<KeyLimiter>>,
+    /// When this value ends, as a header; made by the first call that is told of it.
+    pub(crate) sunset: OnceLock<Option<HeaderValue>>,
     /// Usage counters, created by the key's first call.
     pub(crate) counts: OnceLock<Arc<KeyCounters>>,
     /// The headers of forward auth's answers to the key, made by the first such call.

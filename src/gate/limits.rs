@@ -13,7 +13,7 @@ use governor::{Quota, RateLimiter};
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub struct KeyLimiter {
     recorded: AtomicU64,
     /// Admitted calls that are not in the database yet.
     pending: AtomicU64,
+    /// Whether `recorded` was read from the database.
+    is_read: AtomicBool,
 }
 
 impl fmt::Debug for KeyLimiter {
@@ -53,6 +55,7 @@ impl KeyLimiter {
             month: AtomicI64::new(0),
             recorded: AtomicU64::new(0),
             pending: AtomicU64::new(0),
+            is_read: AtomicBool::new(false),
         }
     }
 
@@ -64,13 +67,18 @@ impl KeyLimiter {
         self.quota.is_some()
     }
 
+    /// Whether the use of the quota was read from the database.
+    pub fn is_read(&self) -> bool {
+        self.is_read.load(Ordering::Acquire)
+    }
+
     /// Counts a call at `now`. The error: it is one too many.
     pub fn admit(&self, now: Timestamp) -> Result<LimitState, (RefusalReason, LimitState)> {
         let mut state = LimitState::default();
         if let Some(quota) = self.quota {
             let left = self.take(quota, now);
             let resets_in = now.seconds_to_next_month();
-            state.quota = Some(Counter { quota, window: None, left: left.unwrap_or(0), resets_in });
+            state.quota = Some(LimitCounter { quota, window: None, left: left.unwrap_or(0), resets_in });
             if left.is_none() {
                 state.retry_after = Some(resets_in);
                 return Err((RefusalReason::QuotaUsed, state));
@@ -86,7 +94,7 @@ impl KeyLimiter {
             }
         };
         let quota = u64::from(rate.calls);
-        state.rate = Some(Counter { quota, window: Some(rate.seconds), left, resets_in: whole_seconds(wait) });
+        state.rate = Some(LimitCounter { quota, window: Some(rate.seconds), left, resets_in: whole_seconds(wait) });
         if state.retry_after.is_none() {
             return Ok(state);
         }
@@ -103,16 +111,22 @@ impl KeyLimiter {
         let recorded = self.recorded.load(Ordering::Acquire);
         let take = |pending: u64| (recorded + pending < quota).then_some(pending + 1);
         let before = self.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
-        Some(quota - recorded - before - 1)
+        Some((quota - recorded - before).saturating_sub(1))
     }
 
     /// Takes a call back that was admitted and then refused.
     pub fn give_back(&self) {
-        self.written(1);
+        self.take_from_pending(1);
     }
 
     /// Records that this many admitted calls are in the database now.
     pub fn written(&self, calls: u64) {
+        // Added first: for a moment they count twice rather than not at all.
+        self.recorded.fetch_add(calls, Ordering::AcqRel);
+        self.take_from_pending(calls);
+    }
+
+    fn take_from_pending(&self, calls: u64) {
         let rest = |pending: u64| Some(pending.saturating_sub(calls));
         let _ = self.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest);
     }
@@ -121,6 +135,7 @@ impl KeyLimiter {
     pub fn set_recorded(&self, calls: u64, now: Timestamp) {
         self.month.store(now.month(), Ordering::Release);
         self.recorded.store(calls, Ordering::Release);
+        self.is_read.store(true, Ordering::Release);
     }
 }
 
@@ -136,14 +151,14 @@ fn whole_seconds(wait: Duration) -> u64 {
 /// How near a key is to its limits, for the headers of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LimitState {
-    rate: Option<Counter>,
-    quota: Option<Counter>,
+    rate: Option<LimitCounter>,
+    quota: Option<LimitCounter>,
     /// Seconds after which a refused call may succeed.
     retry_after: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Counter {
+struct LimitCounter {
     quota: u64,
     /// Seconds in which the quota is replenished; `None` for a month.
     window: Option<u32>,
@@ -180,26 +195,28 @@ impl LimitState {
 pub struct Limiters(Mutex<HashMap<(WorkspaceId, ApiKeyId), Arc<KeyLimiter>>>);
 
 impl Limiters {
-    /// The limiter of a key with these limits, and whether it is new; `None` if it has none.
+    /// The limiter of a key with these limits; `None` if it has none.
     pub fn of(
         &self,
         workspace: &WorkspaceId,
         key: &ApiKeyId,
         rate: Option<Rate>,
         quota: Option<u64>,
-    ) -> Option<(Arc<KeyLimiter>, bool)> {
+    ) -> Option<Arc<KeyLimiter>> {
         let mut limiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let owner = (workspace.clone(), key.clone());
         if rate.is_none() && quota.is_none() {
-            limiters.remove(&owner);
+            if !limiters.is_empty() {
+                limiters.remove(&(workspace.clone(), key.clone()));
+            }
             return None;
         }
+        let owner = (workspace.clone(), key.clone());
         if let Some(known) = limiters.get(&owner).filter(|known| known.is_of(rate, quota)) {
-            return Some((known.clone(), false));
+            return Some(known.clone());
         }
         let limiter = Arc::new(KeyLimiter::new(rate, quota));
         limiters.insert(owner, limiter.clone());
-        Some((limiter, true))
+        Some(limiter)
     }
 }
 
@@ -222,8 +239,9 @@ mod tests {
         assert_eq!((reason, state.retry_after), (RefusalReason::QuotaUsed, Some(until_december)));
         limiter.give_back();
         assert!(limiter.admit(now).is_ok());
-        // What was written is counted once.
+        // What was written is counted, also before it is read again.
         limiter.written(2);
+        assert!(limiter.admit(now).is_err());
         limiter.set_recorded(3, now);
         assert!(limiter.admit(now).is_err());
         assert!(limiter.admit(at("2026-12-01T00:00:00Z")).is_ok());
@@ -251,10 +269,11 @@ mod tests {
     fn limiters_outlive_edits() {
         let (limiters, workspace) = (Limiters::default(), WorkspaceId::parse("ws-1").unwrap());
         let key = ApiKeyId::parse("key-1").unwrap();
-        let (first, is_new) = limiters.of(&workspace, &key, None, Some(5)).unwrap();
-        let (second, is_new_again) = limiters.of(&workspace, &key, None, Some(5)).unwrap();
-        assert!(is_new && !is_new_again && Arc::ptr_eq(&first, &second));
-        assert!(limiters.of(&workspace, &key, None, Some(6)).unwrap().1);
+        let first = limiters.of(&workspace, &key, None, Some(5)).unwrap();
+        first.set_recorded(4, at("2026-11-28T12:00:00Z"));
+        let second = limiters.of(&workspace, &key, None, Some(5)).unwrap();
+        assert!(Arc::ptr_eq(&first, &second) && second.is_read());
+        assert!(!limiters.of(&workspace, &key, None, Some(6)).unwrap().is_read());
         assert!(limiters.of(&workspace, &key, None, None).is_none());
     }
 }

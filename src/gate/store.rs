@@ -87,7 +87,7 @@ struct IndexedKeyRow {
 }
 
 impl IndexedKeyRow {
-    /// The key, and whether its limiter is new and has a quota to be read.
+    /// The key, and whether the use of its quota must still be read.
     fn read(self, mut agents: Vec<AgentId>, limiters: &Limiters) -> Result<(HashedKey, IndexedKey, bool), DbError> {
         agents.sort_unstable();
         let networks = self.networks.split(',').filter(|network| !network.is_empty());
@@ -96,7 +96,7 @@ impl IndexedKeyRow {
         let rate = Rate::stored(self.rate_calls, self.rate_seconds, self.burst);
         let quota = self.quota.and_then(|quota| u64::try_from(quota).ok());
         let limiter = limiters.of(&self.workspace_id, &self.id, rate, quota);
-        let unread = limiter.as_ref().is_some_and(|(limiter, is_new)| *is_new && limiter.has_quota());
+        let unread = limiter.as_ref().is_some_and(|limiter| limiter.has_quota() && !limiter.is_read());
         let key = IndexedKey {
             workspace: self.workspace_id,
             id: self.id,
@@ -107,7 +107,8 @@ impl IndexedKeyRow {
             is_paused: self.paused_at.0 > 0,
             is_old_value: self.is_old_value,
             networks: (!networks.is_empty()).then_some(networks),
-            limiter: limiter.map(|(limiter, _)| limiter),
+            limiter,
+            sunset: OnceLock::new(),
             counts: OnceLock::new(),
             forward_auth_headers: OnceLock::new(),
         };
@@ -189,10 +190,9 @@ async fn read_quotas(db: &Db, unread: &HashMap<(WorkspaceId, ApiKeyId), Arc<KeyL
     let since = hour_of(now.begin_of_month());
     let used: Vec<(WorkspaceId, ApiKeyId, i64)> =
         on_db!(db, |pool| sqlx::query_as(ALL_USED_SINCE).bind(since).fetch_all(pool).await)?;
-    for (workspace, key, used) in used {
-        if let Some(limiter) = unread.get(&(workspace, key)) {
-            limiter.set_recorded(used.max(0) as u64, now);
-        }
+    let used: HashMap<_, _> = used.into_iter().map(|(workspace, key, used)| ((workspace, key), used)).collect();
+    for (key, limiter) in unread {
+        limiter.set_recorded(used.get(key).map_or(0, |used| (*used).max(0) as u64), now);
     }
     Ok(())
 }

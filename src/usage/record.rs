@@ -393,12 +393,14 @@ impl ObservedCall {
         }
         let Some(key) = self.key.get() else { return };
         let soon = self.at < key.expires_at && key.expires_at <= self.at.plus_days(SUNSET_DAYS);
-        let refused = matches!(self.denied.get(), Some(Denial::Refused(RefusalReason::Paused)));
-        if soon
-            && !refused
-            && let Ok(date) = HeaderValue::try_from(key.expires_at.http_date())
-        {
-            headers.insert(SUNSET, date);
+        // Whoever may not use the key at all is not told when it ends.
+        let strange =
+            matches!(self.denied.get(), Some(Denial::Refused(RefusalReason::Paused | RefusalReason::OtherNetwork)));
+        if soon && !strange {
+            let date = || HeaderValue::try_from(key.expires_at.http_date()).ok();
+            if let Some(date) = key.sunset.get_or_init(date) {
+                headers.insert(SUNSET, date.clone());
+            }
         }
     }
 
@@ -464,6 +466,10 @@ impl Observed {
 
 impl Drop for Observed {
     fn drop(&mut self) {
+        if self.call.denied.get().is_none() {
+            // What ended before its handler asked the gate counts too.
+            let _ = self.call.admit();
+        }
         self.give_back();
         let outcome = match self.call.denied.get() {
             None => Outcome::Accepted,

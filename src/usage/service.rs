@@ -146,33 +146,47 @@ impl UsageReports {
 
     /// Who used a key in the last 30 days.
     pub async fn recent_use(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<RecentUse, DbError> {
-        self.recent_use_by(workspace, key, Tally::Calls(Outcome::Accepted)).await
+        let since = self.db.now().plus_days(-30);
+        self.recent_use_by(workspace, key, Tally::Calls(Outcome::Accepted), since).await
     }
 
-    /// Who used the value of a key that a rotation replaced, in the last 30 days.
-    pub async fn recent_use_of_old_value(&self, workspace: &WorkspaceId, key: &ApiKeyId) -> Result<RecentUse, DbError> {
-        self.recent_use_by(workspace, key, Tally::OldValue).await
+    /// Who used the value of a key that the rotation at this instant replaced, in the last 30 days.
+    pub async fn recent_use_of_old_value(
+        &self,
+        workspace: &WorkspaceId,
+        key: &ApiKeyId,
+        rotated_at: Timestamp,
+    ) -> Result<RecentUse, DbError> {
+        let since = self.db.now().plus_days(-30).max(rotated_at);
+        self.recent_use_by(workspace, key, Tally::OldValue, since).await
     }
 
-    async fn recent_use_by(&self, workspace: &WorkspaceId, key: &ApiKeyId, tally: Tally) -> Result<RecentUse, DbError> {
+    async fn recent_use_by(
+        &self,
+        workspace: &WorkspaceId,
+        key: &ApiKeyId,
+        tally: Tally,
+        begin: Timestamp,
+    ) -> Result<RecentUse, DbError> {
         let now = self.db.now();
         let counts = self.of_key(workspace, key).await?;
         let since = |hours: i64| {
             let counted = counts.iter().filter(|count| count.tally == tally && count.hour > hour_of(now) - hours);
+            let counted = counted.filter(|count| count.hour >= hour_of(begin));
             counted.map(|count| count.requests).sum()
         };
-        let (clients, last) =
-            store::clients(&self.db, workspace, key, now.plus_days(-30), tally == Tally::OldValue).await?;
+        let (clients, last) = store::clients(&self.db, workspace, key, begin, tally == Tally::OldValue).await?;
         Ok(RecentUse { now, calls: since(7 * 24), calls_today: since(25), last, clients })
     }
 
-    /// The latest accepted call with the value of a key that a rotation replaced.
+    /// The latest accepted call with the value of a key that the rotation at this instant replaced.
     pub async fn last_by_old_value(
         &self,
         workspace: &WorkspaceId,
         key: &ApiKeyId,
+        rotated_at: Timestamp,
     ) -> Result<Option<LoggedCall>, DbError> {
-        store::last_by_old_value(&self.db, workspace, key).await
+        store::last_by_old_value(&self.db, workspace, key, rotated_at).await
     }
 
     /// A page of a key's request log, newest first.

@@ -146,7 +146,7 @@ macro_rules! found {
     () => {
         "SELECT r.id, r.at, r.key_id, COALESCE(k.name, '') AS key_name, r.api, r.method, r.path, r.status, r.outcome,
             r.duration, r.correlation_id, r.address, r.program, r.old_value
-        FROM requests r LEFT JOIN api_keys k ON k.workspace_id = r.workspace_id AND k.id = r.key_id"
+        FROM requests r LEFT JOIN api_keys k ON k.workspace_id = r.workspace_id AND k.id = r.key_id AND k.deleted_at = 0"
     };
 }
 
@@ -161,7 +161,7 @@ statements! {
             AND r.outcome <> 'accepted' AND ($5 = '' OR r.outcome = $5) AND ($6 = '' OR r.api = $6)
         ORDER BY r.at DESC, r.id DESC LIMIT $7");
     // The index of calls with old values has only these.
-    BY_OLD_VALUE = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND r.old_value
+    BY_OLD_VALUE = concat!(found!(), " WHERE r.workspace_id = $1 AND r.key_id = $2 AND r.old_value AND r.at >= $3
             AND r.outcome = 'accepted' ORDER BY r.at DESC, r.id DESC LIMIT 1");
     // The latest rows only, so that busy keys do not take long.
     CLIENTS = "SELECT address, program, MAX(at) FROM
@@ -390,13 +390,19 @@ pub async fn requests(
         .await)?)
 }
 
-/// The latest accepted call with the value of a key that a rotation replaced.
+/// The latest accepted call since this instant with the value of a key that a rotation replaced.
 pub async fn last_by_old_value(
     db: &Db,
     workspace: &WorkspaceId,
     key: &ApiKeyId,
+    since: Timestamp,
 ) -> Result<Option<LoggedCall>, DbError> {
-    Ok(on_db!(db, |pool| sqlx::query_as(BY_OLD_VALUE).bind(workspace).bind(key).fetch_optional(pool).await)?)
+    Ok(on_db!(db, |pool| sqlx::query_as(BY_OLD_VALUE)
+        .bind(workspace)
+        .bind(key)
+        .bind(since)
+        .fetch_optional(pool)
+        .await)?)
 }
 
 /// Who made a call.

@@ -3,6 +3,7 @@
 use crate::base::time::Timestamp;
 use crate::db::{Change, DbError, WorkKind};
 use crate::gate::index::read_quota;
+use crate::gate::indexed::IndexedKey;
 use crate::usage::counts::hour_of;
 use crate::usage::record::{PendingFlush, Usage};
 use crate::usage::store;
@@ -50,6 +51,14 @@ pub async fn run(usage: Arc<Usage>, stop: CancellationToken) {
 /// Writes all counts and log rows. A flush that failed, or whose commit had no answer, is tried again first under the
 /// same id, so that it is counted only once.
 pub async fn flush(usage: &Usage) -> Result<(), DbError> {
+    let mut of_quotas = Vec::new();
+    let flushed = flush_all(usage, &mut of_quotas).await;
+    read_quotas(usage, of_quotas).await;
+    flushed
+}
+
+/// Writes all counts and log rows. Adds the keys with a quota whose calls were written to `of_quotas`.
+async fn flush_all(usage: &Usage, of_quotas: &mut Vec<Arc<IndexedKey>>) -> Result<(), DbError> {
     let mut pending = usage.pending.lock().await;
     loop {
         let again = !pending.id.is_empty();
@@ -63,7 +72,12 @@ pub async fn flush(usage: &Usage) -> Result<(), DbError> {
             pending.id = usage.db().random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
         }
         write(usage, &pending).await?;
-        read_quotas(usage, &pending).await;
+        for (key, calls) in pending.of_quotas.drain(..) {
+            if let Some(limiter) = &key.limiter {
+                limiter.written(calls);
+            }
+            of_quotas.push(key);
+        }
         usage.flushed();
         let full = pending.rows.len() == MAX_ROWS;
         *pending = PendingFlush::default();
@@ -85,14 +99,15 @@ async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
     change.commit().await
 }
 
-/// Tells the limiters of keys with a quota what is written now, by this server and the others.
-async fn read_quotas(usage: &Usage, pending: &PendingFlush) {
-    for (key, calls) in &pending.of_quotas {
-        if let Some(limiter) = &key.limiter {
-            limiter.written(*calls);
-        }
+/// Tells the limiters of these keys what all servers have written. The counts are not locked meanwhile.
+async fn read_quotas(usage: &Usage, mut keys: Vec<Arc<IndexedKey>>) {
+    let limiter = |key: &Arc<IndexedKey>| key.limiter.as_ref().map(Arc::as_ptr);
+    // Both values of a key have one limiter.
+    keys.sort_unstable_by_key(limiter);
+    keys.dedup_by_key(|key| limiter(key));
+    for key in keys {
         // An error was logged. The next write of the key's counts reads again.
-        let _ = read_quota(&usage.db().of(WorkKind::Background), key).await;
+        let _ = read_quota(&usage.db().of(WorkKind::Background), &key).await;
     }
 }
 

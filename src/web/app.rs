@@ -43,7 +43,7 @@ macro_rules! page {
 }
 
 /// Toasts that an address may name (`?notice=key-deleted`), with their texts: an address cannot bring a text of its own.
-const NOTICES: [(&str, &str); 32] = [
+const NOTICES: [(&str, &str); 33] = [
     ("agent-created", "Agent created."),
     ("agent-deleted", "Agent deleted, and its conversations with it."),
     ("agent-renamed", "Agent renamed."),
@@ -66,6 +66,7 @@ const NOTICES: [(&str, &str); 32] = [
     ("keys-deleted", "Keys deleted. They are refused from now on. Restore them under Recently deleted."),
     ("keys-paused", "Keys paused. They are refused until they are resumed."),
     ("no-keys-chosen", "Choose keys first."),
+    ("not-done", "That could not be done, or not for all of them. Look at what is here now, and try again."),
     ("old-value-ended", "Old value ended. It is refused from now on."),
     ("rotation-cancelled", "Rotation cancelled. The key has its old value again."),
     ("password-changed", "Password changed. You were signed out everywhere else."),

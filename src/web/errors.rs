@@ -48,6 +48,7 @@ impl From<ApiKeyError> for Error {
             ApiKeyError::NotFound => Self::NotFound,
             ApiKeyError::NotCopyable => Self::NotCopyable,
             ApiKeyError::RotationUnderWay => Self::RotationUnderWay,
+            ApiKeyError::Changed => Self::Changed,
             ApiKeyError::NoOldValue => Self::NoOldValue,
             ApiKeyError::BadCursor => Self::BadRequest,
             ApiKeyError::Invalid(problem) => problem.into(),

@@ -16,8 +16,8 @@ statements! {
         ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
     OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, w.retention_days, w.undo_days, m.role FROM memberships m
         JOIN workspaces w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.name, w.id";
-    KEYS_COPYABLE = "SELECT keys_copyable FROM workspaces WHERE id = $1";
-    // This locks the workspace's row against a concurrent creation of a key.
+    // An update to the same value locks the row on both engines: no value is stored while all are destroyed.
+    KEYS_COPYABLE = "UPDATE workspaces SET created_at = created_at WHERE id = $1 RETURNING keys_copyable";
     SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
     UNDO_DAYS = "SELECT undo_days FROM workspaces WHERE id = $1";
     SET_UNDO_DAYS = "UPDATE workspaces SET undo_days = $2 WHERE id = $1 RETURNING name";
@@ -88,7 +88,7 @@ pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(Workspace, Role)>, D
     Ok(rows.into_iter().map(|row| (row.workspace, row.role)).collect())
 }
 
-/// Whether keys can be copied after their creation; `None` if there is no such workspace.
+/// Whether keys can be copied after their creation; `None` if there is no such workspace. Locks this until the change ends.
 pub async fn keys_copyable(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<bool>, DbError> {
     let row: Option<(bool,)> =
         on_change!(change, |c| sqlx::query_as(KEYS_COPYABLE).bind(workspace).fetch_optional(c).await)?;

@@ -128,7 +128,8 @@ impl World {
                 // The calls come from no known address.
                 let (workspace, id, _) = &self.keys[at];
                 let networks = if self.dice.below(2) == 0 { vec!["10.0.0.0/8".to_owned()] } else { Vec::new() };
-                let _ = keys.set(workspace, &actor, id, &KeySettings { networks, ..KeySettings::default() }).await;
+                let _ =
+                    keys.set(workspace, &actor, id, &KeySettings { networks, ..KeySettings::default() }, None).await;
             }
             6 => {
                 let (workspace, id, _) = self.keys[at].clone();

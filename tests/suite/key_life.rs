@@ -4,6 +4,7 @@ use crate::support::{Setting, TestApp, new_key, on_both_engines, setting};
 use agent_studio::api_keys::service::{ApiKeyError, Rotation};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::ApiKeyId;
+use agent_studio::base::time::Timestamp;
 use agent_studio::on_db;
 use agent_studio::usage::writer;
 
@@ -162,6 +163,7 @@ async fn calls_with_the_old_value_are_told_apart(test: TestApp) {
     let (keys, workspace) = (&test.app.api_keys, &set.workspace.id);
     let id = key_of(&test, &set).await;
     let new = keys.rotate(workspace, &Actor::command_line(), &id, rotation(&test, 7, 60)).await.unwrap().value;
+    let rotated_at = test.app.clock.now();
     for _ in 0..3 {
         assert_eq!(status(&test, &set, &set.key).await, 200);
     }
@@ -175,8 +177,10 @@ async fn calls_with_the_old_value_are_told_apart(test: TestApp) {
         number(&test, "SELECT CAST(SUM(requests) AS BIGINT) FROM key_usage WHERE outcome = 'old-value'").await,
         3
     );
-    let last = test.app.reports.last_by_old_value(workspace, &id).await.unwrap().unwrap();
+    let last = test.app.reports.last_by_old_value(workspace, &id, rotated_at).await.unwrap().unwrap();
     assert_eq!((last.address.as_str(), last.old_value), ("192.0.2.7", true));
+    let later = Timestamp(rotated_at.0 + 1);
+    assert!(test.app.reports.last_by_old_value(workspace, &id, later).await.unwrap().is_none(), "of another rotation");
     let totals = test.app.reports.totals(workspace, &id).await.unwrap();
     assert_eq!(totals.within[0], (1, 4, 0), "no call is counted twice");
 }

@@ -22,7 +22,7 @@ async fn key_of(test: &TestApp, set: &Setting) -> ApiKeyId {
 async fn set_to(test: &TestApp, set: &Setting, typed: TypedSettings<'_>) {
     let settings = KeySettings::parse(&typed).unwrap();
     let id = key_of(test, set).await;
-    test.app.api_keys.set(&set.workspace.id, &Actor::command_line(), &id, &settings).await.unwrap();
+    test.app.api_keys.set(&set.workspace.id, &Actor::command_line(), &id, &settings, None).await.unwrap();
 }
 
 async fn call(test: &TestApp, set: &Setting) -> Answer {

@@ -1,8 +1,11 @@
 //! Tests of pages and server functions, as browsers call them with and without JavaScript.
 
 use crate::support::{Browser, PASSWORD, TestApp, conversation, new_key, on_both_engines};
-use agent_studio::api_keys::AgentScope;
+use agent_studio::api_keys::secret::PlainKey;
+use agent_studio::api_keys::{AgentScope, KeySettings};
+use agent_studio::base::actor::Actor;
 use agent_studio::base::error::{Error, Problem};
+use agent_studio::base::id::ApiKeyId;
 use agent_studio::users::Role;
 use axum::body::Body;
 use axum::http::Request;
@@ -198,7 +201,7 @@ async fn a_key_is_made_shown_once_and_ended_without_a_script(test: TestApp) {
     assert_eq!((copied.json(), copied.header("cache-control")), (serde_json::json!(value), "no-store"));
 
     // Where it cannot be undone, the name has to be typed.
-    let command_line = agent_studio::base::actor::Actor::command_line();
+    let command_line = Actor::command_line();
     test.app.workspaces.set_undo_days(&workspace.id, &command_line, 0).await.unwrap();
     let page = format!("/acme/api-keys/{id}/delete");
     let delete = |name| [("workspace", "acme"), ("key", id.as_str()), ("name", name), ("list", "?sort=name")];
@@ -225,7 +228,8 @@ async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: Tes
     let refused = browser.submit(&format!("{page}/rotate"), "rotate_api_key", &rotate).await;
     let again = browser.get(&page_of(refused.location())).await.body;
     assert!(again.contains("Choose until when the old value opens."), "{again}");
-    let rotate = [this[0], this[1], ("overlap", "7d"), ("expiry", "1y")];
+    let masked = PlainKey::parse(&first).unwrap().masked();
+    let rotate = [this[0], this[1], ("overlap", "7d"), ("expiry", "1y"), ("seen", masked.as_str())];
     let rotated = browser.submit(&format!("{page}/rotate"), "rotate_api_key", &rotate).await;
     assert_eq!(rotated.location(), format!("{page}/rotated"));
     let shown = browser.get(rotated.location()).await.body;
@@ -234,6 +238,19 @@ async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: Tes
     assert_eq!((browser.api(&path, &first).await.status, browser.api(&path, &second).await.status), (200, 200));
     let twice = browser.submit(&format!("{page}/rotate"), "rotate_api_key", &rotate).await;
     assert!(twice.location().contains("__err="), "one rotation at a time");
+    let settings = browser.get(&format!("{page}/settings")).await.body;
+    let seen = settings.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    for (networks, refused) in [("10.0.0.0/33", true), ("10.0.0.0/8", false), ("", true)] {
+        let form = [this[0], this[1], ("networks", networks), ("seen", seen.as_str())];
+        let saved = browser.submit(&format!("{page}/settings"), "set_key_settings", &form).await;
+        assert_eq!(saved.location().contains("__err="), refused, "{networks}: a stale form changes nothing");
+    }
+    assert!(browser.get(&page).await.body.contains("10.0.0.0/8"));
+    test.app
+        .api_keys
+        .set(&workspace.id, &Actor::command_line(), &key_id(&id), &KeySettings::default(), None)
+        .await
+        .unwrap();
     let values = browser.get(&page).await.body;
     assert!(values.contains("Two values") && values.contains("End the old value"), "{values}");
     let mut viewer = test.signed_in(&workspace, "vic@example.com", Role::Viewer).await;
@@ -285,6 +302,10 @@ async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: Tes
     let days = [("workspace", "acme"), ("undo_days", "91")];
     let refused = browser.submit("/acme/api-keys/deleted/undo-days", "set_undo_days", &days).await;
     assert!(browser.get(&page_of(refused.location())).await.body.contains("Enter a number of days from 0 to 90."));
+}
+
+fn key_id(text: &str) -> ApiKeyId {
+    ApiKeyId::parse(text).unwrap()
 }
 
 /// Path and query of an absolute URL.

@@ -25,6 +25,10 @@ const FORMS: [(&str, &str, &str, bool); 8] = [
     ("undo-days", "Undoing deletions", SetUndoDays::PATH, false),
 ];
 
+/// Most keys that are changed at once.
+#[cfg(feature = "ssr")]
+const MAX_CHANGED: usize = 10_000;
+
 /// Describes a form.
 #[server(endpoint = "get_key_form", input = Json)]
 pub async fn get_key_form(workspace: String, key: String, action: String) -> Result<FormDescription, Error> {
@@ -69,13 +73,27 @@ pub async fn change_api_keys(
         _ => return Err(Error::BadRequest),
     };
     let ids = keys.iter().map(|key| ApiKeyId::parse(key)).collect::<Option<Vec<_>>>().ok_or(Error::NotFound)?;
-    admin.services().api_keys.retire(&admin.workspace().id, &admin.actor(), &ids, how).await?;
+    if ids.len() > MAX_CHANGED {
+        return Err(Error::BadRequest);
+    }
+    let done = admin.services().api_keys.retire(&admin.workspace().id, &admin.actor(), &ids, how).await;
     let notice = match (ids.is_empty(), how) {
         (true, _) => "no-keys-chosen",
         (false, Retirement::Pause) => "keys-paused",
         (false, Retirement::Delete) => "keys-deleted",
     };
-    leptos_axum::redirect(&format!("/{}/safety?notice={notice}", admin.workspace().slug));
+    lead_on(done.map_err(Error::from), &format!("/{}/safety", admin.workspace().slug), notice)
+}
+
+/// Leads to a page that says what was done or, where a plain form has no other place for it, that it was not done.
+#[cfg(feature = "ssr")]
+fn lead_on(done: Result<(), Error>, address: &str, notice: &str) -> Result<(), Error> {
+    let notice = match done {
+        Ok(()) => notice,
+        Err(_) if crate::web::guard::is_plain_form() => "not-done",
+        Err(error) => return Err(error),
+    };
+    leptos_axum::redirect(&format!("{address}?notice={notice}"));
     Ok(())
 }
 
@@ -84,9 +102,10 @@ pub async fn change_api_keys(
 pub async fn restore_api_key(workspace: String, key: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or(Error::NotFound)?;
-    admin.services().api_keys.restore(&admin.workspace().id, &admin.actor(), &id).await?;
-    leptos_axum::redirect(&format!("/{}/api-keys/{id}?notice=key-restored", admin.workspace().slug));
-    Ok(())
+    let done = admin.services().api_keys.restore(&admin.workspace().id, &admin.actor(), &id).await;
+    let list = format!("/{}/api-keys", admin.workspace().slug);
+    let address = if done.is_ok() { format!("{list}/{id}") } else { format!("{list}/deleted") };
+    lead_on(done.map_err(Error::from), &address, "key-restored")
 }
 
 /// Gives a key another value, which the next page shows once.
@@ -98,8 +117,9 @@ pub async fn rotate_api_key(
     #[server(default)] overlap_date: String,
     expiry: String,
     #[server(default)] expiry_date: String,
+    #[server(default)] seen: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::service::{FormCreator, Rotation};
+    use crate::api_keys::service::{FormCreator, Rotation, SeenValue};
     use crate::api_keys::{Expiry, Overlap};
     use crate::web::api_keys::life_forms;
     let (admin, key) = life_forms::key_of(&workspace, &key).await?;
@@ -115,7 +135,7 @@ pub async fn rotate_api_key(
     };
     let (actor, user, shown_once) = (&admin.actor(), &admin.visitor.user, &services.shown_once);
     let creator = FormCreator { actor, user, shown_once };
-    services.api_keys.rotate_from_form(&admin.workspace().id, creator, &key.id, rotation).await?;
+    services.api_keys.rotate_from_form(&admin.workspace().id, creator, &key.id, rotation, SeenValue(&seen)).await?;
     leptos_axum::redirect(&format!("/{}/api-keys/{}/rotated", admin.workspace().slug, key.id));
     Ok(())
 }
@@ -164,6 +184,7 @@ pub async fn set_key_settings(
     #[server(default)] rate: String,
     #[server(default)] burst: String,
     #[server(default)] quota: String,
+    #[server(default)] seen: String,
 ) -> Result<(), Error> {
     use crate::api_keys::{KeySettings, TypedSettings};
     use crate::web::api_keys::life_forms;
@@ -178,7 +199,7 @@ pub async fn set_key_settings(
         quota: &quota,
     };
     let settings = KeySettings::parse(&typed).map_err(Error::Invalid)?;
-    admin.services().api_keys.set(&admin.workspace().id, &admin.actor(), &key.id, &settings).await?;
+    admin.services().api_keys.set(&admin.workspace().id, &admin.actor(), &key.id, &settings, Some(&seen)).await?;
     life_forms::done(&admin, &key, "key-saved")
 }
 

@@ -49,7 +49,8 @@ pub async fn describe(admin: &SignedInMember, key: &str, action: &str) -> Result
             Ok(settings(&key.settings, &recent, here))
         }
         ("end-old-value", Some(_)) => {
-            let used = admin.services().reports.recent_use_of_old_value(&workspace.id, &key.id).await?;
+            let used =
+                admin.services().reports.recent_use_of_old_value(&workspace.id, &key.id, key.value_created_at).await?;
             Ok(end_old_value(&used))
         }
         ("cancel-rotation", Some(_)) => Ok(cancel_rotation(&key)),
@@ -92,6 +93,7 @@ fn rotation(key: &ApiKey) -> FormDescription {
         FieldDescription::date("overlap_date", "Until the end of this day (UTC)").hint("Only for “On a date”."),
         FieldDescription::choice("expiry", "The new value expires in", dated(options(&expiries)), Expiry::DEFAULT),
         FieldDescription::date("expiry_date", "At the end of this day (UTC)").hint("Only for “On a date”."),
+        FieldDescription::hidden("seen", &key.masked),
     ];
     FormDescription { explanation, fields, submit: "Rotate".to_owned(), ..Default::default() }
 }
@@ -117,7 +119,7 @@ fn cancel_rotation(key: &ApiKey) -> FormDescription {
 fn pause(key: &ApiKey, recent: &str) -> FormDescription {
     let explanation = format!("“{}” is refused until an admin resumes it.\n{recent}", key.name.as_str());
     let reason = key.pause.as_ref().map_or("", |pause| &pause.reason);
-    let hint = format!("Optional, at most {} characters. Admins see it.", Pause::MAX_REASON);
+    let hint = format!("Optional, at most {} characters. Every member of the workspace sees it.", Pause::MAX_REASON);
     let fields = vec![FieldDescription::line("reason", "Reason", reason).hint(&hint)];
     FormDescription { explanation, fields, submit: "Pause key".to_owned(), ..Default::default() }
 }
@@ -151,6 +153,7 @@ fn settings(set: &KeySettings, recent: &RecentUse, here: Option<IpAddr>) -> Form
             .hint("10/s or 600/min. Empty: no limit. Each server counts for itself."),
         FieldDescription::line("burst", "Calls at once", &burst).hint("Empty: as many as in the field above."),
         FieldDescription::line("quota", "Most calls per month (UTC)", &number(set.quota)).hint("Empty: no limit."),
+        FieldDescription::hidden("seen", &set.version()),
     ];
     FormDescription { fields, submit: "Save".to_owned(), ..Default::default() }
 }

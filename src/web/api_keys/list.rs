@@ -48,11 +48,11 @@ pub async fn search_api_keys(
     #[server(default)] q: String,
     #[server(default)] sort: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::secret::looks_like_key;
+    use crate::api_keys::secret::key_in;
     let member = crate::web::guard::member(&workspace).await?;
     let (keys, workspace) = (&member.services().api_keys, member.workspace());
     let list = format!("/{}/api-keys", workspace.slug);
-    if !looks_like_key(&q) {
+    let Some(key) = key_in(&q) else {
         let query = KeyListQuery::from_address(|name| match name {
             "q" => Some(q.clone()),
             "sort" => Some(sort.clone()),
@@ -60,8 +60,8 @@ pub async fn search_api_keys(
         });
         leptos_axum::redirect(&format!("{list}{}", query.to_address()));
         return Ok(());
-    }
-    let address = match keys.find_by_value(&workspace.id, &q).await? {
+    };
+    let address = match keys.find_by_value(&workspace.id, key).await? {
         Some(id) if keys.find(&workspace.id, &id).await?.is_some() => format!("{list}/{id}"),
         Some(_) => format!("{list}/deleted"),
         None => format!("{list}?notice=key-not-found"),

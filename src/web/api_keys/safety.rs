@@ -17,7 +17,7 @@ use leptos::server_fn::ServerFn as _;
 /// Keys of a concern that the page shows.
 const SHOWN: i64 = 20;
 /// Keys of the one concern that the address names.
-const SHOWN_OF_ONE: i64 = 10_000;
+const SHOWN_OF_ONE: i64 = 1_000;
 
 /// Renders the page.
 pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Error> {
@@ -45,13 +45,12 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
     let section = move |review| {
         view! { <Concerned review list=list.clone() here=here.clone() slug=slug.clone() can_be_undone now /> }
     };
+    let nothing = match one {
+        None => "No key of this workspace has a problem that this page knows of.",
+        Some(_) => "No key has this problem.",
+    };
     let sections = match reviews.is_empty() {
-        true => view! {
-            <Empty icon="check" heading="Nothing to do">
-                <p>"Every key is used, has an owner, and can be used only from where it should be."</p>
-            </Empty>
-        }
-        .into_any(),
+        true => view! { <Empty icon="check" heading="Nothing to do"><p>{nothing}</p></Empty> }.into_any(),
         false => reviews.into_iter().map(section).collect_view().into_any(),
     };
     let below = view! {

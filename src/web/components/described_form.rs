@@ -34,6 +34,8 @@ pub struct FieldDescription {
 /// The control of a field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FieldKind {
+    /// Sent as it is, and not shown.
+    Hidden,
     Line,
     Lines,
     Date,
@@ -59,6 +61,11 @@ impl FieldDescription {
     /// A text of several lines.
     pub fn lines(name: &str, label: &str, value: &str) -> Self {
         Self { kind: FieldKind::Lines, ..Self::line(name, label, value) }
+    }
+
+    /// A value that is sent as it is.
+    pub fn hidden(name: &str, value: &str) -> Self {
+        Self { kind: FieldKind::Hidden, ..Self::line(name, "", value) }
     }
 
     /// A day, such as `2027-02-24`.
@@ -96,6 +103,9 @@ pub async fn described_form(
 #[component]
 fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
     let FieldDescription { name, label, hint, value, kind } = field;
+    if kind == FieldKind::Hidden {
+        return view! { <input type="hidden" name=name value=value /> }.into_any();
+    }
     let draft = Draft::current();
     let described = format!("{name}-hint {name}-error");
     let value = match kind {
@@ -109,7 +119,7 @@ fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
             return view! { <div class="mb-6"><ChoiceInput kind="checkbox" name="is_default" value="true" label checked /></div> }
                 .into_any();
         }
-        FieldKind::Line | FieldKind::Date => {
+        FieldKind::Line | FieldKind::Date | FieldKind::Hidden => {
             let kind = if kind == FieldKind::Date { "date" } else { "text" };
             view! { <input id=id class=CONTROL name=name type=kind value=value aria-describedby=described /> }.into_any()
         }

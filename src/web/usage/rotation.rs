@@ -13,7 +13,8 @@ use crate::web::usage::RequestChart;
 use crate::web::usage::summary::{ChartData, KeyUsage, chart};
 use leptos::prelude::*;
 
-/// Shows both values of a key with the calls of each, and links to what can be done where `here` is the key's page.
+/// Shows both values of a key with the calls of each and, for admins, who last called with the old one and links to what can
+/// be done. `here` is the address of the key's page, for admins.
 pub async fn view(
     services: &PageServices,
     workspace: &WorkspaceId,
@@ -23,13 +24,13 @@ pub async fn view(
     here: Option<&str>,
 ) -> Result<AnyView, Error> {
     let key = &usage.key;
-    let last = services.reports.last_by_old_value(workspace, &key.id).await?;
-    let until = Cell::Time(old.until);
-    let old_facts = vec![
-        ("Value", Cell::Code(old.masked.clone())),
-        ("Works until", until),
-        ("Last call", last.map_or_else(|| Cell::Text("None since the rotation".to_owned()), caller)),
-    ];
+    let mut old_facts = vec![("Value", Cell::Code(old.masked.clone())), ("Works until", Cell::Time(old.until))];
+    // Like the log, only admins see who called.
+    if here.is_some() {
+        let last = services.reports.last_by_old_value(workspace, &key.id, key.value_created_at).await?;
+        let last = last.map_or_else(|| Cell::Text("None since the rotation".to_owned()), caller);
+        old_facts.push(("Last call", last));
+    }
     let new_facts = vec![
         ("Value", Cell::Code(key.masked.clone())),
         ("Made", Cell::Time(key.value_created_at)),
@@ -46,7 +47,10 @@ pub async fn view(
     Ok(view! {
         <Section labelled_by="values-heading">
             <h2 id="values-heading">"Two values"</h2>
-            <p>"Both values work until the old one ends. Replace it wherever it is still in use."</p>
+            <p>
+                "Both values work until the old one ends. Replace it wherever it is still in use. In the hour of the rotation, \
+                 calls before it are counted with the new value."
+            </p>
             <div class="grid gap-6 lg:grid-cols-2 [&>*]:min-w-0">
                 <div><h3>"New value"</h3><Facts facts=new_facts /><RequestChart chart=new_chart period /></div>
                 <div><h3>"Old value"</h3><Facts facts=old_facts /><RequestChart chart=old_chart period /></div>
@@ -63,7 +67,10 @@ fn charts(usage: &KeyUsage, period: Period) -> (ChartData, ChartData) {
     let counted = |hour, requests| (hour, Tally::Calls(Outcome::Accepted), requests);
     let rotated = usage.key.value_created_at.seconds().div_euclid(3_600);
     let by_old = |hour| -> u64 {
-        accepted(Tally::OldValue).filter(|count| count.hour == hour).map(|count| count.requests).sum()
+        accepted(Tally::OldValue)
+            .filter(|count| count.hour == hour && count.hour >= rotated)
+            .map(|count| count.requests)
+            .sum()
     };
     let all = accepted(Tally::Calls(Outcome::Accepted));
     let (new, old): (Vec<_>, Vec<_>) = all
