@@ -241,7 +241,7 @@ async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: Tes
     let settings = browser.get(&format!("{page}/settings")).await.body;
     let seen = settings.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     for (networks, refused) in [("10.0.0.0/33", true), ("10.0.0.0/8", false), ("", true)] {
-        let form = [this[0], this[1], ("networks", networks), ("seen", seen.as_str())];
+        let form = [this[0], this[1], ("settings[networks]", networks), ("seen", seen.as_str())];
         let saved = browser.submit(&format!("{page}/settings"), "set_key_settings", &form).await;
         assert_eq!(saved.location().contains("__err="), refused, "{networks}: a stale form changes nothing");
     }
@@ -554,7 +554,7 @@ pub fn changing_calls<'a>(
         ("edit_api_key", vec![w, ("key", key), ("name", "x"), permission]),
         ("get_key_form", vec![w, ("key", key), ("action", "pause")]),
         ("rotate_api_key", vec![w, ("key", key), ("overlap", "7d"), ("expiry", "90d")]),
-        ("set_key_settings", vec![w, ("key", key), ("owner", "x")]),
+        ("set_key_settings", vec![w, ("key", key), ("settings[owner]", "x")]),
         ("end_old_value", vec![w, ("key", key)]),
         ("cancel_rotation", vec![w, ("key", key)]),
         ("pause_api_key", vec![w, ("key", key), ("reason", "x")]),

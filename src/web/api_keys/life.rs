@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn as _;
 use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
+use serde::{Deserialize, Serialize};
 
 /// What a form does, as in the address; its title, and whether its button is coloured as one that ends something.
 const FORMS: [(&str, &str, &str, bool); 8] = [
@@ -172,31 +173,38 @@ pub async fn resume_api_key(workspace: String, key: String) -> Result<(), Error>
     life_forms::done(&admin, &key, "key-resumed")
 }
 
-/// Sets a key's owner, note, tags, networks and limits.
+/// The settings as they were typed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SettingsFields {
+    owner: String,
+    note: String,
+    tags: String,
+    networks: String,
+    rate: String,
+    burst: String,
+    quota: String,
+}
+
+/// Sets a key's owner, note, tags, networks and limits. `seen` is the version of the settings that the form was made from.
 #[server(endpoint = "set_key_settings")]
 pub async fn set_key_settings(
     workspace: String,
     key: String,
-    #[server(default)] owner: String,
-    #[server(default)] note: String,
-    #[server(default)] tags: String,
-    #[server(default)] networks: String,
-    #[server(default)] rate: String,
-    #[server(default)] burst: String,
-    #[server(default)] quota: String,
+    #[server(default)] settings: SettingsFields,
     #[server(default)] seen: String,
 ) -> Result<(), Error> {
     use crate::api_keys::{KeySettings, TypedSettings};
     use crate::web::api_keys::life_forms;
     let (admin, key) = life_forms::key_of(&workspace, &key).await?;
     let typed = TypedSettings {
-        owner: &owner,
-        note: &note,
-        tags: &tags,
-        networks: &networks,
-        rate: &rate,
-        burst: &burst,
-        quota: &quota,
+        owner: &settings.owner,
+        note: &settings.note,
+        tags: &settings.tags,
+        networks: &settings.networks,
+        rate: &settings.rate,
+        burst: &settings.burst,
+        quota: &settings.quota,
     };
     let settings = KeySettings::parse(&typed).map_err(Error::Invalid)?;
     admin.services().api_keys.set(&admin.workspace().id, &admin.actor(), &key.id, &settings, Some(&seen)).await?;

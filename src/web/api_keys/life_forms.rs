@@ -145,14 +145,17 @@ fn settings(set: &KeySettings, recent: &RecentUse, here: Option<IpAddr>) -> Form
     let number = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
     let (rate, burst) = (set.rate.map(Rate::typed).unwrap_or_default(), number(set.rate.map(|rate| rate.burst.into())));
     let fields = vec![
-        FieldDescription::line("owner", "Owner", &set.owner).hint("A member's e-mail address, a team or a company."),
-        FieldDescription::lines("note", "Note", &set.note).hint("What the key is for, and where it is kept."),
-        FieldDescription::line("tags", "Tags", &set.tags.join(", ")).hint("Separated by commas."),
-        FieldDescription::lines("networks", "Networks", &set.networks.join("\n")).hint(&networks),
-        FieldDescription::line("rate", "Most calls per second or minute", &rate)
+        FieldDescription::line("settings[owner]", "Owner", &set.owner)
+            .hint("A member's e-mail address, a team or a company."),
+        FieldDescription::lines("settings[note]", "Note", &set.note).hint("What the key is for, and where it is kept."),
+        FieldDescription::line("settings[tags]", "Tags", &set.tags.join(", ")).hint("Separated by commas."),
+        FieldDescription::lines("settings[networks]", "Networks", &set.networks.join("\n")).hint(&networks),
+        FieldDescription::line("settings[rate]", "Most calls per second or minute", &rate)
             .hint("10/s or 600/min. Empty: no limit. Each server counts for itself."),
-        FieldDescription::line("burst", "Calls at once", &burst).hint("Empty: as many as in the field above."),
-        FieldDescription::line("quota", "Most calls per month (UTC)", &number(set.quota)).hint("Empty: no limit."),
+        FieldDescription::line("settings[burst]", "Calls at once", &burst)
+            .hint("Empty: as many as in the field above."),
+        FieldDescription::line("settings[quota]", "Most calls per month (UTC)", &number(set.quota))
+            .hint("Empty: no limit."),
         FieldDescription::hidden("seen", &set.version()),
     ];
     FormDescription { fields, submit: "Save".to_owned(), ..Default::default() }

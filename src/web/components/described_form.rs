@@ -107,12 +107,13 @@ fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
         return view! { <input type="hidden" name=name value=value /> }.into_any();
     }
     let draft = Draft::current();
-    let described = format!("{name}-hint {name}-error");
+    let id = id_of(&name).to_owned();
+    let described = format!("{id}-hint {id}-error");
     let value = match kind {
         FieldKind::Checkbox if !draft.is_empty() => draft.value(&name, ""),
         _ => draft.value(&name, &value),
     };
-    let (id, field_id, refusal) = (name.clone(), name.clone(), sent.refusal());
+    let (field_id, refusal) = (id.clone(), sent.refusal());
     let control = match kind {
         FieldKind::Checkbox => {
             let checked = value == "true";
@@ -139,4 +140,9 @@ fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
         }
     };
     view! { <Field id=field_id label hint refusal>{control}</Field> }.into_any()
+}
+
+/// The id of the control with this name: `owner` for `settings[owner]`.
+fn id_of(name: &str) -> &str {
+    name.rsplit_once('[').map_or(name, |(_, rest)| rest.trim_end_matches(']'))
 }
