@@ -80,7 +80,9 @@ fn row(workspace: &WorkspaceId, id: &ApiKeyId) -> String {
 
 /// The key in a text such as `API_KEY="ask_…"`, or a part of one that is too long to be shown.
 pub fn key_in(text: &str) -> Option<&str> {
-    let key = &text[text.find(PREFIX)?..];
+    let begins = |at: usize| !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+    let (at, _) = text.match_indices(PREFIX).find(|(at, _)| begins(*at))?;
+    let key = &text[at..];
     let end = key[PREFIX.len()..].find(|c: char| !c.is_ascii_alphanumeric()).map_or(key.len(), |at| PREFIX.len() + at);
     (end > PREFIX.len() + 8).then(|| &key[..end])
 }
@@ -229,7 +231,7 @@ mod tests {
         }
         assert_eq!(key_in(&format!("{key}é")), Some(key));
         assert_eq!(key_in("ask_0123456789"), Some("ask_0123456789"));
-        for other in ["", "task_force", "ask_gUGd", "ask_gUGd************14cg", "ask_é"] {
+        for other in ["", "task_automation123", "ask_gUGd", "ask_gUGd************14cg", "ask_é"] {
             assert_eq!(key_in(other), None, "{other}");
         }
     }
