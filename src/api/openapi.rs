@@ -78,7 +78,7 @@ pub enum Refusals {
     /// A parameter does not parse, is out of range or contradicts another. The message names it.
     #[response(status = 400)]
     Invalid(Envelope<'static>),
-    /// The key or token is missing, sent twice, malformed, unknown, expired or deleted.
+    /// The key or token is missing, sent twice, malformed, unknown, expired, paused or deleted.
     #[response(status = 401)]
     Unauthorised(Envelope<'static>),
     /// The key or token may not make this call. The message names what is missing.
@@ -90,6 +90,9 @@ pub enum Refusals {
     /// The request took longer than a minute.
     #[response(status = 408)]
     TimedOut(Envelope<'static>),
+    /// The key is over its limits. `Retry-After` says when to try again.
+    #[response(status = 429)]
+    TooMany(Envelope<'static>),
     /// A fault of the server.
     #[response(status = 500)]
     Internal(Envelope<'static>),
