@@ -40,11 +40,11 @@ enum Command {
         #[arg(long)]
         demo_if_empty: bool,
     },
-    /// Load the demo workspace: 3 agents, 500 conversations, two keys
+    /// Load the demo workspace: 3 agents, 500 conversations, five keys
     Demo(data::DemoCommand),
     /// Import conversations from JSON Lines
     Import(data::Import),
-    /// Create, list and rename workspaces, set how long they keep conversations
+    /// Create, list and rename workspaces, set how long they keep conversations and deleted keys
     #[command(subcommand)]
     Workspace(admin::WorkspaceCommand),
     /// Create and list agents
@@ -53,7 +53,7 @@ enum Command {
     /// Add, list and remove users, set roles and passwords
     #[command(subcommand)]
     User(admin::UserCommand),
-    /// Create, list, show and delete API keys
+    /// Create, rotate, pause, limit, find, list and delete API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Create, list and revoke runtime tokens

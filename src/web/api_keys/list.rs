@@ -25,7 +25,7 @@ use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_query_map;
 
-/// What takes text.
+/// Elements in which `/` is typed as text.
 const FIELDS: &str = "input, textarea, select, dialog *";
 /// Most agents that a card names; the others are counted.
 const SHOWN_AGENTS: usize = 2;
