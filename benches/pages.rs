@@ -1,6 +1,7 @@
 //! Benchmark of pages by the size of the data, through the real router on both databases: the API Keys page with 10 and
 //! with 100,000 keys, the first and the thousandth page of a million conversations, with each filter too, and the number
-//! of concurrent conversations in a week of them. Prints ratios of medians from one run.
+//! of concurrent conversations in a week of them. Prints ratios of medians from one run. An argument, `SQLite` or
+//! `PostgreSQL`, measures one database only.
 
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
@@ -46,10 +47,18 @@ const ROUNDS: usize = 200;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> Outcome<()> {
-    let postgres = Postgres::start()?;
-    let dir = tempfile::tempdir()?;
-    measure("SQLite", support::sqlite(&dir.path().join("bench.db")).await?).await?;
-    measure("PostgreSQL", support::postgres(&postgres.url).await?).await
+    // `cargo bench` adds options.
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |engine: &str| only.as_deref().is_none_or(|only| only == engine);
+    if wanted("SQLite") {
+        let dir = tempfile::tempdir()?;
+        measure("SQLite", support::sqlite(&dir.path().join("bench.db")).await?).await?;
+    }
+    if wanted("PostgreSQL") {
+        let postgres = Postgres::start()?;
+        measure("PostgreSQL", support::postgres(&postgres.url).await?).await?;
+    }
+    Ok(())
 }
 
 async fn measure(engine: &str, db: Db) -> Outcome<()> {
