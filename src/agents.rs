@@ -6,4 +6,4 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 
-pub use model::{Agent, AgentDependents, AgentName};
+pub use model::{Agent, AgentDependents, AgentName, DeletedAgent};

@@ -8,4 +8,4 @@ pub mod store;
 
 pub use model::Action;
 #[cfg(feature = "ssr")]
-pub use service::{AuditLog, NewAuditEntry, record, record_for_member};
+pub use service::{AuditLog, NewAuditEntry, record, record_for_member, record_many};

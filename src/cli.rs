@@ -11,8 +11,12 @@ pub mod demo;
 mod key;
 /// Finding workspaces and agents by id or slug.
 mod lookup;
+/// Commands about many keys.
+mod many_keys;
 /// Printing results.
 mod output;
+/// The command `workspace set-policy`.
+mod policy;
 /// The command `runtime-token`.
 mod runtime_token;
 

@@ -12,6 +12,8 @@ mod connection;
 mod failure;
 /// Queue of the processes that write to one SQLite file.
 mod file_queue;
+/// Statements that take many rows at once.
+pub mod rows;
 /// Kinds of work, and the limit of concurrent work for each.
 mod work;
 /// Whether the database can be written to.

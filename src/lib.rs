@@ -36,6 +36,9 @@ pub mod usage;
 pub mod agents;
 /// API keys: names, permissions, agent scope, expiry and secret values.
 pub mod api_keys;
+/// Keys that members ask for.
+#[cfg(feature = "ssr")]
+pub mod key_requests;
 /// The audit log: who did what, when, and from which address.
 pub mod audit;
 /// Per agent: which metrics and transcripts the APIs return.

@@ -1,6 +1,7 @@
 //! Workspaces. Each customer's data is isolated in a workspace, to which all other data belongs.
 
 pub mod model;
+pub mod policy;
 #[cfg(feature = "ssr")]
 pub mod service;
 #[cfg(feature = "ssr")]
@@ -9,3 +10,4 @@ pub mod slug;
 pub mod store;
 
 pub use model::{RetentionDays, Visit, Workspace, initials, retention_in_words};
+pub use policy::KeyPolicy;

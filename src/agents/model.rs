@@ -35,3 +35,13 @@ pub struct AgentDependents {
     /// Number of keys that cover no other agent. They remain, but grant access to nothing.
     pub keys: i64,
 }
+
+/// A deleted agent, whose deletion can still be undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
+pub struct DeletedAgent {
+    pub id: AgentId,
+    pub name: String,
+    pub deleted_at: Timestamp,
+    pub deleted_by: String,
+}

@@ -1,7 +1,7 @@
 //! Operations on agents. Each change is recorded in the audit log, in the same transaction.
 
 use crate::agents::store::{self, DatedAgent};
-use crate::agents::{Agent, AgentDependents, AgentName};
+use crate::agents::{Agent, AgentDependents, AgentName, DeletedAgent};
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
@@ -10,11 +10,13 @@ use crate::base::text::single_line;
 use crate::base::time::Timestamp;
 use crate::conversations::service::Conversations;
 use crate::db::{Change, Db, DbError, WorkKind};
-use crate::workspaces::slug;
+use crate::workspaces::{self, slug};
 use serde_json::json;
 
 /// Longest name of an agent, in characters (the contract's `CreateAgentBody`).
 pub const MAX_NAME_CHARS: usize = 100;
+/// Longest list of deleted agents.
+const MAX_DELETED: i64 = 1_000;
 
 /// Why an operation on an agent failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -181,14 +183,23 @@ impl Agents {
         Ok(change.commit().await?)
     }
 
-    /// Deletes an agent with its conversations. Keys that covered only this agent remain, but grant access to nothing.
-    /// Conversations are deleted first, in batches. If there are too many for the time limit of one request, a second
-    /// attempt continues with the rest.
+    /// Deletes an agent with its conversations. No API knows it from then on. The deletion can be undone for as many days as
+    /// the workspace's settings say. Keys that covered only this agent remain, but grant access to nothing.
+    ///
+    /// Where deletions are for good, conversations are erased first, in batches. If there are too many for the time limit
+    /// of one request, a second attempt continues with the rest.
     pub async fn delete(&self, workspace: &WorkspaceId, actor: &Actor, agent: &AgentName) -> Result<(), AgentError> {
         let gone = store::belongings(&self.db, workspace, &agent.id).await?;
-        self.conversations.erase_all(workspace, &agent.id).await?;
+        let for_good = workspaces::service::find(&self.db, workspace.as_str()).await?.is_none_or(|w| w.undo_days == 0);
+        if for_good {
+            self.conversations.erase_all(workspace, &agent.id).await?;
+        }
         let mut change = self.db.begin(actor).await?;
-        if !store::delete(&mut change, workspace, &agent.id).await? {
+        let found = match for_good {
+            true => store::delete(&mut change, workspace, &agent.id).await?,
+            false => store::mark_deleted(&mut change, workspace, &agent.id, &actor.name).await?,
+        };
+        if !found {
             return Err(AgentError::NotFound);
         }
         let entry = NewAuditEntry {
@@ -204,6 +215,40 @@ impl Agents {
         };
         audit::record(&mut change, workspace, entry).await?;
         Ok(change.commit().await?)
+    }
+
+    /// Undoes the deletion of an agent. It has its conversations, and keys open it again.
+    pub async fn restore(&self, workspace: &WorkspaceId, actor: &Actor, id: &AgentId) -> Result<(), AgentError> {
+        let mut change = self.db.begin(actor).await?;
+        let undo_days = workspaces::service::undo_days(&mut change, workspace).await?.ok_or(AgentError::NotFound)?;
+        let since = self.db.now().plus_days(-i64::from(undo_days));
+        let name = store::restore(&mut change, workspace, id, since).await?.ok_or(AgentError::NotFound)?;
+        let entry = NewAuditEntry {
+            action: Action::AgentRestored,
+            subject_id: id.as_str(),
+            subject: &name,
+            details: json!({}),
+        };
+        audit::record(&mut change, workspace, entry).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// The latest agents whose deletion can still be undone, at most 1,000 of them.
+    pub async fn deleted(&self, workspace: &WorkspaceId, undo_days: i32) -> Result<Vec<DeletedAgent>, DbError> {
+        let since = self.db.now().plus_days(-i64::from(undo_days));
+        store::deleted(&self.db, workspace, since, MAX_DELETED).await
+    }
+
+    /// Erases the agents of all workspaces whose deletion can no longer be undone, with their conversations.
+    pub async fn erase_deleted(&self) -> Result<(), DbError> {
+        let db = self.db.of(WorkKind::Background);
+        for (workspace, id) in store::due(&db, db.now()).await? {
+            self.conversations.erase_all(&workspace, &id).await?;
+            let mut change = db.begin_unattended().await?;
+            store::erase(&mut change, &workspace, &id).await?;
+            change.commit().await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! SQL for agents.
 
-use crate::agents::{Agent, AgentDependents, AgentName};
+use crate::agents::{Agent, AgentDependents, AgentName, DeletedAgent};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, is_duplicate};
@@ -9,7 +9,7 @@ use crate::{on_change, on_db, statements};
 statements! {
     INSERT = "INSERT INTO agents (workspace_id, id, slug, name, settings, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $6)";
-    SETTINGS = "SELECT settings FROM agents WHERE workspace_id = $1 AND id = $2";
+    SETTINGS = "SELECT settings FROM agents WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
     BELONGINGS = "SELECT (SELECT COUNT(*) FROM conversations WHERE workspace_id = $1 AND agent_id = $2),
         (SELECT COUNT(*) FROM variants WHERE workspace_id = $1 AND agent_id = $2),
         (SELECT COUNT(*) FROM deployments WHERE workspace_id = $1 AND agent_id = $2),
@@ -19,18 +19,31 @@ statements! {
             AND EXISTS (SELECT 1 FROM api_keys a WHERE a.workspace_id = k.workspace_id AND a.id = k.key_id
                 AND a.deleted_at = 0))";
     DELETE = "DELETE FROM agents WHERE workspace_id = $1 AND id = $2";
-    RENAME = "UPDATE agents SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2";
-    TOUCH = "UPDATE agents SET updated_at = $3 WHERE workspace_id = $1 AND id = $2";
-    NAMES = "SELECT id, name FROM agents WHERE workspace_id = $1 ORDER BY name, id";
+    MARK_DELETED = "UPDATE agents SET deleted_at = $3, deleted_by = $4
+        WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
+    RESTORE = "UPDATE agents SET deleted_at = 0, deleted_by = '' WHERE workspace_id = $1 AND id = $2 AND deleted_at > $3
+        RETURNING name";
+    DELETED = "SELECT id, name, deleted_at, deleted_by FROM agents
+        WHERE workspace_id = $1 AND deleted_at > $2 ORDER BY deleted_at DESC, id DESC LIMIT $3";
+    // The server's own housekeeping, for all workspaces.
+    DUE = "SELECT a.workspace_id, a.id FROM agents a JOIN workspaces w ON w.id = a.workspace_id
+        WHERE a.deleted_at > 0 AND a.deleted_at <= $1 - w.undo_days * CAST(86400000000 AS BIGINT)
+        ORDER BY a.workspace_id, a.deleted_at, a.id";
+    // An agent that was restored meanwhile stays.
+    ERASE = "DELETE FROM agents WHERE workspace_id = $1 AND id = $2 AND deleted_at > 0";
+    RENAME = "UPDATE agents SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
+    TOUCH = "UPDATE agents SET updated_at = $3 WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
+    NAMES = "SELECT id, name FROM agents WHERE workspace_id = $1 AND deleted_at = 0 ORDER BY name, id";
     LIST = "SELECT id, slug, name, created_at,
             (SELECT COUNT(*) FROM conversations c WHERE c.workspace_id = a.workspace_id AND c.agent_id = a.id)
                 AS conversations
-        FROM agents a WHERE workspace_id = $1 ORDER BY created_at DESC, id";
-    FIND = "SELECT id, name FROM agents WHERE workspace_id = $1 AND (id = $2 OR slug = $2)";
-    COVERED = "SELECT id, name, created_at, updated_at FROM agents a WHERE workspace_id = $1
+        FROM agents a WHERE workspace_id = $1 AND deleted_at = 0 ORDER BY created_at DESC, id";
+    FIND = "SELECT id, name FROM agents WHERE workspace_id = $1 AND (id = $2 OR slug = $2) AND deleted_at = 0";
+    COVERED = "SELECT id, name, created_at, updated_at FROM agents a WHERE workspace_id = $1 AND deleted_at = 0
             AND ($3 OR EXISTS (SELECT 1 FROM api_key_agents k
                 WHERE k.workspace_id = a.workspace_id AND k.key_id = $2 AND k.agent_id = a.id))
         ORDER BY created_at, id";
+    // The names of a deleted agent are kept for it.
     SLUG_TAKEN = "SELECT 1 FROM agents WHERE workspace_id = $1 AND (slug = $2 OR id = $2)";
 }
 
@@ -115,6 +128,55 @@ pub async fn delete(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) 
         .await
         .map(|done| done.rows_affected()))?;
     Ok(deleted > 0)
+}
+
+/// Marks an agent as deleted; `false` if it does not exist.
+pub async fn mark_deleted(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &AgentId,
+    by: &str,
+) -> Result<bool, DbError> {
+    let now = change.now();
+    let deleted = on_change!(change, |c| sqlx::query(MARK_DELETED)
+        .bind(workspace)
+        .bind(id)
+        .bind(now)
+        .bind(by)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(deleted > 0)
+}
+
+/// Restores an agent that was deleted after `since`, and returns its name; `None` if there is none.
+pub async fn restore(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    id: &AgentId,
+    since: Timestamp,
+) -> Result<Option<String>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_scalar(RESTORE).bind(workspace).bind(id).bind(since).fetch_optional(c).await)?)
+}
+
+/// Up to `limit` agents that were deleted after `since`, the latest first.
+pub async fn deleted(
+    db: &Db,
+    workspace: &WorkspaceId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<DeletedAgent>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(DELETED).bind(workspace).bind(since).bind(limit).fetch_all(pool).await)?)
+}
+
+/// The agents of all workspaces whose deletion can no longer be undone.
+pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<(WorkspaceId, AgentId)>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(DUE).bind(now).fetch_all(pool).await)?)
+}
+
+/// Erases an agent that is marked as deleted, and the rows that reference it.
+pub async fn erase(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) -> Result<(), DbError> {
+    Ok(on_change!(change, |c| sqlx::query(ERASE).bind(workspace).bind(id).execute(c).await.map(|_| ()))?)
 }
 
 /// Id and name of every agent, in the order of names.

@@ -4,7 +4,6 @@ use crate::agents::AgentName;
 use crate::api_keys::settings::KeySettings;
 use crate::base::error::Problem;
 use crate::base::id::{AgentId, ApiKeyId};
-use crate::base::text::query_value;
 use crate::base::time::{Timestamp, end_of_day};
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +142,8 @@ pub struct ApiKey {
     pub expires_at: Timestamp,
     /// `None` if it was never used.
     pub last_used_at: Option<Timestamp>,
+    /// Who made the last accepted call; `None` if it is not known.
+    pub last_client: Option<LastClient>,
     /// When its value was made: at the key's creation, or at its last rotation.
     pub value_created_at: Timestamp,
     /// The value that the last rotation replaced; `None` if there was none.
@@ -156,6 +157,25 @@ impl ApiKey {
     /// The value that a rotation replaced, while it still opens.
     pub fn open_old_value(&self, now: Timestamp) -> Option<&OldValue> {
         self.old_value.as_ref().filter(|old| now < old.until)
+    }
+}
+
+/// Who made a key's last accepted call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastClient {
+    /// IP address; empty if it is not known.
+    pub address: String,
+    /// What called (`User-Agent`); empty if it did not say.
+    pub program: String,
+}
+
+impl LastClient {
+    pub fn in_words(&self) -> String {
+        match (self.address.as_str(), self.program.as_str()) {
+            (address, "") => address.to_owned(),
+            ("", program) => program.to_owned(),
+            (address, program) => format!("{address} ({program})"),
+        }
     }
 }
 
@@ -196,6 +216,18 @@ pub struct DeletedKey {
     pub last_used_at: Timestamp,
 }
 
+/// A key that expires later than a longest lifetime allows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
+pub struct KeyBeyondPolicy {
+    pub id: ApiKeyId,
+    pub name: KeyName,
+    pub owner: String,
+    pub expires_at: Timestamp,
+    /// The end of the longest lifetime. It may have passed.
+    pub bound: Timestamp,
+}
+
 /// Whether a key is valid, judged by its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -233,13 +265,15 @@ impl Expiry {
         [("7d", "7 days", 7), ("30d", "30 days", 30), ("90d", "90 days", 90), ("1y", "1 year", 365)];
     /// The value of the choice that is preselected.
     pub const DEFAULT: &'static str = "90d";
+    /// Its length, in days.
+    pub const DEFAULT_DAYS: i32 = 90;
     /// The time zones of the world, in minutes ahead of UTC.
     const ZONES: std::ops::RangeInclusive<i32> = -12 * 60..=14 * 60;
     /// Latest expiry, in days after now: a hundred years.
     pub const MAX_DAYS: i64 = 36_525;
 
-    /// Reads the value of a choice. The date and its time zone are used only for the choice `date`; without a zone, the
-    /// date ends in UTC.
+    /// Reads the value of a choice: `1y`, a number of days such as `45d`, or `date`. The date and its time zone are used only
+    /// for the choice `date`; without a zone, the date ends in UTC.
     pub fn parse(choice: &str, date: &str, minutes_ahead: &str) -> Result<Self, Problem> {
         if choice == "date" {
             let minutes_ahead = match minutes_ahead {
@@ -250,7 +284,8 @@ impl Expiry {
             return Ok(Self::OnDate { date: date.trim().to_owned(), minutes_ahead });
         }
         let known = Self::CHOICES.iter().find(|(value, ..)| *value == choice);
-        known.map(|(_, _, days)| Self::InDays(*days)).ok_or(Problem::ExpiryUnreadable)
+        let days = known.map(|(.., days)| *days).or_else(|| choice.strip_suffix('d')?.parse().ok());
+        days.filter(|days| (1..=Self::MAX_DAYS).contains(days)).map(Self::InDays).ok_or(Problem::ExpiryUnreadable)
     }
 
     /// The instant at which a key created `now` expires.
@@ -315,85 +350,6 @@ pub fn within_limits(expires_at: Timestamp, now: Timestamp) -> Result<Timestamp,
     }
 }
 
-/// Sort order of the list of keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyOrder {
-    #[default]
-    Newest,
-    Oldest,
-    Name,
-    /// Earliest expiry first, so that expired keys come first.
-    Expiry,
-    /// Most recently used first. Keys that were never used come last.
-    LastUsed,
-}
-
-impl KeyOrder {
-    /// Each order with its value in the query string and its label.
-    pub const ALL: [(Self, &'static str, &'static str); 5] = [
-        (Self::Newest, "newest", "Newest"),
-        (Self::Oldest, "oldest", "Oldest"),
-        (Self::Name, "name", "Name"),
-        (Self::Expiry, "expiry", "Expires soonest"),
-        (Self::LastUsed, "last-used", "Last used"),
-    ];
-
-    /// The order with this value in the query string, or the default.
-    pub fn parse(id: &str) -> Self {
-        Self::ALL.iter().find(|(_, known, _)| *known == id).map_or_else(Self::default, |(sort, ..)| *sort)
-    }
-
-    /// The value in the query string.
-    pub fn id(self) -> &'static str {
-        Self::ALL.iter().find(|(sort, ..)| *sort == self).map_or("", |(_, id, _)| id)
-    }
-}
-
-/// Which part of the list of keys a page shows, as its query string says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyListQuery {
-    /// Text that the names must contain.
-    pub search: String,
-    pub sort: KeyOrder,
-    /// Cursor of the position after which the page begins.
-    pub after: Option<String>,
-    pub before: Option<String>,
-}
-
-impl KeyListQuery {
-    /// Longest search text, in characters; more are cut off.
-    pub const MAX_SEARCH: usize = KeyName::MAX_CHARS;
-
-    /// Reads the parameters of a query string.
-    pub fn from_address(get: impl Fn(&str) -> Option<String>) -> Self {
-        let search: String = get("q").unwrap_or_default().trim().chars().take(Self::MAX_SEARCH).collect();
-        let place = |name| get(name).filter(|place| !place.is_empty());
-        Self {
-            search: search.replace('\0', ""),
-            sort: KeyOrder::parse(&get("sort").unwrap_or_default()),
-            after: place("after"),
-            before: place("before"),
-        }
-    }
-
-    /// The query string with a leading `?`; empty for the default query.
-    pub fn to_address(&self) -> String {
-        let mut parts = Vec::new();
-        if !self.search.is_empty() {
-            parts.push(format!("q={}", query_value(&self.search)));
-        }
-        if self.sort != KeyOrder::default() {
-            parts.push(format!("sort={}", self.sort.id()));
-        }
-        for (name, place) in [("after", &self.after), ("before", &self.before)] {
-            if let Some(place) = place {
-                parts.push(format!("{name}={}", query_value(place)));
-            }
-        }
-        if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
-    }
-}
-
 /// A key that was never used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(sqlx::FromRow))]
@@ -413,6 +369,14 @@ pub struct KeyPage {
     /// Cursors of the previous and the next page, if there are any.
     pub previous: Option<String>,
     pub next: Option<String>,
+    /// The number of keys that the search and the filter let through, up to [`Self::MOST_COUNTED`]; `None` if there is
+    /// neither.
+    pub matches: Option<u64>,
+}
+
+impl KeyPage {
+    /// Keys are counted up to this number.
+    pub const MOST_COUNTED: u64 = 10_001;
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! What may be unsafe about keys.
 
-use crate::api_keys::KeyName;
+use crate::api_keys::{KeyName, Permission};
 use crate::base::id::ApiKeyId;
 use crate::base::time::Timestamp;
+
+/// A permission that was not used for this many days counts as not needed.
+pub const UNUSED_DAYS: i64 = 30;
 
 /// What may be unsafe about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,17 +18,25 @@ pub enum Concern {
     OwnerGone,
     NoOwner,
     NoNetwork,
+    /// Covers all agents, and called only one.
+    OneAgent,
+    UnusedPermissions,
+    /// Expires later than the policy allows new keys to.
+    BeyondPolicy,
 }
 
 impl Concern {
     /// Every concern, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::OftenRefused,
         Self::OwnerGone,
         Self::NeverUsed,
         Self::Idle,
         Self::ExpiresSoon,
         Self::OldValue,
+        Self::BeyondPolicy,
+        Self::UnusedPermissions,
+        Self::OneAgent,
         Self::NoOwner,
         Self::NoNetwork,
     ];
@@ -41,6 +52,9 @@ impl Concern {
             Self::OwnerGone => "owner-gone",
             Self::NoOwner => "no-owner",
             Self::NoNetwork => "no-network",
+            Self::OneAgent => "one-agent",
+            Self::UnusedPermissions => "unused-permissions",
+            Self::BeyondPolicy => "beyond-policy",
         }
     }
 
@@ -54,6 +68,9 @@ impl Concern {
             Self::OwnerGone => "Owner is no longer a member",
             Self::NoOwner => "No owner",
             Self::NoNetwork => "Can be used from everywhere",
+            Self::OneAgent => "All agents, but calls only one",
+            Self::UnusedPermissions => "Permissions that are not used",
+            Self::BeyondPolicy => "Valid for longer than the policy allows",
         }
     }
 
@@ -71,6 +88,15 @@ impl Concern {
                 "Its owner has the e-mail address of nobody in this workspace. Name another owner, or delete it."
             }
             Self::NoOwner => "Nobody can be asked whether it is still needed. Name an owner.",
+            Self::OneAgent => {
+                "Whoever has it could call every agent. Create a key for that agent alone, replace this one by it, and delete this one."
+            }
+            Self::UnusedPermissions => {
+                "Not used for 30 days. What nobody needs only helps whoever finds the key. Take it away."
+            }
+            Self::BeyondPolicy => {
+                "It was made before the policy. Rotate it, or let the policy bind keys that exist too."
+            }
             Self::NoNetwork => "A leaked value works from everywhere. Limit it to the networks of its callers.",
         }
     }
@@ -85,9 +111,31 @@ pub struct ReviewedKey {
     pub expires_at: Timestamp,
     /// 0 if it was never used.
     pub last_used_at: Timestamp,
+    permissions: String,
+    conversations_used_at: Timestamp,
+    handoff_used_at: Timestamp,
+    external_events_used_at: Timestamp,
+    agents_used_at: Timestamp,
+    /// Id of the only agent that it called; empty if it called none, `*` if several.
+    pub agent_called: String,
     /// Number of keys that the concern is about.
     #[sqlx(rename = "total")]
     total: i64,
+}
+
+impl ReviewedKey {
+    /// Its permissions that were not used since this instant, and when they were last used; 0 for never.
+    pub fn unused_permissions(&self, since: Timestamp) -> Vec<(Permission, Timestamp)> {
+        let used = [
+            self.conversations_used_at,
+            self.handoff_used_at,
+            self.external_events_used_at,
+            self.agents_used_at,
+        ];
+        let has = |permission: Permission| self.permissions.split(',').any(|id| id == permission.id());
+        let all = Permission::ALL.into_iter().zip(used);
+        all.filter(|(permission, at)| has(*permission) && *at <= since).collect()
+    }
 }
 
 /// The keys that a concern is about.

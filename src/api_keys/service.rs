@@ -1,10 +1,14 @@
 //! Operations on keys. Each change is recorded in the audit log, in the same transaction.
 
-use crate::api_keys::review::{Concern, Review};
+/// Changes of many keys at once.
+pub mod bulk;
+
+use crate::api_keys::review::{Concern, Review, UNUSED_DAYS};
 use crate::api_keys::secret::PlainKey;
-use crate::api_keys::store::{self, Insertion, NewKeyRow, NextValue, PAGE_SIZE, PageStart};
+use crate::api_keys::filter::KeyFacets;
+use crate::api_keys::store::{self, Insertion, NewKeyRow, NextValue, PAGE_SIZE, PageStart, Selected};
 use crate::api_keys::{
-    AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, KeyPage, KeySettings, Pause, Permissions,
+    AgentScope, ApiKey, DeletedKey, KeyBeyondPolicy, KeyFilter, KeyListQuery, KeyName, KeyOrder, KeyPage, KeySettings, Pause, Permissions,
     UnusedKey, within_limits,
 };
 use crate::audit::{self, Action, NewAuditEntry};
@@ -16,15 +20,12 @@ use crate::base::text::optional_line;
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, WorkKind};
 use crate::sessions::shown_once::{ShownOnce, ShownOnceError};
-use crate::workspaces;
+use crate::workspaces::{self, KeyPolicy};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Longest list of deleted keys.
 const MAX_DELETED: i64 = 1_000;
-/// Keys retired per transaction.
-const RETIRE_BATCH: usize = 100;
 /// Keys erased per transaction.
 const ERASE_BATCH: i64 = 100;
 
@@ -89,13 +90,6 @@ pub struct Rotation {
 #[derive(Clone, Copy, Debug)]
 pub struct SeenValue<'a>(pub &'a str);
 
-/// How several keys are retired at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retirement {
-    Pause,
-    Delete,
-}
-
 /// The new value of a key.
 #[derive(Debug)]
 pub struct RotatedKey {
@@ -140,7 +134,7 @@ impl ApiKeys {
         let id = self.new_id();
         let mut change = self.db.begin(actor).await?;
         // A fresh id is never taken.
-        let value = self.insert(&mut change, workspace, actor, &id, new).await?.ok_or(DbError::Failed)?;
+        let value = self.create_in(&mut change, workspace, actor, &id, new).await?.ok_or(DbError::Failed)?;
         change.commit().await?;
         Ok(CreatedKey { id, value })
     }
@@ -176,14 +170,33 @@ impl ApiKeys {
         new: &NewKey,
     ) -> Result<bool, ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
-        let Some(value) = self.insert(&mut change, workspace, actor, id, new).await? else { return Ok(false) };
+        let Some(value) = self.create_in(&mut change, workspace, actor, id, new).await? else { return Ok(false) };
         shown_once.put_in(&mut change, workspace, user, id.as_str(), value.expose()).await?;
         change.commit().await?;
         Ok(true)
     }
 
+    /// Whether a workspace with this policy allows a new key like this.
+    pub fn check(
+        &self,
+        policy: &KeyPolicy,
+        scope: &AgentScope,
+        permissions: &Permissions,
+        expires_at: Timestamp,
+    ) -> Result<(), ApiKeyError> {
+        let now = self.db.now();
+        let all_agents = *scope == AgentScope::All;
+        within_limits(expires_at, now)?;
+        fits(permissions, all_agents)?;
+        lifetime_obeys(policy, expires_at, now)?;
+        match all_agents && !policy.all_agents_allowed {
+            true => Err(Problem::AllAgentsForbidden.into()),
+            false => Ok(()),
+        }
+    }
+
     /// Inserts a key and its audit entry. Returns the key's value; `None` if the id is taken.
-    async fn insert(
+    pub async fn create_in(
         &self,
         change: &mut Change,
         workspace: &WorkspaceId,
@@ -191,9 +204,10 @@ impl ApiKeys {
         id: &ApiKeyId,
         new: &NewKey,
     ) -> Result<Option<PlainKey>, ApiKeyError> {
-        let now = self.db.now();
-        let expires_at = within_limits(new.expires_at, now)?;
-        fits(&new.permissions, new.scope == AgentScope::All)?;
+        let (now, expires_at) = (self.db.now(), new.expires_at);
+        let policy = workspaces::service::lock_policy(change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        self.check(&policy, &new.scope, &new.permissions, expires_at)?;
+        settings_obey(&policy, &new.settings)?;
         let value = PlainKey::generate(self.db.random());
         let copyable = workspaces::service::keys_copyable(change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
         let sealed = copyable.then(|| value.seal(&self.sealing, workspace, id, self.db.random())).transpose()?;
@@ -257,7 +271,8 @@ impl ApiKeys {
         let mut change = self.db.begin(actor).await?;
         let before = store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         fits(permissions, before.all_agents)?;
-        store::update(&mut change, workspace, id, name, permissions, self.db.now()).await?;
+        let is_wider = permissions.iter().any(|permission| !before.permissions.contain(permission));
+        store::update(&mut change, workspace, id, name, (permissions, is_wider), self.db.now()).await?;
         let details = json!({
             "name": { "from": before.name, "to": name },
             "permissions": { "from": before.permissions, "to": permissions },
@@ -277,6 +292,7 @@ impl ApiKeys {
         seen: Option<&str>,
     ) -> Result<(), ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
+        let policy = workspaces::service::lock_policy(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
         let locked = store::lock(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         let before = store::settings(&mut change, workspace, id).await?;
         if seen.is_some_and(|seen| before.version() != seen) {
@@ -285,6 +301,7 @@ impl ApiKeys {
         if before == *settings {
             return Ok(());
         }
+        settings_obey(&policy, settings)?;
         store::set(&mut change, workspace, id, settings, self.db.now()).await?;
         record(&mut change, workspace, Action::KeyEdited, id, &locked.name, difference(&before, settings)).await?;
         Ok(change.commit().await?)
@@ -338,6 +355,8 @@ impl ApiKeys {
     ) -> Result<RotatedKey, ApiKeyError> {
         let now = self.db.now();
         let expires_at = within_limits(rotation.expires_at, now)?;
+        let policy = workspaces::service::lock_policy(change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        lifetime_obeys(&policy, expires_at, now)?;
         let copyable = workspaces::service::keys_copyable(change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
         let before = store::lock(change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         if before.open_old_value(now).is_some() {
@@ -392,13 +411,16 @@ impl ApiKeys {
         id: &ApiKeyId,
     ) -> Result<(), ApiKeyError> {
         let mut change = self.db.begin(actor).await?;
+        let policy = workspaces::service::lock_policy(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
         let (now, before) = (self.db.now(), store::lock(&mut change, workspace, id).await?);
         let before = before.ok_or(ApiKeyError::NotFound)?;
         let old = before.open_old_value(now).ok_or(ApiKeyError::NoOldValue)?;
-        store::cancel_rotation(&mut change, workspace, id, now).await?;
+        let bound = policy.bound().map(|days| old.created_at.plus_days(days.into()));
+        let expires_at = bound.map_or(old.expires_at, |bound| old.expires_at.min(bound));
+        store::cancel_rotation(&mut change, workspace, id, expires_at, now).await?;
         let details = json!({
             "value": { "from": before.masked, "to": old.masked },
-            "expires_at": { "from": before.expires_at.iso(), "to": old.expires_at.iso() },
+            "expires_at": { "from": before.expires_at.iso(), "to": expires_at.iso() },
         });
         record(&mut change, workspace, Action::KeyRotationCancelled, id, &before.name, details).await?;
         Ok(change.commit().await?)
@@ -452,55 +474,6 @@ impl ApiKeys {
         Ok(key)
     }
 
-    /// Pauses or deletes several keys, some in each change. Those that are gone are passed over. Keys are not deleted this way
-    /// where a deletion cannot be undone.
-    pub async fn retire(
-        &self,
-        workspace: &WorkspaceId,
-        actor: &Actor,
-        ids: &[ApiKeyId],
-        how: Retirement,
-    ) -> Result<(), ApiKeyError> {
-        // In the order of ids, so that two such changes do not wait for each other.
-        let ids: Vec<&ApiKeyId> = ids.iter().collect::<BTreeSet<_>>().into_iter().collect();
-        for some in ids.chunks(RETIRE_BATCH) {
-            self.retire_some(workspace, actor, some, how).await?;
-        }
-        Ok(())
-    }
-
-    async fn retire_some(
-        &self,
-        workspace: &WorkspaceId,
-        actor: &Actor,
-        ids: &[&ApiKeyId],
-        how: Retirement,
-    ) -> Result<(), ApiKeyError> {
-        let mut change = self.db.begin(actor).await?;
-        let undo_days = workspaces::service::undo_days(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
-        if how == Retirement::Delete && undo_days == 0 {
-            return Err(Problem::ConfirmationMissing.into());
-        }
-        let now = self.db.now();
-        for id in ids.iter().copied() {
-            let Some(key) = store::lock(&mut change, workspace, id).await? else { continue };
-            match how {
-                Retirement::Pause if key.is_paused => {}
-                Retirement::Pause => {
-                    let pause = Pause { at: now, by: actor.name.clone(), reason: String::new() };
-                    store::set_pause(&mut change, workspace, id, Some(&pause), now).await?;
-                    record(&mut change, workspace, Action::KeyPaused, id, &key.name, json!({ "reason": "" })).await?;
-                }
-                Retirement::Delete => {
-                    store::mark_deleted(&mut change, workspace, id, &actor.name, now).await?;
-                    let details = json!({ "masked": key.masked });
-                    record(&mut change, workspace, Action::KeyDeleted, id, &key.name, details).await?;
-                }
-            }
-        }
-        Ok(change.commit().await?)
-    }
-
     /// The keys that a concern is about, at most `limit` of them.
     pub async fn review(&self, workspace: &WorkspaceId, concern: Concern, limit: i64) -> Result<Review, DbError> {
         let now = self.db.now();
@@ -510,6 +483,11 @@ impl ApiKeys {
             Concern::ExpiresSoon => now.plus_days(30).0,
             Concern::OldValue => now.plus_days(-365).0,
             Concern::OftenRefused => now.plus_days(-7).seconds() / 3_600,
+            Concern::OneAgent | Concern::UnusedPermissions => now.plus_days(-UNUSED_DAYS).0,
+            Concern::BeyondPolicy => match self.lifetime_limit(workspace).await? {
+                Some(days) => Timestamp(0).plus_days(days.into()).0,
+                None => return Ok(Review::new(concern, Vec::new())),
+            },
             Concern::OwnerGone | Concern::NoOwner | Concern::NoNetwork => 0,
         };
         Ok(Review::new(concern, store::review(&self.db, workspace, concern, at, limit).await?))
@@ -587,6 +565,81 @@ impl ApiKeys {
         Ok(change.commit().await?)
     }
 
+    /// The longest lifetime of the policy, in days.
+    async fn lifetime_limit(&self, workspace: &WorkspaceId) -> Result<Option<i32>, DbError> {
+        let policy = workspaces::service::policy(&self.db, workspace).await?;
+        Ok(policy.and_then(|policy| policy.max_lifetime_days))
+    }
+
+    /// What a workspace demands of its keys.
+    pub async fn policy(&self, workspace: &WorkspaceId) -> Result<KeyPolicy, ApiKeyError> {
+        workspaces::service::policy(&self.db, workspace).await?.ok_or(ApiKeyError::NotFound)
+    }
+
+    /// Replaces what a workspace demands of its keys, and makes existing keys follow. Returns the number of keys whose
+    /// expiry changed. Errors: the rules do not agree with each other, or keys would expire earlier and this was not
+    /// `confirmed`.
+    pub async fn set_policy(
+        &self,
+        workspace: &WorkspaceId,
+        actor: &Actor,
+        policy: KeyPolicy,
+        confirmed: bool,
+    ) -> Result<u64, ApiKeyError> {
+        let policy = policy.checked()?;
+        let mut change = self.db.begin(actor).await?;
+        let before = workspaces::service::lock_policy(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        if before == policy {
+            return Ok(0);
+        }
+        let (now, bound) = (self.db.now(), policy.bound());
+        if let Some(days) = bound.filter(|_| !confirmed) {
+            let keys = store::count_beyond(&mut change, workspace, days, now).await?;
+            if keys > 0 {
+                return Err(Problem::KeysExpireEarlier { keys: keys.try_into().unwrap_or(u32::MAX) }.into());
+            }
+        }
+        let name = workspaces::service::set_policy(&mut change, workspace, &policy).await?;
+        let name = name.ok_or(ApiKeyError::NotFound)?;
+        let changed = match before.bound() == bound {
+            true => 0,
+            false => store::bind_lifetimes(&mut change, workspace, bound, now).await?,
+        };
+        let mut details = policy_difference(&before, &policy);
+        details["expiries_changed"] = json!(changed);
+        let entry =
+            NewAuditEntry { action: Action::WorkspaceChanged, subject_id: workspace.as_str(), subject: &name, details };
+        audit::record(&mut change, workspace, entry).await?;
+        change.commit().await?;
+        Ok(changed)
+    }
+
+    /// The number of keys that expire later than this longest lifetime allows, and up to `limit` of them: first those
+    /// that would expire first.
+    pub async fn beyond_lifetime(
+        &self,
+        workspace: &WorkspaceId,
+        max_lifetime_days: i32,
+        limit: i64,
+    ) -> Result<(u64, Vec<KeyBeyondPolicy>), DbError> {
+        store::beyond(&self.db, workspace, max_lifetime_days, limit).await
+    }
+
+    /// The number of keys, up to [`KeyPage::MOST_COUNTED`].
+    pub async fn count(&self, workspace: &WorkspaceId) -> Result<u64, DbError> {
+        self.count_filtered(workspace, &KeyFilter::default()).await
+    }
+
+    /// The number of keys that a filter lets through, up to [`KeyPage::MOST_COUNTED`].
+    pub async fn count_filtered(&self, workspace: &WorkspaceId, filter: &KeyFilter) -> Result<u64, DbError> {
+        store::count(&self.db, workspace, Selected { search: "", filter }, KeyPage::MOST_COUNTED).await
+    }
+
+    /// Numbers of keys by what they can be filtered by.
+    pub async fn facets(&self, workspace: &WorkspaceId) -> Result<KeyFacets, DbError> {
+        store::facets(&self.db, workspace).await
+    }
+
     /// One page of keys. The cursor is the sort value and the id of a key (keyset pagination). So every page costs the
     /// same, and no key is skipped or repeated when keys are added or deleted meanwhile.
     pub async fn page(&self, workspace: &WorkspaceId, query: &KeyListQuery) -> Result<KeyPage, ApiKeyError> {
@@ -599,7 +652,12 @@ impl ApiKeys {
             None => None,
         };
         let (from, id) = begin(query.sort, backwards, place.as_ref())?;
-        let mut rows = store::page(&self.db, workspace, &query.search, &from, &id).await?;
+        let selected = Selected { search: &query.search, filter: &query.filter };
+        let mut rows = store::page(&self.db, workspace, selected, &from, &id).await?;
+        let matches = match query.search.is_empty() && query.filter.is_empty() {
+            true => None,
+            false => Some(store::count(&self.db, workspace, selected, KeyPage::MOST_COUNTED).await?),
+        };
         let more = rows.len() > PAGE_SIZE;
         rows.truncate(PAGE_SIZE);
         if backwards {
@@ -613,6 +671,7 @@ impl ApiKeys {
             previous: has_previous.then(|| place_of(rows.first())).flatten(),
             next: has_next.then(|| place_of(rows.last())).flatten(),
             keys: rows.into_iter().map(|(key, _)| key).collect(),
+            matches,
         })
     }
 }
@@ -627,6 +686,23 @@ fn is_made_from(key: &ApiKey, new: &NewKey, actor: &Actor) -> bool {
         _ => false,
     };
     same_agents && key.name == new.name && key.permissions == new.permissions && key.created_by == actor.name
+}
+
+fn lifetime_obeys(policy: &KeyPolicy, expires_at: Timestamp, now: Timestamp) -> Result<(), Problem> {
+    match policy.max_lifetime_days {
+        Some(days) if expires_at > now.plus_days(days.into()) => Err(Problem::LifetimeTooLong { days }),
+        _ => Ok(()),
+    }
+}
+
+fn settings_obey(policy: &KeyPolicy, settings: &KeySettings) -> Result<(), Problem> {
+    if policy.owner_required && settings.owner.is_empty() {
+        Err(Problem::OwnerMissing)
+    } else if policy.networks_required && settings.networks.is_empty() {
+        Err(Problem::NetworksMissing)
+    } else {
+        Ok(())
+    }
 }
 
 fn fits(permissions: &Permissions, all_agents: bool) -> Result<(), Problem> {
@@ -707,6 +783,11 @@ impl From<ShownOnceError> for ApiKeyError {
     }
 }
 
+fn policy_difference(before: &KeyPolicy, after: &KeyPolicy) -> Value {
+    let fields = |policy: &KeyPolicy| json!(policy).as_object().cloned().unwrap_or_default();
+    changed_fields(fields(before).into_iter().zip(fields(after)).map(|((name, from), (_, to))| (name, from, to)))
+}
+
 /// What changed, for the audit log.
 fn difference(before: &KeySettings, after: &KeySettings) -> Value {
     let rate = |settings: &KeySettings| settings.rate.map(|rate| json!({ "calls": rate.typed(), "burst": rate.burst }));
@@ -718,8 +799,12 @@ fn difference(before: &KeySettings, after: &KeySettings) -> Value {
         ("rate", json!(rate(before)), json!(rate(after))),
         ("quota", json!(before.quota), json!(after.quota)),
     ];
-    let changed = fields.into_iter().filter(|(_, from, to)| from != to);
-    changed.map(|(name, from, to)| (name.to_owned(), json!({ "from": from, "to": to }))).collect::<Map<_, _>>().into()
+    changed_fields(fields.into_iter().map(|(name, from, to)| (name.to_owned(), from, to)))
+}
+
+fn changed_fields(fields: impl Iterator<Item = (String, Value, Value)>) -> Value {
+    let changed = fields.filter(|(_, from, to)| from != to);
+    changed.map(|(name, from, to)| (name, json!({ "from": from, "to": to }))).collect::<Map<_, _>>().into()
 }
 
 async fn record(

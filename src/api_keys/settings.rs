@@ -60,7 +60,7 @@ const MAX_OWNER: usize = 200;
 #[cfg(feature = "ssr")]
 const MAX_NOTE: usize = 1_000;
 #[cfg(feature = "ssr")]
-const MAX_TAGS: usize = 20;
+pub const MAX_TAGS: usize = 20;
 #[cfg(feature = "ssr")]
 const MAX_TAG: usize = 40;
 #[cfg(feature = "ssr")]
@@ -77,11 +77,18 @@ impl KeySettings {
         hex::encode(&Sha256::digest(format!("{self:?}"))[..8])
     }
 
+    /// Whether the networks have this address. Without networks a key may be used from everywhere.
+    pub fn opens_from(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.networks.is_empty()
+            || self.networks.iter().filter_map(|network| network.parse::<IpNet>().ok()).any(|net| net.contains(&address))
+    }
+
     /// Reads and normalises typed settings. The errors name what is wrong, one for each field.
     pub fn parse(typed: &TypedSettings<'_>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut note = |problem| problems.push(problem);
-        let owner = optional_line(typed.owner, MAX_OWNER).ok_or(Problem::OwnerTooLong);
+        let owner = parse_owner(typed.owner);
         let text = optional_line(typed.note, MAX_NOTE).ok_or(Problem::NoteTooLong);
         let (tags, networks) = (parse_tags(typed.tags), parse_networks(typed.networks));
         let rate = Rate::parse(typed.rate, typed.burst);
@@ -134,7 +141,13 @@ impl Rate {
 }
 
 #[cfg(feature = "ssr")]
-fn parse_tags(text: &str) -> Result<Vec<String>, Problem> {
+pub fn parse_owner(text: &str) -> Result<String, Problem> {
+    optional_line(text, MAX_OWNER).ok_or(Problem::OwnerTooLong)
+}
+
+/// Reads tags that are separated by commas or line breaks.
+#[cfg(feature = "ssr")]
+pub fn parse_tags(text: &str) -> Result<Vec<String>, Problem> {
     let tags = text.split([',', '\n']).map(|tag| optional_line(tag, MAX_TAG).ok_or(Problem::TagsInvalid));
     let mut tags = tags.collect::<Result<Vec<_>, _>>()?;
     tags.retain(|tag| !tag.is_empty());

@@ -1,10 +1,14 @@
 //! SQL for API keys.
 
+/// Changes of many keys at once.
+pub mod bulk;
+
 use crate::agents::AgentName;
+use crate::api_keys::filter::{Disuse, KeyFacets, KeyFilter, KeyState, NONE};
 use crate::api_keys::review::{Concern, ReviewedKey};
 use crate::api_keys::secret::{HashedKey, PREFIX};
 use crate::api_keys::{
-    AgentScope, ApiKey, DeletedKey, KeyName, KeySettings, OldValue, Pause, Permissions, Rate, UnusedKey,
+    AgentScope, ApiKey, DeletedKey, KeyBeyondPolicy, KeyName, KeySettings, LastClient, OldValue, Pause, Permissions, Rate, UnusedKey,
 };
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;
@@ -14,6 +18,8 @@ use crate::db::{Change, Db, DbError};
 use crate::{on_change, on_db, statements};
 use std::collections::HashMap;
 
+/// Most groups that are counted of what keys can be filtered by.
+const MAX_FACETS: i64 = 5_000;
 /// Maximum number of keys on one page.
 pub const PAGE_SIZE: usize = 25;
 
@@ -21,18 +27,39 @@ macro_rules! columns {
     () => {
         "id, name, name_key, masked, sealed IS NOT NULL AS copyable, all_agents, permissions, created_at, created_by, \
          expires_at, last_used_at, value_created_at, old_masked, old_created_at, old_until, paused_at, paused_by, \
-         pause_reason, owner, note, tags, networks, rate_calls, rate_seconds, burst, quota"
+         pause_reason, last_address, last_program, owner, note, tags, networks, rate_calls, rate_seconds, burst, quota"
     };
 }
 // One statement for each sort order. Its columns are those of an index, so that every page costs the same. `$2` is the
-// pattern for the name, `$3` and `$4` are the cursor (sort value and id), `$6` is the pattern for the masked value.
+// pattern for the name, `$3` and `$4` are the cursor (sort value and id), `$6` is the pattern for the masked value, `$7` to
+// `$16` are the filter.
+/// Keys that search and filter let through.
+macro_rules! filtered {
+    () => {
+        "workspace_id = $1 AND deleted_at = 0 AND (name_key LIKE $2 ESCAPE '\\' OR masked LIKE $6 ESCAPE '\\')
+            AND ($8 = '' OR ($8 = 'active' AND expires_at > $7 AND paused_at = 0)
+                OR ($8 = 'expiring' AND expires_at > $7 AND expires_at <= $9) OR ($8 = 'expired' AND expires_at <= $7)
+                OR ($8 = 'paused' AND paused_at > 0) OR ($8 = 'rotating' AND old_until > $7))
+            AND ($10 = '' OR all_agents OR EXISTS (SELECT 1 FROM api_key_agents a
+                WHERE a.workspace_id = $1 AND a.key_id = api_keys.id AND a.agent_id = $10))
+            AND ($11 = '' OR ',' || permissions || ',' LIKE $11)
+            AND ($12 = '' OR owner = $12 OR ($12 = 'none' AND owner = ''))
+            AND ($13 = '' OR ',' || tags || ',' LIKE $13 ESCAPE '\\' OR ($13 = 'none' AND tags = ''))
+            AND ($14 = 0 OR (last_used_at = 0 AND ($14 < 0 OR created_at <= $14))
+                OR (last_used_at > 0 AND last_used_at <= $14))
+            AND ($15 = '' OR networks LIKE $15 ESCAPE '\\' OR ($15 = 'none' AND networks = ''))
+            AND ($16 = '' OR created_by = $16)"
+    };
+}
 macro_rules! page {
     ($column:literal, $compare:literal, $direction:literal) => {
         concat!(
             "SELECT ",
             columns!(),
             " FROM api_keys
-            WHERE workspace_id = $1 AND deleted_at = 0 AND (name_key LIKE $2 ESCAPE '\\' OR masked LIKE $6 ESCAPE '\\') AND (",
+            WHERE ",
+            filtered!(),
+            " AND (",
             $column,
             ", id) ",
             $compare,
@@ -52,7 +79,8 @@ macro_rules! page {
 macro_rules! review {
     ($($condition:tt)+) => {
         concat!(
-            "SELECT id, name, owner, expires_at, last_used_at, COUNT(*) OVER () AS total FROM api_keys k
+            "SELECT id, name, owner, expires_at, last_used_at, permissions, conversations_used_at, handoff_used_at,
+                external_events_used_at, agents_used_at, agent_called, COUNT(*) OVER () AS total FROM api_keys k
             WHERE workspace_id = $1 AND deleted_at = 0 AND paused_at = 0 AND expires_at > $2 AND ",
             $($condition)+,
             " ORDER BY name_key, id LIMIT $4"
@@ -68,40 +96,71 @@ statements! {
     VALUE_BEFORE = review!("value_created_at <= $3");
     OFTEN_REFUSED = review!("(SELECT SUM(CASE WHEN outcome = 'accepted' THEN -requests ELSE requests END) FROM key_usage u
             WHERE u.workspace_id = k.workspace_id AND u.key_id = k.id AND u.hour >= $3
-                AND u.outcome NOT IN ('left-out', 'old-value')) > 0
+                AND u.outcome NOT IN ('left-out', 'old-value', 'with-conversations', 'with-handoff', 'with-external-events',
+                    'with-agents')) > 0
         AND (SELECT SUM(requests) FROM key_usage u
             WHERE u.workspace_id = k.workspace_id AND u.key_id = k.id AND u.hour >= $3
-                AND u.outcome NOT IN ('left-out', 'old-value')) > 100");
+                AND u.outcome NOT IN ('left-out', 'old-value', 'with-conversations', 'with-handoff', 'with-external-events',
+                    'with-agents')) > 100");
     OWNER_GONE = review!("owner LIKE '%@%' AND $3 >= 0 AND NOT EXISTS (SELECT 1 FROM memberships m
             JOIN users p ON p.id = m.user_id
             WHERE m.workspace_id = k.workspace_id AND p.email = lower(k.owner))");
     NO_OWNER = review!("owner = '' AND $3 >= 0");
     NO_NETWORK = review!("networks = '' AND $3 >= 0");
+    // The Agents API needs all agents.
+    ONE_AGENT = review!("all_agents AND agent_called NOT IN ('', '*') AND agents_used_at <= $3 AND use_counted_since <= $3");
+    UNUSED_PERMISSIONS = review!("use_counted_since <= $3 AND last_used_at > $3 AND permissions LIKE '%,%' AND (
+            (conversations_used_at <= $3 AND permissions LIKE '%conversations%')
+            OR (handoff_used_at <= $3 AND permissions LIKE '%handoff%')
+            OR (external_events_used_at <= $3 AND permissions LIKE '%external-events%')
+            OR (agents_used_at <= $3 AND permissions LIKE '%agents%'))");
+    // `$3` is the longest lifetime, in microseconds.
+    BEYOND_POLICY = review!("expires_at > value_created_at + $3");
     INSERT = "INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, sealed, sealed_with, all_agents,
         permissions, created_at, created_by, updated_at, value_created_at, expires_at, owner, note, tags, networks,
-        rate_calls, rate_seconds, burst, quota)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $11, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+        rate_calls, rate_seconds, burst, quota, chosen_expires_at, use_counted_since)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $11, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+            $13, $11)
         ON CONFLICT (workspace_id, id) DO NOTHING";
     INSERT_AGENT = "INSERT INTO api_key_agents (workspace_id, key_id, agent_id)
-        SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3";
+        SELECT workspace_id, $2, id FROM agents WHERE workspace_id = $1 AND id = $3 AND deleted_at = 0";
     FIND = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0");
     // An update to the same value locks the row on both engines.
     LOCK = "UPDATE api_keys SET name = name WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0
         RETURNING name, masked, permissions, all_agents, expires_at, paused_at > 0 AS is_paused, old_masked, old_until,
-            old_expires_at";
-    UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6
+            old_expires_at, old_created_at";
+    // Of an added permission it is not known yet whether it is used.
+    UPDATE = "UPDATE api_keys SET name = $3, name_key = $4, permissions = $5, updated_at = $6,
+            use_counted_since = CASE WHEN $7 THEN $6 ELSE use_counted_since END
         WHERE workspace_id = $1 AND id = $2";
     ROTATE = "UPDATE api_keys SET old_masked = masked, old_hash = hash, old_sealed = sealed,
             old_sealed_with = sealed_with, old_created_at = value_created_at, old_expires_at = expires_at, old_until = $3,
-            masked = $4, hash = $5, sealed = $6, sealed_with = $7, value_created_at = $8, expires_at = $9, updated_at = $8
+            masked = $4, hash = $5, sealed = $6, sealed_with = $7, value_created_at = $8, expires_at = $9,
+            chosen_expires_at = $9, updated_at = $8
         WHERE workspace_id = $1 AND id = $2";
     END_OLD_VALUE = "UPDATE api_keys SET old_until = $3, old_sealed = NULL, old_sealed_with = NULL, updated_at = $3
         WHERE workspace_id = $1 AND id = $2";
     CANCEL_ROTATION = "UPDATE api_keys SET masked = old_masked, hash = old_hash, sealed = old_sealed,
-            sealed_with = old_sealed_with, value_created_at = old_created_at, expires_at = old_expires_at,
-            old_masked = NULL, old_hash = NULL, old_sealed = NULL, old_sealed_with = NULL, old_created_at = NULL,
+            sealed_with = old_sealed_with, value_created_at = old_created_at, expires_at = $4,
+            chosen_expires_at = old_expires_at, old_masked = NULL, old_hash = NULL, old_sealed = NULL, old_sealed_with = NULL, old_created_at = NULL,
             old_expires_at = NULL, old_until = NULL, updated_at = $3
         WHERE workspace_id = $1 AND id = $2";
+    // What a program that knows no policies wrote.
+    ADOPT_EXPIRY = "UPDATE api_keys SET chosen_expires_at = expires_at
+        WHERE workspace_id = $1 AND chosen_expires_at < expires_at";
+    // `$2` is the longest lifetime, in microseconds. What has expired stays expired.
+    BIND = "UPDATE api_keys SET expires_at = CASE WHEN chosen_expires_at > value_created_at + $2
+                THEN value_created_at + $2 ELSE chosen_expires_at END,
+            old_until = CASE WHEN old_until > old_created_at + $2 THEN old_created_at + $2 ELSE old_until END
+        WHERE workspace_id = $1 AND expires_at > $3 AND (chosen_expires_at > value_created_at + $2
+            OR expires_at <> chosen_expires_at OR old_until > old_created_at + $2)";
+    UNBIND = "UPDATE api_keys SET expires_at = chosen_expires_at
+        WHERE workspace_id = $1 AND expires_at > $2 AND expires_at <> chosen_expires_at";
+    COUNT_BEYOND = "SELECT COUNT(*) FROM api_keys
+        WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $3 AND expires_at > value_created_at + $2";
+    BEYOND = "SELECT id, name, owner, expires_at, value_created_at + $2 AS bound FROM api_keys
+        WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $3 AND expires_at > value_created_at + $2
+        ORDER BY value_created_at, id LIMIT $4";
     PAUSE = "UPDATE api_keys SET paused_at = $3, paused_by = $4, pause_reason = $5, updated_at = $6
         WHERE workspace_id = $1 AND id = $2";
     MARK_DELETED = "UPDATE api_keys SET deleted_at = $3, deleted_by = $4 WHERE workspace_id = $1 AND id = $2";
@@ -127,7 +186,7 @@ statements! {
     DESTROY_SEALED = "UPDATE api_keys SET sealed = NULL, sealed_with = NULL, old_sealed = NULL, old_sealed_with = NULL
         WHERE workspace_id = $1 AND (sealed IS NOT NULL OR old_sealed IS NOT NULL)";
     AGENTS_OF = "SELECT k.key_id, a.id, a.name FROM api_key_agents k
-        JOIN agents a ON a.workspace_id = k.workspace_id AND a.id = k.agent_id
+        JOIN agents a ON a.workspace_id = k.workspace_id AND a.id = k.agent_id AND a.deleted_at = 0
         WHERE k.workspace_id = $1 AND k.key_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
         ORDER BY a.name, a.id";
@@ -143,6 +202,25 @@ statements! {
     EXPIRES_LAST = page!("expires_at", "<", "DESC");
     USED_LATELY = page!("last_used_at", "<", "DESC");
     USED_LATELY_BACKWARDS = page!("last_used_at", ">", "ASC");
+    // `$3` and `$4` are not used; they keep the numbers of the parameters.
+    COUNT = concat!("SELECT COUNT(*) FROM (SELECT 1 FROM api_keys WHERE ", filtered!(), " AND $3 = '' AND $4 = ''
+        LIMIT $5) AS counted");
+    IDS = concat!("SELECT id FROM api_keys WHERE ", filtered!(), " AND $3 = '' AND $4 = '' ORDER BY id LIMIT $5");
+    COUNT_STATES = "SELECT COALESCE(SUM(CASE WHEN expires_at > $2 AND paused_at = 0 THEN 1 ELSE 0 END), 0),
+            COALESCE(SUM(CASE WHEN expires_at > $2 AND expires_at <= $3 THEN 1 ELSE 0 END), 0),
+            COALESCE(SUM(CASE WHEN expires_at <= $2 THEN 1 ELSE 0 END), 0),
+            COALESCE(SUM(CASE WHEN paused_at > 0 THEN 1 ELSE 0 END), 0),
+            COALESCE(SUM(CASE WHEN old_until > $2 THEN 1 ELSE 0 END), 0),
+            COALESCE(SUM(CASE WHEN last_used_at = 0 THEN 1 ELSE 0 END), 0)
+        FROM api_keys WHERE workspace_id = $1 AND deleted_at = 0";
+    OWNERS = "SELECT owner, COUNT(*) FROM api_keys WHERE workspace_id = $1 AND deleted_at = 0 GROUP BY owner
+        ORDER BY COUNT(*) DESC, owner LIMIT $2";
+    TAGS = "SELECT tags, COUNT(*) FROM api_keys WHERE workspace_id = $1 AND deleted_at = 0 GROUP BY tags
+        ORDER BY COUNT(*) DESC, tags LIMIT $2";
+    CREATORS = "SELECT created_by, COUNT(*) FROM api_keys WHERE workspace_id = $1 AND deleted_at = 0 GROUP BY created_by
+        ORDER BY COUNT(*) DESC, created_by LIMIT $2";
+    PERMISSIONS = "SELECT permissions, COUNT(*) FROM api_keys WHERE workspace_id = $1 AND deleted_at = 0
+        GROUP BY permissions ORDER BY COUNT(*) DESC, permissions LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -167,6 +245,8 @@ struct KeyRow {
     paused_at: Timestamp,
     paused_by: String,
     pause_reason: String,
+    last_address: String,
+    last_program: String,
     #[sqlx(flatten)]
     settings: SettingsRow,
 }
@@ -204,6 +284,7 @@ impl KeyRow {
             (Some(masked), Some(created_at), Some(until)) => Some(OldValue { masked, created_at, until }),
             _ => None,
         };
+        let last_client = LastClient { address: self.last_address, program: self.last_program };
         let pause = Pause { at: self.paused_at, by: self.paused_by, reason: self.pause_reason };
         let key = ApiKey {
             agents,
@@ -216,6 +297,7 @@ impl KeyRow {
             created_by: self.created_by,
             expires_at: self.expires_at,
             last_used_at: Some(self.last_used_at).filter(|at| at.0 > 0),
+            last_client: (last_client.address != "" || last_client.program != "").then_some(last_client),
             value_created_at: self.value_created_at,
             old_value,
             pause: (pause.at.0 > 0).then_some(pause),
@@ -337,19 +419,148 @@ pub async fn never_used(db: &Db, workspace: &WorkspaceId, limit: i64) -> Result<
     Ok((count.max(0) as u64, keys))
 }
 
-/// One page of keys whose names or masked values contain `search`, each with its name in lower case. Returns one more than [`PAGE_SIZE`]
-/// keys if there is another page.
+/// Search and filter of a list. The search matches names and masked values.
+#[derive(Clone, Copy, Debug)]
+pub struct Selected<'a> {
+    pub search: &'a str,
+    pub filter: &'a KeyFilter,
+}
+
+impl Selected<'_> {
+    /// The pattern for names.
+    fn name(self) -> String {
+        containing(&name_key(self.search))
+    }
+
+    /// The pattern for masked values: only the beginning of a value, or a masked one, since other text would match by
+    /// chance.
+    fn masked(self) -> String {
+        if self.search.starts_with(PREFIX) { containing(self.search) } else { String::new() }
+    }
+
+    fn permission(self) -> String {
+        self.filter.permission.map(|permission| format!("%,{},%", permission.id())).unwrap_or_default()
+    }
+
+    fn tag(self) -> String {
+        match self.filter.tag.as_str() {
+            tag @ ("" | NONE) => tag.to_owned(),
+            tag => containing(&format!(",{tag},")),
+        }
+    }
+
+    fn network(self) -> String {
+        match self.filter.network.as_str() {
+            network @ ("" | NONE) => network.to_owned(),
+            network => containing(&network.to_lowercase()),
+        }
+    }
+
+    /// 0 for no filter, -1 for keys that were never used, else the instant after which they were not used.
+    fn used_before(self, now: Timestamp) -> i64 {
+        match self.filter.disuse {
+            None => 0,
+            Some(Disuse::Never) => -1,
+            Some(Disuse::Days(days)) => now.plus_days(-i64::from(days)).0.max(1),
+        }
+    }
+}
+
+/// Binds the parameters of [`filtered`] from `$6` on.
+macro_rules! bind_filter {
+    ($query:expr, $selected:expr, $now:expr) => {
+        $query
+            .bind($selected.masked())
+            .bind($now)
+            .bind($selected.filter.state.map(KeyState::id).unwrap_or_default())
+            .bind($now.plus_days(7))
+            .bind($selected.filter.agent.as_ref().map(AgentId::as_str).unwrap_or_default())
+            .bind($selected.permission())
+            .bind(&$selected.filter.owner)
+            .bind($selected.tag())
+            .bind($selected.used_before($now))
+            .bind($selected.network())
+            .bind(&$selected.filter.created_by)
+    };
+}
+
+/// The number of keys that search and filter let through, up to `limit`.
+pub async fn count(db: &Db, workspace: &WorkspaceId, selected: Selected<'_>, limit: u64) -> Result<u64, DbError> {
+    let (now, limit) = (db.now(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let count: i64 = on_db!(db, |pool| {
+        let query = sqlx::query_scalar(COUNT).bind(workspace).bind(selected.name()).bind("").bind("").bind(limit);
+        bind_filter!(query, selected, now).fetch_one(pool).await
+    })?;
+    Ok(count.max(0) as u64)
+}
+
+/// The ids of the keys that search and filter let through, at most `limit`.
+pub async fn ids(
+    db: &Db,
+    workspace: &WorkspaceId,
+    selected: Selected<'_>,
+    limit: i64,
+) -> Result<Vec<ApiKeyId>, DbError> {
+    let now = db.now();
+    Ok(on_db!(db, |pool| {
+        let query = sqlx::query_scalar(IDS).bind(workspace).bind(selected.name()).bind("").bind("").bind(limit);
+        bind_filter!(query, selected, now).fetch_all(pool).await
+    })?)
+}
+
+/// Numbers of keys by what they can be filtered by.
+pub async fn facets(db: &Db, workspace: &WorkspaceId) -> Result<KeyFacets, DbError> {
+    let now = db.now();
+    let (active, expiring, expired, paused, rotating, unused): (i64, i64, i64, i64, i64, i64) =
+        on_db!(db, |pool| sqlx::query_as(COUNT_STATES)
+            .bind(workspace)
+            .bind(now)
+            .bind(now.plus_days(7))
+            .fetch_one(pool)
+            .await)?;
+    let grouped = async |sql: &'static str| -> Result<Vec<(String, i64)>, DbError> {
+        Ok(on_db!(db, |pool| sqlx::query_as(sql).bind(workspace).bind(MAX_FACETS).fetch_all(pool).await)?)
+    };
+    Ok(KeyFacets {
+        states: [
+            (KeyState::Active, active),
+            (KeyState::Expiring, expiring),
+            (KeyState::Expired, expired),
+            (KeyState::Paused, paused),
+            (KeyState::Rotating, rotating),
+        ],
+        unused,
+        owners: grouped(OWNERS).await?,
+        tags: each_counted(grouped(TAGS).await?),
+        creators: grouped(CREATORS).await?,
+        permissions: each_counted(grouped(PERMISSIONS).await?),
+    })
+}
+
+/// Counts the parts of lists that are separated by commas, the most frequent first. An empty list counts as one empty part.
+fn each_counted(lists: Vec<(String, i64)>) -> Vec<(String, i64)> {
+    let mut counts: HashMap<String, i64> = HashMap::new();
+    for (list, count) in lists {
+        for part in list.split(',') {
+            *counts.entry(part.to_owned()).or_default() += count;
+        }
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
+    counts
+}
+
+/// One page of keys that search and filter let through, each with its name in lower case. Returns one more than
+/// [`PAGE_SIZE`] keys if there is another page.
 pub async fn page(
     db: &Db,
     workspace: &WorkspaceId,
-    search: &str,
+    selected: Selected<'_>,
     from: &PageStart,
     after_id: &str,
 ) -> Result<Vec<(ApiKey, String)>, DbError> {
     let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
-    let contains = containing(&name_key(search));
-    // Only the beginning of a value, or a masked one: other text would match by chance.
-    let masked = if search.starts_with(PREFIX) { containing(search) } else { String::new() };
+    let now = db.now();
     let (sql, at) = match from {
         PageStart::Newest(at) => (NEWEST, Ok(*at)),
         PageStart::Oldest(at) => (OLDEST, Ok(*at)),
@@ -361,12 +572,12 @@ pub async fn page(
         PageStart::NameBackwards(name) => (BY_NAME_BACKWARDS, Err(name)),
     };
     let rows: Vec<KeyRow> = on_db!(db, |pool| {
-        let query = sqlx::query_as(sql).bind(workspace).bind(contains);
+        let query = sqlx::query_as(sql).bind(workspace).bind(selected.name());
         let query = match at {
             Ok(time) => query.bind(time),
             Err(name) => query.bind(name),
         };
-        query.bind(after_id).bind(limit).bind(masked).fetch_all(pool).await
+        bind_filter!(query.bind(after_id).bind(limit), selected, now).fetch_all(pool).await
     })?;
     with_agents(db, workspace, rows).await
 }
@@ -401,13 +612,13 @@ fn stored_permissions(ids: &str) -> Result<Permissions, DbError> {
     })
 }
 
-/// Updates name and permissions of a key that [`lock`] has locked.
+/// Updates name and permissions of a key that [`lock`] has locked. `is_wider` says that a permission is added.
 pub async fn update(
     change: &mut Change,
     workspace: &WorkspaceId,
     id: &ApiKeyId,
     name: &KeyName,
-    permissions: &Permissions,
+    (permissions, is_wider): (&Permissions, bool),
     now: Timestamp,
 ) -> Result<(), DbError> {
     on_change!(change, |c| sqlx::query(UPDATE)
@@ -417,6 +628,7 @@ pub async fn update(
         .bind(name_key(name.as_str()))
         .bind(permissions.ids())
         .bind(now)
+        .bind(is_wider)
         .execute(c)
         .await
         .map(|_| ()))?;
@@ -450,6 +662,7 @@ pub struct LockedOldValue {
     pub until: Timestamp,
     /// The expiry that it had before the rotation.
     pub expires_at: Timestamp,
+    pub created_at: Timestamp,
 }
 
 #[derive(sqlx::FromRow)]
@@ -463,12 +676,15 @@ struct LockedKeyRow {
     old_masked: Option<String>,
     old_until: Option<Timestamp>,
     old_expires_at: Option<Timestamp>,
+    old_created_at: Option<Timestamp>,
 }
 
 impl LockedKeyRow {
     fn read(self) -> Result<LockedKey, DbError> {
-        let old_value = match (self.old_masked, self.old_until, self.old_expires_at) {
-            (Some(masked), Some(until), Some(expires_at)) => Some(LockedOldValue { masked, until, expires_at }),
+        let old_value = match (self.old_masked, self.old_until, self.old_expires_at, self.old_created_at) {
+            (Some(masked), Some(until), Some(expires_at), Some(created_at)) => {
+                Some(LockedOldValue { masked, until, expires_at, created_at })
+            }
             _ => None,
         };
         Ok(LockedKey {
@@ -540,20 +756,91 @@ pub async fn end_old_value(
         .map(|_| ()))?)
 }
 
-/// Gives a locked key its old value again, in place of the one that it has.
+/// Gives a locked key its old value again, in place of the one that it has. It expires at `expires_at`.
 pub async fn cancel_rotation(
     change: &mut Change,
     workspace: &WorkspaceId,
     id: &ApiKeyId,
+    expires_at: Timestamp,
     now: Timestamp,
 ) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(CANCEL_ROTATION)
         .bind(workspace)
         .bind(id)
         .bind(now)
+        .bind(expires_at)
         .execute(c)
         .await
         .map(|_| ()))?)
+}
+
+/// Makes keys expire at the end of the longest lifetime, where that is earlier than their own expiry. `None` gives them
+/// their own expiry again. What has expired stays expired. Returns the number of keys that were changed.
+pub async fn bind_lifetimes(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    max_lifetime_days: Option<i32>,
+    now: Timestamp,
+) -> Result<u64, DbError> {
+    on_change!(change, |c| sqlx::query(ADOPT_EXPIRY).bind(workspace).execute(c).await.map(|_| ()))?;
+    let changed = match max_lifetime_days {
+        Some(days) => on_change!(change, |c| sqlx::query(BIND)
+            .bind(workspace)
+            .bind(Timestamp(0).plus_days(days.into()))
+            .bind(now)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?,
+        None => on_change!(change, |c| sqlx::query(UNBIND)
+            .bind(workspace)
+            .bind(now)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?,
+    };
+    Ok(changed)
+}
+
+/// Number of keys that expire later than this longest lifetime allows.
+pub async fn count_beyond(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    max_lifetime_days: i32,
+    now: Timestamp,
+) -> Result<u64, DbError> {
+    let longest = Timestamp(0).plus_days(max_lifetime_days.into());
+    let count: i64 = on_change!(change, |c| sqlx::query_scalar(COUNT_BEYOND)
+        .bind(workspace)
+        .bind(longest)
+        .bind(now)
+        .fetch_one(c)
+        .await)?;
+    Ok(count.max(0) as u64)
+}
+
+/// The number of keys that expire later than this longest lifetime allows, and up to `limit` of them: first those that
+/// would expire first.
+pub async fn beyond(
+    db: &Db,
+    workspace: &WorkspaceId,
+    max_lifetime_days: i32,
+    limit: i64,
+) -> Result<(u64, Vec<KeyBeyondPolicy>), DbError> {
+    let (now, longest) = (db.now(), Timestamp(0).plus_days(max_lifetime_days.into()));
+    let count: i64 = on_db!(db, |pool| sqlx::query_scalar(COUNT_BEYOND)
+        .bind(workspace)
+        .bind(longest)
+        .bind(now)
+        .fetch_one(pool)
+        .await)?;
+    let keys = on_db!(db, |pool| sqlx::query_as(BEYOND)
+        .bind(workspace)
+        .bind(longest)
+        .bind(now)
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?;
+    Ok((count.max(0) as u64, keys))
 }
 
 /// Pauses a locked key; `None` resumes it.
@@ -700,6 +987,9 @@ pub async fn review(
         Concern::OwnerGone => OWNER_GONE,
         Concern::NoOwner => NO_OWNER,
         Concern::NoNetwork => NO_NETWORK,
+        Concern::OneAgent => ONE_AGENT,
+        Concern::UnusedPermissions => UNUSED_PERMISSIONS,
+        Concern::BeyondPolicy => BEYOND_POLICY,
     };
     let now = db.now();
     Ok(on_db!(db, |pool| sqlx::query_as(sql).bind(workspace).bind(now).bind(at).bind(limit).fetch_all(pool).await)?)

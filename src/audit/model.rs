@@ -9,6 +9,7 @@ pub enum Action {
     AgentCreated,
     AgentRenamed,
     AgentDeleted,
+    AgentRestored,
     AttributeCreated,
     AttributeRenamed,
     AttributeDeleted,
@@ -28,6 +29,8 @@ pub enum Action {
     KeyRotationCancelled,
     KeyPaused,
     KeyResumed,
+    KeyRequested,
+    KeyRequestDeclined,
     ConfigurationChanged,
     UserInvited,
     InvitationWithdrawn,
@@ -41,13 +44,14 @@ pub enum Action {
 
 impl Action {
     /// Each action with its stored name and its label.
-    pub const ALL: [(Self, &'static str, &'static str); 34] = [
+    pub const ALL: [(Self, &'static str, &'static str); 37] = [
         (Self::SignedIn, "signed-in", "Signed in"),
         (Self::WorkspaceCreated, "workspace-created", "Workspace created"),
         (Self::WorkspaceChanged, "workspace-changed", "Workspace settings changed"),
         (Self::AgentCreated, "agent-created", "Agent created"),
         (Self::AgentRenamed, "agent-renamed", "Agent renamed"),
         (Self::AgentDeleted, "agent-deleted", "Agent deleted"),
+        (Self::AgentRestored, "agent-restored", "Agent restored"),
         (Self::AttributeCreated, "attribute-created", "Attribute created"),
         (Self::AttributeRenamed, "attribute-renamed", "Attribute renamed"),
         (Self::AttributeDeleted, "attribute-deleted", "Attribute deleted"),
@@ -67,6 +71,8 @@ impl Action {
         (Self::KeyRotationCancelled, "key-rotation-cancelled", "Rotation of an API key cancelled"),
         (Self::KeyPaused, "key-paused", "API key paused"),
         (Self::KeyResumed, "key-resumed", "API key resumed"),
+        (Self::KeyRequested, "key-requested", "API key requested"),
+        (Self::KeyRequestDeclined, "key-request-declined", "Request for an API key declined"),
         (Self::ConfigurationChanged, "configuration-changed", "Configuration changed"),
         (Self::UserInvited, "user-invited", "User invited"),
         (Self::InvitationWithdrawn, "invitation-withdrawn", "Invitation withdrawn"),

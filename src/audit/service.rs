@@ -33,4 +33,4 @@ impl AuditLog {
     }
 }
 
-pub use store::{ActivityFilter, AuditEntry, NewAuditEntry, record, record_for_member};
+pub use store::{ActivityFilter, AuditEntry, NewAuditEntry, record, record_for_member, record_many};

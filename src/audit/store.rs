@@ -4,8 +4,10 @@
 use crate::audit::model::Action;
 use crate::base::id::{UserId, WorkspaceId};
 use crate::base::time::Timestamp;
+use crate::db::rows::run;
 use crate::db::{Change, Db, DbError};
-use crate::{on_change, on_db, statements};
+use crate::{on_change, on_db, row_statements, rows, statements};
+use serde_json::json;
 
 statements! {
     INSERT = "INSERT INTO audit_entries
@@ -31,6 +33,39 @@ pub struct NewAuditEntry<'a> {
     pub subject: &'a str,
     /// What changed, as JSON. Never contains a secret.
     pub details: serde_json::Value,
+}
+
+macro_rules! insert_many {
+    ($engine:ident) => {
+        concat!(
+            "INSERT INTO audit_entries
+                (workspace_id, id, at, actor, actor_id, action, subject_id, subject, details, address)
+            SELECT r.value ->> 0, r.value ->> 1, CAST(r.value ->> 2 AS BIGINT), r.value ->> 3, r.value ->> 4,
+                r.value ->> 5, r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9 FROM ",
+            rows!($engine)
+        )
+    };
+}
+
+row_statements! {
+    INSERT_MANY = insert_many;
+}
+
+/// Writes several entries of one workspace.
+pub async fn record_many(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    entries: &[NewAuditEntry<'_>],
+) -> Result<(), DbError> {
+    let (actor, now, random) = (change.actor().clone(), change.now(), change.random().clone());
+    let address = actor.address.map(|address| address.to_string()).unwrap_or_default();
+    let row = |entry: &NewAuditEntry<'_>| {
+        let id = random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
+        let details = entry.details.to_string();
+        let (action, subject_id, subject) = (entry.action.id(), entry.subject_id, entry.subject);
+        json!([workspace, id, now, actor.name, actor.id, action, subject_id, subject, details, address])
+    };
+    run(change, INSERT_MANY, &entries.iter().map(row).collect::<Vec<_>>()).await
 }
 
 /// Writes an entry of one workspace.

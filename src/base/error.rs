@@ -6,6 +6,7 @@ use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 /// Why a request of a page could not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -113,6 +114,28 @@ pub enum Problem {
     RateUnreadable,
     BurstUnreadable,
     QuotaUnreadable,
+    /// The workspace's policy allows lifetimes of at most this many days.
+    LifetimeTooLong {
+        days: i32,
+    },
+    AllAgentsForbidden,
+    TooManyRequested,
+    KeysTooMany,
+    /// Networks that calls of the last 30 days did not come from, and nobody said that this is meant.
+    CallersCutOff {
+        first: IpAddr,
+        /// Number of further addresses.
+        others: u32,
+    },
+    OwnerMissing,
+    NetworksMissing,
+    DefaultLifetimeInvalid,
+    MaxLifetimeInvalid,
+    MaxLifetimeMissing,
+    /// The policy would make this many keys expire earlier, and nobody said that this is meant.
+    KeysExpireEarlier {
+        keys: u32,
+    },
 }
 
 impl Problem {
@@ -120,14 +143,14 @@ impl Problem {
     pub fn field(self) -> &'static str {
         use Problem::*;
         match self {
-            NameMissing | NameTooLong | NameMismatch | NameTaken | TooManyOfAgent => "name",
+            NameMissing | NameTooLong | NameMismatch | NameTaken | TooManyOfAgent | TooManyRequested => "name",
             VariantIsDefault => "is_default",
             ValueTooLong => "values",
             MessageTooLong => "message",
             NotAhead => "environment",
-            AgentsMissing | AgentsUnknown => "agents",
+            AgentsMissing | AgentsUnknown | AllAgentsForbidden => "agents",
             PermissionsMissing | PermissionNeedsAllAgents => "permissions",
-            ExpiryUnreadable | ExpiryPast | ExpiryTooFar => "expiry",
+            ExpiryUnreadable | ExpiryPast | ExpiryTooFar | LifetimeTooLong { .. } => "expiry",
             EmailInvalid | EmailTaken => "email",
             PasswordTooShort | PasswordTooLong => "password",
             PasswordWrong => "current_password",
@@ -139,25 +162,54 @@ impl Problem {
             ReasonTooLong => "reason",
             OverlapUnreadable => "overlap",
             UndoDaysInvalid => "undo_days",
-            OwnerTooLong => "owner",
+            OwnerTooLong | OwnerMissing => "owner",
             NoteTooLong => "note",
             TagsInvalid => "tags",
-            NetworkUnreadable { .. } | NetworksTooMany => "networks",
+            NetworkUnreadable { .. } | NetworksTooMany | NetworksMissing => "networks",
             RateUnreadable => "rate",
             BurstUnreadable => "burst",
             QuotaUnreadable => "quota",
+            DefaultLifetimeInvalid => "default_lifetime",
+            MaxLifetimeInvalid | MaxLifetimeMissing => "max_lifetime",
+            KeysExpireEarlier { .. } => "confirmed",
+            KeysTooMany => "keys",
+            CallersCutOff { .. } => "cut_off",
         }
     }
 
     /// One sentence that says what is wrong and what to enter instead.
     pub fn message(self) -> Cow<'static, str> {
         use Problem::*;
-        if let NetworkUnreadable { place } = self {
-            let example = "Write each as 203.0.113.0/24 or 2001:db8::/32.";
-            return format!("Entry {place} is not a network. {example}").into();
-        }
         Cow::Borrowed(match self {
-            NetworkUnreadable { .. } => "",
+            NetworkUnreadable { place } => {
+                let example = "Write each as 203.0.113.0/24 or 2001:db8::/32.";
+                return format!("Entry {place} is not a network. {example}").into();
+            }
+            LifetimeTooLong { days } => {
+                return format!("Keys of this workspace are valid for at most {days} days. Choose an earlier expiry.")
+                    .into();
+            }
+            CallersCutOff { first, others: 0 } => {
+                return format!("{first} called in the last 30 days and would be refused. Tick this to confirm.").into();
+            }
+            CallersCutOff { first, others } => {
+                return format!(
+                    "{first} and {others} more called in the last 30 days and would be refused. Tick this to confirm."
+                )
+                .into();
+            }
+            KeysExpireEarlier { keys } => {
+                return format!("{keys} keys would expire earlier; the Policy page lists them. Tick this to confirm.")
+                    .into();
+            }
+            KeysTooMany => "At most 10,000 keys can be changed at once. Choose fewer.",
+            TooManyRequested => "You have asked for 20 keys already. Wait for an answer.",
+            AllAgentsForbidden => "This workspace allows no new keys for all agents. Choose agents.",
+            OwnerMissing => "Keys of this workspace need an owner.",
+            NetworksMissing => "Keys of this workspace need networks. Enter those of the callers.",
+            DefaultLifetimeInvalid => "Enter a number of days up to the longest lifetime, or leave this empty.",
+            MaxLifetimeInvalid => "Enter a number of days from 1 to 36525, or leave this empty.",
+            MaxLifetimeMissing => "Enter the longest lifetime that is to hold for keys that exist.",
             OwnerTooLong => "Use at most 200 characters for the owner.",
             NoteTooLong => "Use at most 1,000 characters for the note.",
             TagsInvalid => "Use at most 20 tags of at most 40 characters each, separated by commas.",

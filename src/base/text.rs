@@ -21,6 +21,12 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
+/// `1 day`, `7 days`.
+#[cfg(feature = "ssr")]
+pub fn days_in_words(days: i32) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}
+
 /// Normalises a name that a person typed. Whitespace characters, line breaks included, become spaces; other control
 /// characters and bidirectional controls are removed; the ends are trimmed. The error says that no visible character is
 /// left, or that the name has more than `max_chars` characters.

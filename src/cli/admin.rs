@@ -1,9 +1,10 @@
 //! The commands `workspace`, `agent` and `user`.
 
 use crate::base::actor::Actor;
-use crate::base::id::UserId;
-use crate::cli::lookup::workspace;
+use crate::base::id::{AgentId, UserId};
+use crate::cli::lookup::{agent, workspace};
 use crate::cli::output;
+use crate::cli::policy::PolicyArgs;
 use crate::server::state::Services;
 use crate::users::password::Password;
 use crate::users::{Email, Role};
@@ -43,17 +44,7 @@ pub enum WorkspaceCommand {
         name: String,
     },
     /// Set rules for a workspace's keys
-    SetPolicy {
-        /// The workspace's id or slug
-        #[arg(long)]
-        workspace: String,
-        /// For how many days a deleted key can be restored, 0 to 90; with 0 deletions are for good
-        #[arg(long)]
-        undo_days: i32,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    SetPolicy(PolicyArgs),
     /// Set how long a workspace keeps conversations; the server deletes older ones within ten minutes
     SetRetention {
         /// The workspace's id or slug
@@ -89,12 +80,7 @@ impl WorkspaceCommand {
                 let renamed = services.workspaces.rename(&of.id, &Actor::command_line(), &name).await;
                 renamed.map_err(|e| e.to_string())?;
             }
-            Self::SetPolicy { workspace: of, undo_days, json } => {
-                let of = workspace(services, &of).await?;
-                let set = services.workspaces.set_undo_days(&of.id, &Actor::command_line(), undo_days).await;
-                set.map_err(|e| e.to_string())?;
-                output::one(json, &json!({ "undo_days": undo_days }));
-            }
+            Self::SetPolicy(policy) => policy.run(services).await?,
             Self::SetRetention { workspace: of, days, forever: _ } => {
                 let of = workspace(services, &of).await?;
                 let days = RetentionDays::parse(&days.map(|days| days.to_string()).unwrap_or_default())
@@ -132,9 +118,28 @@ pub enum AgentCommand {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
+        /// List those that were deleted and can be restored
+        #[arg(long)]
+        deleted: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Delete an agent with its conversations; it can be restored as long as the workspace's policy says
+    Delete {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// The agent's id or slug
+        agent: String,
+    },
+    /// Restore a deleted agent with its conversations
+    Restore {
+        /// The workspace's id or slug
+        #[arg(long)]
+        workspace: String,
+        /// The agent's id
+        agent: String,
     },
 }
 
@@ -148,7 +153,7 @@ impl AgentCommand {
                 let (agent, slug) = made.map_err(|e| e.to_string())?;
                 output::one(json, &json!({ "id": agent.id, "slug": slug, "name": agent.name }));
             }
-            Self::List { workspace: of, json } => {
+            Self::List { workspace: of, deleted: false, json } => {
                 let of = workspace(services, &of).await?;
                 let all = services.agents.list(&of.id).await.map_err(|e| e.to_string())?;
                 let rows = all.iter().map(|a| {
@@ -156,6 +161,30 @@ impl AgentCommand {
                     json!({ "id": a.id, "slug": a.slug, "name": a.name, "created_at": created_at, "conversations": a.conversations })
                 });
                 output::many(json, &["id", "slug", "name", "conversations"], &rows.collect::<Vec<_>>());
+            }
+            Self::List { workspace: of, deleted: true, json } => {
+                let of = workspace(services, &of).await?;
+                let deleted = services.agents.deleted(&of.id, of.undo_days).await.map_err(|e| e.to_string())?;
+                let rows = deleted.iter().map(|a| {
+                    json!({ "id": a.id, "name": a.name, "deleted_at": a.deleted_at.iso(), "deleted_by": a.deleted_by })
+                });
+                output::many(json, &["id", "name", "deleted_at", "deleted_by"], &rows.collect::<Vec<_>>());
+            }
+            Self::Delete { workspace: of, agent: id } => {
+                let of = workspace(services, &of).await?;
+                let found = agent(services, &of, &id).await?;
+                let deleted = services.agents.delete(&of.id, &Actor::command_line(), &found).await;
+                deleted.map_err(|e| e.to_string())?;
+                eprintln!("Deleted {} ({}).", found.name, found.id);
+            }
+            Self::Restore { workspace: of, agent: id } => {
+                let of = workspace(services, &of).await?;
+                let parsed = AgentId::parse(&id).ok_or_else(|| format!("`{id}` is not an agent's id"))?;
+                let restored = services.agents.restore(&of.id, &Actor::command_line(), &parsed).await;
+                restored.map_err(|_| {
+                    format!("there is no deleted agent `{id}` that can be restored; `agent list --deleted` shows those there are")
+                })?;
+                eprintln!("Restored {id}.");
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::api_keys::service::{ApiKeyError, NewKey, Rotation};
 use crate::api_keys::{
-    AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, KeySettings, Permissions, Rate, Status,
+    AgentScope, ApiKey, DeletedKey, KeyListQuery, KeyName, KeyOrder, KeySettings, KeyState, Permissions, Rate, Status,
     TypedSettings,
 };
 use crate::base::actor::Actor;
@@ -11,10 +11,11 @@ use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::cli::lookup::agent;
 use crate::cli::lookup::workspace;
+use crate::cli::many_keys::{ManyKeysCommand, parse_state};
 use crate::cli::output;
 use crate::server::state::Services;
 use crate::usage::service::PeriodTotals;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::Read as _;
 use zeroize::Zeroizing;
@@ -75,8 +76,8 @@ pub enum KeyCommand {
         /// The workspace's id or slug
         #[arg(long)]
         workspace: String,
-        /// Only keys with this status
-        #[arg(long, value_enum)]
+        /// Only keys with this status: active, expiring, expired, paused, rotating or deleted
+        #[arg(long, value_parser = parse_state)]
         status: Option<KeyState>,
         /// Only keys with this tag
         #[arg(long)]
@@ -146,6 +147,8 @@ pub enum KeyCommand {
         #[command(flatten)]
         key: OneKey,
     },
+    #[command(flatten)]
+    Many(ManyKeysCommand),
 }
 
 /// Owner, note, tags, networks and limits.
@@ -212,35 +215,6 @@ impl OneKey {
         let id = parse_id(&self.id)?;
         find(services, &of.id, &id).await?;
         Ok((of.id, id))
-    }
-}
-
-/// What a list can be filtered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KeyState {
-    Active,
-    /// Expires within 7 days
-    Expiring,
-    Expired,
-    Paused,
-    /// Has two values
-    Rotating,
-    /// Can be restored
-    Deleted,
-}
-
-impl KeyState {
-    /// Whether a key that is not deleted is in this state.
-    fn fits(self, key: &ApiKey, now: Timestamp) -> bool {
-        let status = Status::of(key.expires_at, now);
-        match self {
-            Self::Active => status != Status::Expired && key.pause.is_none(),
-            Self::Expiring => status == Status::ExpiresSoon,
-            Self::Expired => status == Status::Expired,
-            Self::Paused => key.pause.is_some(),
-            Self::Rotating => key.open_old_value(now).is_some(),
-            Self::Deleted => false,
-        }
     }
 }
 
@@ -396,6 +370,7 @@ impl KeyCommand {
                 })?;
                 eprintln!("Restored {id}.");
             }
+            Self::Many(command) => command.run(services).await?,
         }
         Ok(())
     }
@@ -446,6 +421,8 @@ fn describe(key: &ApiKey, now: Timestamp) -> Value {
         "created_by": key.created_by,
         "expires_at": key.expires_at.iso(),
         "last_used_at": key.last_used_at.map(Timestamp::iso),
+        "last_address": key.last_client.as_ref().map(|client| &client.address),
+        "last_program": key.last_client.as_ref().map(|client| &client.program),
         "status": status,
         "copyable": key.copyable,
         "pause_reason": key.pause.as_ref().map(|pause| &pause.reason),

@@ -19,9 +19,9 @@ statements! {
                 (SELECT m.agent_id FROM metric_names m
                 WHERE m.workspace_id = $1 AND lower(m.name) LIKE $2 ESCAPE '\\')) AS has_metric
         FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id
-        WHERE a.workspace_id = $1 ORDER BY a.name, a.id";
+        WHERE a.workspace_id = $1 AND a.deleted_at = 0 ORDER BY a.name, a.id";
     METRIC_NAMES = "SELECT name FROM metric_names WHERE workspace_id = $1 AND agent_id = $2 ORDER BY name";
-    OTHERS = "SELECT id, name FROM agents WHERE workspace_id = $1 AND id <> $2 ORDER BY id";
+    OTHERS = "SELECT id, name FROM agents WHERE workspace_id = $1 AND id <> $2 AND deleted_at = 0 ORDER BY id";
     UPSERT = "INSERT INTO configurations (workspace_id, agent_id, all_metrics, metrics, transcript, updated_at,
             caller_numbers)
         VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -127,6 +127,7 @@ impl ForwardAuth {
         let holder = holder.map_err(|denied| deny_stranger(call, denied, headers, call.request().1))?;
         call.made_with(&holder.key);
         let (need, at) = (location.need(), call.at());
+        need.permission.into_iter().for_each(|permission| call.needs(permission));
         let decided = holder.decide(gate, need, at, call.client_address(), |agent| call.names(agent)).await;
         decided.map_err(|denied| deny(call, denied))?;
         call.admit().map_err(|refusal| deny(call, refusal.into()))?;

@@ -114,6 +114,7 @@ impl Caller {
 
     async fn decide(&self, need: AccessRequest<'_>) -> Result<(Arc<Workspace>, Option<IndexedAgent>), ApiError> {
         let (at, address) = (self.call.at(), self.call.client_address());
+        need.permission.into_iter().for_each(|permission| self.call.needs(permission));
         let decided = self.holder.decide(&self.gate, need, at, address, |agent| self.call.names(agent)).await;
         let found = decided.map_err(|denied| deny(&self.call, denied))?;
         self.call.admit().map_err(|refusal| deny(&self.call, refusal.into()))?;

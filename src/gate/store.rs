@@ -39,12 +39,13 @@ macro_rules! agents {
         "SELECT a.workspace_id, a.id, a.slug, a.name, COALESCE(c.all_metrics, FALSE) AS all_metrics,
             COALESCE(c.metrics, '[]') AS metrics, COALESCE(c.transcript, FALSE) AS transcript,
             COALESCE(c.caller_numbers, 'shown') AS caller_numbers
-        FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id"
+        FROM agents a LEFT JOIN configurations c ON c.workspace_id = a.workspace_id AND c.agent_id = a.id
+        WHERE a.deleted_at = 0"
     };
 }
 macro_rules! workspaces {
     () => {
-        "SELECT id, slug, name, keys_copyable, retention_days, undo_days FROM workspaces"
+        "SELECT id, slug, name, keys_copyable, retention_days, undo_days, members_may_request FROM workspaces"
     };
 }
 
@@ -63,8 +64,8 @@ statements! {
         WHERE k.quota IS NOT NULL AND u.hour >= $1 AND u.outcome = 'accepted' GROUP BY u.workspace_id, u.key_id";
     CHOSEN_OF = "SELECT agent_id FROM api_key_agents WHERE workspace_id = $1 AND key_id = $2";
     WORKSPACE = concat!(workspaces!(), " WHERE id = $1");
-    AGENTS_OF = concat!(agents!(), " WHERE a.workspace_id = $1");
-    AGENT = concat!(agents!(), " WHERE a.workspace_id = $1 AND (a.id = $2 OR a.slug = $2)");
+    AGENTS_OF = concat!(agents!(), " AND a.workspace_id = $1");
+    AGENT = concat!(agents!(), " AND a.workspace_id = $1 AND (a.id = $2 OR a.slug = $2)");
 }
 
 #[derive(sqlx::FromRow)]

@@ -14,6 +14,7 @@ use crate::gate::follower;
 use crate::gate::metrics::GateMetrics;
 use crate::gate::state::Gate;
 use crate::handoff::service::Handoffs;
+use crate::key_requests::service::KeyRequests;
 use crate::recordings::service::Recordings;
 use crate::recordings::storage::RecordingStorage;
 use crate::runtime_tokens::service::RuntimeTokens;
@@ -73,10 +74,12 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
     let arrivals = Arc::new(Arrivals::default());
     let recordings = Recordings::new(db.clone(), recordings);
     let conversations = Conversations::new(db.clone(), recordings.clone());
+    let api_keys = ApiKeys::new(db.clone(), sealing.clone());
     let pages = PageServices {
         clock: db.clock().clone(),
         agents: Agents::new(db.clone(), conversations.clone()),
-        api_keys: ApiKeys::new(db.clone(), sealing.clone()),
+        key_requests: KeyRequests::new(db.clone(), api_keys.clone()),
+        api_keys,
         audit: AuditLog::new(db.clone()),
         configurations: Configurations::new(db.clone()),
         conversations,

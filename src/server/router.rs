@@ -30,6 +30,7 @@ use crate::sessions::shown_once::ShownOnce;
 use crate::usage::Api;
 use crate::usage::record::{Observe, Usage};
 use crate::web::activity;
+use crate::web::api_keys;
 use crate::web::components::draft::Draft;
 use crate::web::download::members_only;
 use crate::web::form_drafts::{self, MAX_FORM};
@@ -228,6 +229,7 @@ fn version(routes: Router<AppState>, max_body: usize) -> Router<AppState> {
 /// Routes of files that members of a workspace can download.
 fn downloads(services: Arc<PageServices>) -> Router<AppState> {
     Router::new()
+        .route("/{workspace}/api-keys/export", get(api_keys::export::download))
         .route("/{workspace}/activity/export", get(activity::export::download))
         .route("/{workspace}/usage/export", get(workspace::export::download))
         .route_layer(from_fn_with_state(services, members_only))

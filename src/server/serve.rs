@@ -188,6 +188,8 @@ async fn keep_house(services: Services) {
         let _ = services.shown_once.delete_expired().await;
         let _ = services.form_drafts.delete_expired().await;
         let _ = services.api_keys.erase_deleted().await;
+        let _ = services.agents.erase_deleted().await;
+        let _ = services.api_keys.forget_bulk_changes().await;
         let _ = gate::follower::forget(&services.gate).await;
         let _ = usage::writer::forget(&services.usage).await;
         if let Ok(count @ 1..) = services.conversations.erase_old().await {

@@ -1,6 +1,7 @@
 //! Counters of one key, which the worker writes to the database.
 
 use crate::agents::AgentName;
+use crate::api_keys::Permission;
 use crate::base::time::Timestamp;
 use crate::usage::{Api, Outcome};
 use std::collections::HashMap;
@@ -27,6 +28,8 @@ pub(super) struct CallKind {
     pub hour: i64,
     pub api: Api,
     pub outcome: Outcome,
+    /// The permission that the calls needed, if they needed one.
+    pub permission: Option<Permission>,
     /// The agent that the calls named, if there is such an agent.
     pub agent: Option<CountedAgent>,
 }

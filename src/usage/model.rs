@@ -1,5 +1,6 @@
 //! Types for calls and their outcomes.
 
+use crate::api_keys::Permission;
 use serde::{Deserialize, Serialize};
 
 /// The API that a call was made to.
@@ -42,6 +43,16 @@ impl Api {
     /// The API with this id.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|api| api.id() == id)
+    }
+
+    /// The API that a permission opens.
+    pub fn of(permission: Permission) -> Self {
+        match permission {
+            Permission::Conversations => Self::Conversations,
+            Permission::Handoff => Self::Handoff,
+            Permission::ExternalEvents => Self::ExternalEvents,
+            Permission::Agents => Self::Agents,
+        }
     }
 }
 
@@ -180,6 +191,8 @@ pub enum Tally {
     LeftOut,
     /// Accepted calls that came with the value that a rotation replaced.
     OldValue,
+    /// Accepted calls that needed this permission.
+    With(Permission),
 }
 
 impl Tally {
@@ -189,11 +202,15 @@ impl Tally {
             Self::Calls(outcome) => outcome.id(),
             Self::LeftOut => "left-out",
             Self::OldValue => "old-value",
+            Self::With(Permission::Conversations) => "with-conversations",
+            Self::With(Permission::Handoff) => "with-handoff",
+            Self::With(Permission::ExternalEvents) => "with-external-events",
+            Self::With(Permission::Agents) => "with-agents",
         }
     }
 
     pub fn parse(id: &str) -> Option<Self> {
-        let others = [Self::LeftOut, Self::OldValue].into_iter().find(|other| other.id() == id);
-        others.or_else(|| Outcome::parse(id).map(Self::Calls))
+        let others = [Self::LeftOut, Self::OldValue].into_iter().chain(Permission::ALL.map(Self::With));
+        others.into_iter().find(|other| other.id() == id).or_else(|| Outcome::parse(id).map(Self::Calls))
     }
 }

@@ -2,6 +2,7 @@
 //! counters of its key and makes no database call.
 
 use crate::agents::AgentName;
+use crate::api_keys::Permission;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
 use crate::base::text::without_secrets;
@@ -73,13 +74,44 @@ pub struct RequestLogRow {
 /// Numbers of calls by key, API or agent, hour and outcome.
 pub type Counts<What, How = Outcome> = BTreeMap<(WorkspaceId, What, i64, How), u64>;
 
-/// Counts that are not written yet, and the last use of each key.
+/// What calls say about the use of a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Time of the last call.
+    pub at: Timestamp,
+    /// Time of the last accepted call with each permission, to within an hour.
+    pub permissions: BTreeMap<Permission, Timestamp>,
+    pub agents: AgentsCalled,
+    /// Address and program of the last accepted call that is logged.
+    pub client: Option<(String, String)>,
+}
+
+/// The agents that accepted calls named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AgentsCalled {
+    #[default]
+    None,
+    One(AgentId),
+    Several,
+}
+
+impl AgentsCalled {
+    fn add(&mut self, agent: &AgentId) {
+        match self {
+            Self::None => *self = Self::One(agent.clone()),
+            Self::One(one) if one == agent => {}
+            Self::One(_) | Self::Several => *self = Self::Several,
+        }
+    }
+}
+
+/// Counts that are not written yet, and the use of each key.
 #[derive(Debug, Default)]
 pub struct CountedCalls {
     pub by_key: Counts<ApiKeyId, Tally>,
     pub by_api: Counts<Api>,
     pub by_agent: Counts<AgentId>,
-    pub last_used: BTreeMap<(WorkspaceId, ApiKeyId), Timestamp>,
+    pub uses: BTreeMap<(WorkspaceId, ApiKeyId), KeyUse>,
 }
 
 impl CountedCalls {
@@ -91,10 +123,11 @@ impl CountedCalls {
         kind: &CallKind,
         CallCount { calls, left_out, by_old_value }: CallCount,
     ) {
-        let CallKind { hour, api, outcome, ref agent } = *kind;
-        for (tally, calls) in
-            [(Tally::Calls(outcome), calls), (Tally::LeftOut, left_out), (Tally::OldValue, by_old_value)]
-        {
+        let CallKind { hour, api, outcome, permission, ref agent } = *kind;
+        let accepted = outcome == Outcome::Accepted;
+        let with = permission.filter(|_| accepted).map(|permission| (Tally::With(permission), calls));
+        let tallies = [(Tally::Calls(outcome), calls), (Tally::LeftOut, left_out), (Tally::OldValue, by_old_value)];
+        for (tally, calls) in tallies.into_iter().chain(with) {
             if calls > 0 {
                 *self.by_key.entry((workspace.clone(), key.clone(), hour, tally)).or_default() += calls;
             }
@@ -103,12 +136,31 @@ impl CountedCalls {
         if let Some(CountedAgent(agent)) = agent {
             *self.by_agent.entry((workspace.clone(), agent.id.clone(), hour, outcome)).or_default() += calls;
         }
+        if accepted {
+            let used = self.uses.entry((workspace.clone(), key.clone())).or_default();
+            if let Some(permission) = permission {
+                let last = used.permissions.entry(permission).or_default();
+                *last = Timestamp::from_seconds(hour * 3_600).max(*last);
+            }
+            if let Some(CountedAgent(agent)) = agent {
+                used.agents.add(&agent.id);
+            }
+        }
     }
 
     /// Records that a key was used at this time.
     pub(super) fn used(&mut self, workspace: &WorkspaceId, key: &ApiKeyId, at: Timestamp) {
-        let last = self.last_used.entry((workspace.clone(), key.clone())).or_insert(at);
-        *last = at.max(*last);
+        let used = self.uses.entry((workspace.clone(), key.clone())).or_default();
+        used.at = at.max(used.at);
+    }
+
+    /// Records who made a key's latest accepted calls; `rows` are in the order of their ends.
+    pub(super) fn made_by(&mut self, rows: &[RequestLogRow]) {
+        for row in rows.iter().rev().filter(|row| row.outcome == Outcome::Accepted) {
+            if let Some(used) = self.uses.get_mut(&(row.key.workspace.clone(), row.key.id.clone())) {
+                used.client.get_or_insert_with(|| (row.call.address_text(), row.call.program()));
+            }
+        }
     }
 }
 
@@ -291,6 +343,7 @@ pub struct ObservedCall {
     client: Option<ClientAddress>,
     program: Option<HeaderValue>,
     key: OnceLock<Arc<IndexedKey>>,
+    permission: OnceLock<Permission>,
     agent: OnceLock<Arc<AgentName>>,
     denied: OnceLock<Denial>,
     /// How near the key is to its limits, once the call was counted against them.
@@ -310,6 +363,7 @@ impl ObservedCall {
             client: client.address,
             program: client.program,
             key: OnceLock::new(),
+            permission: OnceLock::new(),
             agent: OnceLock::new(),
             denied: OnceLock::new(),
             limits: OnceLock::new(),
@@ -342,6 +396,16 @@ impl ObservedCall {
         let _ = self.agent.set(agent.clone());
     }
 
+    /// Records the permission that the call needs.
+    pub fn needs(&self, permission: Permission) {
+        let _ = self.permission.set(permission);
+    }
+
+    /// The agent that the call names.
+    pub fn agent(&self) -> Option<&AgentName> {
+        self.agent.get().map(Arc::as_ref)
+    }
+
     /// Records why the call was denied. Only the first reason is kept.
     pub fn denied(&self, denied: Denial) {
         let _ = self.denied.set(denied);
@@ -355,6 +419,11 @@ impl ObservedCall {
     /// The address that the call came from, for the log: the client's or, if it is not known, the proxy's.
     pub fn address(&self) -> Option<IpAddr> {
         self.client.and_then(|client| client.address)
+    }
+
+    /// [`address`](Self::address) as text; empty if there is none.
+    pub fn address_text(&self) -> String {
+        self.address().map(|address| address.to_string()).unwrap_or_default()
     }
 
     /// The client's address; `None` if it is not known.
@@ -491,6 +560,7 @@ impl Drop for Observed {
             hour: hour_of(self.call.at),
             api: self.call.api,
             outcome,
+            permission: self.call.permission.get().copied(),
             agent: self.call.agent.get().cloned().map(CountedAgent),
         };
         let logged = usage.record(key, kind, self.call.at, || RequestLogRow {

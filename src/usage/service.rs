@@ -1,5 +1,6 @@
 //! Reports on the usage of keys, for pages and command line.
 
+use crate::api_keys::Permission;
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Db, DbError};
@@ -8,8 +9,8 @@ use crate::usage::counts::{CallCount, CallKind, CountedAgent};
 use crate::usage::record::{CountedCalls, RequestLogLimits};
 pub use crate::usage::store::totals::{ApiCount, Totals};
 use crate::usage::store::{self, totals};
-pub use crate::usage::store::{CallClient, HourCount, LoggedCall, PastCall, RequestFilter};
-use crate::usage::{Outcome, Period, Tally};
+pub use crate::usage::store::{CallClient, HourCount, KeyNearLimits, LoggedCall, PastCall, RequestFilter};
+use crate::usage::{Api, Outcome, Period, Tally};
 use std::collections::BTreeMap;
 
 /// The periods of a key's totals, in days.
@@ -39,7 +40,7 @@ impl RequestTotals {
                 Tally::Calls(Outcome::Accepted) => sum.accepted += requests,
                 Tally::Calls(_) => sum.refused += requests,
                 // These are counted by their outcome too.
-                Tally::LeftOut | Tally::OldValue => {}
+                Tally::LeftOut | Tally::OldValue | Tally::With(_) => {}
             }
             sum
         })
@@ -66,6 +67,18 @@ pub struct RecentUse {
     pub clients: Vec<CallClient>,
 }
 
+impl RecentUse {
+    /// Sums up accepted calls by hour, oldest first. Calls that are not in the log are known to within an hour.
+    fn of(now: Timestamp, counts: &[(i64, u64)], clients: Vec<CallClient>, last: Option<Timestamp>) -> Self {
+        let since = |hours: i64| {
+            let counted = counts.iter().filter(|(hour, _)| *hour > hour_of(now) - hours);
+            counted.map(|(_, calls)| calls).sum()
+        };
+        let counted = counts.last().map(|(hour, _)| Timestamp::from_seconds(hour * 3_600));
+        Self { now, calls: since(7 * 24), calls_today: since(25), last: last.or(counted), clients }
+    }
+}
+
 /// Service for usage reports: counts and the request log.
 #[derive(Clone, Debug)]
 pub struct UsageReports {
@@ -88,14 +101,21 @@ impl UsageReports {
         let mut counted = CountedCalls::default();
         for call in calls {
             let agent = call.agent.clone().map(CountedAgent);
-            let kind = CallKind { hour: hour_of(call.at), api: call.api, outcome: call.outcome, agent };
+            let permission = Permission::ALL.into_iter().find(|permission| Api::of(*permission) == call.api);
+            let kind = CallKind { hour: hour_of(call.at), api: call.api, outcome: call.outcome, permission, agent };
             let by_old_value = u64::from(call.old_value && call.outcome == Outcome::Accepted);
             counted.add(workspace, &call.key, &kind, CallCount { calls: 1, left_out: 0, by_old_value });
             counted.used(workspace, &call.key, call.at);
         }
+        let mut accepted: Vec<_> = calls.iter().filter(|call| call.outcome == Outcome::Accepted).collect();
+        accepted.sort_by_key(|call| call.at);
+        for call in accepted {
+            let used = counted.uses.entry((workspace.clone(), call.key.clone())).or_default();
+            used.client = Some((store::PAST_ADDRESS.to_owned(), call.program.to_owned()));
+        }
         let mut change = self.db.begin_unattended().await?;
         store::add_counts(&mut change, &counted).await?;
-        store::set_last_used(&mut change, &counted).await?;
+        store::set_uses(&mut change, &counted).await?;
         store::insert_past(&mut change, workspace, calls).await?;
         change.commit().await
     }
@@ -161,6 +181,44 @@ impl UsageReports {
         self.recent_use_by(workspace, key, Tally::OldValue, since).await
     }
 
+    /// Who used a permission of a key in the last 30 days. The callers are those of the permission's own API.
+    pub async fn recent_use_of_permission(
+        &self,
+        workspace: &WorkspaceId,
+        key: &ApiKeyId,
+        permission: Permission,
+    ) -> Result<RecentUse, DbError> {
+        let since = self.db.now().plus_days(-30);
+        self.recent_use_by(workspace, key, Tally::With(permission), since).await
+    }
+
+    /// Who called an agent in the last 30 days.
+    pub async fn recent_use_of_agent(&self, workspace: &WorkspaceId, agent: &AgentId) -> Result<RecentUse, DbError> {
+        let now = self.db.now();
+        let begin = now.plus_days(-30);
+        let counts = store::counts_of_agent(&self.db, workspace, agent, hour_of(begin)).await?;
+        let (clients, last) = store::clients_of_agent(&self.db, workspace, agent, begin).await?;
+        Ok(RecentUse::of(now, &counts, clients, last))
+    }
+
+    /// Addresses from which a key's calls were accepted in the last 30 days, the latest first, at most `limit`, with
+    /// their numbers of logged calls.
+    pub async fn addresses(
+        &self,
+        workspace: &WorkspaceId,
+        key: &ApiKeyId,
+        limit: i64,
+    ) -> Result<Vec<(String, i64)>, DbError> {
+        store::addresses(&self.db, workspace, key, self.db.now().plus_days(-30), limit).await
+    }
+
+    /// Keys that were refused because of a limit in the last 24 hours, or used at least four fifths of their quota, at
+    /// most `limit`.
+    pub async fn near_limits(&self, workspace: &WorkspaceId, limit: i64) -> Result<Vec<KeyNearLimits>, DbError> {
+        let now = self.db.now();
+        store::near_limits(&self.db, workspace, hour_of(now.begin_of_month()), hour_of(now) - 24, limit).await
+    }
+
     async fn recent_use_by(
         &self,
         workspace: &WorkspaceId,
@@ -168,15 +226,15 @@ impl UsageReports {
         tally: Tally,
         begin: Timestamp,
     ) -> Result<RecentUse, DbError> {
-        let now = self.db.now();
         let counts = self.of_key(workspace, key).await?;
-        let since = |hours: i64| {
-            let counted = counts.iter().filter(|count| count.tally == tally && count.hour > hour_of(now) - hours);
-            let counted = counted.filter(|count| count.hour >= hour_of(begin));
-            counted.map(|count| count.requests).sum()
+        let counted = counts.iter().filter(|count| count.tally == tally && count.hour >= hour_of(begin));
+        let counts: Vec<_> = counted.map(|count| (count.hour, count.requests)).collect();
+        let api = match tally {
+            Tally::With(permission) => Some(Api::of(permission)),
+            _ => None,
         };
-        let (clients, last) = store::clients(&self.db, workspace, key, begin, tally == Tally::OldValue).await?;
-        Ok(RecentUse { now, calls: since(7 * 24), calls_today: since(25), last, clients })
+        let (clients, last) = store::clients(&self.db, workspace, key, begin, tally == Tally::OldValue, api).await?;
+        Ok(RecentUse::of(self.db.now(), &counts, clients, last))
     }
 
     /// The latest accepted call with the value of a key that the rotation at this instant replaced.
@@ -221,7 +279,7 @@ pub fn sum_up(counts: &[HourCount], now: Timestamp) -> PeriodTotals {
     let longest = since(DAYS[DAYS.len() - 1]);
     let refused = refusals(longest.filter_map(|count| match count.tally {
         Tally::Calls(outcome) => Some((outcome, count.requests)),
-        Tally::LeftOut | Tally::OldValue => None,
+        Tally::LeftOut | Tally::OldValue | Tally::With(_) => None,
     }));
     PeriodTotals { within, refused }
 }

@@ -4,15 +4,17 @@
 pub mod totals;
 
 use crate::agents::AgentName;
-use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::api_keys::Permission;
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::randomness::Random;
 use crate::base::text::without_secrets;
 use crate::base::time::Timestamp;
+use crate::db::rows::run;
 use crate::db::{Change, Db, DbError};
 use crate::http::envelope::CorrelationId;
-use crate::usage::record::{CountedCalls, RequestLogRow};
+use crate::usage::record::{AgentsCalled, CountedCalls, RequestLogRow};
 use crate::usage::{Api, Outcome, Tally};
-use crate::{on_change, on_db, statements};
+use crate::{on_change, on_db, row_statements, rows, statements};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +22,6 @@ use std::time::Duration;
 /// Longest HTTP method that is stored, in characters.
 const MAX_METHOD: usize = 20;
 
-/// How each engine reads a JSON array of rows.
-macro_rules! rows {
-    (sqlite) => {
-        "json_each($1) AS r"
-    };
-    (postgres) => {
-        "json_array_elements(CAST($1 AS json)) AS r"
-    };
-}
 macro_rules! add_counts {
     ($engine:ident, $table:literal, $column:literal, $owner:literal) => {
         concat!(
@@ -76,13 +69,30 @@ macro_rules! add_agent_counts {
         )
     };
 }
-macro_rules! set_last_used {
+/// The later one of a column and a value of the row.
+macro_rules! later {
+    ($column:literal, $place:literal) => {
+        concat!(
+            $column, " = CASE WHEN CAST(r.value ->> ", $place, " AS BIGINT) > ", $column,
+            " THEN CAST(r.value ->> ", $place, " AS BIGINT) ELSE ", $column, " END"
+        )
+    };
+}
+macro_rules! set_uses {
     ($engine:ident) => {
         concat!(
-            "UPDATE api_keys SET last_used_at = CAST(r.value ->> 2 AS BIGINT) FROM ",
+            "UPDATE api_keys SET ",
+            later!("last_used_at", 2), ", ",
+            later!("conversations_used_at", 3), ", ",
+            later!("handoff_used_at", 4), ", ",
+            later!("external_events_used_at", 5), ", ",
+            later!("agents_used_at", 6),
+            ", agent_called = CASE WHEN r.value ->> 7 = '' THEN agent_called
+                WHEN agent_called IN ('', r.value ->> 7) THEN r.value ->> 7 ELSE '*' END,
+            last_address = COALESCE(r.value ->> 8, last_address), last_program = COALESCE(r.value ->> 9, last_program)
+            FROM ",
             rows!($engine),
-            " WHERE workspace_id = r.value ->> 0 AND api_keys.id = r.value ->> 1
-                AND last_used_at < CAST(r.value ->> 2 AS BIGINT)"
+            " WHERE workspace_id = r.value ->> 0 AND api_keys.id = r.value ->> 1"
         )
     };
 }
@@ -90,10 +100,10 @@ macro_rules! insert_rows {
     ($engine:ident) => {
         concat!(
             "INSERT INTO requests (workspace_id, id, at, key_id, api, method, path, status, outcome, duration,
-                correlation_id, address, program, old_value)
+                correlation_id, address, program, old_value, agent_id)
             SELECT w.id, r.value ->> 1, CAST(r.value ->> 2 AS BIGINT), r.value ->> 3, r.value ->> 4, r.value ->> 5,
                 r.value ->> 6, CAST(r.value ->> 7 AS BIGINT), r.value ->> 8, CAST(r.value ->> 9 AS BIGINT),
-                r.value ->> 10, r.value ->> 11, r.value ->> 12, CAST(r.value ->> 13 AS BIGINT) = 1
+                r.value ->> 10, r.value ->> 11, r.value ->> 12, CAST(r.value ->> 13 AS BIGINT) = 1, r.value ->> 14
             FROM ",
             rows!($engine),
             " JOIN workspaces w ON w.id = r.value ->> 0"
@@ -116,28 +126,11 @@ macro_rules! set_top_keys {
     };
 }
 
-/// A statement that writes rows, as each engine needs it.
-#[derive(Clone, Copy, Debug)]
-struct RowStatement {
-    sqlite: &'static str,
-    postgres: &'static str,
-}
-
-macro_rules! row_statements {
-    ($($name:ident = $sql:ident;)*) => {
-        $(const $name: RowStatement = RowStatement { sqlite: $sql!(sqlite), postgres: $sql!(postgres) };)*
-        /// Statements for SQLite only.
-        pub const SQLITE_STATEMENTS: &[&str] = &[$($name.sqlite),*];
-        /// Statements for PostgreSQL only.
-        pub const POSTGRES_STATEMENTS: &[&str] = &[$($name.postgres),*];
-    };
-}
-
 row_statements! {
     ADD_KEY_COUNTS = add_key_counts;
     ADD_API_COUNTS = add_api_counts;
     ADD_AGENT_COUNTS = add_agent_counts;
-    SET_LAST_USED = set_last_used;
+    SET_USES = set_uses;
     INSERT_ROWS = insert_rows;
     SET_TOP_KEYS = set_top_keys;
 }
@@ -166,8 +159,29 @@ statements! {
     // The latest rows only, so that busy keys do not take long.
     CLIENTS = "SELECT address, program, MAX(at) FROM
         (SELECT address, program, at FROM requests WHERE workspace_id = $1 AND key_id = $2 AND at >= $3
-            AND outcome = 'accepted' AND (old_value OR NOT $4) ORDER BY at DESC LIMIT 5000) AS latest
+            AND outcome = 'accepted' AND (old_value OR NOT $4) AND ($5 = '' OR api = $5) ORDER BY at DESC LIMIT 5000) AS latest
         GROUP BY address, program ORDER BY MAX(at) DESC LIMIT 5";
+    CLIENTS_OF_AGENT = "SELECT address, program, MAX(at) FROM
+        (SELECT address, program, at, agent_id FROM requests WHERE workspace_id = $1 AND at >= $3
+            AND outcome = 'accepted' ORDER BY at DESC LIMIT 20000) AS latest
+        WHERE agent_id = $2 GROUP BY address, program ORDER BY MAX(at) DESC LIMIT 5";
+    ADDRESSES = "SELECT address, COUNT(*), MAX(at) FROM
+        (SELECT address, at FROM requests WHERE workspace_id = $1 AND key_id = $2 AND at >= $3
+            AND outcome = 'accepted' ORDER BY at DESC LIMIT 20000) AS latest
+        WHERE address <> '' GROUP BY address ORDER BY MAX(at) DESC LIMIT $4";
+    COUNTS_OF_AGENT = "SELECT hour, SUM(requests) FROM agent_usage
+        WHERE workspace_id = $1 AND agent_id = $2 AND hour >= $3 AND outcome = 'accepted' GROUP BY hour ORDER BY hour";
+    // `$2` is the first hour of the month, `$3` the first of the time in which refusals count.
+    NEAR_LIMITS = "SELECT id, name, quota, used, limited FROM
+        (SELECT k.id, k.name, COALESCE(k.quota, 0) AS quota,
+            COALESCE((SELECT CAST(SUM(requests) AS BIGINT) FROM key_usage u WHERE u.workspace_id = k.workspace_id
+                AND u.key_id = k.id AND u.hour >= $2 AND u.outcome = 'accepted'), 0) AS used,
+            COALESCE((SELECT CAST(SUM(requests) AS BIGINT) FROM key_usage u WHERE u.workspace_id = k.workspace_id
+                AND u.key_id = k.id AND u.hour >= $3 AND u.outcome IN ('rate-limited', 'quota-used')), 0) AS limited
+        FROM api_keys k WHERE k.workspace_id = $1 AND k.deleted_at = 0
+            AND (k.quota IS NOT NULL OR k.rate_calls IS NOT NULL)) AS limits
+        WHERE limited > 0 OR (quota > 0 AND used * 5 >= quota * 4)
+        ORDER BY limited DESC, CASE WHEN quota > 0 THEN used * 100 / quota ELSE 0 END DESC, id LIMIT $4";
     BY_CORRELATION = concat!(found!(), " WHERE r.workspace_id = $1 AND r.correlation_id = $2
         ORDER BY r.at DESC, r.id DESC LIMIT 20");
     // The server's own housekeeping, for all workspaces.
@@ -177,22 +191,6 @@ statements! {
     NTH_NEWEST = "SELECT at FROM requests WHERE workspace_id = $1 ORDER BY at DESC, id DESC LIMIT 1 OFFSET $2";
     DELETE_ROWS = "DELETE FROM requests WHERE workspace_id = $1 AND id IN
         (SELECT id FROM requests WHERE workspace_id = $1 AND at < $2 ORDER BY at, id LIMIT $3)";
-}
-
-/// Rows in one statement. Many at once would keep a thread busy for milliseconds, in which it decides on no calls.
-const CHUNK: usize = 100;
-
-async fn run(change: &mut Change, statement: RowStatement, rows: &[serde_json::Value]) -> Result<(), DbError> {
-    for chunk in rows.chunks(CHUNK) {
-        let chunk = serde_json::Value::from(chunk).to_string();
-        on_change!(
-            change,
-            sqlite | c | sqlx::query(statement.sqlite).bind(chunk).execute(c).await.map(|_| ()),
-            postgres | c | sqlx::query(statement.postgres).bind(chunk).execute(c).await.map(|_| ())
-        )?;
-        tokio::task::yield_now().await;
-    }
-    Ok(())
 }
 
 /// Begins to write the flush with this id; `false` if it was written already.
@@ -231,20 +229,26 @@ pub async fn add_counts(change: &mut Change, counted: &CountedCalls) -> Result<(
     run(change, ADD_API_COUNTS, &by_api.collect::<Vec<_>>()).await
 }
 
-/// Updates the last use of keys, where it is later than the stored one.
-pub async fn set_last_used(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
-    let rows = counted.last_used.iter().map(|((workspace, key), at)| json!([workspace, key, at]));
-    let rows: Vec<_> = rows.collect();
-    run(change, SET_LAST_USED, &rows).await
+/// Updates what is stored about the use of keys.
+pub async fn set_uses(change: &mut Change, counted: &CountedCalls) -> Result<(), DbError> {
+    let rows = counted.uses.iter().map(|((workspace, key), used)| {
+        let [conversations, handoff, external_events, agents] =
+            Permission::ALL.map(|permission| used.permissions.get(&permission).map_or(0, |at| at.0));
+        let agent = match &used.agents {
+            AgentsCalled::None => "",
+            AgentsCalled::One(agent) => agent.as_str(),
+            AgentsCalled::Several => "*",
+        };
+        let (address, program) = used.client.as_ref().map(|(address, program)| (address, program)).unzip();
+        json!([workspace, key, used.at, conversations, handoff, external_events, agents, agent, address, program])
+    });
+    run(change, SET_USES, &rows.collect::<Vec<_>>()).await
 }
 
 /// Inserts rows of the request log. Rows of deleted workspaces are dropped.
 pub async fn insert_rows(change: &mut Change, random: &Random, rows: &[RequestLogRow]) -> Result<(), DbError> {
-    for chunk in rows.chunks(CHUNK) {
-        let rows: Vec<_> = chunk.iter().map(|row| values(random, row)).collect();
-        run(change, INSERT_ROWS, &rows).await?;
-    }
-    Ok(())
+    let rows: Vec<_> = rows.iter().map(|row| values(random, row)).collect();
+    run(change, INSERT_ROWS, &rows).await
 }
 
 fn values(random: &Random, row: &RequestLogRow) -> serde_json::Value {
@@ -261,11 +265,15 @@ fn values(random: &Random, row: &RequestLogRow) -> serde_json::Value {
         row.outcome.id(),
         row.duration.as_micros() as u64,
         without_secrets(&row.call.correlation_id(random).0),
-        row.call.address().map(|address| address.to_string()).unwrap_or_default(),
+        row.call.address_text(),
         row.call.program(),
         i64::from(row.key.is_old_value),
+        row.call.agent().map_or("", |agent| agent.id.as_str()),
     ])
 }
+
+/// The address of calls that were made earlier.
+pub const PAST_ADDRESS: &str = "203.0.113.7";
 
 /// A call that was made earlier.
 #[derive(Clone, Debug)]
@@ -301,9 +309,10 @@ pub async fn insert_past(change: &mut Change, workspace: &WorkspaceId, calls: &[
             call.outcome.id(),
             call.duration.as_micros() as u64,
             CorrelationId::generate(&random).0,
-            "203.0.113.7",
+            PAST_ADDRESS,
             call.program,
             i64::from(call.old_value),
+            call.agent.as_ref().map_or("", |agent| agent.id.as_str()),
         ])
     };
     let rows: Vec<_> = calls.iter().map(row).collect();
@@ -414,24 +423,111 @@ pub struct CallClient {
     pub program: String,
 }
 
+/// A key that reached a limit, or used at least four fifths of its quota.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct KeyNearLimits {
+    pub id: ApiKeyId,
+    pub name: String,
+    /// 0 for no quota.
+    pub quota: i64,
+    /// Accepted calls in this month (UTC).
+    pub used: i64,
+    /// Calls that were refused because of a limit.
+    pub limited: i64,
+}
+
+/// Keys that are near their limits, at most `limit`: first those with the most calls that were refused since `since_hour`.
+pub async fn near_limits(
+    db: &Db,
+    workspace: &WorkspaceId,
+    month_hour: i64,
+    since_hour: i64,
+    limit: i64,
+) -> Result<Vec<KeyNearLimits>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(NEAR_LIMITS)
+        .bind(workspace)
+        .bind(month_hour)
+        .bind(since_hour)
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// Addresses from which a key's latest calls were accepted since this instant, the latest first, with their numbers of
+/// calls.
+pub async fn addresses(
+    db: &Db,
+    workspace: &WorkspaceId,
+    key: &ApiKeyId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<(String, i64)>, DbError> {
+    let rows: Vec<(String, i64, Timestamp)> = on_db!(db, |pool| sqlx::query_as(ADDRESSES)
+        .bind(workspace)
+        .bind(key)
+        .bind(since)
+        .bind(limit)
+        .fetch_all(pool)
+        .await)?;
+    Ok(rows.into_iter().map(|(address, calls, _)| (address, calls)).collect())
+}
+
+/// An agent's accepted calls by hour, oldest first.
+pub async fn counts_of_agent(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    since_hour: i64,
+) -> Result<Vec<(i64, u64)>, DbError> {
+    let rows: Vec<(i64, i64)> = on_db!(db, |pool| sqlx::query_as(COUNTS_OF_AGENT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(since_hour)
+        .fetch_all(pool)
+        .await)?;
+    Ok(rows.into_iter().map(|(hour, calls)| (hour, calls.max(0) as u64)).collect())
+}
+
+/// Who made the latest accepted calls to an agent, at most 5, and when the last one was made.
+pub async fn clients_of_agent(
+    db: &Db,
+    workspace: &WorkspaceId,
+    agent: &AgentId,
+    since: Timestamp,
+) -> Result<(Vec<CallClient>, Option<Timestamp>), DbError> {
+    let rows: Vec<(String, String, Timestamp)> = on_db!(db, |pool| sqlx::query_as(CLIENTS_OF_AGENT)
+        .bind(workspace)
+        .bind(agent)
+        .bind(since)
+        .fetch_all(pool)
+        .await)?;
+    Ok(latest_clients(rows))
+}
+
+fn latest_clients(rows: Vec<(String, String, Timestamp)>) -> (Vec<CallClient>, Option<Timestamp>) {
+    let last = rows.first().map(|(.., at)| *at);
+    (rows.into_iter().map(|(address, program, _)| CallClient { address, program }).collect(), last)
+}
+
 /// Who made a key's latest accepted calls since this instant, at most 5, and when the last one was made. With `old_value`
-/// only the calls with the value that a rotation replaced.
+/// only the calls with the value that a rotation replaced, with `api` only those to this API.
 pub async fn clients(
     db: &Db,
     workspace: &WorkspaceId,
     key: &ApiKeyId,
     since: Timestamp,
     old_value: bool,
+    api: Option<Api>,
 ) -> Result<(Vec<CallClient>, Option<Timestamp>), DbError> {
     let rows: Vec<(String, String, Timestamp)> = on_db!(db, |pool| sqlx::query_as(CLIENTS)
         .bind(workspace)
         .bind(key)
         .bind(since)
         .bind(old_value)
+        .bind(api.map(Api::id).unwrap_or_default())
         .fetch_all(pool)
         .await)?;
-    let last = rows.first().map(|(.., at)| *at);
-    Ok((rows.into_iter().map(|(address, program, _)| CallClient { address, program }).collect(), last))
+    Ok(latest_clients(rows))
 }
 
 /// The latest calls with this correlation id, at most 20.

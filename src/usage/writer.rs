@@ -65,7 +65,8 @@ async fn flush_all(usage: &Usage, of_quotas: &mut Vec<Arc<IndexedKey>>) -> Resul
         if !again {
             let flush = &mut *pending;
             usage.take_counts(&mut flush.counted, &mut flush.of_quotas);
-            usage.take_rows(&mut pending.rows, MAX_ROWS);
+            usage.take_rows(&mut flush.rows, MAX_ROWS);
+            flush.counted.made_by(&flush.rows);
             if pending.counted.by_key.is_empty() && pending.rows.is_empty() {
                 return Ok(());
             }
@@ -93,7 +94,7 @@ async fn write(usage: &Usage, pending: &PendingFlush) -> Result<(), DbError> {
         return Ok(());
     }
     // Keys are locked before their counts, in the order in which the deletion of a key locks them.
-    store::set_last_used(&mut change, &pending.counted).await?;
+    store::set_uses(&mut change, &pending.counted).await?;
     store::add_counts(&mut change, &pending.counted).await?;
     store::insert_rows(&mut change, usage.db().random(), &pending.rows).await?;
     change.commit().await

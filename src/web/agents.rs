@@ -2,6 +2,9 @@
 
 /// Deleting an agent.
 pub mod delete;
+/// Deleted agents that can be restored.
+#[cfg(feature = "ssr")]
+pub mod deleted;
 /// Describing the forms for variants, attributes and deployments.
 #[cfg(feature = "ssr")]
 pub mod descriptions;
@@ -107,7 +110,11 @@ fn Agents(agents: Vec<Agent>, now: Timestamp, visit: Visit) -> impl IntoView {
     };
     let change = admin.then(|| {
         let href = format!("/{}/agents/retention", slug.get_value());
-        view! { " " <a class=TEXT_LINK href=href data-noscroll="true">"Change"</a> }
+        let deleted = format!("/{}/agents/deleted", slug.get_value());
+        view! {
+            " " <a class=TEXT_LINK href=href data-noscroll="true">"Change"</a>
+            " · " <a class=TEXT_LINK href=deleted>"Recently deleted"</a>
+        }
     });
     let kept = crate::workspaces::retention_in_words(visit.workspace.retention_days);
     let search = RwSignal::new(String::new());

@@ -8,7 +8,7 @@ use crate::web::agents::{AgentsPage, CreateAgentDialog, RenameAgentDialog};
 use crate::web::api_keys::copy::CopyDialog;
 use crate::web::api_keys::create::{CreateDialog, CreatedDialog, RotatedDialog};
 use crate::web::api_keys::edit::EditDialog;
-use crate::web::api_keys::life::{DeleteDialog, KeyFormDialog};
+use crate::web::api_keys::life::{DeleteDialog, FiltersDialog, KeyFormDialog};
 use crate::web::api_keys::list::ApiKeysPage;
 use crate::web::api_keys::settings::SettingsDialog;
 use crate::web::api_keys::use_key::UseDialog;
@@ -43,7 +43,7 @@ macro_rules! page {
 }
 
 /// Toasts that an address may name (`?notice=key-deleted`), with their texts: an address cannot bring a text of its own.
-const NOTICES: [(&str, &str); 33] = [
+const NOTICES: [(&str, &str); 36] = [
     ("agent-created", "Agent created."),
     ("agent-deleted", "Agent deleted, and its conversations with it."),
     ("agent-renamed", "Agent renamed."),
@@ -63,8 +63,11 @@ const NOTICES: [(&str, &str); 33] = [
     ("key-restored", "Key restored."),
     ("key-resumed", "Key resumed."),
     ("key-saved", "Key saved."),
-    ("keys-deleted", "Keys deleted. They are refused from now on. Restore them under Recently deleted."),
-    ("keys-paused", "Keys paused. They are refused until they are resumed."),
+    ("agent-deleted-undo", "Agent deleted. Restore it under Recently deleted."),
+    ("agent-restored", "Agent restored."),
+    ("key-requested", "Request sent. An admin decides on it."),
+    ("key-request-declined", "Request declined."),
+    ("keys-changed-back", "Undone, where the keys were not changed since."),
     ("no-keys-chosen", "Choose keys first."),
     ("not-done", "That could not be done, or not for all of them. Look at what is here now, and try again."),
     ("old-value-ended", "Old value ended. It is refused from now on."),
@@ -126,6 +129,7 @@ pub fn App() -> impl IntoView {
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
                             <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />
                             <Route path=path!("settings") view=page!(SettingsDialog) ssr=SsrMode::Async />
+                            <Route path=path!("filters") view=page!(FiltersDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/created") view=page!(CreatedDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/copy") view=page!(CopyDialog) ssr=SsrMode::Async />
                             <Route path=path!(":key/use") view=page!(UseDialog) ssr=SsrMode::Async />

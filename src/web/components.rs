@@ -47,8 +47,6 @@ pub mod table;
 pub mod time;
 /// Messages about what has just happened.
 pub mod toast;
-/// Form that deletes something once its name was typed.
-pub mod typed_name;
 /// Boxes with a value to be copied.
 pub mod value_box;
 

@@ -161,6 +161,17 @@ pub fn is_plain_form() -> bool {
     accept.as_ref().and_then(|v| v.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
+/// Leads to a page that says what was done or, where a plain form has no other place for it, that it was not done.
+pub fn lead_on(done: Result<(), Error>, address: &str, notice: &str) -> Result<(), Error> {
+    let notice = match done {
+        Ok(()) => notice,
+        Err(_) if is_plain_form() => "not-done",
+        Err(error) => return Err(error),
+    };
+    leptos_axum::redirect(&format!("{address}?notice={notice}"));
+    Ok(())
+}
+
 /// The path if it is on this server, else `/`: never redirects to another site.
 pub fn local_path(path: &str) -> &str {
     let ours = path.starts_with('/')

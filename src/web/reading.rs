@@ -23,7 +23,11 @@ pub async fn get_reading(path: String, query: String) -> Result<Html, Error> {
     let query = crate::http::parameters::Parameters::read(query.trim_start_matches('?'));
     let asked = query.map_err(|_| Error::BadRequest)?;
     match place {
+        ["agents", "deleted"] => agents::deleted::page(member.admin()?).await,
         ["agents", agent] => agents::page::page(&member, agent, &asked).await,
+        ["api-keys", "policy"] => api_keys::policy_page::page(member.admin()?, &asked).await,
+        ["api-keys", "select"] => api_keys::select::page(member.admin()?, &asked).await,
+        ["api-keys", "requests"] => api_keys::requested::page(member.admin()?).await,
         ["safety"] => api_keys::safety::page(member.admin()?, &asked).await,
         ["usage"] => usage::workspace::page(&member, &asked).await,
         ["activity"] => activity::page(member.admin()?, &asked).await,

@@ -10,6 +10,7 @@ use crate::base::time::Timestamp;
 use crate::configuration::service::Configurations;
 use crate::conversations::service::Conversations;
 use crate::deployments::service::Deployments;
+use crate::key_requests::service::KeyRequests;
 use crate::sessions::form_drafts::FormDrafts;
 use crate::sessions::shown_once::ShownOnce;
 use crate::sessions::throttle::SignInThrottle;
@@ -30,6 +31,7 @@ pub struct PageServices {
     pub configurations: Configurations,
     pub conversations: Conversations,
     pub deployments: Deployments,
+    pub key_requests: KeyRequests,
     pub reports: UsageReports,
     pub users: Users,
     pub variants: Variants,

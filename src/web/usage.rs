@@ -4,6 +4,8 @@
 pub mod deleted;
 /// A key's own page.
 pub mod key_page;
+/// Who used something lately, in words.
+pub mod recent_use;
 /// Why a call was refused.
 pub mod refused;
 /// The two values of a key that is being rotated.

@@ -17,8 +17,10 @@ pub struct Workspace {
     pub keys_copyable: bool,
     /// Number of days after their start for which conversations are kept; `None` keeps them for ever.
     pub retention_days: Option<i32>,
-    /// Days in which the deletion of a key can be undone; 0 if deletions are for good.
+    /// Days in which the deletion of a key or an agent can be undone; 0 if deletions are for good.
     pub undo_days: i32,
+    /// Whether members who are no admins may ask for keys.
+    pub members_may_request: bool,
 }
 
 impl Workspace {

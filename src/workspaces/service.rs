@@ -7,7 +7,7 @@ use crate::base::id::{UserId, WorkspaceId};
 use crate::base::text::single_line;
 use crate::db::{Change, Db, DbError};
 use crate::users::Role;
-use crate::workspaces::{RetentionDays, Workspace, slug, store};
+use crate::workspaces::{KeyPolicy, RetentionDays, Workspace, slug, store};
 use serde_json::json;
 
 const MAX_NAME_CHARS: usize = 100;
@@ -135,7 +135,26 @@ pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> R
         details: json!({ "slug": slug }),
     };
     audit::record(change, &id, entry).await?;
-    Ok(Workspace { id, slug, name, keys_copyable: true, retention_days: None, undo_days: Workspace::DEFAULT_UNDO_DAYS })
+    Ok(Workspace { id, slug, name, keys_copyable: true, retention_days: None, undo_days: Workspace::DEFAULT_UNDO_DAYS, members_may_request: false })
+}
+
+/// What a workspace demands of its keys; `None` if there is no such workspace.
+pub async fn policy(db: &Db, workspace: &WorkspaceId) -> Result<Option<KeyPolicy>, DbError> {
+    store::policy(db, workspace).await
+}
+
+/// Like [`policy`]. Locks it until the change ends.
+pub async fn lock_policy(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<KeyPolicy>, DbError> {
+    store::lock_policy(change, workspace).await
+}
+
+/// Replaces the policy. Returns the workspace's name; `None` if it does not exist.
+pub async fn set_policy(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    policy: &KeyPolicy,
+) -> Result<Option<String>, DbError> {
+    store::set_policy(change, workspace, policy).await
 }
 
 /// Days in which a deletion in this workspace can be undone; `None` if there is no such workspace.

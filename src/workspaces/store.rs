@@ -5,22 +5,32 @@ use crate::base::id::{UserId, WorkspaceId};
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, is_duplicate};
 use crate::users::Role;
-use crate::workspaces::Workspace;
+use crate::workspaces::{KeyPolicy, Workspace};
 use crate::{on_change, on_db, statements};
 
 statements! {
     INSERT = "INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1, $2, $3, $4)";
     SLUG_TAKEN = "SELECT 1 FROM workspaces WHERE slug = $1 OR id = $1";
-    LIST = "SELECT id, slug, name, keys_copyable, retention_days, undo_days FROM workspaces ORDER BY name, id";
-    FIND = "SELECT id, slug, name, keys_copyable, retention_days, undo_days FROM workspaces WHERE id = $1 OR slug = $1
+    LIST = "SELECT id, slug, name, keys_copyable, retention_days, undo_days, members_may_request FROM workspaces ORDER BY name, id";
+    FIND = "SELECT id, slug, name, keys_copyable, retention_days, undo_days, members_may_request FROM workspaces WHERE id = $1 OR slug = $1
         ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
-    OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, w.retention_days, w.undo_days, m.role FROM memberships m
+    OF_USER = "SELECT w.id, w.slug, w.name, w.keys_copyable, w.retention_days, w.undo_days, w.members_may_request, m.role FROM memberships m
         JOIN workspaces w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.name, w.id";
     // An update to the same value locks the row on both engines: no value is stored while all are destroyed.
     KEYS_COPYABLE = "UPDATE workspaces SET created_at = created_at WHERE id = $1 RETURNING keys_copyable";
     SET_KEYS_COPYABLE = "UPDATE workspaces SET keys_copyable = $2 WHERE id = $1 RETURNING name";
     UNDO_DAYS = "SELECT undo_days FROM workspaces WHERE id = $1";
     SET_UNDO_DAYS = "UPDATE workspaces SET undo_days = $2 WHERE id = $1 RETURNING name";
+    // An update to the same value locks the row on both engines: no key is made against a policy that is being replaced.
+    LOCK_POLICY = "UPDATE workspaces SET created_at = created_at WHERE id = $1
+        RETURNING default_lifetime_days, max_lifetime_days, binds_existing, all_agents_allowed, owner_required,
+            networks_required, members_may_request";
+    POLICY = "SELECT default_lifetime_days, max_lifetime_days, binds_existing, all_agents_allowed, owner_required,
+            networks_required, members_may_request
+        FROM workspaces WHERE id = $1";
+    SET_POLICY = "UPDATE workspaces SET default_lifetime_days = $2, max_lifetime_days = $3, binds_existing = $4,
+            all_agents_allowed = $5, owner_required = $6, networks_required = $7, members_may_request = $8
+        WHERE id = $1 RETURNING name";
     NAME = "SELECT name FROM workspaces WHERE id = $1";
     RENAME = "UPDATE workspaces SET name = $2 WHERE id = $1";
     SET_RETENTION = "UPDATE workspaces SET retention_days = $2 WHERE id = $1 RETURNING name";
@@ -117,6 +127,35 @@ pub async fn undo_days(change: &mut Change, workspace: &WorkspaceId) -> Result<O
 /// Sets the days in which a deletion can be undone. Returns the workspace's name; `None` if it does not exist.
 pub async fn set_undo_days(change: &mut Change, workspace: &WorkspaceId, days: i32) -> Result<Option<String>, DbError> {
     Ok(on_change!(change, |c| sqlx::query_scalar(SET_UNDO_DAYS).bind(workspace).bind(days).fetch_optional(c).await)?)
+}
+
+/// What the workspace demands of its keys; `None` if there is no such workspace.
+pub async fn policy(db: &Db, workspace: &WorkspaceId) -> Result<Option<KeyPolicy>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(POLICY).bind(workspace).fetch_optional(pool).await)?)
+}
+
+/// Like [`policy`]. Locks it until the change ends.
+pub async fn lock_policy(change: &mut Change, workspace: &WorkspaceId) -> Result<Option<KeyPolicy>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_as(LOCK_POLICY).bind(workspace).fetch_optional(c).await)?)
+}
+
+/// Replaces the policy. Returns the workspace's name; `None` if it does not exist.
+pub async fn set_policy(
+    change: &mut Change,
+    workspace: &WorkspaceId,
+    policy: &KeyPolicy,
+) -> Result<Option<String>, DbError> {
+    Ok(on_change!(change, |c| sqlx::query_scalar(SET_POLICY)
+        .bind(workspace)
+        .bind(policy.default_lifetime_days)
+        .bind(policy.max_lifetime_days)
+        .bind(policy.binds_existing)
+        .bind(policy.all_agents_allowed)
+        .bind(policy.owner_required)
+        .bind(policy.networks_required)
+        .bind(policy.members_may_request)
+        .fetch_optional(c)
+        .await)?)
 }
 
 /// Renames a workspace. Returns its earlier name; `None` if it does not exist.

@@ -1,9 +1,10 @@
 //! SQL for the totals of workspaces. Counts are added by the hour; those of earlier days are rolled up into one row for
 //! each day, whose hour is the first of the day.
 
-use super::{ADD_AGENT_COUNTS, ADD_API_COUNTS, ADD_KEY_COUNTS, RowStatement, SET_TOP_KEYS, run};
+use super::{ADD_AGENT_COUNTS, ADD_API_COUNTS, ADD_KEY_COUNTS, SET_TOP_KEYS};
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::time::Timestamp;
+use crate::db::rows::{RowStatement, run};
 use crate::db::{Change, Db, DbError};
 use crate::usage::{Api, Outcome};
 use crate::{on_change, on_db, statements};
@@ -42,6 +43,12 @@ macro_rules! roll_up {
         )
     };
 }
+/// Tallies of calls that are counted by their outcome too.
+macro_rules! counted_twice {
+    () => {
+        "'left-out', 'old-value', 'with-conversations', 'with-handoff', 'with-external-events', 'with-agents'"
+    };
+}
 macro_rules! accepted {
     () => {
         "CAST(SUM(CASE WHEN outcome = 'accepted' THEN requests ELSE 0 END) AS BIGINT) AS accepted"
@@ -49,7 +56,7 @@ macro_rules! accepted {
 }
 macro_rules! refused {
     () => {
-        "CAST(SUM(CASE WHEN outcome IN ('accepted', 'left-out', 'old-value') THEN 0 ELSE requests END) AS BIGINT) AS refused"
+        concat!("CAST(SUM(CASE WHEN outcome IN ('accepted', ", counted_twice!(), ") THEN 0 ELSE requests END) AS BIGINT) AS refused")
     };
 }
 
@@ -64,7 +71,7 @@ statements! {
     RANK_KEYS = concat!("SELECT workspace_id, key_id, accepted, refused, place FROM
         (SELECT workspace_id, key_id, ", accepted!(), ", ", refused!(), ",
             ROW_NUMBER() OVER (PARTITION BY workspace_id
-                ORDER BY SUM(CASE WHEN outcome IN ('left-out', 'old-value') THEN 0 ELSE requests END) DESC, key_id) AS place
+                ORDER BY SUM(CASE WHEN outcome IN (", counted_twice!(), ") THEN 0 ELSE requests END) DESC, key_id) AS place
         FROM key_usage WHERE hour >= $1 GROUP BY workspace_id, key_id) AS ranked
         WHERE place <= $2 ORDER BY workspace_id, place");
     DELETE_EARLIER_RANKING = "DELETE FROM top_keys WHERE days = $1 AND at < $2";
@@ -73,7 +80,7 @@ statements! {
         ORDER BY hour, api, outcome";
     BY_AGENT = concat!("SELECT a.id, a.name, ", accepted!(), ", ", refused!(), "
         FROM agents a JOIN agent_usage u ON u.workspace_id = a.workspace_id AND u.agent_id = a.id
-        WHERE a.workspace_id = $1 AND u.hour >= $2 GROUP BY a.workspace_id, a.id
+        WHERE a.workspace_id = $1 AND a.deleted_at = 0 AND u.hour >= $2 GROUP BY a.workspace_id, a.id
         ORDER BY SUM(requests) DESC, a.id");
     TOP_KEYS = "SELECT t.key_id, k.name, t.accepted, t.refused, t.at
         FROM top_keys t JOIN api_keys k ON k.workspace_id = t.workspace_id AND k.id = t.key_id

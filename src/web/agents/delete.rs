@@ -1,10 +1,9 @@
-//! Deleting an agent with everything that belongs to it: confirmation dialog and server function.
+//! Deleting an agent with everything that belongs to it, and undoing this.
 
-use crate::agents::{AgentDependents, AgentName};
 use crate::base::error::Error;
+use crate::web::components::described_form::{FormDescription, described_form};
 use crate::web::components::dialog::DialogKind;
 use crate::web::components::form_dialog::FormDialog;
-use crate::web::components::typed_name::{TypedName, typed_name_form};
 use crate::web::frame::use_slug;
 use crate::web::transport::form::FormAction;
 use crate::web::transport::load::load;
@@ -12,70 +11,52 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
 
-/// Deletes an agent if its name was typed exactly.
+/// Deletes an agent. Where this cannot be undone, its name must have been typed exactly.
 #[server(endpoint = "delete_agent")]
-pub async fn delete_agent(workspace: String, agent: String, name: String) -> Result<(), Error> {
+pub async fn delete_agent(workspace: String, agent: String, #[server(default)] name: String) -> Result<(), Error> {
     let admin = crate::web::guard::admin(&workspace).await?;
     let (services, workspace) = (admin.services(), admin.workspace());
     let found = services.agents.find(&workspace.id, &agent).await?.ok_or(Error::NotFound)?;
-    if name.trim() != found.name {
+    if workspace.undo_days == 0 && name.trim() != found.name {
         return Err(crate::base::error::Problem::NameMismatch.into());
     }
     services.agents.delete(&workspace.id, &admin.actor(), &found).await?;
-    leptos_axum::redirect(&format!("/{}/agents?notice=agent-deleted", workspace.slug));
+    let notice = if workspace.undo_days == 0 { "agent-deleted" } else { "agent-deleted-undo" };
+    leptos_axum::redirect(&format!("/{}/agents?notice={notice}", workspace.slug));
     Ok(())
 }
 
-/// An agent, and what is deleted with it.
-#[server(endpoint = "get_belongings", input = Json)]
-pub async fn get_belongings(workspace: String, agent: String) -> Result<(AgentName, AgentDependents), Error> {
+/// Undoes the deletion of an agent.
+#[server(endpoint = "restore_agent")]
+pub async fn restore_agent(workspace: String, agent: String) -> Result<(), Error> {
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
-    let (services, workspace) = (admin.services(), &admin.workspace().id);
-    let found = services.agents.find(workspace, &agent).await?.ok_or_else(guard::not_found)?;
-    let belongings = services.agents.belongings(workspace, &found.id).await?;
-    Ok((found, belongings))
+    let id = crate::base::id::AgentId::parse(&agent).ok_or(Error::NotFound)?;
+    let done = admin.services().agents.restore(&admin.workspace().id, &admin.actor(), &id).await;
+    let agents = format!("/{}/agents", admin.workspace().slug);
+    let address = if done.is_ok() { agents } else { format!("{agents}/deleted") };
+    guard::lead_on(done.map_err(Error::from), &address, "agent-restored")
 }
 
-/// Dialog that asks for the agent's name before deleting it.
+/// Describes the form that deletes an agent: what is deleted with it, and who calls it.
+#[server(endpoint = "get_agent_deletion_form", input = Json)]
+pub async fn get_agent_deletion_form(workspace: String, agent: String) -> Result<FormDescription, Error> {
+    let admin = crate::web::guard::admin(&workspace).await?;
+    crate::web::agents::descriptions::deletion(&admin, &agent).await
+}
+
+/// Dialog that says what goes with an agent before it is deleted.
 #[component]
 pub fn DeleteAgentDialog() -> impl IntoView {
     let slug = use_slug().get_untracked();
     let id = use_params_map().with_untracked(|p| p.get("agent")).unwrap_or_default();
     let action = FormAction::of::<DeleteAgent>();
     let close_href = format!("/{slug}/agents");
-    let workspace = slug.clone();
-    let agent = load(move || GetBelongings { workspace: workspace.clone(), agent: id.clone() });
+    let hidden = vec![("workspace", slug.clone()), ("agent", id.clone())];
+    let described = load(move || GetAgentDeletionForm { workspace: slug.clone(), agent: id.clone() });
     let form = move || {
-        let slug = slug.clone();
-        async move {
-            let (agent, belongings) = agent.await?;
-            let deleted = TypedName {
-                kind: "agent",
-                name: agent.name,
-                explanation: view! { <p>{in_words(belongings)}</p> }.into_any(),
-                hidden: vec![("workspace", slug), ("agent", agent.id.to_string())],
-            };
-            Ok(typed_name_form(action, deleted))
-        }
+        let hidden = hidden.clone();
+        async move { Ok(described_form(described, action, hidden, &[]).await?.danger()) }
     };
     view! { <FormDialog title="Delete agent?" close_href kind=DialogKind::Question form /> }
-}
-
-fn in_words(gone: AgentDependents) -> String {
-    let conversations = match gone.conversations {
-        0 => "It has no conversations.".to_owned(),
-        1 => "Its one conversation is erased with it.".to_owned(),
-        many => format!("Its {many} conversations are erased with it."),
-    };
-    let variants = match (gone.variants, gone.deployments) {
-        (0, 0) => "",
-        _ => " Its variants and deployments are deleted with it.",
-    };
-    let keys = match gone.keys {
-        0 => "",
-        1 => " One API key covers this agent alone and opens nothing from then on.",
-        many => &format!(" {many} API keys cover this agent alone and open nothing from then on."),
-    };
-    format!("{conversations}{variants}{keys} This cannot be undone.")
 }

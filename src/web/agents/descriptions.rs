@@ -1,11 +1,13 @@
-//! Describes the forms for variants, attributes and deployments.
+//! Describes the forms that delete an agent, and those for variants, attributes and deployments.
 
-use crate::agents::AgentName;
+use crate::agents::{AgentDependents, AgentName};
 use crate::base::error::Error;
 use crate::deployments::Environment;
 use crate::variants::{Attribute, Variant};
 use crate::web::components::described_form::{FieldDescription, FieldKind, FormDescription};
+use crate::base::text::days_in_words;
 use crate::web::guard::{self, SignedInMember};
+use crate::web::usage::recent_use::in_words;
 
 /// An admin of this workspace, and one of its agents.
 pub async fn agent_of(workspace: &str, agent: &str) -> Result<(SignedInMember, AgentName), Error> {
@@ -18,6 +20,45 @@ pub async fn agent_of(workspace: &str, agent: &str) -> Result<(SignedInMember, A
 pub fn done(admin: &SignedInMember, agent: &AgentName, notice: &str) -> Result<(), Error> {
     leptos_axum::redirect(&format!("/{}/agents/{}?notice={notice}", admin.workspace().slug, agent.id));
     Ok(())
+}
+
+/// Describes the form that deletes an agent.
+pub async fn deletion(admin: &SignedInMember, agent: &str) -> Result<FormDescription, Error> {
+    let (services, workspace) = (admin.services(), admin.workspace());
+    let agent = services.agents.find(&workspace.id, agent).await?.ok_or_else(guard::not_found)?;
+    let gone = services.agents.belongings(&workspace.id, &agent.id).await?;
+    let recent = services.reports.recent_use_of_agent(&workspace.id, &agent.id).await?;
+    let name = &agent.name;
+    let typed = FieldDescription::line("name", "Name of the agent", "").hint(&format!("Type {name} to confirm."));
+    let (undo, fields) = match workspace.undo_days {
+        0 => ("This cannot be undone.".to_owned(), vec![typed]),
+        days => (format!("You can restore it for {} under Recently deleted.", days_in_words(days)), Vec::new()),
+    };
+    let explanation = format!(
+        "No API knows “{name}” from then on. {} {undo}\n{}",
+        dependents_in_words(gone, workspace.undo_days == 0),
+        in_words(&recent, "Its calls")
+    );
+    Ok(FormDescription { explanation, fields, submit: "Delete agent".to_owned(), cancel: "Keep agent".to_owned() })
+}
+
+fn dependents_in_words(gone: AgentDependents, for_good: bool) -> String {
+    let verb = if for_good { "erased" } else { "deleted" };
+    let conversations = match gone.conversations {
+        0 => "It has no conversations.".to_owned(),
+        1 => format!("Its one conversation is {verb} with it."),
+        many => format!("Its {many} conversations are {verb} with it."),
+    };
+    let variants = match (gone.variants, gone.deployments) {
+        (0, 0) => "",
+        _ => " Its variants and deployments are deleted with it.",
+    };
+    let keys = match gone.keys {
+        0 => "",
+        1 => " One API key covers this agent alone and opens nothing from then on.",
+        many => &format!(" {many} API keys cover this agent alone and open nothing from then on."),
+    };
+    format!("{conversations}{variants}{keys}")
 }
 
 /// Describes the form that an address names.

@@ -7,11 +7,13 @@ use crate::base::id::ApiKeyId;
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
 use crate::web::api_keys::addresses::KeyAddresses;
+use crate::web::api_keys::life::SettingsFields;
 use crate::web::api_keys::list::{Scope, permissions_in_words};
 use crate::web::api_keys::use_key::request;
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::button::{ButtonLink, ButtonLook};
 use crate::web::components::copy_text::CopyText;
+use crate::web::components::described_form::{DescribedField, FieldDescription};
 use crate::web::components::dialog::{CloseQuestion, Dialog, DialogBody, DialogFooter, DialogKind};
 use crate::web::components::draft::Draft;
 use crate::web::components::fact_list::FactList;
@@ -33,6 +35,9 @@ use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+use crate::api_keys::KeySettings;
+
 /// What the form says about the expiry.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -45,7 +50,7 @@ pub struct ExpiryFields {
 }
 
 /// Creates a key. Its value waits, sealed, in a database row for the page that shows it once. A form that is sent twice
-/// makes one key.
+/// makes one key. A member who is no admin asks for the key.
 #[server(endpoint = "create_api_key")]
 pub async fn create_api_key(
     workspace: String,
@@ -55,16 +60,21 @@ pub async fn create_api_key(
     #[server(default)] agents: Vec<String>,
     #[server(default)] permissions: Vec<String>,
     #[server(default)] expiry: ExpiryFields,
+    #[server(default)] settings: SettingsFields,
     #[server(default)] list: String,
 ) -> Result<(), Error> {
     use crate::api_keys::service::{FormCreator, NewKey};
-    use crate::api_keys::{AgentScope, KeyName, KeySettings};
+    use crate::api_keys::{AgentScope, KeyName};
     use crate::base::error::Problem;
     use crate::base::id::{AgentId, ApiKeyId};
+    use crate::key_requests::NewKeyRequest;
     use crate::web::guard;
 
-    let admin = guard::admin(&workspace).await?;
-    let services = admin.services();
+    let member = guard::member(&workspace).await?;
+    if !member.visit.is_admin() && !member.workspace().members_may_request {
+        return Err(Error::AdminsOnly);
+    }
+    let (services, workspace) = (member.services(), member.workspace());
     let now = services.now();
     let scope = match all_agents.as_str() {
         "true" => Ok(AgentScope::All),
@@ -79,20 +89,30 @@ pub async fn create_api_key(
     let name = KeyName::parse(&name);
     let permissions = Permissions::parse(permissions.iter().map(String::as_str));
     let expires_at = Expiry::parse(&expiry.choice, &expiry.date, &expiry.minutes_ahead).and_then(|e| e.from(now));
-    let new = match (name, scope, permissions, expires_at) {
-        (Ok(name), Ok(scope), Ok(permissions), Ok(expires_at)) => {
-            NewKey { name, scope, permissions, expires_at, settings: KeySettings::default() }
+    let settings = settings.parse();
+    let new = match (name, scope, permissions, expires_at, settings) {
+        (Ok(name), Ok(scope), Ok(permissions), Ok(expires_at), Ok(settings)) => {
+            NewKey { name, scope, permissions, expires_at, settings }
         }
-        (name, scope, permissions, expires_at) => {
-            let problems = [name.err(), scope.err(), permissions.err(), expires_at.err()];
-            return Err(Error::Invalid(problems.into_iter().flatten().collect()));
+        (name, scope, permissions, expires_at, settings) => {
+            let problems = [name.err(), scope.err(), permissions.err(), expires_at.err()].into_iter().flatten();
+            let others = settings.err().and_then(|error| if let Error::Invalid(others) = error { Some(others) } else { None });
+            return Err(Error::Invalid(problems.chain(others.into_iter().flatten()).collect()));
         }
     };
     let id = ApiKeyId::parse_generated(&id).unwrap_or_else(|| services.api_keys.new_id());
-    let creator = FormCreator { actor: &admin.actor(), user: &admin.visitor.user, shown_once: &services.shown_once };
-    let id = services.api_keys.create_from_form(&admin.workspace().id, creator, id, &new).await?;
     let list = guard::local_query(&list);
-    leptos_axum::redirect(&format!("/{}/api-keys/{id}/created{list}", admin.workspace().slug));
+    if !member.visit.is_admin() {
+        let NewKey { name, scope, permissions, expires_at, settings } = new;
+        let (networks, reason) = (settings.networks, settings.note);
+        let asked = NewKeyRequest { name, scope, permissions, expires_at, networks, reason };
+        services.key_requests.ask(&workspace.id, &member.actor(), &id, asked).await?;
+        leptos_axum::redirect(&guard::list_address(&member, list, "key-requested"));
+        return Ok(());
+    }
+    let creator = FormCreator { actor: &member.actor(), user: &member.visitor.user, shown_once: &services.shown_once };
+    let id = services.api_keys.create_from_form(&workspace.id, creator, id, &new).await?;
+    leptos_axum::redirect(&format!("/{}/api-keys/{id}/created{list}", workspace.slug));
     Ok(())
 }
 
@@ -102,14 +122,45 @@ pub struct NewKeyForm {
     /// The id of the key that the form makes.
     pub id: ApiKeyId,
     pub agents: Vec<AgentName>,
+    /// Whether the policy allows keys on all agents.
+    pub all_agents_allowed: bool,
+    /// Values and labels of the choices for the expiry, but for a date.
+    pub expiries: Vec<(String, String)>,
+    /// The choice that is preselected.
+    pub expiry: String,
+    /// Whether the key is made, or asked for.
+    pub is_admin: bool,
+    /// Owner, networks and limits; whether something of it is needed.
+    pub settings: (Vec<FieldDescription>, bool),
 }
 
 #[server(endpoint = "get_new_api_key_form", input = Json)]
 pub async fn get_new_api_key_form(workspace: String) -> Result<NewKeyForm, Error> {
-    let member = crate::web::guard::member(&workspace).await?;
-    let services = member.services();
-    let agents = services.agents.names(&member.workspace().id).await?;
-    Ok(NewKeyForm { id: services.api_keys.new_id(), agents })
+    use crate::web::api_keys::life_forms::{expiries, settings_fields};
+    use crate::web::guard;
+    let member = guard::member(&workspace).await?;
+    let (services, workspace) = (member.services(), &member.workspace().id);
+    let policy = services.api_keys.policy(workspace).await?;
+    let is_admin = member.visit.is_admin();
+    if !is_admin && !policy.members_may_request {
+        return Err(Error::AdminsOnly);
+    }
+    let agents = services.agents.names(workspace).await?;
+    let (expiries, expiry) = expiries(&policy);
+    let mut fields = settings_fields(&KeySettings::default(), guard::address().await);
+    if !is_admin {
+        fields.retain(|field| matches!(field.name.as_str(), "settings[note]" | "settings[networks]"));
+    }
+    let needed = policy.networks_required || (is_admin && policy.owner_required) || !is_admin;
+    Ok(NewKeyForm {
+        id: services.api_keys.new_id(),
+        agents,
+        all_agents_allowed: policy.all_agents_allowed,
+        expiries,
+        expiry,
+        is_admin,
+        settings: (fields, needed),
+    })
 }
 
 /// A key just created, with its value the one time that it is shown.
@@ -146,16 +197,20 @@ pub fn CreateDialog() -> impl IntoView {
     let form = move || {
         let mut hidden = vec![("workspace", slug.clone()), ("list", addresses.query_string())];
         async move {
-            let NewKeyForm { id, agents } = new.await?;
+            let NewKeyForm { id, agents, all_agents_allowed, expiries, expiry, is_admin, settings } = new.await?;
             hidden.push(("id", id.to_string()));
-            let all = RwSignal::new(Draft::current().value("all_agents", "true") == "true");
+            let fresh = all_agents_allowed.to_string();
+            let all = RwSignal::new(Draft::current().value("all_agents", &fresh) == "true");
             let fields = view! {
+                {(!is_admin).then(|| view! { <p class="mb-4">"An admin of this workspace decides on your request."</p> })}
                 <TextField name="name" label="Name" hint="What the key is for, such as “CRM sync”. At most 100 characters." autofocus=true refusal />
-                <AgentsField agents all refusal />
+                <AgentsField agents all all_agents_allowed refusal />
                 <PermissionsField chosen=None all_agents=all refusal />
-                <ExpiryField refusal />
+                <ExpiryField choices=expiries fresh=expiry refusal />
+                <MoreSettings settings sent=action />
             };
-            Ok(DialogForm::new(action, hidden, fields.into_any(), "Create key").pending("Creating …"))
+            let submit = if is_admin { "Create key" } else { "Send request" };
+            Ok(DialogForm::new(action, hidden, fields.into_any(), submit).pending("Sending …"))
         }
     };
     view! { <FormDialog title="New API key" close_href=addresses.list() kind=DialogKind::Sheet form /> }
@@ -166,7 +221,12 @@ const NO_AGENTS: &str = "This workspace has no agents yet. A key for all agents 
                          choose agents, create them first, on the Agents page.";
 
 #[component]
-fn AgentsField(agents: Vec<AgentName>, all: RwSignal<bool>, refusal: Refusal) -> impl IntoView {
+fn AgentsField(
+    agents: Vec<AgentName>,
+    all: RwSignal<bool>,
+    all_agents_allowed: bool,
+    refusal: Refusal,
+) -> impl IntoView {
     let chosen = RwSignal::new(Draft::current().values("agents[]").unwrap_or_default());
     let hydrated = use_hydrated();
     let none_yet = agents.is_empty();
@@ -181,7 +241,7 @@ fn AgentsField(agents: Vec<AgentName>, all: RwSignal<bool>, refusal: Refusal) ->
     view! {
         <Field id="agents" label="Agents" hint="This cannot be changed after creation." group=true refusal>
             {none_yet.then(|| view! { <p class=HINT>{NO_AGENTS}</p> })}
-            {radio(true, "All agents", "Those created later too.")}
+            {all_agents_allowed.then(|| radio(true, "All agents", "Those created later too."))}
             {radio(false, "Chosen agents", "")}
             <div class=INDENTED hidden=move || hydrated.get() && all.get()>
                 <MultiSelect id="agents" name="agents[]" label="Chosen agents" placeholder="Type to find agents" choices chosen />
@@ -196,12 +256,19 @@ pub fn PermissionsField(
     chosen: Option<Permissions>,
     /// The key covers all agents: some permissions are offered only then.
     all_agents: RwSignal<bool>,
+    /// How they were used lately, in words.
+    #[prop(optional)]
+    uses: Vec<(Permission, String)>,
     refusal: Refusal,
 ) -> impl IntoView {
     let drafted = Draft::current().values("permissions[]");
     let checked = move |permission: Permission| match &drafted {
         Some(ids) => ids.iter().any(|id| id == permission.id()),
         None => chosen.as_ref().is_some_and(|c| c.contain(permission)),
+    };
+    let hint = move |permission: Permission| {
+        let used = uses.iter().find(|(used, _)| *used == permission);
+        used.map_or_else(|| permission.grants().to_owned(), |(_, used)| format!("{} {used}", permission.grants()))
     };
     let choice = move |permission: Permission| {
         view! {
@@ -210,7 +277,7 @@ pub fn PermissionsField(
                 name="permissions[]"
                 value=permission.id()
                 label=permission.label()
-                hint=permission.grants()
+                hint=hint(permission)
                 strong=true
                 checked=checked(permission)
                 withheld=move || permission.needs_all_agents() && !all_agents.get()
@@ -225,10 +292,16 @@ pub fn PermissionsField(
 }
 
 #[component]
-fn ExpiryField(refusal: Refusal) -> impl IntoView {
+fn ExpiryField(
+    /// Values and labels.
+    choices: Vec<(String, String)>,
+    /// The choice of a fresh form.
+    fresh: String,
+    refusal: Refusal,
+) -> impl IntoView {
     let draft = Draft::current();
     let hydrated = use_hydrated();
-    let choice = RwSignal::new(draft.value("expiry[choice]", Expiry::DEFAULT));
+    let choice = RwSignal::new(draft.value("expiry[choice]", &fresh));
     let date = RwSignal::new(draft.value("expiry[date]", ""));
     // How far the browser's clock is ahead of UTC when the chosen date ends; empty without a script.
     let minutes_ahead = move || if hydrated.get() { minutes_ahead_at_end_of(&date.read()) } else { String::new() };
@@ -245,11 +318,11 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
             Err(problem) => problem.message().into_owned(),
         }
     };
-    let option = move |(value, label): (&'static str, &'static str)| {
-        let selected = choice.with_untracked(|c| c == value);
+    let option = move |(value, label): (String, String)| {
+        let selected = choice.with_untracked(|c| *c == value);
         view! { <option value=value selected=selected>{label}</option> }
     };
-    let options = Expiry::CHOICES.map(|(value, label, _)| (value, label)).into_iter().chain([("date", "On a date …")]);
+    let options = choices.into_iter().chain([("date".to_owned(), "On a date …".to_owned())]);
     view! {
         <Field id="expiry" label="Expiry" refusal>
             <SelectFrame>
@@ -281,6 +354,20 @@ fn ExpiryField(refusal: Refusal) -> impl IntoView {
             </Field>
             <p class=HINT id="expiry-hint" aria-live="polite">{sentence}</p>
         </Field>
+    }
+}
+
+/// Owner, networks and limits. Folded while nothing of it is needed and nothing is wrong.
+#[component]
+fn MoreSettings(settings: (Vec<FieldDescription>, bool), sent: FormAction) -> impl IntoView {
+    let (fields, needed) = settings;
+    let refusal = sent.refusal();
+    let fields = fields.into_iter().map(|field| view! { <DescribedField field sent /> }).collect_view();
+    view! {
+        <details class="mb-6" open=move || needed || refusal.with(Option::is_some)>
+            <summary class="cursor-pointer py-1 font-medium">"Owner, networks and limits"</summary>
+            <div class="mt-3">{fields}</div>
+        </details>
     }
 }
 

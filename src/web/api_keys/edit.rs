@@ -1,6 +1,6 @@
 //! Changing a key's name and permissions. Agents and expiry cannot be changed, and are shown only.
 
-use crate::api_keys::ApiKey;
+use crate::api_keys::{ApiKey, Permission};
 use crate::base::error::Error;
 use crate::web::api_keys::addresses::KeyAddresses;
 use crate::web::api_keys::create::PermissionsField;
@@ -51,6 +51,21 @@ pub async fn get_api_key(workspace: String, key: String) -> Result<ApiKey, Error
     member.services().api_keys.find(&member.workspace().id, &id).await?.ok_or_else(guard::not_found)
 }
 
+/// How each permission of a key was used lately, in words: who would be refused without it.
+#[server(endpoint = "get_permission_use", input = Json)]
+pub async fn get_permission_use(workspace: String, key: String) -> Result<Vec<(Permission, String)>, Error> {
+    use crate::web::api_keys::life_forms;
+    use crate::web::usage::recent_use::in_words;
+    let (admin, key) = life_forms::key_of(&workspace, &key).await?;
+    let mut uses = Vec::new();
+    for permission in key.permissions.iter() {
+        let reports = &admin.services().reports;
+        let used = reports.recent_use_of_permission(&admin.workspace().id, &key.id, permission).await?;
+        uses.push((permission, in_words(&used, "Calls with it")));
+    }
+    Ok(uses)
+}
+
 /// Loads the key in the address.
 pub fn use_key() -> Loaded<ApiKey> {
     let slug = use_slug().get_untracked();
@@ -67,15 +82,18 @@ pub fn EditDialog() -> impl IntoView {
     let refusal = action.refusal();
     let key = use_key();
     let slug = use_slug().get_untracked();
+    let workspace = slug.clone();
+    let id = use_params_map().with_untracked(|p| p.get("key")).unwrap_or_default();
+    let uses = load(move || GetPermissionUse { workspace: workspace.clone(), key: id.clone() });
     let form = move || {
         let slug = slug.clone();
         async move {
-            let key = key.await?;
+            let (key, uses) = (key.await?, uses.await?);
             let hidden = vec![("workspace", slug), ("key", key.id.to_string()), ("list", addresses.query_string())];
             let all_agents = RwSignal::new(key.agents.is_none());
             let fields = view! {
                 <TextField name="name" label="Name" value=key.name.as_str() autofocus=true refusal />
-                <PermissionsField chosen=Some(key.permissions) all_agents refusal />
+                <PermissionsField chosen=Some(key.permissions) all_agents uses refusal />
                 <FactList>
                     <dt>"Agents"</dt><dd><Scope agents=key.agents /></dd>
                     <dt>"Expires"</dt><dd><Moment at=key.expires_at /></dd>

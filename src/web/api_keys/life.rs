@@ -1,7 +1,10 @@
-//! Rotating, pausing, deleting and restoring a key. The server describes each form, and one dialog shows them all.
+//! Rotating, pausing, deleting and restoring a key, its settings, and the policy. The server describes each form, and one
+//! dialog shows them all.
 
 use crate::base::error::Error;
 use crate::web::api_keys::addresses::KeyAddresses;
+use crate::web::api_keys::filters::FilterApiKeys;
+use crate::web::api_keys::policy::SetKeyPolicy;
 use crate::web::components::described_form::{FormDescription, described_form};
 use crate::web::components::dialog::DialogKind;
 use crate::web::components::form_dialog::FormDialog;
@@ -14,8 +17,11 @@ use leptos::server_fn::codec::Json;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+use crate::api_keys::{KeySettings, TypedSettings};
+
 /// What a form does, as in the address; its title, and whether its button is coloured as one that ends something.
-const FORMS: [(&str, &str, &str, bool); 8] = [
+const FORMS: [(&str, &str, &str, bool); 10] = [
     ("delete", "Delete API key?", DeleteApiKey::PATH, true),
     ("rotate", "Rotate API key", RotateApiKey::PATH, false),
     ("end-old-value", "End the old value?", EndOldValue::PATH, true),
@@ -24,11 +30,9 @@ const FORMS: [(&str, &str, &str, bool); 8] = [
     ("resume", "Resume API key?", ResumeApiKey::PATH, false),
     ("settings", "Key settings", SetKeySettings::PATH, false),
     ("undo-days", "Undoing deletions", SetUndoDays::PATH, false),
+    ("rules", "Rules for keys", SetKeyPolicy::PATH, false),
+    ("filters", "Filter keys", FilterApiKeys::PATH, false),
 ];
-
-/// Most keys that are changed at once.
-#[cfg(feature = "ssr")]
-const MAX_CHANGED: usize = 10_000;
 
 /// Describes a form.
 #[server(endpoint = "get_key_form", input = Json)]
@@ -58,46 +62,6 @@ pub async fn delete_api_key(
     Ok(())
 }
 
-/// Pauses or deletes several keys.
-#[server(endpoint = "change_api_keys")]
-pub async fn change_api_keys(
-    workspace: String,
-    #[server(default)] keys: Vec<String>,
-    action: String,
-) -> Result<(), Error> {
-    use crate::api_keys::service::Retirement;
-    use crate::base::id::ApiKeyId;
-    let admin = crate::web::guard::admin(&workspace).await?;
-    let how = match action.as_str() {
-        "pause" => Retirement::Pause,
-        "delete" => Retirement::Delete,
-        _ => return Err(Error::BadRequest),
-    };
-    let ids = keys.iter().map(|key| ApiKeyId::parse(key)).collect::<Option<Vec<_>>>().ok_or(Error::NotFound)?;
-    if ids.len() > MAX_CHANGED {
-        return Err(Error::BadRequest);
-    }
-    let done = admin.services().api_keys.retire(&admin.workspace().id, &admin.actor(), &ids, how).await;
-    let notice = match (ids.is_empty(), how) {
-        (true, _) => "no-keys-chosen",
-        (false, Retirement::Pause) => "keys-paused",
-        (false, Retirement::Delete) => "keys-deleted",
-    };
-    lead_on(done.map_err(Error::from), &format!("/{}/safety", admin.workspace().slug), notice)
-}
-
-/// Leads to a page that says what was done or, where a plain form has no other place for it, that it was not done.
-#[cfg(feature = "ssr")]
-fn lead_on(done: Result<(), Error>, address: &str, notice: &str) -> Result<(), Error> {
-    let notice = match done {
-        Ok(()) => notice,
-        Err(_) if crate::web::guard::is_plain_form() => "not-done",
-        Err(error) => return Err(error),
-    };
-    leptos_axum::redirect(&format!("{address}?notice={notice}"));
-    Ok(())
-}
-
 /// Undoes the deletion of a key.
 #[server(endpoint = "restore_api_key")]
 pub async fn restore_api_key(workspace: String, key: String) -> Result<(), Error> {
@@ -106,7 +70,7 @@ pub async fn restore_api_key(workspace: String, key: String) -> Result<(), Error
     let done = admin.services().api_keys.restore(&admin.workspace().id, &admin.actor(), &id).await;
     let list = format!("/{}/api-keys", admin.workspace().slug);
     let address = if done.is_ok() { format!("{list}/{id}") } else { format!("{list}/deleted") };
-    lead_on(done.map_err(Error::from), &address, "key-restored")
+    crate::web::guard::lead_on(done.map_err(Error::from), &address, "key-restored")
 }
 
 /// Gives a key another value, which the next page shows once.
@@ -184,29 +148,44 @@ pub struct SettingsFields {
     rate: String,
     burst: String,
     quota: String,
+    /// Addresses that are added to the networks.
+    seen: Vec<String>,
+}
+
+#[cfg(feature = "ssr")]
+impl SettingsFields {
+    /// Reads and normalises the settings.
+    pub fn parse(&self) -> Result<KeySettings, Error> {
+        let networks = format!("{} {}", self.networks, self.seen.join(" "));
+        let typed = TypedSettings {
+            owner: &self.owner,
+            note: &self.note,
+            tags: &self.tags,
+            networks: &networks,
+            rate: &self.rate,
+            burst: &self.burst,
+            quota: &self.quota,
+        };
+        KeySettings::parse(&typed).map_err(Error::Invalid)
+    }
 }
 
 /// Sets a key's owner, note, tags, networks and limits. `seen` is the version of the settings that the form was made from.
+/// Networks that cut off an address of the last 30 days must be confirmed.
 #[server(endpoint = "set_key_settings")]
 pub async fn set_key_settings(
     workspace: String,
     key: String,
     #[server(default)] settings: SettingsFields,
     #[server(default)] seen: String,
+    #[server(default)] cut_off: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::{KeySettings, TypedSettings};
     use crate::web::api_keys::life_forms;
     let (admin, key) = life_forms::key_of(&workspace, &key).await?;
-    let typed = TypedSettings {
-        owner: &settings.owner,
-        note: &settings.note,
-        tags: &settings.tags,
-        networks: &settings.networks,
-        rate: &settings.rate,
-        burst: &settings.burst,
-        quota: &settings.quota,
-    };
-    let settings = KeySettings::parse(&typed).map_err(Error::Invalid)?;
+    let settings = settings.parse()?;
+    if cut_off != "true" && settings.networks != key.settings.networks {
+        life_forms::cuts_nobody_off(&admin, &key, &settings).await?;
+    }
     admin.services().api_keys.set(&admin.workspace().id, &admin.actor(), &key.id, &settings, Some(&seen)).await?;
     life_forms::done(&admin, &key, "key-saved")
 }
@@ -229,6 +208,14 @@ pub fn KeyFormDialog() -> impl IntoView {
     let [key, action] = ["key", "action"].map(|name| params.get(name).unwrap_or_default());
     let close_href = format!("/{slug}/api-keys/{key}");
     key_form(slug, key, action, close_href, String::new())
+}
+
+/// Dialog on the list that filters it. In place of a key the form is about the list's query string.
+#[component]
+pub fn FiltersDialog() -> impl IntoView {
+    let addresses = KeyAddresses::current();
+    let list = addresses.query_string();
+    key_form(use_slug().get_untracked(), list.clone(), "filters".to_owned(), addresses.list(), list)
 }
 
 /// Dialog on the list that deletes a key.

@@ -1,6 +1,6 @@
 //! The list of keys. Search, sort and page stand in the address; the database searches and sorts.
 
-use crate::api_keys::{ApiKey, KeyListQuery, KeyOrder, KeyPage, Status};
+use crate::api_keys::{ApiKey, KeyListQuery, KeyOrder, KeyPage, LastClient, ShownFacts, Status};
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
 use crate::web::api_keys::addresses::KeyAddresses;
@@ -24,20 +24,48 @@ use leptos::wasm_bindgen::JsCast as _;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use leptos_router::hooks::use_query_map;
+use serde::{Deserialize, Serialize};
 
 /// Elements in which `/` is typed as text.
 const FIELDS: &str = "input, textarea, select, dialog *";
 /// Most agents that a card names; the others are counted.
 const SHOWN_AGENTS: usize = 2;
 
-/// One page of the workspace's keys.
+/// One page of the workspace's keys, and what stands above it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyListView {
+    pub page: KeyPage,
+    /// What the filter lets through, in words, each with the query string without it.
+    pub filters: Vec<(String, String)>,
+    /// Number of requests for keys that wait for an admin.
+    pub requests: u64,
+}
+
+/// One page of the workspace's keys. Only admins see who used them.
 #[server(endpoint = "list_api_keys", input = Json)]
-pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQuery) -> Result<KeyPage, Error> {
+pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQuery) -> Result<KeyListView, Error> {
+    use crate::web::api_keys::filter_forms::in_words;
     let member = crate::web::guard::member(&workspace).await?;
-    if query.search.chars().count() > KeyListQuery::MAX_SEARCH || query.search.contains('\0') {
+    let (services, workspace) = (member.services(), &member.workspace().id);
+    if !query.is_sound() {
         return Err(Error::BadRequest);
     }
-    Ok(member.services().api_keys.page(&member.workspace().id, &query).await?)
+    let mut page = services.api_keys.page(workspace, &query).await?;
+    let is_admin = member.visit.is_admin();
+    for key in page.keys.iter_mut().filter(|_| !is_admin) {
+        key.last_client = None;
+    }
+    let agent = match &query.filter.agent {
+        Some(id) => services.agents.find(workspace, id.as_str()).await?.map(|agent| agent.name),
+        None => None,
+    };
+    let without = |filter| KeyListQuery { filter, after: None, before: None, ..query.clone() }.to_address();
+    let filters = in_words(&query.filter, agent.as_deref());
+    Ok(KeyListView {
+        page,
+        filters: filters.into_iter().map(|(text, filter)| (text, without(filter))).collect(),
+        requests: if is_admin { services.key_requests.count(workspace).await? } else { 0 },
+    })
 }
 
 /// Leads to the list with this search. What looks like a key is found by its value, and leads to its page: it must not
@@ -47,17 +75,21 @@ pub async fn search_api_keys(
     workspace: String,
     #[server(default)] q: String,
     #[server(default)] sort: String,
+    #[server(default)] list: String,
 ) -> Result<(), Error> {
     use crate::api_keys::secret::key_in;
+    use crate::web::api_keys::filter_forms::query_of;
     let member = crate::web::guard::member(&workspace).await?;
     let (keys, workspace) = (&member.services().api_keys, member.workspace());
+    let before = query_of(&list);
     let list = format!("/{}/api-keys", workspace.slug);
     let Some(key) = key_in(&q) else {
-        let query = KeyListQuery::from_address(|name| match name {
+        let typed = KeyListQuery::from_address(|name| match name {
             "q" => Some(q.clone()),
             "sort" => Some(sort.clone()),
             _ => None,
         });
+        let query = KeyListQuery { filter: before.filter, shown: before.shown, ..typed };
         leptos_axum::redirect(&format!("{list}{}", query.to_address()));
         return Ok(());
     };
@@ -80,13 +112,14 @@ pub fn ApiKeysPage() -> impl IntoView {
     provide_context(addresses);
     let page = load_live(move || ListApiKeys { workspace: slug.get(), query: query.get() });
     let content = move || async move {
-        let admin = visit.await?.is_admin();
+        let visit = visit.await?;
+        let (admin, may_ask) = (visit.is_admin(), visit.workspace.members_may_request);
         // The search stays in reach where the address names a page that the list does not have.
         let list = match page.await {
-            Ok(page) => view! { <Keys page addresses admin /> }.into_any(),
+            Ok(list) => view! { <Keys list addresses admin /> }.into_any(),
             Err(error) => view! { <Failed error /> }.into_any(),
         };
-        Ok(view! { <Header addresses admin />{list} }.into_any())
+        Ok(view! { <Header addresses admin may_ask />{list} }.into_any())
     };
     view! {
         <Title text="API keys" />
@@ -97,13 +130,17 @@ pub fn ApiKeysPage() -> impl IntoView {
 }
 
 #[component]
-fn Header(addresses: KeyAddresses, admin: bool) -> impl IntoView {
+fn Header(addresses: KeyAddresses, admin: bool, may_ask: bool) -> impl IntoView {
     let configuration = format!("/{}/api-keys/configuration", addresses.slug.get_untracked());
+    let ask = (!admin && may_ask).then(|| {
+        view! { <ButtonLink look=ButtonLook::Primary icon="plus" href=addresses.to("/new") noscroll=true>"Ask for a key"</ButtonLink> }
+    });
     view! {
         <PageHeader heading="API keys">
             <div class=BUTTON_ROW>
                 <ButtonLink href=configuration icon="settings">"Configuration"</ButtonLink>
                 {admin.then(|| view! { <NewLink addresses /> })}
+                {ask}
             </div>
         </PageHeader>
         <Toolbar addresses admin />
@@ -132,6 +169,7 @@ fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
         <div class=TOOLBAR>
             <PostedFilterForm path=SearchApiKeys::PATH>
                 <input type="hidden" name="workspace" value=slug.get_untracked() />
+                <input type="hidden" name="list" value=addresses.query_string() />
                 <SearchInput label="Search API keys" name="q" value=query.read_untracked().search.clone() />
                 <label class="relative flex h-10 items-center gap-3 rounded-full px-3 font-semibold focus-within:outline-2 focus-within:outline-focus hover:bg-hover">
                     <Icon name="filter" class="size-[18px]" />
@@ -148,17 +186,78 @@ fn Toolbar(addresses: KeyAddresses, admin: bool) -> impl IntoView {
                     <Icon name="chevron-down" class="size-[18px]" />
                 </label>
                 <Button small=true hidden=move || hydrated.get()>"Apply"</Button>
+                {admin.then(|| view! { <a class=TEXT_LINK href=addresses.to("/filters") data-noscroll="true">"Filter"</a> })}
             </PostedFilterForm>
-            {admin.then(|| view! {
-                <span class="flex flex-wrap gap-x-6 gap-y-2">
-                    <a class=TEXT_LINK href=format!("/{}/api-keys/refused", slug.get_untracked())>"Why was a call refused?"</a>
-                    <a class=TEXT_LINK href=format!("/{}/safety", slug.get_untracked())>"Safety"</a>
-                    <a class=TEXT_LINK href=format!("/{}/api-keys/deleted", slug.get_untracked())>"Recently deleted"</a>
-                    <a class=TEXT_LINK href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
-                </span>
-            })}
+            {admin.then(|| view! { <AdminLinks addresses /> })}
         </div>
     }
+}
+
+/// Links to the pages about keys that only admins see.
+#[component]
+fn AdminLinks(addresses: KeyAddresses) -> impl IntoView {
+    let workspace = format!("/{}", addresses.slug.get_untracked());
+    let link = |path: String, text: &'static str| view! { <a class=TEXT_LINK href=path>{text}</a> };
+    let list = |path: &str| format!("{workspace}/api-keys/{path}");
+    let select = addresses.to("/select");
+    let pages = [
+        (list("refused"), "Why was a call refused?"),
+        (format!("{workspace}/safety"), "Safety"),
+        (list("policy"), "Policy"),
+        (list("deleted"), "Recently deleted"),
+        (select, "Change many"),
+    ];
+    view! {
+        <span class="flex flex-wrap gap-x-6 gap-y-2">
+            {pages.map(|(path, text)| link(path, text)).collect_view()}
+            <a class=TEXT_LINK href=addresses.to("/settings") data-noscroll="true">"Copying settings"</a>
+        </span>
+    }
+}
+
+/// What waits for an admin, what the list is filtered by, and how many keys it has.
+#[component]
+fn Above(
+    filters: Vec<(String, String)>,
+    requests: u64,
+    matches: Option<u64>,
+    addresses: KeyAddresses,
+    admin: bool,
+) -> impl IntoView {
+    let list = format!("/{}/api-keys", addresses.slug.get_untracked());
+    let requests = (requests > 0).then(|| {
+        let text = if requests == 1 { "1 key is asked for".to_owned() } else { format!("{requests} keys are asked for") };
+        view! { <p class="mb-4"><a class=TEXT_LINK href=format!("{list}/requests")>{text}</a></p> }
+    });
+    let chip = |(text, without): (String, String)| {
+        let href = format!("{list}{without}");
+        let label = format!("Remove the filter {text}");
+        view! {
+            <a class="inline-flex items-center gap-2 rounded-full bg-surface px-3 py-1 text-sm hover:bg-hover" href=href aria-label=label>
+                {text} <Icon name="close" class="size-3.5" />
+            </a>
+        }
+    };
+    let chips = filters.into_iter().map(chip).collect_view();
+    let number = matches.map(|matches| match matches {
+        KeyPage::MOST_COUNTED.. => "More than 10,000 keys".to_owned(),
+        1 => "1 key".to_owned(),
+        matches => format!("{matches} keys"),
+    });
+    let export = (admin && number.is_some()).then(|| {
+        // Not a page: the router leaves it to the browser.
+        view! { <a class=TEXT_LINK rel="external" href=addresses.to("/export")>"Download as CSV"</a> }
+    });
+    let summary = number.map(|number| {
+        view! {
+            <div class="mb-4 flex flex-wrap items-center gap-3 text-sm" role="status">
+                <strong>{number}</strong>
+                {chips}
+                {export}
+            </div>
+        }
+    });
+    view! { {requests}{summary} }
 }
 
 /// Focuses the search field when `/` is pressed outside of a field.
@@ -186,11 +285,13 @@ fn submit(event: leptos::ev::Event) {
 }
 
 #[component]
-fn Keys(page: KeyPage, addresses: KeyAddresses, admin: bool) -> impl IntoView {
+fn Keys(list: KeyListView, addresses: KeyAddresses, admin: bool) -> impl IntoView {
+    let KeyListView { page, filters, requests } = list;
     let query = addresses.query.get_untracked();
-    let now = page.now;
+    let (now, shown) = (page.now, query.shown);
+    let above = view! { <Above filters requests matches=page.matches addresses admin /> };
     if page.keys.is_empty() {
-        return view! { <NoKeys query addresses admin /> }.into_any();
+        return view! { {above}<NoKeys query addresses admin /> }.into_any();
     }
     let turn = |after: Option<String>, before: Option<String>| {
         let query = KeyListQuery { after, before, ..query.clone() };
@@ -198,8 +299,9 @@ fn Keys(page: KeyPage, addresses: KeyAddresses, admin: bool) -> impl IntoView {
     };
     let previous = page.previous.map(|place| turn(None, Some(place)));
     let next = page.next.map(|place| (turn(Some(place), None), "Next"));
-    let card = move |key: ApiKey| view! { <KeyCard key now addresses admin /> };
+    let card = move |key: ApiKey| view! { <KeyCard key now shown addresses admin /> };
     view! {
+        {above}
         <CardList>{page.keys.into_iter().map(card).collect_view()}</CardList>
         <PageLinks previous next />
     }
@@ -208,11 +310,16 @@ fn Keys(page: KeyPage, addresses: KeyAddresses, admin: bool) -> impl IntoView {
 
 #[component]
 fn NoKeys(query: KeyListQuery, addresses: KeyAddresses, admin: bool) -> impl IntoView {
-    if !query.search.is_empty() {
+    if !query.search.is_empty() || !query.filter.is_empty() {
         let all = format!("/{}/api-keys", addresses.slug.get_untracked());
         return view! {
             <Empty icon="search" heading="No matching keys">
-                <p>"No key's name contains “" {query.search} "”."</p>
+                <p>
+                    {match query.search.is_empty() {
+                        true => "No key fits the filter.".to_owned(),
+                        false => format!("No key's name contains “{}”.", query.search),
+                    }}
+                </p>
                 <ButtonLink href=all>"Show all keys"</ButtonLink>
             </Empty>
         }
@@ -232,7 +339,13 @@ const COLUMNS: &str = "grid-cols-[minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,1fr
                        min-[72.5rem]:grid-cols-[minmax(0,1.1fr)_minmax(0,1.1fr)_190px_minmax(320px,1.4fr)_116px]";
 
 #[component]
-fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) -> impl IntoView {
+fn KeyCard(
+    key: ApiKey,
+    now: Timestamp,
+    shown: ShownFacts,
+    addresses: KeyAddresses,
+    admin: bool,
+) -> impl IntoView {
     let name = key.name.as_str().to_owned();
     // A badge takes the label's place: in a line of its own it would make its card higher than the others.
     let paused = key.pause.is_some();
@@ -242,6 +355,7 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) ->
     };
     let rotating = key.open_old_value(now).map(|old| old.until);
     let permissions = permissions_in_words(&key);
+    let facts = shown_facts(&key, shown);
     let action = |path: &str, tip: &'static str, icon: &'static str| {
         let href = addresses.to(&format!("/{}/{path}", key.id));
         view! { <IconLink href noscroll=true label=format!("{tip} {name}") tip><Icon name=icon /></IconLink> }
@@ -269,6 +383,7 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) ->
             <div class="col-span-full min-w-0 wrap-anywhere sm:col-[1] min-[72.5rem]:col-auto">
                 <Scope agents=key.agents />
                 <Secondary>{permissions}</Secondary>
+                {facts.into_iter().map(|fact| view! { <Secondary>{fact}</Secondary> }).collect_view()}
             </div>
             <Figure
                 icon="calendar"
@@ -284,6 +399,24 @@ fn KeyCard(key: ApiKey, now: Timestamp, addresses: KeyAddresses, admin: bool) ->
             <CardActions class="col-[2] row-[1] sm:col-[3] min-[72.5rem]:col-auto min-[72.5rem]:row-auto">{actions}</CardActions>
         </Card>
     }
+}
+
+/// What the query asks to show beside the usual, where the key has it.
+fn shown_facts(key: &ApiKey, shown: ShownFacts) -> Vec<String> {
+    let settings = &key.settings;
+    let rate = settings.rate.map(|rate| format!("{} calls in {} s", rate.calls, rate.seconds));
+    let quota = settings.quota.map(|quota| format!("{quota} calls a month"));
+    let limits: Vec<String> = settings.networks.iter().cloned().chain(rate).chain(quota).collect();
+    let labelled = |label: &str, text: &str| format!("{label} {text}");
+    let facts = [
+        ("owner", "Owner", settings.owner.clone()),
+        ("tags", "Tags", settings.tags.join(", ")),
+        ("client", "Last from", key.last_client.as_ref().map(LastClient::in_words).unwrap_or_default()),
+        ("networks", "Limited to", limits.join(", ")),
+        ("creator", "Created by", key.created_by.clone()),
+    ];
+    let wanted = facts.into_iter().filter(|(name, _, text)| shown.has(name) && !text.is_empty());
+    wanted.map(|(_, label, text)| labelled(label, &text)).collect()
 }
 
 /// Badge of a key that is paused, has expired or soon will.
@@ -345,6 +478,7 @@ mod tests {
             sort: KeyOrder::Expiry,
             after: Some("key-1~5".to_owned()),
             before: None,
+            ..KeyListQuery::default()
         };
         assert_eq!(query.to_address(), "?q=a%26b%20%C3%BC&sort=expiry&after=key-1~5");
         assert_eq!(KeyListQuery::default().to_address(), "");

@@ -1,10 +1,12 @@
 //! The page that says what may be unsafe about keys, and why it matters. Rendered on the server.
 
-use crate::api_keys::review::{Concern, Review, ReviewedKey};
+use crate::agents::AgentName;
+use crate::api_keys::review::{Concern, Review, ReviewedKey, UNUSED_DAYS};
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
 use crate::http::parameters::Parameters;
-use crate::web::api_keys::life::ChangeApiKeys;
+use crate::web::api_keys::bulk::ChangeApiKeys;
+use crate::web::api_keys::select::done;
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLook};
 use crate::web::components::field::ChoiceInput;
 use crate::web::components::page::{BackLink, Empty, PageHeader, Section, TEXT_LINK};
@@ -34,6 +36,7 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
             reviews.push(review);
         }
     }
+    let done = done(admin, asked.first("done")).await?;
     let list = format!("/{}/api-keys", workspace.slug);
     let here = format!("/{}/safety", workspace.slug);
     let back = match one {
@@ -41,9 +44,13 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
         Some(_) => view! { <BackLink href=here.clone() text="Safety" /> },
     };
     let can_be_undone = workspace.undo_days > 0;
+    let agents = match reviews.iter().any(|review| review.concern == Concern::OneAgent) {
+        true => services.agents.names(&workspace.id).await?,
+        false => Vec::new(),
+    };
     let (slug, now) = (workspace.slug.clone(), services.now());
     let section = move |review| {
-        view! { <Concerned review list=list.clone() here=here.clone() slug=slug.clone() can_be_undone now /> }
+        view! { <Concerned review agents=agents.clone() list=list.clone() here=here.clone() slug=slug.clone() can_be_undone now /> }
     };
     let nothing = match one {
         None => "No key of this workspace has a problem that this page knows of.",
@@ -59,6 +66,7 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
     Ok(render(view! {
         {back}
         <PageHeader heading="Safety" below=below.into_any() />
+        {done}
         {sections}
     }))
 }
@@ -67,6 +75,7 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
 #[component]
 fn Concerned(
     review: Review,
+    agents: Vec<AgentName>,
     list: String,
     here: String,
     slug: String,
@@ -77,7 +86,10 @@ fn Concerned(
     let shown = keys.len() as u64;
     let all = format!("{here}?concern={}", concern.id());
     let more = (total > shown).then(|| view! { <p><a class=TEXT_LINK href=all>{format!("Show all {total}")}</a></p> });
-    let row = move |key| view! { <li><ReviewedRow key concern list=list.clone() now /></li> };
+    let row = move |key| view! { <li><ReviewedRow key concern agents=agents.clone() list=list.clone() now /></li> };
+    let narrows = (concern == Concern::UnusedPermissions).then(|| {
+        view! { <div class=BUTTON_ROW><Button action="remove-unused">"Take away from chosen"</Button></div> }
+    });
     let actions = retires(concern).then(|| {
         let delete =
             can_be_undone.then(|| view! { <Button look=ButtonLook::Danger action="delete">"Delete chosen"</Button> });
@@ -94,9 +106,11 @@ fn Concerned(
             <p class="text-soft">{concern.why()}</p>
             <form method="post" action=ChangeApiKeys::url() class="flex flex-col gap-4">
                 <input type="hidden" name="workspace" value=slug />
+                <input type="hidden" name="back" value="safety" />
                 <ul class="flex flex-col divide-y divide-hairline">{keys.into_iter().map(row).collect_view()}</ul>
                 {more}
                 {actions}
+                {narrows}
             </form>
         </Section>
     }
@@ -108,11 +122,18 @@ fn retires(concern: Concern) -> bool {
 }
 
 #[component]
-fn ReviewedRow(key: ReviewedKey, concern: Concern, list: String, now: Timestamp) -> impl IntoView {
+fn ReviewedRow(
+    key: ReviewedKey,
+    concern: Concern,
+    agents: Vec<AgentName>,
+    list: String,
+    now: Timestamp,
+) -> impl IntoView {
     let (path, action) = match concern {
         Concern::NeverUsed | Concern::Idle => ("/delete", "Delete"),
-        Concern::ExpiresSoon | Concern::OldValue => ("/rotate", "Rotate"),
-        Concern::OftenRefused => ("", "Look"),
+        Concern::ExpiresSoon | Concern::OldValue | Concern::BeyondPolicy => ("/rotate", "Rotate"),
+        Concern::UnusedPermissions => ("/edit", "Edit"),
+        Concern::OftenRefused | Concern::OneAgent => ("", "Look"),
         Concern::OwnerGone | Concern::NoOwner | Concern::NoNetwork => ("/settings", "Settings"),
     };
     let name = key.name.as_str().to_owned();
@@ -122,8 +143,22 @@ fn ReviewedRow(key: ReviewedKey, concern: Concern, list: String, now: Timestamp)
         _ => format!("last used {}", key.last_used_at.ago(now)),
     };
     let owner = if key.owner.is_empty() { String::new() } else { format!(", owner {}", key.owner) };
-    let facts = format!("{used}, expires {}{owner}", key.expires_at.short_utc());
-    let chosen = match retires(concern) {
+    let more = match concern {
+        Concern::UnusedPermissions => {
+            let unused = key.unused_permissions(now.plus_days(-UNUSED_DAYS)).into_iter().map(|(permission, at)| match at.0 {
+                0 => format!("remove {}: never used", permission.label()),
+                _ => format!("remove {}: not used since {}", permission.label(), at.short_utc()),
+            });
+            format!(", {}", unused.collect::<Vec<_>>().join(", "))
+        }
+        Concern::OneAgent => {
+            let agent = agents.iter().find(|agent| agent.id.as_str() == key.agent_called);
+            format!(", calls only {}", agent.map_or("an agent that is gone", |agent| &agent.name))
+        }
+        _ => String::new(),
+    };
+    let facts = format!("{used}, expires {}{owner}{more}", key.expires_at.short_utc());
+    let chosen = match retires(concern) || concern == Concern::UnusedPermissions {
         true => view! { <ChoiceInput kind="checkbox" name="keys[]" value=key.id.to_string() label=name.clone() /> }
             .into_any(),
         false => view! { <span class="wrap-anywhere">{name.clone()}</span> }.into_any(),

@@ -41,8 +41,10 @@ pub enum FieldKind {
     Date,
     /// Checked if the value is `true`.
     Checkbox,
-    /// Values and their texts.
+    /// One of these values, which have texts.
     Choice(Vec<(String, String)>),
+    /// Any of these values, which have texts. In a fresh form those are checked that the value names, separated by commas.
+    Choices(Vec<(String, String)>),
 }
 
 #[cfg(feature = "ssr")]
@@ -78,6 +80,16 @@ impl FieldDescription {
         Self { kind: FieldKind::Choice(options), ..Self::line(name, label, value) }
     }
 
+    /// A box to tick, which sends `true`.
+    pub fn checkbox(name: &str, label: &str, checked: bool) -> Self {
+        Self { kind: FieldKind::Checkbox, ..Self::line(name, label, if checked { "true" } else { "" }) }
+    }
+
+    /// Any of several values.
+    pub fn choices(name: &str, label: &str, options: Vec<(String, String)>, chosen: &str) -> Self {
+        Self { kind: FieldKind::Choices(options), ..Self::line(name, label, chosen) }
+    }
+
     pub fn hint(self, hint: &str) -> Self {
         Self { hint: hint.to_owned(), ..self }
     }
@@ -100,8 +112,9 @@ pub async fn described_form(
     Ok(if cancel.is_empty() { form } else { form.cancel(cancel) })
 }
 
+/// A field that the server describes.
 #[component]
-fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
+pub fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
     let FieldDescription { name, label, hint, value, kind } = field;
     if kind == FieldKind::Hidden {
         return view! { <input type="hidden" name=name value=value /> }.into_any();
@@ -117,8 +130,23 @@ fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
     let control = match kind {
         FieldKind::Checkbox => {
             let checked = value == "true";
-            return view! { <div class="mb-6"><ChoiceInput kind="checkbox" name="is_default" value="true" label checked /></div> }
-                .into_any();
+            return view! {
+                <div class="mb-6">
+                    <ChoiceInput kind="checkbox" name value="true" label hint checked />
+                    <FieldError field=id refusal />
+                </div>
+            }
+            .into_any();
+        }
+        FieldKind::Choices(options) => {
+            let fresh = || value.split(',').map(str::to_owned).collect();
+            let chosen: Vec<String> = draft.values(&name).unwrap_or_else(fresh);
+            let option = move |(value, label): (String, String)| {
+                let checked = chosen.contains(&value);
+                view! { <ChoiceInput kind="checkbox" name=name.clone() value label checked /> }
+            };
+            let options = options.into_iter().map(option).collect_view();
+            return view! { <Field id=field_id label hint group=true refusal>{options}</Field> }.into_any();
         }
         FieldKind::Line | FieldKind::Date | FieldKind::Hidden => {
             let kind = if kind == FieldKind::Date { "date" } else { "text" };
@@ -144,5 +172,5 @@ fn DescribedField(field: FieldDescription, sent: FormAction) -> AnyView {
 
 /// The id of the control with this name: `owner` for `settings[owner]`.
 fn id_of(name: &str) -> &str {
-    name.rsplit_once('[').map_or(name, |(_, rest)| rest.trim_end_matches(']'))
+    name.trim_end_matches("[]").rsplit_once('[').map_or(name, |(_, rest)| rest.trim_end_matches(']'))
 }

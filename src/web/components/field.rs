@@ -152,10 +152,10 @@ pub fn SelectFrame(children: Children) -> impl IntoView {
 pub fn ChoiceInput(
     /// Type of the `<input>` element: `checkbox` or `radio`.
     kind: &'static str,
-    name: &'static str,
+    #[prop(into)] name: String,
     #[prop(into)] value: String,
     #[prop(into)] label: String,
-    #[prop(optional)] hint: &'static str,
+    #[prop(optional, into)] hint: String,
     /// Sets the label off from what is below it.
     #[prop(optional)]
     strong: bool,

@@ -2,9 +2,9 @@
 
 use crate::api_keys::DeletedKey;
 use crate::base::error::Error;
+use crate::base::text::days_in_words;
 use crate::base::time::Timestamp;
 use crate::web::api_keys::life::RestoreApiKey;
-use crate::web::api_keys::life_forms::days_in_words;
 use crate::web::components::button::Button;
 use crate::web::components::card::{Card, CardList, CardTitle, Secondary};
 use crate::web::components::page::{BackLink, Empty, PageHeader, TEXT_LINK};

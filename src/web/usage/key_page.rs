@@ -6,13 +6,15 @@ use crate::base::id::ApiKeyId;
 use crate::base::text::query_value;
 use crate::base::time::Timestamp;
 use crate::http::parameters::Parameters;
-use crate::usage::{Api, Outcome, Period};
+use crate::usage::counts::hour_of;
+use crate::usage::service::HourCount;
+use crate::usage::{Api, Outcome, Period, Tally};
 use crate::web::api_keys::list::{Scope, StatusBadge, permissions_in_words};
 use crate::web::components::button::{BUTTON_ROW, ButtonLink};
 use crate::web::components::field::HINT;
 use crate::web::components::filter_fields::{FilterSelect, Filters};
 use crate::web::components::page::{BackLink, Empty, Notice, PageHeader, PageLinks, Section};
-use crate::web::components::table::{FragmentTime, TableView, render};
+use crate::web::components::table::{Cell, Facts, FragmentTime, TableView, render};
 use crate::web::guard::{self, SignedInMember};
 use crate::web::transport::fragment::Html;
 use crate::web::usage::summary::{self, KeyUsage, RequestLogPage};
@@ -57,9 +59,13 @@ fn Usage(
     here: String,
     period: Period,
 ) -> impl IntoView {
-    let KeyUsage { now, key, totals, chart, .. } = usage;
+    let KeyUsage { now, key, totals, chart, counts } = usage;
+    let limits = limits(&key.settings, &counts, now);
     let name = key.name.as_str().to_owned();
-    let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}", at.ago(now)));
+    let from = key.last_client.as_ref().filter(|_| admin).map(|client| format!(" from {}", client.in_words()));
+    let from = from.unwrap_or_default();
+    let last_used =
+        key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}{from}", at.ago(now)));
     let permissions = permissions_in_words(&key);
     let badge = view! { <StatusBadge status=Status::of(key.expires_at, now) paused=key.pause.is_some() /> };
     let rotating = rotation.is_some();
@@ -116,7 +122,44 @@ fn Usage(
             <RequestChart chart period />
             {why}
         </Section>
+        {limits}
     }
+}
+
+/// How near a key is to its limits; nothing if it has none.
+fn limits(settings: &KeySettings, counts: &[HourCount], now: Timestamp) -> Option<AnyView> {
+    if settings.rate.is_none() && settings.quota.is_none() {
+        return None;
+    }
+    let count = |tally: Tally, since: i64| -> u64 {
+        let counted = counts.iter().filter(|count| count.tally == tally && count.hour >= since);
+        counted.map(|count| count.requests).sum()
+    };
+    let used = count(Tally::Calls(Outcome::Accepted), hour_of(now.begin_of_month()));
+    let quota = settings.quota.map(|quota| {
+        let share = used.saturating_mul(100) / quota.max(1);
+        let cell = Cell::Text(format!("{used} of {quota} calls in this month (UTC): {share} %"));
+        ("Calls this month", cell)
+    });
+    let yesterday = hour_of(now) - 24;
+    let limited = count(Tally::Calls(Outcome::RateLimited), yesterday);
+    let rate = settings.rate.map(|rate| {
+        let text = format!("{}, at most {} at once; {limited} calls too many in 24 hours", rate.typed(), rate.burst);
+        ("Rate", Cell::Text(text))
+    });
+    let meter = settings.quota.map(|quota| {
+        view! { <meter class="h-3 w-full max-w-md" min="0" max=quota.to_string() high=(quota * 4 / 5).to_string() value=used.to_string() aria-label="Share of this month's calls"></meter> }
+    });
+    Some(
+        view! {
+            <Section labelled_by="limits-heading">
+                <h2 id="limits-heading">"Limits"</h2>
+                <Facts facts=quota.into_iter().chain(rate).collect() />
+                {meter}
+            </Section>
+        }
+        .into_any(),
+    )
 }
 
 /// The settings that differ from those of a new key.

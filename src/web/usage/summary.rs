@@ -128,10 +128,11 @@ pub async fn requests(
             Cell::Text(status_in_words(row.status)),
             Cell::Name(milliseconds(row.duration)),
             Cell::Id(row.address),
+            Cell::Name(row.program),
             Cell::Code(row.correlation_id),
         ]
     });
-    let columns = ["Time", "Request", "Outcome", "Status", "Duration", "Address", "Correlation id"];
+    let columns = ["Time", "Request", "Outcome", "Status", "Duration", "Address", "Program", "Correlation id"];
     let note = note(services, workspace, id).await?;
     Ok(RequestLogPage { table: Table::new(columns, cells.collect()), next, note })
 }
@@ -219,6 +220,7 @@ fn explanation(workspace: &Workspace, row: LoggedCall) -> Explanation {
         ("Status", Cell::Text(status_in_words(row.status))),
         ("Duration", Cell::Text(milliseconds(row.duration))),
         ("Address", Cell::Id(row.address)),
+        ("Program", Cell::Name(row.program)),
     ];
     Explanation { text, facts: facts.to_vec() }
 }

@@ -8,7 +8,7 @@ use crate::base::error::Error;
 use crate::base::id::{AgentId, ApiKeyId};
 use crate::base::time::Timestamp;
 use crate::http::parameters::Parameters;
-use crate::usage::service::{ApiCount, RequestTotals, Totals, refusals};
+use crate::usage::service::{ApiCount, KeyNearLimits, RequestTotals, Totals, refusals};
 use crate::usage::{Api, Period, Tally};
 use crate::web::components::button::{BUTTON_ROW, ButtonLink};
 use crate::web::components::field::HINT;
@@ -32,6 +32,7 @@ struct WorkspaceUsage {
     keys: Vec<Totals<ApiKeyId>>,
     /// Time at which the keys were ranked.
     ranked_at: Option<Timestamp>,
+    near_limits: Vec<KeyNearLimits>,
     /// Number of keys that were never used, and some of them.
     unused: (u64, Vec<UnusedKey>),
 }
@@ -50,15 +51,16 @@ async fn load(member: &SignedInMember, period: Period) -> Result<WorkspaceUsage,
     let counts = reports.by_api(workspace, period).await?;
     let agents = reports.by_agent(workspace, period).await?;
     let (keys, ranked_at) = reports.top_keys(workspace, period).await?;
+    let near_limits = reports.near_limits(workspace, SHOWN as i64).await?;
     let unused = services.api_keys.never_used(workspace, SHOWN as i64).await?;
     let by_hour = counts.iter().map(|count| (count.hour, Tally::Calls(count.outcome), count.requests));
     let chart = chart(by_hour, services.now(), period);
-    Ok(WorkspaceUsage { period, counts, chart, agents, keys, ranked_at, unused })
+    Ok(WorkspaceUsage { period, counts, chart, agents, keys, ranked_at, near_limits, unused })
 }
 
 #[component]
 fn Usage(usage: WorkspaceUsage, here: String) -> impl IntoView {
-    let WorkspaceUsage { period, counts, chart, agents, keys, ranked_at, unused } = usage;
+    let WorkspaceUsage { period, counts, chart, agents, keys, ranked_at, near_limits, unused } = usage;
     let workspace = here.trim_end_matches("/usage").to_owned();
     let total = RequestTotals::sum(&chart.bars);
     let refused = refusals(counts.iter().map(|count| (count.outcome, count.requests)));
@@ -66,6 +68,15 @@ fn Usage(usage: WorkspaceUsage, here: String) -> impl IntoView {
     let link_key = |key: &ApiKeyId| format!("{workspace}/api-keys/{key}");
     let by_agent = bars("Agent", &agents, |agent| format!("{workspace}/agents/{agent}"));
     let (top_keys, unused_keys) = (bars("Key", &keys, link_key), unused_table(&unused.1, link_key));
+    let limits = (!near_limits.is_empty()).then(|| {
+        let table = limits_table(near_limits, link_key);
+        view! {
+            <Section labelled_by="limits-heading">
+                <h2 id="limits-heading">"Keys near their limits"</h2>
+                <TableView table caption="Keys near their limits" />
+            </Section>
+        }
+    });
     let agents_note = more(agents.len(), "agents");
     let keys_note = ranked_at.map(|at| view! { "The keys were ranked " <FragmentTime at /> ". " });
     view! {
@@ -97,6 +108,7 @@ fn Usage(usage: WorkspaceUsage, here: String) -> impl IntoView {
             <h2 id="reasons-heading">"Why requests were refused"</h2>
             {table_or(reasons(&refused), "Refusals by reason", "No request was refused in this time.")}
         </Section>
+        {limits}
         <div class="grid gap-x-2 lg:grid-cols-2">
             <Section labelled_by="keys-heading">
                 <h2 id="keys-heading">"Top keys"</h2>
@@ -189,4 +201,15 @@ fn unused_table(keys: &[UnusedKey], link: impl Fn(&ApiKeyId) -> String) -> Table
         ]
     });
     Table::new(["Key", "Created", "Expires"], rows.collect())
+}
+
+fn limits_table(keys: Vec<KeyNearLimits>, link: impl Fn(&ApiKeyId) -> String) -> Table {
+    let row = |key: KeyNearLimits| {
+        let used = match key.quota {
+            0 => String::new(),
+            quota => format!("{} of {quota} ({} %)", key.used, key.used.saturating_mul(100) / quota),
+        };
+        vec![Cell::Link(key.name, link(&key.id)), Cell::Text(used), Cell::Text(key.limited.to_string())]
+    };
+    Table::new(["Key", "Calls this month (UTC)", "Too many, in 24 hours"], keys.into_iter().map(row).collect())
 }
