@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::api_keys::KeyName;
+use agent_studio::api_keys::{KeyName, KeySettings, Permissions, TypedSettings};
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::store::{self, NewKeyRow};
 use agent_studio::base::actor::Actor;
@@ -43,6 +43,25 @@ const FILTERS: [(&str, &str); 9] = [
     ("tag", "&tag=t3"),
     ("in_progress", "&in_progress=true&client_env=sandbox"),
 ];
+/// Each order, search and filter of the list of keys. A tenth of the keys fits each filter.
+const KEY_LISTS: [(&str, &str); 16] = [
+    ("newest", ""),
+    ("oldest", "?sort=oldest"),
+    ("name", "?sort=name"),
+    ("expiry", "?sort=expiry"),
+    ("last used", "?sort=last-used"),
+    ("search", "?q=key%2099"),
+    ("search, none", "?q=zzz"),
+    ("active", "?status=active"),
+    ("paused", "?status=paused"),
+    ("permission", "?permission=agents"),
+    ("owner", "?owner=Ada"),
+    ("tag", "?tag=crm"),
+    ("never used", "?idle=never"),
+    ("network", "?network=10.1"),
+    ("created by", "?created_by=ada@example.com"),
+    ("several filters", "?status=paused&owner=Ada&tag=crm"),
+];
 const ROUNDS: usize = 200;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
@@ -75,8 +94,7 @@ async fn measure(engine: &str, db: Db) -> Outcome<()> {
             .header(header::ACCEPT, "text/html")
             .body(Body::empty())
     };
-    for (name, query) in [("newest", ""), ("name", "?sort=name"), ("search", "?q=key%2099"), ("search, none", "?q=zzz")]
-    {
+    for (name, query) in KEY_LISTS {
         let (mut with_few, mut with_many) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             with_few.push(time(&router, page("few", &few_cookie, query)?).await?);
@@ -232,6 +250,10 @@ async fn fill_keys(app: &Services, workspace: &Workspace, count: usize) -> Outco
     let mut change = app.db.begin_unattended().await?;
     for n in 0..count {
         let value = PlainKey::generate(app.db.random());
+        let tenth = n % 10 == 3;
+        let typed = TypedSettings { owner: "Ada", tags: "crm, test", networks: "10.1.0.0/16", ..Default::default() };
+        let settings = if tenth { KeySettings::parse(&typed).map_err(|_| "settings")? } else { KeySettings::default() };
+        let permissions = Permissions::parse([if tenth { "agents" } else { "handoff" }]).map_err(|p| p.message())?;
         let row = NewKeyRow {
             id: &ApiKeyId::generate(app.db.random()),
             name: &KeyName::parse(&format!("key {n}")).map_err(|p| p.message())?,
@@ -239,14 +261,22 @@ async fn fill_keys(app: &Services, workspace: &Workspace, count: usize) -> Outco
             hash: &value.hashed(),
             sealed: None,
             scope: &new.scope,
-            permissions: &new.permissions,
+            permissions: &permissions,
             created_at: now.plus_seconds(-(n as i64)),
-            created_by: "bench",
+            created_by: if tenth { "ada@example.com" } else { "bench" },
             expires_at: now.plus_days(1 + n as i64 % 90),
-            settings: &new.settings,
+            settings: &settings,
         };
         store::insert(&mut change, &workspace.id, &row).await?;
     }
+    on_change!(&mut change, |c| sqlx::query(
+        "UPDATE api_keys SET paused_at = CASE WHEN owner = 'Ada' THEN created_at ELSE 0 END,
+            last_used_at = CASE WHEN owner = 'Ada' THEN 0 ELSE created_at END WHERE workspace_id = $1"
+    )
+    .bind(&workspace.id)
+    .execute(c)
+    .await
+    .map(|_| ()))?;
     Ok(change.commit().await?)
 }
 

@@ -1,4 +1,4 @@
-import { card, conversations, createKey, createUser, expect, open, signIn, test } from './fixtures';
+import { callApi, card, cli, conversations, createKey, createUser, expect, open, signIn, test } from './fixtures';
 
 test('creates an agent', async ({ page, workspace }) => {
   await signIn(page, workspace.admin);
@@ -35,7 +35,8 @@ test('renames an agent', async ({ page, workspace }) => {
   await expect(card(page, 'Front desk')).toHaveCount(0);
 });
 
-test('deletes an agent once its name was typed, and says what goes with it', async ({ page, workspace }) => {
+test('deletes an agent for good once its name was typed, and says what goes with it', async ({ page, workspace }) => {
+  await cli(['workspace', 'set-policy', '--workspace', workspace.slug, '--undo-days', '0']);
   await createKey(workspace, 'Narrow', { agents: 'front-desk' });
   await signIn(page, workspace.admin);
   await open(page, `/${workspace.slug}/agents`);
@@ -52,6 +53,25 @@ test('deletes an agent once its name was typed, and says what goes with it', asy
   await expect(page.getByText('Agent deleted, and its conversations with it.')).toBeVisible();
   await expect(card(page, 'Front desk')).toHaveCount(0);
   await expect(card(page, 'Bookings')).toBeVisible();
+});
+
+test('deletes an agent and restores it', async ({ page, request, workspace }) => {
+  const key = await createKey(workspace, 'CRM sync');
+  const status = async () => (await callApi(request, workspace, workspace.agents.frontDesk, key.key)).status();
+  expect(await status()).toBe(200);
+  await signIn(page, workspace.admin);
+  await open(page, `/${workspace.slug}/agents`);
+  await page.getByRole('link', { name: 'Delete Front desk' }).click();
+  const question = page.getByRole('dialog', { name: 'Delete agent?' });
+  await expect(question).toContainText('You can restore it for 7 days');
+  await question.getByRole('button', { name: 'Delete agent' }).click();
+  await expect(page.getByText('Agent deleted. Restore it under Recently deleted.')).toBeVisible();
+  expect(await status()).toBe(404);
+  await page.getByRole('link', { name: 'Recently deleted' }).click();
+  await page.getByRole('button', { name: 'Restore Front desk' }).click();
+  await expect(page.getByText('Agent restored.')).toBeVisible();
+  await expect(card(page, 'Front desk')).toBeVisible();
+  expect(await status()).toBe(200);
 });
 
 test('sets how long conversations are kept', async ({ page, workspace }) => {

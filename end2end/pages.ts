@@ -98,6 +98,46 @@ export const PAGES: Record<string, (page: Page, workspace: Workspace) => Promise
     await at(page, workspace, 'safety');
     await expect(page.getByText('Nothing to do')).toBeVisible();
   },
+  policy: async (page, workspace) => {
+    await createKey(workspace, LONG);
+    await at(page, workspace, 'api-keys/policy?days=30');
+    await expect(page.getByRole('row').filter({ hasText: LONG })).toBeVisible();
+  },
+  'policy, nobody hit': (page, workspace) => at(page, workspace, 'api-keys/policy?days=30'),
+  'rules for keys': (page, workspace) => at(page, workspace, 'api-keys/policy/rules'),
+  filters: async (page, workspace) => {
+    await createKey(workspace, LONG);
+    await at(page, workspace, 'api-keys/filters');
+  },
+  'filtered keys': async (page, workspace) => {
+    await createKey(workspace, LONG);
+    await at(page, workspace, 'api-keys?status=active&owner=none&idle=never&show=owner,tags,client,networks,creator');
+    await expect(page.getByText('1 key', { exact: true })).toBeVisible();
+  },
+  'many keys': async (page, workspace) => {
+    await createKey(workspace, LONG);
+    await createKey(workspace, 'CRM sync', { agents: 'front-desk,bookings' });
+    await at(page, workspace, 'api-keys/select');
+    await expect(page.getByRole('checkbox', { name: LONG })).toBeVisible();
+  },
+  'no requests': (page, workspace) => at(page, workspace, 'api-keys/requests'),
+  requests: async (page, workspace) => {
+    await cli(['workspace', 'set-policy', '--workspace', workspace.slug, '--viewers-may-ask']);
+    await signIn(page, await createUser(workspace, 'viewer'));
+    await open(page, `/${workspace.slug}/api-keys/new`);
+    await page.getByLabel('Name', { exact: true }).fill(LONG);
+    await page.getByRole('checkbox', { name: 'Conversations data' }).check();
+    await page.getByRole('button', { name: 'Send request' }).click();
+    await expect(page).toHaveURL(/notice=key-requested|api-keys$/);
+    await page.context().clearCookies();
+    await at(page, workspace, 'api-keys/requests');
+    await expect(page.getByRole('button', { name: /Approve/ })).toBeVisible();
+  },
+  'deleted agents': async (page, workspace) => {
+    await cli(['agent', 'delete', '--workspace', workspace.slug, 'front-desk']);
+    await at(page, workspace, 'agents/deleted');
+    await expect(page.getByRole('button', { name: /Restore/ })).toBeVisible();
+  },
   'key settings': (page, workspace) => ofKey(page, workspace, 'settings'),
   'no deleted keys': (page, workspace) => at(page, workspace, 'api-keys/deleted'),
   'undoing deletions': (page, workspace) => at(page, workspace, 'api-keys/deleted/undo-days'),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const DOORS: [&str; 5] = ["web", "api", "forward_auth", "cli", "server"];
 const MIDDLE: [&str; 2] = ["gate", "usage"];
-const NOUNS: [&str; 14] = [
+const NOUNS: [&str; 15] = [
     "agents",
     "api_keys",
     "audit",
@@ -16,6 +16,7 @@ const NOUNS: [&str; 14] = [
     "deployments",
     "external_events",
     "handoff",
+    "key_requests",
     "recordings",
     "runtime_tokens",
     "sessions",

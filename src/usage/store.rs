@@ -169,7 +169,7 @@ statements! {
         (SELECT address, at FROM requests WHERE workspace_id = $1 AND key_id = $2 AND at >= $3
             AND outcome = 'accepted' ORDER BY at DESC LIMIT 20000) AS latest
         WHERE address <> '' GROUP BY address ORDER BY MAX(at) DESC LIMIT $4";
-    COUNTS_OF_AGENT = "SELECT hour, SUM(requests) FROM agent_usage
+    COUNTS_OF_AGENT = "SELECT hour, CAST(SUM(requests) AS BIGINT) FROM agent_usage
         WHERE workspace_id = $1 AND agent_id = $2 AND hour >= $3 AND outcome = 'accepted' GROUP BY hour ORDER BY hour";
     // `$2` is the first hour of the month, `$3` the first of the time in which refusals count.
     NEAR_LIMITS = "SELECT id, name, quota, used, limited FROM

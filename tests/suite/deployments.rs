@@ -216,6 +216,7 @@ async fn an_agent_takes_them_along(test: TestApp) {
     let gone = test.app.agents.belongings(workspace, &setting.agent).await.unwrap();
     assert_eq!((gone.variants, gone.deployments), (1, 1));
     let agent = test.app.agents.find(workspace, setting.agent.as_str()).await.unwrap().unwrap();
+    test.app.workspaces.set_undo_days(workspace, &Actor::command_line(), 0).await.unwrap();
     test.app.agents.delete(workspace, &Actor::command_line(), &agent).await.unwrap();
     assert!(test.app.variants.variants(workspace, &agent.id).await.unwrap().is_empty());
     assert!(test.app.variants.attributes(workspace, &agent.id).await.unwrap().is_empty());

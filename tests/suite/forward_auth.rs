@@ -475,6 +475,7 @@ async fn the_answers_to_each_proxy(test: TestApp) {
     }
     // The response for a key whose only agent was deleted says so. Envoy's auth URL accepts any method.
     let found = agent_studio::agents::store::find(&test.app.db, &workspace.id, agent.as_str()).await.unwrap().unwrap();
+    test.app.workspaces.set_undo_days(&workspace.id, &Actor::command_line(), 0).await.unwrap();
     test.app.agents.delete(&workspace.id, &Actor::command_line(), &found).await.unwrap();
     let request = Request::delete("/authz/envoy/acme-uk/-/-/x").header("x-api-key", chosen);
     let answer = test.browser().send(request, Body::empty()).await;

@@ -182,6 +182,14 @@ impl World {
                     test.configure(workspace, agent, AllowedMetrics::All, transcript).await;
                 }
             }
+            5 if self.dice.below(4) == 0 && !self.gone.is_empty() => {
+                let at = self.dice.below(self.gone.len());
+                let agent = self.gone.iter().nth(at).cloned().unwrap();
+                let owner = self.workspaces.iter().find(|(_, agents)| agents.contains(&agent));
+                let workspace = owner.map(|(workspace, _)| workspace.id.clone()).unwrap();
+                test.app.agents.restore(&workspace, &actor, &agent).await.unwrap();
+                self.gone.remove(&agent);
+            }
             4 if self.dice.below(8) == 0 => {
                 let at = self.dice.below(self.workspaces.len());
                 let (workspace, agents) = &mut self.workspaces[at];
@@ -234,6 +242,7 @@ macro_rules! plain_sql {
             LEFT JOIN api_keys k ON (k.hash = calls.hash OR k.old_hash = calls.hash) AND k.deleted_at = 0
             LEFT JOIN workspaces w ON w.id = k.workspace_id
             LEFT JOIN agents a ON a.workspace_id = k.workspace_id AND (a.id = project OR a.slug = project)
+                AND a.deleted_at = 0
             LEFT JOIN configurations f ON f.workspace_id = a.workspace_id AND f.agent_id = a.id
             ORDER BY CAST(number AS BIGINT)"
         )
@@ -673,8 +682,8 @@ const HELD: [(&str, &[&str]); 5] = [
         ],
     ),
     ("api_key_agents", &["workspace_id", "key_id", "agent_id"]),
-    ("workspaces", &["id", "slug", "name", "keys_copyable", "retention_days", "undo_days"]),
-    ("agents", &["workspace_id", "id", "slug", "name"]),
+    ("workspaces", &["id", "slug", "name", "keys_copyable", "retention_days", "undo_days", "members_may_request"]),
+    ("agents", &["workspace_id", "id", "slug", "name", "deleted_at"]),
     ("configurations", &["workspace_id", "agent_id", "all_metrics", "metrics", "transcript", "caller_numbers"]),
 ];
 
@@ -741,6 +750,7 @@ async fn what_the_index_holds_follows_plain_sql(test: TestApp) {
         ("UPDATE workspaces SET keys_copyable = FALSE", "keys_copyable: false"),
         ("UPDATE workspaces SET retention_days = 4711", "4711"),
         ("UPDATE workspaces SET undo_days = 31", "undo_days: 31"),
+        ("UPDATE workspaces SET members_may_request = TRUE", "members_may_request: true"),
         ("UPDATE api_keys SET paused_at = 5", "is_paused: true"),
         ("UPDATE api_keys SET networks = '10.1.0.0/16'", "10.1.0.0/16"),
         ("UPDATE api_keys SET quota = 77", "quota: Some(77)"),

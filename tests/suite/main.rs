@@ -3,6 +3,8 @@
 
 mod support;
 
+/// Deletion of agents.
+mod agents;
 /// The Conversations API.
 mod api;
 /// The command line.
@@ -27,6 +29,8 @@ mod http;
 /// Conversations in the live service's form.
 mod key_life;
 mod key_limits;
+mod key_list;
+mod key_policy;
 mod key_review;
 mod live_form;
 /// Load.

@@ -288,15 +288,19 @@ async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: Tes
     let one = browser.get("/acme/safety?concern=no-owner").await.body;
     assert!(one.contains("No owner") && !one.contains("Can be used from everywhere"), "{one}");
     assert!(!viewer.get("/acme/safety").await.body.contains("No owner"));
-    let chosen = [("workspace", "acme"), ("keys[]", id.as_str()), ("action", "pause")];
+    let chosen = [("workspace", "acme"), ("keys[]", id.as_str()), ("action", "pause"), ("back", "safety")];
     let paused = browser.submit("/acme/safety", "change_api_keys", &chosen).await;
-    assert_eq!(paused.location(), "/acme/safety?notice=keys-paused");
+    assert!(paused.location().starts_with("/acme/safety?done="), "{}", paused.location());
+    assert!(browser.get(paused.location()).await.body.contains("Paused 1 key."));
     assert_eq!(browser.api(&path, &second).await.status, 401);
-    let chosen = [("workspace", "acme"), ("keys[]", id.as_str()), ("action", "delete")];
+    let chosen = [("workspace", "acme"), ("keys[]", id.as_str()), ("action", "delete"), ("back", "safety")];
     let deleted = browser.submit("/acme/safety", "change_api_keys", &chosen).await;
-    assert_eq!(deleted.location(), "/acme/safety?notice=keys-deleted");
+    let change = deleted.location().strip_prefix("/acme/safety?done=").unwrap().to_owned();
     assert_eq!(browser.get(&page).await.status, 404);
-    let none = [("workspace", "acme"), ("action", "delete")];
+    let undone = browser.submit("/acme/safety", "undo_bulk_change", &[("workspace", "acme"), ("change", &change)]).await;
+    assert_eq!(undone.location(), "/acme/api-keys?notice=keys-changed-back");
+    assert_eq!(browser.get(&page).await.status, 200);
+    let none = [("workspace", "acme"), ("action", "delete"), ("back", "safety")];
     let none = browser.submit("/acme/safety", "change_api_keys", &none).await;
     assert_eq!(none.location(), "/acme/safety?notice=no-keys-chosen");
     let days = [("workspace", "acme"), ("undo_days", "91")];
@@ -398,7 +402,7 @@ async fn a_form_sent_twice_makes_one_key(test: TestApp) {
     assert_eq!(again.location(), place);
     assert!(browser.get(&place).await.body.contains("value=\"ask_"), "the one value is shown");
     let keys = browser.call("list_api_keys", &[("workspace", "acme")]).await.json();
-    assert_eq!(keys["keys"].as_array().map(Vec::len), Some(1), "{keys}");
+    assert_eq!(keys["page"]["keys"].as_array().map(Vec::len), Some(1), "{keys}");
 
     // Another form under the same id, as a browser may fill it in after "back", makes another key.
     let mut other = fields.clone();
@@ -486,6 +490,7 @@ async fn an_agent_goes_after_its_name_was_typed(test: TestApp) {
     let mut narrow = new_key("Narrow");
     narrow.scope = AgentScope::Chosen(vec![agent.clone()]);
     test.key(&workspace, narrow).await;
+    test.app.workspaces.set_undo_days(&workspace.id, &Actor::command_line(), 0).await.unwrap();
     let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
     let dialog = format!("/acme/agents/{agent}/delete");
     let page = browser.get(&dialog).await.body;
@@ -562,6 +567,11 @@ pub fn changing_calls<'a>(
         ("delete_api_key", vec![w, ("key", key), ("name", "CRM")]),
         ("restore_api_key", vec![w, ("key", key)]),
         ("change_api_keys", vec![w, ("keys[]", key), ("action", "pause")]),
+        ("undo_bulk_change", vec![w, ("change", "x")]),
+        ("set_key_policy", vec![w, ("policy[max_lifetime]", "30")]),
+        ("approve_key_request", vec![w, ("request", "key-1")]),
+        ("decline_key_request", vec![w, ("request", "key-1")]),
+        ("restore_agent", vec![w, ("agent", agent)]),
         ("set_undo_days", vec![w, ("undo_days", "3")]),
         ("set_keys_copyable", vec![w, ("copyable", "false"), ("destroy", "true")]),
         ("set_configuration", vec![w, ("agent", agent), ("metrics[]", "*"), ("transcript", "true")]),

@@ -201,6 +201,7 @@ async fn erasing_a_conversation_erases_its_recordings(test: TestApp) {
     assert_eq!((files(dir.path()).len(), rows(&test, "recordings").await), (1, 1), "at the time of the answer");
     let agents = &test.app.agents;
     let agent = agents.find(&set.workspace.id, set.agent.as_str()).await.unwrap().unwrap();
+    test.app.workspaces.set_undo_days(&set.workspace.id, &Actor::command_line(), 0).await.unwrap();
     agents.delete(&set.workspace.id, &Actor::command_line(), &agent).await.unwrap();
     assert_eq!(files(dir.path()).len(), 0);
     assert_eq!((rows(&test, "recordings").await, rows(&test, "loose_objects").await), (0, 0));

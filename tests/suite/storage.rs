@@ -15,15 +15,16 @@ use agent_studio::users::password::Password;
 use agent_studio::users::service::UserError;
 use agent_studio::workspaces::RetentionDays;
 use agent_studio::{
-    agents, api_keys, audit, configuration, conversations, deployments, external_events, gate, handoff, on_change,
-    on_db, recordings, runtime_tokens as runtime, sessions, usage, users, variants, workspaces,
+    agents, api_keys, audit, configuration, conversations, deployments, external_events, gate, handoff,
+    key_requests, on_change, on_db, recordings, runtime_tokens as runtime, sessions, usage, users, variants, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STORES: [&[(&str, &str)]; 22] = [
+const STORES: [&[(&str, &str)]; 24] = [
     agents::store::STATEMENTS,
     api_keys::store::STATEMENTS,
+    api_keys::store::bulk::STATEMENTS,
     audit::store::STATEMENTS,
     configuration::store::STATEMENTS,
     conversations::store::STATEMENTS,
@@ -33,6 +34,7 @@ const STORES: [&[(&str, &str)]; 22] = [
     external_events::store::STATEMENTS,
     gate::store::STATEMENTS,
     handoff::store::STATEMENTS,
+    key_requests::store::STATEMENTS,
     recordings::store::STATEMENTS,
     runtime::store::STATEMENTS,
     sessions::store::STATEMENTS,
@@ -69,6 +71,8 @@ async fn every_statement_prepares(test: TestApp) {
             &conversations::store::concurrency::SQLITE_STATEMENTS,
             &conversations::store::lists::SQLITE_STATEMENTS,
             &gate::follower::SQLITE_STATEMENTS,
+            api_keys::store::bulk::SQLITE_STATEMENTS,
+            audit::store::SQLITE_STATEMENTS,
             usage::store::SQLITE_STATEMENTS,
         ]
         .concat(),
@@ -77,6 +81,8 @@ async fn every_statement_prepares(test: TestApp) {
             &conversations::store::concurrency::POSTGRES_STATEMENTS,
             &conversations::store::lists::POSTGRES_STATEMENTS,
             &gate::follower::POSTGRES_STATEMENTS,
+            api_keys::store::bulk::POSTGRES_STATEMENTS,
+            audit::store::POSTGRES_STATEMENTS,
             usage::store::POSTGRES_STATEMENTS,
         ]
         .concat(),

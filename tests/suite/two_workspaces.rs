@@ -14,7 +14,7 @@ on_both_engines! {
     nothing_passes_from_one_to_the_other,
 }
 
-const PAGES: [&str; 40] = [
+const PAGES: [&str; 48] = [
     "",
     "/agents",
     "/agents/new",
@@ -55,11 +55,20 @@ const PAGES: [&str; 40] = [
     "/api-keys/KEY/resume",
     "/api-keys/KEY/end-old-value",
     "/api-keys/KEY/cancel-rotation",
+    "/api-keys/filters",
+    "/api-keys?status=active&show=owner",
+    "/api-keys/export",
+    "/api-keys/policy?days=30",
+    "/api-keys/policy/rules",
+    "/api-keys/requests",
+    "/api-keys/select",
+    "/agents/deleted",
 ];
 
-const READING_CALLS: [&str; 12] = [
+const READING_CALLS: [&str; 13] = [
     "get_requests",
-    "get_belongings",
+    "get_agent_deletion_form",
+    "get_permission_use",
     "get_agent",
     "get_visit",
     "list_agents",

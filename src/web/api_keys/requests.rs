@@ -166,6 +166,7 @@ mod tests {
             created_by: String::new(),
             expires_at: Timestamp(0),
             last_used_at: None,
+            last_client: None,
             value_created_at: Timestamp(0),
             old_value: None,
             pause: None,
