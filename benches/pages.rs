@@ -6,9 +6,9 @@
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod support;
 
-use agent_studio::api_keys::{KeyName, KeySettings, Permissions, TypedSettings};
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::store::{self, NewKeyRow};
+use agent_studio::api_keys::{KeyName, KeySettings, Permissions, TypedSettings};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::ApiKeyId;
 use agent_studio::base::time::Timestamp;

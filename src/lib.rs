@@ -36,9 +36,6 @@ pub mod usage;
 pub mod agents;
 /// API keys: names, permissions, agent scope, expiry and secret values.
 pub mod api_keys;
-/// Keys that members ask for.
-#[cfg(feature = "ssr")]
-pub mod key_requests;
 /// The audit log: who did what, when, and from which address.
 pub mod audit;
 /// Per agent: which metrics and transcripts the APIs return.
@@ -55,6 +52,9 @@ pub mod external_events;
 /// The state that an agent stores when it transfers a call.
 #[cfg(feature = "ssr")]
 pub mod handoff;
+/// Keys that members ask for.
+#[cfg(feature = "ssr")]
+pub mod key_requests;
 /// Recordings of conversations.
 #[cfg(feature = "ssr")]
 pub mod recordings;

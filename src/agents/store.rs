@@ -156,7 +156,12 @@ pub async fn restore(
     id: &AgentId,
     since: Timestamp,
 ) -> Result<Option<String>, DbError> {
-    Ok(on_change!(change, |c| sqlx::query_scalar(RESTORE).bind(workspace).bind(id).bind(since).fetch_optional(c).await)?)
+    Ok(on_change!(change, |c| sqlx::query_scalar(RESTORE)
+        .bind(workspace)
+        .bind(id)
+        .bind(since)
+        .fetch_optional(c)
+        .await)?)
 }
 
 /// Up to `limit` agents that were deleted after `since`, the latest first.

@@ -90,7 +90,8 @@ impl KeyListQuery {
     /// Whether its texts have the limits of an address; a client could send others.
     pub fn is_sound(&self) -> bool {
         let short = |text: &str, most| text.chars().count() <= most && !text.contains('\0');
-        short(&self.search, Self::MAX_SEARCH) && self.filter.values().iter().all(|value| short(value, KeyFilter::MAX_TEXT))
+        short(&self.search, Self::MAX_SEARCH)
+            && self.filter.values().iter().all(|value| short(value, KeyFilter::MAX_TEXT))
     }
 
     /// Reads the parameters of a query string.

@@ -126,12 +126,8 @@ pub struct ReviewedKey {
 impl ReviewedKey {
     /// Its permissions that were not used since this instant, and when they were last used; 0 for never.
     pub fn unused_permissions(&self, since: Timestamp) -> Vec<(Permission, Timestamp)> {
-        let used = [
-            self.conversations_used_at,
-            self.handoff_used_at,
-            self.external_events_used_at,
-            self.agents_used_at,
-        ];
+        let used =
+            [self.conversations_used_at, self.handoff_used_at, self.external_events_used_at, self.agents_used_at];
         let has = |permission: Permission| self.permissions.split(',').any(|id| id == permission.id());
         let all = Permission::ALL.into_iter().zip(used);
         all.filter(|(permission, at)| has(*permission) && *at <= since).collect()

@@ -3,13 +3,13 @@
 /// Changes of many keys at once.
 pub mod bulk;
 
+use crate::api_keys::filter::KeyFacets;
 use crate::api_keys::review::{Concern, Review, UNUSED_DAYS};
 use crate::api_keys::secret::PlainKey;
-use crate::api_keys::filter::KeyFacets;
 use crate::api_keys::store::{self, Insertion, NewKeyRow, NextValue, PAGE_SIZE, PageStart, Selected};
 use crate::api_keys::{
-    AgentScope, ApiKey, DeletedKey, KeyBeyondPolicy, KeyFilter, KeyListQuery, KeyName, KeyOrder, KeyPage, KeySettings, Pause, Permissions,
-    UnusedKey, within_limits,
+    AgentScope, ApiKey, DeletedKey, KeyBeyondPolicy, KeyFilter, KeyListQuery, KeyName, KeyOrder, KeyPage, KeySettings,
+    Pause, Permissions, UnusedKey, within_limits,
 };
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;

@@ -81,7 +81,11 @@ impl KeySettings {
     pub fn opens_from(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.is_empty()
-            || self.networks.iter().filter_map(|network| network.parse::<IpNet>().ok()).any(|net| net.contains(&address))
+            || self
+                .networks
+                .iter()
+                .filter_map(|network| network.parse::<IpNet>().ok())
+                .any(|net| net.contains(&address))
     }
 
     /// Reads and normalises typed settings. The errors name what is wrong, one for each field.

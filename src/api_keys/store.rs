@@ -8,7 +8,8 @@ use crate::api_keys::filter::{Disuse, KeyFacets, KeyFilter, KeyState, NONE};
 use crate::api_keys::review::{Concern, ReviewedKey};
 use crate::api_keys::secret::{HashedKey, PREFIX};
 use crate::api_keys::{
-    AgentScope, ApiKey, DeletedKey, KeyBeyondPolicy, KeyName, KeySettings, LastClient, OldValue, Pause, Permissions, Rate, UnusedKey,
+    AgentScope, ApiKey, DeletedKey, KeyBeyondPolicy, KeyName, KeySettings, LastClient, OldValue, Pause, Permissions,
+    Rate, UnusedKey,
 };
 use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::sealing::Sealed;

@@ -190,7 +190,8 @@ impl Problem {
                     .into();
             }
             CallersCutOff { first, others: 0 } => {
-                return format!("{first} called in the last 30 days and would be refused. Tick this to confirm.").into();
+                return format!("{first} called in the last 30 days and would be refused. Tick this to confirm.")
+                    .into();
             }
             CallersCutOff { first, others } => {
                 return format!(

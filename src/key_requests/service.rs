@@ -94,12 +94,8 @@ impl KeyRequests {
         let mut change = self.db.begin(actor).await?;
         let request = store::take(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         let asked = request.asked;
-        let settings = KeySettings {
-            owner: request.by,
-            note: asked.reason,
-            networks: asked.networks,
-            ..KeySettings::default()
-        };
+        let settings =
+            KeySettings { owner: request.by, note: asked.reason, networks: asked.networks, ..KeySettings::default() };
         let new = NewKey {
             name: asked.name,
             scope: asked.scope,

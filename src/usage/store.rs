@@ -73,8 +73,16 @@ macro_rules! add_agent_counts {
 macro_rules! later {
     ($column:literal, $place:literal) => {
         concat!(
-            $column, " = CASE WHEN CAST(r.value ->> ", $place, " AS BIGINT) > ", $column,
-            " THEN CAST(r.value ->> ", $place, " AS BIGINT) ELSE ", $column, " END"
+            $column,
+            " = CASE WHEN CAST(r.value ->> ",
+            $place,
+            " AS BIGINT) > ",
+            $column,
+            " THEN CAST(r.value ->> ",
+            $place,
+            " AS BIGINT) ELSE ",
+            $column,
+            " END"
         )
     };
 }

@@ -135,7 +135,15 @@ pub async fn create_in(change: &mut Change, name: &str, slug: Option<&str>) -> R
         details: json!({ "slug": slug }),
     };
     audit::record(change, &id, entry).await?;
-    Ok(Workspace { id, slug, name, keys_copyable: true, retention_days: None, undo_days: Workspace::DEFAULT_UNDO_DAYS, members_may_request: false })
+    Ok(Workspace {
+        id,
+        slug,
+        name,
+        keys_copyable: true,
+        retention_days: None,
+        undo_days: Workspace::DEFAULT_UNDO_DAYS,
+        members_may_request: false,
+    })
 }
 
 /// What a workspace demands of its keys; `None` if there is no such workspace.

@@ -228,8 +228,12 @@ async fn members_ask_for_keys(test: TestApp) {
     let id = ApiKeyId::parse("key-20").unwrap();
     let refused = requests.ask(workspace, &actor, &id, asked(3)).await.unwrap_err();
     assert_eq!(refused, Problem::TooManyRequested.into());
-    set_policy(&test, &set, KeyPolicy { max_lifetime_days: Some(2), members_may_request: true, ..KeyPolicy::default() })
-        .await;
+    set_policy(
+        &test,
+        &set,
+        KeyPolicy { max_lifetime_days: Some(2), members_may_request: true, ..KeyPolicy::default() },
+    )
+    .await;
     let refused = requests.ask(workspace, &Actor::command_line(), &id, asked(3)).await.unwrap_err();
     assert_eq!(refused, Problem::LifetimeTooLong { days: 2 }.into());
     let late = ApiKeyId::parse("key-0").unwrap();

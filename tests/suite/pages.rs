@@ -297,7 +297,8 @@ async fn a_key_is_rotated_paused_deleted_and_restored_without_a_script(test: Tes
     let deleted = browser.submit("/acme/safety", "change_api_keys", &chosen).await;
     let change = deleted.location().strip_prefix("/acme/safety?done=").unwrap().to_owned();
     assert_eq!(browser.get(&page).await.status, 404);
-    let undone = browser.submit("/acme/safety", "undo_bulk_change", &[("workspace", "acme"), ("change", &change)]).await;
+    let undone =
+        browser.submit("/acme/safety", "undo_bulk_change", &[("workspace", "acme"), ("change", &change)]).await;
     assert_eq!(undone.location(), "/acme/api-keys?notice=keys-changed-back");
     assert_eq!(browser.get(&page).await.status, 200);
     let none = [("workspace", "acme"), ("action", "delete"), ("back", "safety")];

@@ -15,8 +15,8 @@ use agent_studio::users::password::Password;
 use agent_studio::users::service::UserError;
 use agent_studio::workspaces::RetentionDays;
 use agent_studio::{
-    agents, api_keys, audit, configuration, conversations, deployments, external_events, gate, handoff,
-    key_requests, on_change, on_db, recordings, runtime_tokens as runtime, sessions, usage, users, variants, workspaces,
+    agents, api_keys, audit, configuration, conversations, deployments, external_events, gate, handoff, key_requests,
+    on_change, on_db, recordings, runtime_tokens as runtime, sessions, usage, users, variants, workspaces,
 };
 use sqlx::{Executor as _, Row as _, SqlStr};
 use std::collections::{BTreeMap, BTreeSet};

@@ -318,7 +318,8 @@ async fn a_workspace_has_a_usage_page(test: TestApp) {
 /// All counts of a table: hour, outcome, requests.
 async fn all_counts(test: &TestApp, table: &str) -> Vec<(i64, String, i64)> {
     // What is counted by permission is counted by outcome too.
-    let sql = format!("SELECT hour, outcome, requests FROM {table} WHERE outcome NOT LIKE 'with-%' ORDER BY hour, outcome");
+    let sql =
+        format!("SELECT hour, outcome, requests FROM {table} WHERE outcome NOT LIKE 'with-%' ORDER BY hour, outcome");
     let sql = sqlx::AssertSqlSafe(sql);
     on_db!(&test.app.db, |pool| sqlx::query_as(sql).fetch_all(pool).await).unwrap()
 }

@@ -39,7 +39,9 @@ pub enum Selection {
 /// What is done to each key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BulkAction {
-    Pause { reason: String },
+    Pause {
+        reason: String,
+    },
     Resume,
     Delete,
     /// Tags separated by commas.

@@ -155,22 +155,13 @@ impl LockedRow {
             deleted_by: self.deleted_by,
             pause: StoredPause { at: self.paused_at, by: self.paused_by, reason: self.pause_reason },
             use_counted_since: self.use_counted_since,
-            used: [
-                self.conversations_used_at,
-                self.handoff_used_at,
-                self.external_events_used_at,
-                self.agents_used_at,
-            ],
+            used: [self.conversations_used_at, self.handoff_used_at, self.external_events_used_at, self.agents_used_at],
         })
     }
 }
 
 /// Locks keys, deleted ones too, until the change ends.
-pub async fn lock(
-    change: &mut Change,
-    workspace: &WorkspaceId,
-    ids: &[ApiKeyId],
-) -> Result<Vec<LockedKey>, DbError> {
+pub async fn lock(change: &mut Change, workspace: &WorkspaceId, ids: &[ApiKeyId]) -> Result<Vec<LockedKey>, DbError> {
     let rows: Vec<_> = ids.iter().map(|id| json!([workspace, id])).collect();
     let locked: Vec<LockedRow> = fetch(change, LOCK, &rows).await?;
     locked.into_iter().map(LockedRow::read).collect()
@@ -195,9 +186,8 @@ pub async fn set(change: &mut Change, workspace: &WorkspaceId, values: &KeyValue
     };
     let (statement, rows) = match values {
         KeyValues::Pauses(pauses) => {
-            let row = |(id, pause): &(ApiKeyId, StoredPause)| {
-                json!([workspace, id, pause.at, pause.by, pause.reason, now])
-            };
+            let row =
+                |(id, pause): &(ApiKeyId, StoredPause)| json!([workspace, id, pause.at, pause.by, pause.reason, now]);
             (PAUSE, pauses.iter().map(row).collect())
         }
         KeyValues::Deletions(deletions) => {

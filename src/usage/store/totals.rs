@@ -56,7 +56,11 @@ macro_rules! accepted {
 }
 macro_rules! refused {
     () => {
-        concat!("CAST(SUM(CASE WHEN outcome IN ('accepted', ", counted_twice!(), ") THEN 0 ELSE requests END) AS BIGINT) AS refused")
+        concat!(
+            "CAST(SUM(CASE WHEN outcome IN ('accepted', ",
+            counted_twice!(),
+            ") THEN 0 ELSE requests END) AS BIGINT) AS refused"
+        )
     };
 }
 

@@ -2,10 +2,10 @@
 
 use crate::agents::{AgentDependents, AgentName};
 use crate::base::error::Error;
+use crate::base::text::days_in_words;
 use crate::deployments::Environment;
 use crate::variants::{Attribute, Variant};
 use crate::web::components::described_form::{FieldDescription, FieldKind, FormDescription};
-use crate::base::text::days_in_words;
 use crate::web::guard::{self, SignedInMember};
 use crate::web::usage::recent_use::in_words;
 

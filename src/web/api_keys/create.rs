@@ -96,7 +96,8 @@ pub async fn create_api_key(
         }
         (name, scope, permissions, expires_at, settings) => {
             let problems = [name.err(), scope.err(), permissions.err(), expires_at.err()].into_iter().flatten();
-            let others = settings.err().and_then(|error| if let Error::Invalid(others) = error { Some(others) } else { None });
+            let others =
+                settings.err().and_then(|error| if let Error::Invalid(others) = error { Some(others) } else { None });
             return Err(Error::Invalid(problems.chain(others.into_iter().flatten()).collect()));
         }
     };

@@ -163,7 +163,8 @@ pub fn expiries(policy: &KeyPolicy) -> (Vec<(String, String)>, String) {
 /// An error if calls of the last 30 days came from addresses that these networks do not have.
 pub async fn cuts_nobody_off(admin: &SignedInMember, key: &ApiKey, settings: &KeySettings) -> Result<(), Error> {
     let seen = admin.services().reports.addresses(&admin.workspace().id, &key.id, MAX_ADDRESSES).await?;
-    let mut outside = seen.iter().filter_map(|(address, _)| address.parse().ok()).filter(|at| !settings.opens_from(*at));
+    let mut outside =
+        seen.iter().filter_map(|(address, _)| address.parse().ok()).filter(|at| !settings.opens_from(*at));
     match outside.next() {
         None => Ok(()),
         Some(first) => {
@@ -219,19 +220,33 @@ pub fn settings_fields(set: &KeySettings, here: Option<IpAddr>) -> Vec<FieldDesc
 fn rules(policy: &KeyPolicy) -> FormDescription {
     let days = |days: Option<i32>| days.map(|days| days.to_string()).unwrap_or_default();
     let fields = vec![
-        FieldDescription::line("policy[default_lifetime]", "Usual lifetime, in days", &days(policy.default_lifetime_days))
-            .hint("What the form for a new key proposes. Empty: 90 days."),
+        FieldDescription::line(
+            "policy[default_lifetime]",
+            "Usual lifetime, in days",
+            &days(policy.default_lifetime_days),
+        )
+        .hint("What the form for a new key proposes. Empty: 90 days."),
         FieldDescription::line("policy[max_lifetime]", "Longest lifetime, in days", &days(policy.max_lifetime_days))
             .hint("Counted from when a value was made. Empty: no limit."),
         FieldDescription::checkbox("policy[binds_existing]", "It also binds keys that exist", policy.binds_existing)
-            .hint("They expire when it ends, if that is earlier than their own expiry. What has expired stays expired."),
+            .hint(
+                "They expire when it ends, if that is earlier than their own expiry. What has expired stays expired.",
+            ),
         FieldDescription::checkbox("confirmed", "Keys may expire earlier because of this", false)
             .hint("The page behind this form lists whom a longest lifetime would hit."),
-        FieldDescription::checkbox("policy[all_agents_allowed]", "New keys may cover all agents", policy.all_agents_allowed),
+        FieldDescription::checkbox(
+            "policy[all_agents_allowed]",
+            "New keys may cover all agents",
+            policy.all_agents_allowed,
+        ),
         FieldDescription::checkbox("policy[owner_required]", "Keys need an owner", policy.owner_required),
         FieldDescription::checkbox("policy[networks_required]", "Keys need networks", policy.networks_required),
-        FieldDescription::checkbox("policy[members_may_request]", "Viewers may ask for keys", policy.members_may_request)
-            .hint("An admin approves or declines each request."),
+        FieldDescription::checkbox(
+            "policy[members_may_request]",
+            "Viewers may ask for keys",
+            policy.members_may_request,
+        )
+        .hint("An admin approves or declines each request."),
     ];
     FormDescription { fields, submit: "Save".to_owned(), ..Default::default() }
 }

@@ -226,7 +226,8 @@ fn Above(
 ) -> impl IntoView {
     let list = format!("/{}/api-keys", addresses.slug.get_untracked());
     let requests = (requests > 0).then(|| {
-        let text = if requests == 1 { "1 key is asked for".to_owned() } else { format!("{requests} keys are asked for") };
+        let text =
+            if requests == 1 { "1 key is asked for".to_owned() } else { format!("{requests} keys are asked for") };
         view! { <p class="mb-4"><a class=TEXT_LINK href=format!("{list}/requests")>{text}</a></p> }
     });
     let chip = |(text, without): (String, String)| {
@@ -339,13 +340,7 @@ const COLUMNS: &str = "grid-cols-[minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,1fr
                        min-[72.5rem]:grid-cols-[minmax(0,1.1fr)_minmax(0,1.1fr)_190px_minmax(320px,1.4fr)_116px]";
 
 #[component]
-fn KeyCard(
-    key: ApiKey,
-    now: Timestamp,
-    shown: ShownFacts,
-    addresses: KeyAddresses,
-    admin: bool,
-) -> impl IntoView {
+fn KeyCard(key: ApiKey, now: Timestamp, shown: ShownFacts, addresses: KeyAddresses, admin: bool) -> impl IntoView {
     let name = key.name.as_str().to_owned();
     // A badge takes the label's place: in a line of its own it would make its card higher than the others.
     let paused = key.pause.is_some();

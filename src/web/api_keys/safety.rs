@@ -145,10 +145,11 @@ fn ReviewedRow(
     let owner = if key.owner.is_empty() { String::new() } else { format!(", owner {}", key.owner) };
     let more = match concern {
         Concern::UnusedPermissions => {
-            let unused = key.unused_permissions(now.plus_days(-UNUSED_DAYS)).into_iter().map(|(permission, at)| match at.0 {
-                0 => format!("remove {}: never used", permission.label()),
-                _ => format!("remove {}: not used since {}", permission.label(), at.short_utc()),
-            });
+            let unused =
+                key.unused_permissions(now.plus_days(-UNUSED_DAYS)).into_iter().map(|(permission, at)| match at.0 {
+                    0 => format!("remove {}: never used", permission.label()),
+                    _ => format!("remove {}: not used since {}", permission.label(), at.short_utc()),
+                });
             format!(", {}", unused.collect::<Vec<_>>().join(", "))
         }
         Concern::OneAgent => {

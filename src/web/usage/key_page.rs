@@ -64,8 +64,7 @@ fn Usage(
     let name = key.name.as_str().to_owned();
     let from = key.last_client.as_ref().filter(|_| admin).map(|client| format!(" from {}", client.in_words()));
     let from = from.unwrap_or_default();
-    let last_used =
-        key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}{from}", at.ago(now)));
+    let last_used = key.last_used_at.map_or("Never used".to_owned(), |at| format!("Last used {}{from}", at.ago(now)));
     let permissions = permissions_in_words(&key);
     let badge = view! { <StatusBadge status=Status::of(key.expires_at, now) paused=key.pause.is_some() /> };
     let rotating = rotation.is_some();
