@@ -298,7 +298,7 @@ impl KeyRow {
             created_by: self.created_by,
             expires_at: self.expires_at,
             last_used_at: Some(self.last_used_at).filter(|at| at.0 > 0),
-            last_client: (last_client.address != "" || last_client.program != "").then_some(last_client),
+            last_client: (!last_client.address.is_empty() || !last_client.program.is_empty()).then_some(last_client),
             value_created_at: self.value_created_at,
             old_value,
             pause: (pause.at.0 > 0).then_some(pause),

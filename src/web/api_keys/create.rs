@@ -152,7 +152,7 @@ pub async fn get_new_api_key_form(workspace: String) -> Result<NewKeyForm, Error
     if !is_admin {
         fields.retain(|field| matches!(field.name.as_str(), "settings[note]" | "settings[networks]"));
     }
-    let needed = policy.networks_required || (is_admin && policy.owner_required) || !is_admin;
+    let needed = !is_admin || policy.networks_required || policy.owner_required;
     Ok(NewKeyForm {
         id: services.api_keys.new_id(),
         agents,
