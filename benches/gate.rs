@@ -8,12 +8,15 @@ mod support;
 
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::service::NewKey;
-use agent_studio::api_keys::{AgentScope, Permission, Permissions};
+use agent_studio::api_keys::{AgentScope, KeySettings, Permission, Permissions, TypedSettings};
 use agent_studio::base::actor::Actor;
+use agent_studio::base::id::ApiKeyId;
 use agent_studio::base::randomness::Random;
 use agent_studio::gate::state::DecisionSource;
 use agent_studio::gate::{self, AccessRequest, follower};
+use agent_studio::server::state::Services;
 use agent_studio::usage::writer;
+use agent_studio::workspaces::Workspace;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use std::net::SocketAddr;
@@ -133,6 +136,10 @@ async fn measure(keys: usize) -> Outcome<()> {
     );
     print_ratio(&format!("gate, {keys} keys"), with / without)?;
 
+    if keys == 10_000 {
+        limited(&app, &workspace, &key.id, (&asked(&gated, &key.value, 200), &asked(OPEN, &key.value, 200))).await?;
+    }
+
     if keys == 1 {
         for (connections, keep_alive) in [(16, true), (256, true), (4_096, true), (16, false), (256, false)] {
             let on = |asked: Ask| Ask { connections, keep_alive, ..asked };
@@ -181,6 +188,27 @@ async fn measure(keys: usize) -> Outcome<()> {
     for ((what, _), rate) in mixes.iter().zip(&rates).skip(1).filter(|_| keys == 1) {
         print_ratio(&format!("gate, {what}"), rate / rates[0])?;
     }
+    Ok(())
+}
+
+/// Measures calls with a key that has networks, a rate and a quota, which none of the calls reaches.
+async fn limited(app: &Services, workspace: &Workspace, key: &ApiKeyId, (gated, open): (&Ask, &Ask)) -> Outcome<()> {
+    let networks = (0..49).map(|n| format!("10.{n}.0.0/16")).chain(["127.0.0.0/8".to_owned()]);
+    let networks = networks.collect::<Vec<_>>().join(" ");
+    for (what, networks) in [("50 networks, a rate and a quota", networks.as_str()), ("a rate and a quota", "")] {
+        let typed = TypedSettings { networks, rate: "1000000/s", quota: "1000000000000", ..TypedSettings::default() };
+        let settings = KeySettings::parse(&typed).map_err(|_| "settings")?;
+        app.api_keys.set(&workspace.id, &Actor::command_line(), key, &settings, None).await?;
+        let mut ratios = Vec::new();
+        for _ in 0..ROUNDS {
+            let guarded = ask(gated, Pace::Closed(ROUND)).await?.rate;
+            ratios.push(guarded / ask(open, Pace::Closed(ROUND)).await?.rate);
+        }
+        let ratio = median(ratios);
+        println!("10000 keys, {what}: through the gate : without = {ratio:.2}");
+        print_ratio(&format!("gate, {what}"), ratio)?;
+    }
+    app.api_keys.set(&workspace.id, &Actor::command_line(), key, &KeySettings::default(), None).await?;
     Ok(())
 }
 

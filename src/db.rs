@@ -350,7 +350,7 @@ impl Db {
         }
     }
 
-    /// Why the last write failed; `None` if it succeeded.
+    /// Why nothing can be written; `None` if it can.
     pub fn write_failure(&self) -> Option<WriteFailure> {
         self.shared.write_health.failure()
     }
@@ -359,7 +359,9 @@ impl Db {
     pub async fn check_write(&self) -> Result<(), DbError> {
         let mut change = self.begin_unattended().await?;
         on_change!(&mut change, |c| sqlx::query(CHECK_WRITE).execute(c).await.map(|_| ()))?;
-        change.commit().await
+        change.commit().await?;
+        self.shared.write_health.note(Ok(()));
+        Ok(())
     }
 
     /// Checks that the database answers on the connections of this kind of work. If the last [`Db::probe`] failed,

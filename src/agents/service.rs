@@ -243,12 +243,23 @@ impl Agents {
     pub async fn erase_deleted(&self) -> Result<(), DbError> {
         let db = self.db.of(WorkKind::Background);
         for (workspace, id) in store::due(&db, db.now()).await? {
-            self.conversations.erase_all(&workspace, &id).await?;
-            let mut change = db.begin_unattended().await?;
-            store::erase(&mut change, &workspace, &id).await?;
-            change.commit().await?;
+            if let Err(error) = self.erase(&db, &workspace, &id).await {
+                tracing::error!(%workspace, agent = %id, %error, "a deleted agent could not be erased");
+            }
         }
         Ok(())
+    }
+
+    async fn erase(&self, db: &Db, workspace: &WorkspaceId, id: &AgentId) -> Result<(), DbError> {
+        let mut change = db.begin_unattended().await?;
+        if !store::begin_erasure(&mut change, workspace, id).await? {
+            return Ok(());
+        }
+        change.commit().await?;
+        self.conversations.erase_all(workspace, id).await?;
+        let mut change = db.begin_unattended().await?;
+        store::erase(&mut change, workspace, id).await?;
+        change.commit().await
     }
 }
 
@@ -264,6 +275,11 @@ pub struct CreatedAgent {
 /// of its last change becomes that of the change.
 pub async fn lock(change: &mut Change, workspace: &WorkspaceId, agent: &AgentId) -> Result<bool, DbError> {
     store::touch(change, workspace, agent).await
+}
+
+/// Id and name of every agent; for services of other modules.
+pub async fn names(db: &Db, workspace: &WorkspaceId) -> Result<Vec<AgentName>, DbError> {
+    store::names(db, workspace).await
 }
 
 /// The agent with this id or slug; for services of other modules.

@@ -29,8 +29,11 @@ statements! {
     DUE = "SELECT a.workspace_id, a.id FROM agents a JOIN workspaces w ON w.id = a.workspace_id
         WHERE a.deleted_at > 0 AND a.deleted_at <= $1 - w.undo_days * CAST(86400000000 AS BIGINT)
         ORDER BY a.workspace_id, a.deleted_at, a.id";
-    // An agent that was restored meanwhile stays.
-    ERASE = "DELETE FROM agents WHERE workspace_id = $1 AND id = $2 AND deleted_at > 0";
+    // From then on the deletion can no longer be undone, whatever becomes of the time for it.
+    BEGIN_ERASURE = "UPDATE agents SET deleted_at = 1 WHERE workspace_id = $1 AND id = $2 AND deleted_at > 0
+            AND deleted_at <= $3 - (SELECT undo_days FROM workspaces WHERE id = $1) * CAST(86400000000 AS BIGINT)
+        RETURNING 1";
+    ERASE = "DELETE FROM agents WHERE workspace_id = $1 AND id = $2 AND deleted_at = 1";
     RENAME = "UPDATE agents SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
     TOUCH = "UPDATE agents SET updated_at = $3 WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0";
     NAMES = "SELECT id, name FROM agents WHERE workspace_id = $1 AND deleted_at = 0 ORDER BY name, id";
@@ -179,7 +182,19 @@ pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<(WorkspaceId, AgentId)>,
     Ok(on_db!(db, |pool| sqlx::query_as(DUE).bind(now).fetch_all(pool).await)?)
 }
 
-/// Erases an agent that is marked as deleted, and the rows that reference it.
+/// Makes a deletion final, if it can no longer be undone; `false` if it can, or there is none.
+pub async fn begin_erasure(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) -> Result<bool, DbError> {
+    let now = change.now();
+    let row: Option<(i32,)> = on_change!(change, |c| sqlx::query_as(BEGIN_ERASURE)
+        .bind(workspace)
+        .bind(id)
+        .bind(now)
+        .fetch_optional(c)
+        .await)?;
+    Ok(row.is_some())
+}
+
+/// Erases an agent whose deletion is final, and the rows that reference it.
 pub async fn erase(change: &mut Change, workspace: &WorkspaceId, id: &AgentId) -> Result<(), DbError> {
     Ok(on_change!(change, |c| sqlx::query(ERASE).bind(workspace).bind(id).execute(c).await.map(|_| ()))?)
 }

@@ -319,9 +319,11 @@ fn answer(account_id: &str, CreatedAgent { agent, created_at, .. }: &CreatedAgen
 
 fn refused(error: AgentError) -> ApiError {
     match error {
-        AgentError::Invalid(Problem::SlugTaken) => {
-            ApiError::new(StatusCode::CONFLICT, "AGENT_ID_TAKEN", "An agent of this workspace has this agentId.")
-        }
+        AgentError::Invalid(Problem::SlugTaken) => ApiError::new(
+            StatusCode::CONFLICT,
+            "AGENT_ID_TAKEN",
+            "An agent of this workspace has this agentId, or one that was deleted and can still be restored.",
+        ),
         AgentError::Invalid(problem) => {
             ApiError::new(StatusCode::BAD_REQUEST, "CONVERSATIONS_VALIDATION_FAILED", problem.to_string())
         }

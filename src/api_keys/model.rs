@@ -223,6 +223,9 @@ pub struct KeyBeyondPolicy {
     pub id: ApiKeyId,
     pub name: KeyName,
     pub owner: String,
+    /// Whether it is the key's expiry, and not the end of the value that a rotation replaced.
+    pub by_expiry: bool,
+    /// When it expires, or the old value ends.
     pub expires_at: Timestamp,
     /// The end of the longest lifetime. It may have passed.
     pub bound: Timestamp,
@@ -369,9 +372,6 @@ pub struct KeyPage {
     /// Cursors of the previous and the next page, if there are any.
     pub previous: Option<String>,
     pub next: Option<String>,
-    /// The number of keys that the search and the filter let through, up to [`Self::MOST_COUNTED`]; `None` if there is
-    /// neither.
-    pub matches: Option<u64>,
 }
 
 impl KeyPage {

@@ -577,18 +577,22 @@ impl ApiKeys {
     }
 
     /// Replaces what a workspace demands of its keys, and makes existing keys follow. Returns the number of keys whose
-    /// expiry changed. Errors: the rules do not agree with each other, or keys would expire earlier and this was not
-    /// `confirmed`.
+    /// expiry changed. Errors: the rules do not agree with each other, keys would expire earlier and this was not
+    /// `confirmed`, or the policy has changed since `seen`, the [version](KeyPolicy::version) that it was made from.
     pub async fn set_policy(
         &self,
         workspace: &WorkspaceId,
         actor: &Actor,
         policy: KeyPolicy,
         confirmed: bool,
+        seen: Option<&str>,
     ) -> Result<u64, ApiKeyError> {
         let policy = policy.checked()?;
         let mut change = self.db.begin(actor).await?;
         let before = workspaces::service::lock_policy(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        if seen.is_some_and(|seen| before.version() != seen) {
+            return Err(ApiKeyError::Changed);
+        }
         if before == policy {
             return Ok(0);
         }
@@ -625,9 +629,10 @@ impl ApiKeys {
         store::beyond(&self.db, workspace, max_lifetime_days, limit).await
     }
 
-    /// The number of keys, up to [`KeyPage::MOST_COUNTED`].
-    pub async fn count(&self, workspace: &WorkspaceId) -> Result<u64, DbError> {
-        self.count_filtered(workspace, &KeyFilter::default()).await
+    /// The number of keys that search and filter let through, up to [`KeyPage::MOST_COUNTED`].
+    pub async fn count_matches(&self, workspace: &WorkspaceId, query: &KeyListQuery) -> Result<u64, DbError> {
+        let selected = Selected { search: &query.search, filter: &query.filter };
+        store::count(&self.db, workspace, selected, KeyPage::MOST_COUNTED).await
     }
 
     /// The number of keys that a filter lets through, up to [`KeyPage::MOST_COUNTED`].
@@ -654,10 +659,6 @@ impl ApiKeys {
         let (from, id) = begin(query.sort, backwards, place.as_ref())?;
         let selected = Selected { search: &query.search, filter: &query.filter };
         let mut rows = store::page(&self.db, workspace, selected, &from, &id).await?;
-        let matches = match query.search.is_empty() && query.filter.is_empty() {
-            true => None,
-            false => Some(store::count(&self.db, workspace, selected, KeyPage::MOST_COUNTED).await?),
-        };
         let more = rows.len() > PAGE_SIZE;
         rows.truncate(PAGE_SIZE);
         if backwards {
@@ -671,7 +672,6 @@ impl ApiKeys {
             previous: has_previous.then(|| place_of(rows.first())).flatten(),
             next: has_next.then(|| place_of(rows.last())).flatten(),
             keys: rows.into_iter().map(|(key, _)| key).collect(),
-            matches,
         })
     }
 }

@@ -45,7 +45,8 @@ macro_rules! filtered {
                 WHERE a.workspace_id = $1 AND a.key_id = api_keys.id AND a.agent_id = $10))
             AND ($11 = '' OR ',' || permissions || ',' LIKE $11)
             AND ($12 = '' OR owner = $12 OR ($12 = 'none' AND owner = ''))
-            AND ($13 = '' OR ',' || tags || ',' LIKE $13 ESCAPE '\\' OR ($13 = 'none' AND tags = ''))
+            AND ($13 = '' OR ($13 = 'none' AND tags = '')
+                OR ($13 <> 'none' AND replace(',' || tags || ',', $13, '') <> ',' || tags || ','))
             AND ($14 = 0 OR (last_used_at = 0 AND ($14 < 0 OR created_at <= $14))
                 OR (last_used_at > 0 AND last_used_at <= $14))
             AND ($15 = '' OR networks LIKE $15 ESCAPE '\\' OR ($15 = 'none' AND networks = ''))
@@ -110,11 +111,15 @@ statements! {
     NO_NETWORK = review!("networks = '' AND $3 >= 0");
     // The Agents API needs all agents.
     ONE_AGENT = review!("all_agents AND agent_called NOT IN ('', '*') AND agents_used_at <= $3 AND use_counted_since <= $3");
-    UNUSED_PERMISSIONS = review!("use_counted_since <= $3 AND last_used_at > $3 AND permissions LIKE '%,%' AND (
+    UNUSED_PERMISSIONS = review!("use_counted_since <= $3 AND permissions LIKE '%,%' AND (
             (conversations_used_at <= $3 AND permissions LIKE '%conversations%')
             OR (handoff_used_at <= $3 AND permissions LIKE '%handoff%')
             OR (external_events_used_at <= $3 AND permissions LIKE '%external-events%')
-            OR (agents_used_at <= $3 AND permissions LIKE '%agents%'))");
+            OR (agents_used_at <= $3 AND permissions LIKE '%agents%'))
+        AND ((conversations_used_at > $3 AND permissions LIKE '%conversations%')
+            OR (handoff_used_at > $3 AND permissions LIKE '%handoff%')
+            OR (external_events_used_at > $3 AND permissions LIKE '%external-events%')
+            OR (agents_used_at > $3 AND permissions LIKE '%agents%'))");
     // `$3` is the longest lifetime, in microseconds.
     BEYOND_POLICY = review!("expires_at > value_created_at + $3");
     INSERT = "INSERT INTO api_keys (workspace_id, id, name, name_key, masked, hash, sealed, sealed_with, all_agents,
@@ -135,7 +140,8 @@ statements! {
             use_counted_since = CASE WHEN $7 THEN $6 ELSE use_counted_since END
         WHERE workspace_id = $1 AND id = $2";
     ROTATE = "UPDATE api_keys SET old_masked = masked, old_hash = hash, old_sealed = sealed,
-            old_sealed_with = sealed_with, old_created_at = value_created_at, old_expires_at = expires_at, old_until = $3,
+            old_sealed_with = sealed_with, old_created_at = value_created_at,
+            old_expires_at = CASE WHEN chosen_expires_at > expires_at THEN chosen_expires_at ELSE expires_at END, old_until = $3,
             masked = $4, hash = $5, sealed = $6, sealed_with = $7, value_created_at = $8, expires_at = $9,
             chosen_expires_at = $9, updated_at = $8
         WHERE workspace_id = $1 AND id = $2";
@@ -158,10 +164,16 @@ statements! {
     UNBIND = "UPDATE api_keys SET expires_at = chosen_expires_at
         WHERE workspace_id = $1 AND expires_at > $2 AND expires_at <> chosen_expires_at";
     COUNT_BEYOND = "SELECT COUNT(*) FROM api_keys
-        WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $3 AND expires_at > value_created_at + $2";
-    BEYOND = "SELECT id, name, owner, expires_at, value_created_at + $2 AS bound FROM api_keys
-        WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $3 AND expires_at > value_created_at + $2
-        ORDER BY value_created_at, id LIMIT $4";
+        WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $3 AND (expires_at > value_created_at + $2
+            OR (old_until > $3 AND old_until > old_created_at + $2))";
+    // Of a key that is being rotated, it may be the old value alone that is too old.
+    BEYOND = "SELECT id, name, owner, expires_at > value_created_at + $2 AS by_expiry,
+            CASE WHEN expires_at > value_created_at + $2 THEN expires_at ELSE old_until END AS expires_at,
+            CASE WHEN expires_at > value_created_at + $2 THEN value_created_at ELSE old_created_at END + $2 AS bound
+        FROM api_keys
+        WHERE workspace_id = $1 AND deleted_at = 0 AND expires_at > $3 AND (expires_at > value_created_at + $2
+            OR (old_until > $3 AND old_until > old_created_at + $2))
+        ORDER BY bound, id LIMIT $4";
     PAUSE = "UPDATE api_keys SET paused_at = $3, paused_by = $4, pause_reason = $5, updated_at = $6
         WHERE workspace_id = $1 AND id = $2";
     MARK_DELETED = "UPDATE api_keys SET deleted_at = $3, deleted_by = $4 WHERE workspace_id = $1 AND id = $2";
@@ -446,7 +458,7 @@ impl Selected<'_> {
     fn tag(self) -> String {
         match self.filter.tag.as_str() {
             tag @ ("" | NONE) => tag.to_owned(),
-            tag => containing(&format!(",{tag},")),
+            tag => format!(",{tag},"),
         }
     }
 

@@ -73,7 +73,9 @@ impl PolicyArgs {
     pub async fn run(self, services: &Services) -> Result<(), String> {
         let of = workspace(services, &self.workspace).await?;
         let (keys, actor) = (&services.api_keys, Actor::command_line());
-        let policy = self.over(keys.policy(&of.id).await.map_err(|e| e.to_string())?)?;
+        let before = keys.policy(&of.id).await.map_err(|e| e.to_string())?;
+        let seen = before.version();
+        let policy = self.over(before)?;
         if self.dry_run {
             let days = policy.max_lifetime_days.unwrap_or(KeyPolicy::MAX_DAYS);
             let hit = keys.beyond_lifetime(&of.id, days, NAMED).await.map_err(|e| e.to_string())?;
@@ -94,7 +96,8 @@ impl PolicyArgs {
         if let Some(once) = self.show_once {
             keys.set_copyable(&of.id, &actor, !once).await.map_err(|e| e.to_string())?;
         }
-        let changed = keys.set_policy(&of.id, &actor, policy.clone(), true).await.map_err(|e| e.to_string())?;
+        let changed =
+            keys.set_policy(&of.id, &actor, policy.clone(), true, Some(&seen)).await.map_err(|e| e.to_string())?;
         let after = workspace(services, &self.workspace).await?;
         let days = |days: Option<i32>| days.map(|days| format!("{days}d"));
         let printed = json!({

@@ -110,7 +110,6 @@ impl Change {
         let done = connection.execute("COMMIT").await;
         drop(self.turn.take());
         done?;
-        connection.written();
         if let Some(committed) = committed {
             committed.wait(connection).await;
         }
@@ -131,13 +130,6 @@ impl ChangeConnection {
                 held.end_statement(&done);
                 done.map(drop)
             }
-        }
-    }
-
-    fn written(&self) {
-        match self {
-            Self::Sqlite(held) => held.write_health.note(Ok(())),
-            Self::Postgres(held) => held.write_health.note(Ok(())),
         }
     }
 

@@ -2,12 +2,13 @@ use crate::db::failure::WriteFailure;
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 
-/// Whether the database can be written to, judged by the last write.
+/// Whether the database can be written to: a write that fails says no, and only `Db::check_write` says yes again. A change
+/// that writes no row commits on a full disk too.
 #[derive(Debug, Default)]
 pub struct WriteHealth(ArcSwapOption<WriteFailure>);
 
 impl WriteHealth {
-    /// Why the last write failed; `None` if it succeeded.
+    /// Why nothing can be written; `None` if it can.
     pub fn failure(&self) -> Option<WriteFailure> {
         self.0.load().as_deref().copied()
     }

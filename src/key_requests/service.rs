@@ -1,17 +1,19 @@
 //! Asking for keys, and answering. Each change is recorded in the audit log, in the same transaction.
 
+use crate::agents;
 use crate::api_keys::service::{ApiKeyError, ApiKeys, CreatedKey, FormCreator, NewKey};
 use crate::api_keys::{AgentScope, KeySettings};
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
-use crate::base::id::{ApiKeyId, WorkspaceId};
+use crate::base::id::{AgentId, ApiKeyId, WorkspaceId};
 use crate::base::text::optional_line;
 use crate::db::{Change, Db, DbError};
 use crate::key_requests::store;
 use crate::key_requests::{KeyRequest, NewKeyRequest};
 use crate::workspaces;
 use serde_json::json;
+use std::collections::HashSet;
 
 /// Most requests of one person that may wait.
 const MAX_OF_ONE: i64 = 20;
@@ -43,6 +45,17 @@ impl KeyRequests {
     ) -> Result<(), ApiKeyError> {
         let reason = optional_line(&asked.reason, MAX_REASON).ok_or(Problem::ReasonTooLong)?;
         let asked = NewKeyRequest { reason, ..asked };
+        // The request was approved already.
+        if self.api_keys.find(workspace, id).await?.is_some() {
+            return Ok(());
+        }
+        if let AgentScope::Chosen(chosen) = &asked.scope {
+            let known: HashSet<AgentId> =
+                agents::service::names(&self.db, workspace).await?.into_iter().map(|agent| agent.id).collect();
+            if !chosen.iter().all(|agent| known.contains(agent)) {
+                return Err(Problem::AgentsUnknown.into());
+            }
+        }
         let mut change = self.db.begin(actor).await?;
         let policy = workspaces::service::lock_policy(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
         if !policy.members_may_request {
@@ -52,11 +65,11 @@ impl KeyRequests {
         if policy.networks_required && asked.networks.is_empty() {
             return Err(Problem::NetworksMissing.into());
         }
-        if store::count_by(&mut change, workspace, &actor.name).await? >= MAX_OF_ONE {
-            return Err(Problem::TooManyRequested.into());
-        }
         if !store::insert(&mut change, workspace, id, &actor.name, &asked).await? {
             return Ok(());
+        }
+        if store::count_by(&mut change, workspace, &actor.name).await? > MAX_OF_ONE {
+            return Err(Problem::TooManyRequested.into());
         }
         let details = json!({
             "agents": match &asked.scope {

@@ -3,6 +3,8 @@
 #[cfg(feature = "ssr")]
 use crate::base::error::Problem;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "ssr")]
+use sha2::{Digest as _, Sha256};
 
 /// What a workspace demands of its keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,11 @@ impl KeyPolicy {
     /// The longest lifetime, if it also binds keys that were made before.
     pub fn bound(&self) -> Option<i32> {
         self.max_lifetime_days.filter(|_| self.binds_existing)
+    }
+
+    /// A short text that is different for another policy.
+    pub fn version(&self) -> String {
+        hex::encode(&Sha256::digest(format!("{self:?}"))[..8])
     }
 
     /// Reads a lifetime that was typed, in days. Empty text means none.

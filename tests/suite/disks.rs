@@ -204,6 +204,8 @@ fn writes_go_on_once_an_error_of_the_disk_is_over() {
     limit("--fsize=1024:unlimited");
     let (status, answer) = put("CA1");
     assert_eq!(status, 503, "{answer}");
+    // What writes nothing succeeds, and says nothing about the disk.
+    assert_eq!(server.send("DELETE", &format!("{PATH}/none"), &bearer, "").unwrap().0, 204);
     let (_, ready) = server.get("/readyz", "").unwrap();
     assert!(ready.contains("\"writes\":\"the disk reports an error\""), "{ready}");
     limit("--fsize=unlimited");

@@ -22,7 +22,7 @@ async fn status(test: &TestApp, set: &Setting, key: &str) -> u16 {
 }
 
 async fn set_policy(test: &TestApp, set: &Setting, policy: KeyPolicy) -> u64 {
-    test.app.api_keys.set_policy(&set.workspace.id, &Actor::command_line(), policy, true).await.unwrap()
+    test.app.api_keys.set_policy(&set.workspace.id, &Actor::command_line(), policy, true, None).await.unwrap()
 }
 
 async fn found(test: &TestApp, set: &Setting, id: &ApiKeyId) -> ApiKey {
@@ -98,7 +98,7 @@ async fn a_longest_lifetime_binds_keys_that_exist(test: TestApp) {
     let (total, hit) = keys.beyond_lifetime(workspace, 10, 100).await.unwrap();
     assert_eq!(total, 2, "the key of the setting, which has 30 days, and the long one");
     assert!(hit.iter().all(|key| key.bound == now.plus_days(10)), "{hit:?}");
-    let unconfirmed = keys.set_policy(workspace, &actor, bound(10), false).await.unwrap_err();
+    let unconfirmed = keys.set_policy(workspace, &actor, bound(10), false, None).await.unwrap_err();
     assert_eq!(unconfirmed, Problem::KeysExpireEarlier { keys: 2 }.into());
     assert_eq!(keys.policy(workspace).await.unwrap(), KeyPolicy::default(), "nothing was changed");
     assert_eq!(set_policy(&test, &set, bound(10)).await, 3, "the deleted key too");
@@ -128,6 +128,10 @@ async fn a_longest_lifetime_binds_keys_that_exist(test: TestApp) {
     let rotation = Rotation { overlap_end: now.plus_days(90), expires_at: now.plus_days(20) };
     let rotated = keys.rotate(workspace, &actor, &other.id, rotation).await.unwrap();
     assert_eq!(rotated.old_until, now.plus_days(90));
+    let (total, hit) = keys.beyond_lifetime(workspace, 30, 100).await.unwrap();
+    assert_eq!((total, hit[0].by_expiry, hit[0].bound), (1, false, now.plus_days(30)), "its old value");
+    let unconfirmed = keys.set_policy(workspace, &actor, bound(30), false, None).await.unwrap_err();
+    assert_eq!(unconfirmed, Problem::KeysExpireEarlier { keys: 1 }.into());
     set_policy(&test, &set, bound(30)).await;
     assert_eq!(found(&test, &set, &other.id).await.old_value.unwrap().until, now.plus_days(30));
     keys.cancel_rotation(workspace, &actor, &other.id).await.unwrap();
@@ -151,16 +155,30 @@ async fn what_does_not_fit_together_is_refused(test: TestApp) {
         (policy(None, Some(100_000), false), Problem::MaxLifetimeInvalid),
         (policy(None, None, true), Problem::MaxLifetimeMissing),
     ] {
-        let refused = test.app.api_keys.set_policy(&set.workspace.id, &Actor::command_line(), policy, true).await;
+        let refused = test.app.api_keys.set_policy(&set.workspace.id, &Actor::command_line(), policy, true, None).await;
         assert_eq!(refused.unwrap_err(), problem.into());
     }
+    let (actor, other) = (Actor::command_line(), policy(Some(30), None, false));
+    let stale = test.app.api_keys.set_policy(&set.workspace.id, &actor, other, true, Some("another")).await;
+    assert_eq!(stale.unwrap_err(), ApiKeyError::Changed);
+    let seen = KeyPolicy::default().version();
     let mut browser = test.signed_in(&set.workspace, "ada@example.com", Role::Admin).await;
     let rules = "/acme/api-keys/policy/rules";
-    let wrong = [("workspace", "acme"), ("policy[max_lifetime]", "soon"), ("policy[all_agents_allowed]", "true")];
+    let wrong = [
+        ("workspace", "acme"),
+        ("seen", seen.as_str()),
+        ("policy[max_lifetime]", "soon"),
+        ("policy[all_agents_allowed]", "true"),
+    ];
     let refused = browser.submit(rules, "set_key_policy", &wrong).await;
     let page = browser.get(refused.location()).await.body;
     assert!(page.contains("Enter a number of days from 1 to 36525") && page.contains("soon"), "{page}");
-    let right = [("workspace", "acme"), ("policy[max_lifetime]", "10"), ("policy[all_agents_allowed]", "true")];
+    let right = [
+        ("workspace", "acme"),
+        ("seen", seen.as_str()),
+        ("policy[max_lifetime]", "10"),
+        ("policy[all_agents_allowed]", "true"),
+    ];
     let bound = [right.as_slice(), &[("policy[binds_existing]", "true")]].concat();
     let refused = browser.submit(rules, "set_key_policy", &bound).await;
     assert!(browser.get(refused.location()).await.body.contains("1 keys would expire earlier"));
@@ -211,6 +229,25 @@ async fn members_ask_for_keys(test: TestApp) {
     ada.submit("/acme/api-keys/requests", "decline_key_request", &answer).await;
     assert_eq!(requests.count(workspace).await.unwrap(), 0);
     assert!(test.app.api_keys.find(workspace, &id).await.unwrap().is_none());
+
+    // The same form sent again is one request, also after the answer.
+    let id = test.app.api_keys.new_id();
+    let twice = [fields.as_slice(), &[("id", id.as_str())]].concat();
+    for _ in 0..2 {
+        assert_eq!(vic.call("create_api_key", &twice).await.status, 200);
+    }
+    assert_eq!(requests.count(workspace).await.unwrap(), 1);
+    requests.approve(workspace, &actor, &id, None).await.unwrap();
+    assert_eq!(vic.call("create_api_key", &twice).await.status, 200);
+    assert_eq!(requests.count(workspace).await.unwrap(), 0);
+    let unknown = [("workspace", "acme"), ("name", "x"), ("agents[]", "PROJECT-NONE"), ("permissions[]", "handoff")];
+    let unknown = [unknown.as_slice(), &[("expiry[choice]", "7d")]].concat();
+    assert!(vic.call("create_api_key", &unknown).await.body.contains("AgentsUnknown"));
+    let agent = set.agent.as_str();
+    let same =
+        [("workspace", "acme"), ("name", "x"), ("agents[]", agent), ("agents[]", agent), ("permissions[]", "handoff")];
+    let same = [same.as_slice(), &[("expiry[choice]", "7d")]].concat();
+    assert_eq!(ada.call("create_api_key", &same).await.status, 200, "an agent that is named twice");
 
     // What waits has a limit, and the policy holds for requests too.
     let asked = |days| NewKeyRequest {

@@ -15,6 +15,7 @@ use agent_studio::base::time::Timestamp;
 use agent_studio::usage::service::PastCall;
 use agent_studio::usage::{Api, Outcome};
 use agent_studio::users::Role;
+use agent_studio::workspaces::KeyPolicy;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,6 +188,16 @@ async fn many_keys_are_changed_and_changed_back(test: TestApp) {
     let owned = KeyFilter { owner: "Ada".to_owned(), ..KeyFilter::default() };
     assert_eq!(matching(owned.clone()).await, 230);
     assert_eq!(keys.bulk_change(&workspace.id, &done.id).await.unwrap().unwrap().keys, 230);
+    let policy = KeyPolicy { owner_required: true, ..KeyPolicy::default() };
+    keys.set_policy(&workspace.id, &actor, policy, true, None).await.unwrap();
+    let invisible = BulkAction::SetOwner("\u{200b}".to_owned());
+    let refused = keys.change_many(&workspace.id, &actor, &chosen, &invisible).await.unwrap_err();
+    assert_eq!(refused, Problem::OwnerMissing.into());
+    assert_eq!(keys.undo_many(&workspace.id, &actor, &done.id).await.unwrap(), 0, "they had no owner before");
+    for id in ["", "\0", "nonsense", "ABCDEFGHIJKLMNOPQRST"] {
+        assert_eq!(keys.bulk_change(&workspace.id, id).await.unwrap(), None);
+        assert_eq!(keys.undo_many(&workspace.id, &actor, id).await.unwrap_err(), ApiKeyError::NotFound);
+    }
     let wrong = BulkAction::SetOwner("x".repeat(300));
     assert!(keys.change_many(&workspace.id, &actor, &chosen, &wrong).await.is_err());
 

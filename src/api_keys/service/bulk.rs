@@ -21,6 +21,8 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Most keys in one change.
 pub const MAX_KEYS: usize = 10_000;
+/// Characters and length of the id of a change.
+const CHANGE_ID: (&[u8], usize) = (b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
 /// For how many days a change can be undone.
 const UNDO_DAYS: i64 = 7;
 
@@ -125,13 +127,13 @@ impl ApiKeys {
         if *action == BulkAction::Delete && undo_days == 0 {
             return Err(Problem::ConfirmationMissing.into());
         }
-        if policy.owner_required && matches!(action, BulkAction::SetOwner(owner) if owner.trim().is_empty()) {
+        let planned = Plan::new(action, actor, change.now())?;
+        if policy.owner_required && matches!(&planned, Plan::SetOwner(owner) if owner.is_empty()) {
             return Err(Problem::OwnerMissing.into());
         }
-        let planned = Plan::new(action, actor, change.now())?;
         let locked = store::lock(&mut change, workspace, &ids).await?;
         let steps: Vec<_> = locked.iter().filter_map(|key| planned.step(key).map(|step| (key, step))).collect();
-        let id = self.db.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
+        let id = self.db.random().text(CHANGE_ID.0, CHANGE_ID.1);
         let done = carry_out(&mut change, workspace, &id, action.id(), steps).await?;
         change.commit().await?;
         Ok(done)
@@ -154,20 +156,31 @@ impl ApiKeys {
 
     /// A change of many keys; `None` if there is none with this id, or it can no longer be undone.
     pub async fn bulk_change(&self, workspace: &WorkspaceId, id: &str) -> Result<Option<BulkChange>, DbError> {
-        store::find(&self.db, workspace, id).await
+        if is_change_id(id) { store::find(&self.db, workspace, id).await } else { Ok(None) }
     }
 
-    /// Undoes a change of many keys: each has again what it had before, where it was not changed since. Returns the number
-    /// of keys that were changed back.
+    /// Undoes a change of many keys: each has again what it had before, where it was not changed since and the policy allows
+    /// it. Returns the number of keys that were changed back.
     pub async fn undo_many(&self, workspace: &WorkspaceId, actor: &Actor, id: &str) -> Result<u64, ApiKeyError> {
+        if !is_change_id(id) {
+            return Err(ApiKeyError::NotFound);
+        }
         let mut change = self.db.begin(actor).await?;
+        let policy = workspaces::service::lock_policy(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        let undo_days = workspaces::service::undo_days(&mut change, workspace).await?.ok_or(ApiKeyError::NotFound)?;
+        let deleted_since = change.now().plus_days(-i64::from(undo_days));
         let (action, changed) = store::begin_undo(&mut change, workspace, id).await?.ok_or(ApiKeyError::NotFound)?;
         let ids: Vec<_> = changed.iter().map(|(key, _)| key.clone()).collect();
         let before: HashMap<_, _> = changed.into_iter().collect();
         let locked = store::lock(&mut change, workspace, &ids).await?;
-        let step = |key: &LockedKey| undone(&action, key, before.get(&key.id)?);
+        let allowed = |step: &Step, key: &LockedKey| match &step.values {
+            OneValue::Owner(owner) => !(owner.is_empty() && policy.owner_required),
+            OneValue::Deletion(..) => key.deleted_at > deleted_since,
+            _ => true,
+        };
+        let step = |key: &LockedKey| undone(&action, key, before.get(&key.id)?).filter(|step| allowed(step, key));
         let steps: Vec<_> = locked.iter().filter_map(|key| step(key).map(|step| (key, step))).collect();
-        let undo = self.db.random().text(b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
+        let undo = self.db.random().text(CHANGE_ID.0, CHANGE_ID.1);
         let done = carry_out(&mut change, workspace, &undo, "undo", steps).await?;
         change.commit().await?;
         Ok(done.keys)
@@ -180,6 +193,11 @@ impl ApiKeys {
         store::forget(&mut change, db.now().plus_days(-UNDO_DAYS)).await?;
         change.commit().await
     }
+}
+
+/// Whether a text can be the id of a change.
+fn is_change_id(text: &str) -> bool {
+    text.len() == CHANGE_ID.1 && text.bytes().all(|byte| CHANGE_ID.0.contains(&byte))
 }
 
 /// Sets what the steps say, with audit entries, and records it so that it can be undone.

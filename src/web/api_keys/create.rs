@@ -69,6 +69,7 @@ pub async fn create_api_key(
     use crate::base::id::{AgentId, ApiKeyId};
     use crate::key_requests::NewKeyRequest;
     use crate::web::guard;
+    use std::collections::BTreeSet;
 
     let member = guard::member(&workspace).await?;
     if !member.visit.is_admin() && !member.workspace().members_may_request {
@@ -83,7 +84,7 @@ pub async fn create_api_key(
             .iter()
             .map(|a| AgentId::parse(a))
             .collect::<Option<Vec<_>>>()
-            .map(AgentScope::Chosen)
+            .map(|agents| AgentScope::Chosen(agents.into_iter().collect::<BTreeSet<_>>().into_iter().collect()))
             .ok_or(Problem::AgentsUnknown),
     };
     let name = KeyName::parse(&name);

@@ -48,7 +48,11 @@ pub async fn get_api_key(workspace: String, key: String) -> Result<ApiKey, Error
     use crate::web::guard;
     let member = guard::member(&workspace).await?;
     let id = crate::base::id::ApiKeyId::parse(&key).ok_or_else(guard::not_found)?;
-    member.services().api_keys.find(&member.workspace().id, &id).await?.ok_or_else(guard::not_found)
+    let found = member.services().api_keys.find(&member.workspace().id, &id).await?;
+    let mut key = found.ok_or_else(guard::not_found)?;
+    // Only admins see who called.
+    key.last_client = key.last_client.filter(|_| member.visit.is_admin());
+    Ok(key)
 }
 
 /// How each permission of a key was used lately, in words: who would be refused without it.

@@ -247,6 +247,7 @@ fn rules(policy: &KeyPolicy) -> FormDescription {
             policy.members_may_request,
         )
         .hint("An admin approves or declines each request."),
+        FieldDescription::hidden("seen", &policy.version()),
     ];
     FormDescription { fields, submit: "Save".to_owned(), ..Default::default() }
 }

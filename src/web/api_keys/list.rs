@@ -35,6 +35,8 @@ const SHOWN_AGENTS: usize = 2;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyListView {
     pub page: KeyPage,
+    /// The number of keys that search and filter let through, up to [`KeyPage::MOST_COUNTED`]; `None` without them.
+    pub matches: Option<u64>,
     /// What the filter lets through, in words, each with the query string without it.
     pub filters: Vec<(String, String)>,
     /// Number of requests for keys that wait for an admin.
@@ -61,8 +63,13 @@ pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQ
     };
     let without = |filter| KeyListQuery { filter, after: None, before: None, ..query.clone() }.to_address();
     let filters = in_words(&query.filter, agent.as_deref());
+    let matches = match query.search.is_empty() && query.filter.is_empty() {
+        true => None,
+        false => Some(services.api_keys.count_matches(workspace, &query).await?),
+    };
     Ok(KeyListView {
         page,
+        matches,
         filters: filters.into_iter().map(|(text, filter)| (text, without(filter))).collect(),
         requests: if is_admin { services.key_requests.count(workspace).await? } else { 0 },
     })
@@ -287,10 +294,10 @@ fn submit(event: leptos::ev::Event) {
 
 #[component]
 fn Keys(list: KeyListView, addresses: KeyAddresses, admin: bool) -> impl IntoView {
-    let KeyListView { page, filters, requests } = list;
+    let KeyListView { page, matches, filters, requests } = list;
     let query = addresses.query.get_untracked();
     let (now, shown) = (page.now, query.shown);
-    let above = view! { <Above filters requests matches=page.matches addresses admin /> };
+    let above = view! { <Above filters requests matches addresses admin /> };
     if page.keys.is_empty() {
         return view! { {above}<NoKeys query addresses admin /> }.into_any();
     }

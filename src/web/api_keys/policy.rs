@@ -18,12 +18,14 @@ pub struct PolicyFields {
     members_may_request: String,
 }
 
-/// Sets what the workspace demands of its keys. That keys would expire earlier must be confirmed.
+/// Sets what the workspace demands of its keys. That keys would expire earlier must be confirmed. `seen` is the version of
+/// the policy that the form was made from.
 #[server(endpoint = "set_key_policy")]
 pub async fn set_key_policy(
     workspace: String,
     #[server(default)] policy: PolicyFields,
     #[server(default)] confirmed: String,
+    #[server(default)] seen: String,
 ) -> Result<(), Error> {
     use crate::base::error::Problem;
     use crate::workspaces::KeyPolicy;
@@ -47,7 +49,7 @@ pub async fn set_key_policy(
         members_may_request: is_set(&policy.members_may_request),
     };
     let keys = &admin.services().api_keys;
-    keys.set_policy(&admin.workspace().id, &admin.actor(), policy, is_set(&confirmed)).await?;
+    keys.set_policy(&admin.workspace().id, &admin.actor(), policy, is_set(&confirmed), Some(&seen)).await?;
     leptos_axum::redirect(&format!("/{}/api-keys/policy?notice=settings-saved", admin.workspace().slug));
     Ok(())
 }

@@ -106,7 +106,8 @@ fn Hit(days: i32, total: u64, keys: Vec<KeyBeyondPolicy>, list: String, now: Tim
             true => Cell::Text("At once".to_owned()),
             false => Cell::Time(key.bound),
         };
-        let name = Cell::Link(key.name.as_str().to_owned(), format!("{list}/{}", key.id));
+        let value = if key.by_expiry { "" } else { ", its old value" };
+        let name = Cell::Link(format!("{}{value}", key.name.as_str()), format!("{list}/{}", key.id));
         vec![name, Cell::Name(key.owner), Cell::Time(key.expires_at), expiry]
     });
     let rows: Vec<_> = rows.collect();

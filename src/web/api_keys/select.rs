@@ -28,21 +28,16 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
     let list = KeyListQuery { after: None, before: None, ..query.clone() }.to_address();
     let mut keys = Vec::new();
     let mut next = query.after.clone();
-    let mut total = None;
     for at in 0..PAGES {
         let part = KeyListQuery { after: next.take(), before: None, ..query.clone() };
         let page = services.api_keys.page(&workspace.id, &part).await?;
-        total = total.or(page.matches);
         keys.extend(page.keys);
         next = page.next;
         if at + 1 == PAGES || next.is_none() {
             break;
         }
     }
-    let total = match total {
-        Some(total) => total,
-        None => services.api_keys.count(&workspace.id).await?,
-    };
+    let total = services.api_keys.count_matches(&workspace.id, &query).await?;
     let done = done(admin, asked.first("done")).await?;
     let next = next.map(|place| {
         let query = KeyListQuery { after: Some(place), ..query.clone() };
@@ -142,7 +137,7 @@ fn Chosen(
                     <Button action="set-owner">"Set owner"</Button>
                     {delete}
                 </div>
-                <p class="text-sm text-faint">"Each change can be undone for 7 days on the page that follows it."</p>
+                <p class="text-sm text-faint">"Each change can be undone for 7 days on the page that follows it, a deletion as long as keys can be restored."</p>
             </Section>
             <Section labelled_by="which-heading">
                 <h2 id="which-heading">{format!("Keys: {shown} of {number}")}</h2>
