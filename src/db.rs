@@ -355,6 +355,11 @@ impl Db {
         self.shared.write_health.failure()
     }
 
+    /// Returns when a write has failed, and no write has before.
+    pub async fn write_fails(&self) {
+        self.shared.write_health.failing().await;
+    }
+
     /// Writes a row to test that the database can be written to, and records the result in [`Db::write_failure`].
     pub async fn check_write(&self) -> Result<(), DbError> {
         let mut change = self.begin_unattended().await?;

@@ -1,16 +1,26 @@
 use crate::db::failure::WriteFailure;
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Whether the database can be written to: a write that fails says no, and only `Db::check_write` says yes again. A change
 /// that writes no row commits on a full disk too.
 #[derive(Debug, Default)]
-pub struct WriteHealth(ArcSwapOption<WriteFailure>);
+pub struct WriteHealth {
+    failure: ArcSwapOption<WriteFailure>,
+    /// Wakes [`failing`](Self::failing).
+    failed: Notify,
+}
 
 impl WriteHealth {
     /// Why nothing can be written; `None` if it can.
     pub fn failure(&self) -> Option<WriteFailure> {
-        self.0.load().as_deref().copied()
+        self.failure.load().as_deref().copied()
+    }
+
+    /// Returns when a write has failed.
+    pub async fn failing(&self) {
+        self.failed.notified().await;
     }
 
     /// Records the result of a statement. Errors that do not concern writing in general are ignored.
@@ -29,6 +39,9 @@ impl WriteHealth {
             Some(failure) => tracing::error!(%failure, "nothing can be written to the database"),
             None => tracing::info!("the database can be written to again"),
         }
-        self.0.store(failure.map(Arc::new));
+        self.failure.store(failure.map(Arc::new));
+        if failure.is_some() {
+            self.failed.notify_one();
+        }
     }
 }

@@ -212,8 +212,11 @@ async fn check_writes(db: Db) {
     loop {
         // A change of the result is logged by `WriteHealth`.
         let _ = db.check_write().await;
-        let failing = db.write_failure().is_some();
-        tokio::time::sleep(if failing { FAILING_WRITE_CHECK_INTERVAL } else { WRITE_CHECK_INTERVAL }).await;
+        match db.write_failure() {
+            Some(_) => tokio::time::sleep(FAILING_WRITE_CHECK_INTERVAL).await,
+            // A write of somebody else may fail first.
+            None => drop(tokio::time::timeout(WRITE_CHECK_INTERVAL, db.write_fails()).await),
+        }
     }
 }
 

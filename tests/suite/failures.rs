@@ -152,6 +152,7 @@ async fn writes_go_on_once_the_database_is_no_longer_read_only(test: TestApp) {
         assert!(waited.elapsed() < Duration::from_secs(3));
         sleep(Duration::from_millis(50)).await;
     }
+    test.app.db.check_write().await.unwrap();
     assert_eq!(test.app.db.write_failure(), None);
 }
 

@@ -76,7 +76,6 @@ async fn each_filter_alone_and_together(test: TestApp) {
         ("tag=c_rm", "b"),
         ("tag=rm", ""),
         ("tag=CRM", ""),
-        ("tag=crm%2Ctest", ""),
         ("tag=%25", ""),
         ("tag=none", "cef"),
         ("network=10.0", "a"),
