@@ -10,8 +10,8 @@ test('the list is filtered, and the filter stands in the address', async ({ page
   await page.getByRole('link', { name: 'Filter', exact: true }).click();
   const form = page.getByRole('dialog', { name: 'Filter keys' });
   await form.getByLabel('Status').selectOption('Paused (1)');
-  await form.getByLabel('Tag').selectOption('crm (1)');
-  await form.getByRole('checkbox', { name: 'Owner' }).check();
+  await form.getByLabel('Tag', { exact: true }).selectOption('crm (1)');
+  await form.getByRole('checkbox', { name: 'Owner', exact: true }).check();
   await form.getByRole('button', { name: 'Show keys' }).click();
   await expect(page).toHaveURL(/status=paused&tag=crm&show=owner/);
   await expect(card(page, 'Paused one')).toContainText('Owner Ada');

@@ -200,7 +200,8 @@ impl Problem {
                 .into();
             }
             KeysExpireEarlier { keys } => {
-                return format!("{keys} keys would expire earlier; the Policy page lists them. Tick this to confirm.")
+                let keys = if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") };
+                return format!("{keys} would expire earlier; the Policy page lists them. Tick this to confirm.")
                     .into();
             }
             KeysTooMany => "At most 10,000 keys can be changed at once. Choose fewer.",

@@ -181,7 +181,7 @@ async fn what_does_not_fit_together_is_refused(test: TestApp) {
     ];
     let bound = [right.as_slice(), &[("policy[binds_existing]", "true")]].concat();
     let refused = browser.submit(rules, "set_key_policy", &bound).await;
-    assert!(browser.get(refused.location()).await.body.contains("1 keys would expire earlier"));
+    assert!(browser.get(refused.location()).await.body.contains("1 key would expire earlier"));
     let page = browser.get("/acme/api-keys/policy?days=10").await.body;
     assert!(page.contains("1 key") && page.contains("CRM") && page.contains("Would expire"), "{page}");
     let confirmed = [bound.as_slice(), &[("confirmed", "true")]].concat();

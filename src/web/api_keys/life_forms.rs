@@ -178,18 +178,24 @@ fn settings(set: &KeySettings, seen: &[(String, i64)], here: Option<IpAddr>) -> 
     let mut fields = settings_fields(set, here);
     let outside = |address: &str| address.parse().is_ok_and(|at| set.networks.is_empty() || !set.opens_from(at));
     let addable = seen.iter().filter(|(address, _)| outside(address));
-    let addable: Vec<_> =
-        addable.map(|(address, calls)| (address.clone(), format!("{address} ({calls} calls)"))).collect();
+    let addable: Vec<_> = addable
+        .map(|(address, calls)| {
+            (
+                address.clone(),
+                format!("{address} ({})", if *calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") }),
+            )
+        })
+        .collect();
     let hint = match seen.is_empty() {
         true => "No address is known from its calls in 30 days.",
         false => "Ticked ones are added to the networks above.",
     };
     let place = fields.iter().position(|field| field.name == "settings[networks]").map_or(fields.len(), |at| at + 1);
-    let added = [
-        FieldDescription::choices("settings[seen][]", "Addresses of its calls in 30 days", addable, "").hint(hint),
-        FieldDescription::checkbox("cut_off", "Also if this cuts off an address that called in 30 days", false),
-    ];
-    fields.splice(place..place, added);
+    let added =
+        FieldDescription::choices("settings[seen][]", "Addresses of its calls in 30 days", addable, "").hint(hint);
+    let confirmed =
+        FieldDescription::checkbox("cut_off", "Also if this cuts off an address that called in 30 days", false);
+    fields.splice(place..place, [added].into_iter().chain((!seen.is_empty()).then_some(confirmed)));
     fields.push(FieldDescription::hidden("seen", &set.version()));
     FormDescription { fields, submit: "Save".to_owned(), ..Default::default() }
 }

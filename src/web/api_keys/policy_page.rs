@@ -50,7 +50,7 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
         <Section labelled_by="hit-heading">
             <h2 id="hit-heading">"Whom a longest lifetime would hit"</h2>
             <p class="text-soft">"Keys that expire later than this, counted from when their value was made. Look before the policy binds keys that exist."</p>
-            <Filters action=here>
+            <Filters action=here button="Show">
                 <FilterText name="days" label="Longest lifetime, in days" value=typed />
             </Filters>
             {shown}

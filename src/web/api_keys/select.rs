@@ -156,7 +156,8 @@ fn KeyRow(key: ApiKey, now: Timestamp) -> impl IntoView {
     };
     let used = key.last_used_at.map_or("never used".to_owned(), |at| format!("last used {}", at.ago(now)));
     let owner = if key.settings.owner.is_empty() { String::new() } else { format!(", owner {}", key.settings.owner) };
-    let tags = if key.settings.tags.is_empty() { String::new() } else { format!(", {}", key.settings.tags.join(", ")) };
+    let tags =
+        if key.settings.tags.is_empty() { String::new() } else { format!(", tags {}", key.settings.tags.join(", ")) };
     let permissions = permissions_in_words(&key);
     let facts = format!("{agents}, {permissions}, {used}, expires {}{owner}{tags}", key.expires_at.short_utc());
     let name = key.name.as_str().to_owned();

@@ -14,12 +14,15 @@ pub fn Filters(
     /// Space around the row.
     #[prop(optional)]
     class: &'static str,
+    /// Text of the button.
+    #[prop(default = "Filter")]
+    button: &'static str,
     children: Children,
 ) -> impl IntoView {
     view! {
         <form method="get" action=action class=format!("flex flex-wrap items-end gap-3 [&>button]:h-10 {class}") role="search">
             {children()}
-            <Button small=true>"Filter"</Button>
+            <Button small=true>{button}</Button>
         </form>
     }
 }
