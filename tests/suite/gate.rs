@@ -4,6 +4,7 @@ use crate::support::postgres::{self, Cluster};
 use crate::support::{TestApp, follow, new_key, on_both_engines, trusted};
 use agent_studio::api_keys::KeySettings;
 use agent_studio::api_keys::secret::PlainKey;
+use agent_studio::api_keys::service::bulk::{BulkAction, Selection};
 use agent_studio::api_keys::service::{NewKey, Rotation};
 use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
 use agent_studio::base::actor::Actor;
@@ -16,7 +17,7 @@ use agent_studio::gate::{self, Denial};
 use agent_studio::http::envelope::ApiError;
 use agent_studio::server::state::Services;
 use agent_studio::usage::Outcome;
-use agent_studio::workspaces::Workspace;
+use agent_studio::workspaces::{KeyPolicy, Workspace};
 use agent_studio::{agents, on_change, on_db};
 use axum::http::HeaderMap;
 use futures_util::future::join_all;
@@ -479,18 +480,28 @@ async fn no_server_lets_an_ended_value_in() {
     let _following = (follow(&one.app).await, follow(&other.app).await);
     let pool = one.app.db.postgres_pool().unwrap();
     let mut total = 0;
-    for round in 0..15 {
+    for round in 0..24 {
         let made = one.key(&workspace, new_key("CRM")).await;
         let (keys, actor) = (&one.app.api_keys, Actor::command_line());
         let now = one.app.clock.now();
+        let bulk = async |action| {
+            let all = Selection::Ids(vec![made.id.clone()]);
+            keys.change_many(&workspace.id, &actor, &all, &action).await.unwrap();
+        };
+        let set_policy = async |policy| keys.set_policy(&workspace.id, &actor, policy, true, None).await.unwrap();
         let rotation = |days| Rotation { overlap_end: now.plus_days(days), expires_at: now.plus_days(90) };
-        let way = round % 5;
+        let way = round % 8;
         let rotated = match way {
             2 | 3 => Some(keys.rotate(&workspace.id, &actor, &made.id, rotation(7)).await.unwrap().value),
             _ => None,
         };
         // Cancelling a rotation ends the new value, all other ways end the first.
         let ended = rotated.as_ref().filter(|_| way == 3).unwrap_or(&made.value);
+        if way == 6 {
+            // The lifetime that the policy allows is over by then.
+            one.app.clock.advance_seconds(86_400);
+            other.app.clock.advance_seconds(86_400);
+        }
         let load = Load::on(&[&one.app, &other.app], ended, &workspace.slug, agent.as_str());
         load.begun().await;
         if round % 3 == 2 {
@@ -504,14 +515,31 @@ async fn no_server_lets_an_ended_value_in() {
             1 => keys.pause(&workspace.id, &actor, &made.id, "leaked?").await.unwrap(),
             2 => keys.end_old_value(&workspace.id, &actor, &made.id).await.unwrap(),
             3 => keys.cancel_rotation(&workspace.id, &actor, &made.id).await.unwrap(),
+            4 => bulk(BulkAction::Delete).await,
+            5 => bulk(BulkAction::Pause { reason: String::new() }).await,
+            6 => {
+                let policy = KeyPolicy { max_lifetime_days: Some(1), binds_existing: true, ..KeyPolicy::default() };
+                set_policy(policy).await;
+            }
             _ => drop(keys.rotate(&workspace.id, &actor, &made.id, rotation(0)).await.unwrap()),
         }
         let (let_in, late) = load.over(Duration::from_millis(100)).await;
         assert!(let_in > 0, "{round}");
         assert_eq!(late, 0, "{round}: {late} of {let_in} let in after the answer");
         total += let_in;
+        set_policy(KeyPolicy::default()).await;
         trusted(&one.app).await;
         trusted(&other.app).await;
+    }
+    let agent = one.app.agents.find(&workspace.id, agent.as_str()).await.unwrap().unwrap();
+    for round in 0..3 {
+        let made = one.key(&workspace, new_key("CRM")).await;
+        let load = Load::on(&[&one.app, &other.app], &made.value, &workspace.slug, agent.id.as_str());
+        load.begun().await;
+        one.app.agents.delete(&workspace.id, &Actor::command_line(), &agent).await.unwrap();
+        let (let_in, late) = load.over(Duration::from_millis(100)).await;
+        assert!(let_in > 0 && late == 0, "{round}: {late} of {let_in} let in after the agent's deletion");
+        one.app.agents.restore(&workspace.id, &Actor::command_line(), &agent.id).await.unwrap();
     }
     assert!(total > 100, "{total} calls are no load");
 }
