@@ -375,8 +375,8 @@ pub struct KeyPage {
 }
 
 impl KeyPage {
-    /// Keys are counted up to this number.
-    pub const MOST_COUNTED: u64 = 10_001;
+    /// Lists count keys up to this number.
+    pub const MOST_COUNTED: u64 = 1_001;
 }
 
 #[cfg(test)]

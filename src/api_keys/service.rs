@@ -26,6 +26,8 @@ use std::sync::Arc;
 
 /// Longest list of deleted keys.
 const MAX_DELETED: i64 = 1_000;
+/// Most keys that are changed at once.
+pub const MAX_CHANGED: usize = 10_000;
 /// Keys erased per transaction.
 const ERASE_BATCH: i64 = 100;
 
@@ -629,15 +631,20 @@ impl ApiKeys {
         store::beyond(&self.db, workspace, max_lifetime_days, limit).await
     }
 
-    /// The number of keys that search and filter let through, up to [`KeyPage::MOST_COUNTED`].
-    pub async fn count_matches(&self, workspace: &WorkspaceId, query: &KeyListQuery) -> Result<u64, DbError> {
+    /// The number of keys that search and filter let through, up to `most`.
+    pub async fn count_matches(
+        &self,
+        workspace: &WorkspaceId,
+        query: &KeyListQuery,
+        most: u64,
+    ) -> Result<u64, DbError> {
         let selected = Selected { search: &query.search, filter: &query.filter };
-        store::count(&self.db, workspace, selected, KeyPage::MOST_COUNTED).await
+        store::count(&self.db, workspace, selected, most).await
     }
 
-    /// The number of keys that a filter lets through, up to [`KeyPage::MOST_COUNTED`].
+    /// The number of keys that a filter lets through, up to one more than can be changed at once.
     pub async fn count_filtered(&self, workspace: &WorkspaceId, filter: &KeyFilter) -> Result<u64, DbError> {
-        store::count(&self.db, workspace, Selected { search: "", filter }, KeyPage::MOST_COUNTED).await
+        store::count(&self.db, workspace, Selected { search: "", filter }, MAX_CHANGED as u64 + 1).await
     }
 
     /// Numbers of keys by what they can be filtered by.

@@ -216,8 +216,9 @@ statements! {
     USED_LATELY = page!("last_used_at", "<", "DESC");
     USED_LATELY_BACKWARDS = page!("last_used_at", ">", "ASC");
     // `$3` and `$4` are not used; they keep the numbers of the parameters.
+    // In the order of an index that has the keys as they were made: others lead through the table in random order.
     COUNT = concat!("SELECT COUNT(*) FROM (SELECT 1 FROM api_keys WHERE ", filtered!(), " AND $3 = '' AND $4 = ''
-        LIMIT $5) AS counted");
+        ORDER BY created_at DESC, id DESC LIMIT $5) AS counted");
     IDS = concat!("SELECT id FROM api_keys WHERE ", filtered!(), " AND $3 = '' AND $4 = '' ORDER BY id LIMIT $5");
     COUNT_STATES = "SELECT COALESCE(SUM(CASE WHEN expires_at > $2 AND paused_at = 0 THEN 1 ELSE 0 END), 0),
             COALESCE(SUM(CASE WHEN expires_at > $2 AND expires_at <= $3 THEN 1 ELSE 0 END), 0),

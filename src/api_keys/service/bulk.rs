@@ -3,7 +3,7 @@
 use super::ApiKeys;
 use crate::api_keys::filter::KeyFilter;
 use crate::api_keys::review::UNUSED_DAYS;
-use crate::api_keys::service::ApiKeyError;
+use crate::api_keys::service::{ApiKeyError, MAX_CHANGED};
 use crate::api_keys::settings::{parse_owner, parse_tags};
 use crate::api_keys::store::Selected;
 use crate::api_keys::store::bulk::{self as store, BulkChange, KeyValues, LockedKey, StoredPause};
@@ -19,8 +19,6 @@ use crate::workspaces;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 
-/// Most keys in one change.
-pub const MAX_KEYS: usize = 10_000;
 /// Characters and length of the id of a change.
 const CHANGE_ID: (&[u8], usize) = (b"0123456789abcdefghijklmnopqrstuvwxyz", 20);
 /// For how many days a change can be undone.
@@ -143,15 +141,15 @@ impl ApiKeys {
         let ids = match selection {
             Selection::Ids(ids) => ids.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
             Selection::Matching { search, filter, seen } => {
-                let limit = i64::try_from(MAX_KEYS + 1).unwrap_or(i64::MAX);
+                let limit = i64::try_from(MAX_CHANGED + 1).unwrap_or(i64::MAX);
                 let ids = keys::ids(&self.db, workspace, Selected { search, filter }, limit).await?;
-                if ids.len() <= MAX_KEYS && ids.len() as u64 != *seen {
+                if ids.len() <= MAX_CHANGED && ids.len() as u64 != *seen {
                     return Err(ApiKeyError::Changed);
                 }
                 ids
             }
         };
-        if ids.len() > MAX_KEYS { Err(Problem::KeysTooMany.into()) } else { Ok(ids) }
+        if ids.len() > MAX_CHANGED { Err(Problem::KeysTooMany.into()) } else { Ok(ids) }
     }
 
     /// A change of many keys; `None` if there is none with this id, or it can no longer be undone.

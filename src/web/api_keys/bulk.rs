@@ -16,14 +16,15 @@ pub async fn change_api_keys(
     #[server(default)] back: String,
     action: String,
 ) -> Result<(), Error> {
-    use crate::api_keys::service::bulk::{BulkAction, MAX_KEYS, Selection};
+    use crate::api_keys::service::MAX_CHANGED;
+    use crate::api_keys::service::bulk::{BulkAction, Selection};
     use crate::base::error::Problem;
     use crate::base::id::ApiKeyId;
     use crate::web::api_keys::filter_forms::query_of;
     use crate::web::guard;
     let admin = guard::admin(&workspace).await?;
     let action = BulkAction::parse(&action, &text).ok_or(Error::BadRequest)?;
-    if keys.len() > MAX_KEYS {
+    if keys.len() > MAX_CHANGED {
         return Err(Problem::KeysTooMany.into());
     }
     let slug = &admin.workspace().slug;

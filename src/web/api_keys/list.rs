@@ -65,7 +65,7 @@ pub async fn list_api_keys(workspace: String, #[server(default)] query: KeyListQ
     let filters = in_words(&query.filter, agent.as_deref());
     let matches = match query.search.is_empty() && query.filter.is_empty() {
         true => None,
-        false => Some(services.api_keys.count_matches(workspace, &query).await?),
+        false => Some(services.api_keys.count_matches(workspace, &query, KeyPage::MOST_COUNTED).await?),
     };
     Ok(KeyListView {
         page,
@@ -248,7 +248,7 @@ fn Above(
     };
     let chips = filters.into_iter().map(chip).collect_view();
     let number = matches.map(|matches| match matches {
-        KeyPage::MOST_COUNTED.. => "More than 10,000 keys".to_owned(),
+        KeyPage::MOST_COUNTED.. => "More than 1,000 keys".to_owned(),
         1 => "1 key".to_owned(),
         matches => format!("{matches} keys"),
     });

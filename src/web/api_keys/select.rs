@@ -1,7 +1,8 @@
 //! The page on which many keys are chosen and changed, and what was done lately. Rendered on the server.
 
 use crate::agents::AgentName;
-use crate::api_keys::{ApiKey, KeyListQuery, KeyPage, Status};
+use crate::api_keys::service::MAX_CHANGED;
+use crate::api_keys::{ApiKey, KeyListQuery, Status};
 use crate::base::error::Error;
 use crate::base::time::Timestamp;
 use crate::http::parameters::Parameters;
@@ -37,7 +38,7 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
             break;
         }
     }
-    let total = services.api_keys.count_matches(&workspace.id, &query).await?;
+    let total = services.api_keys.count_matches(&workspace.id, &query, MAX_CHANGED as u64 + 1).await?;
     let done = done(admin, asked.first("done")).await?;
     let next = next.map(|place| {
         let query = KeyListQuery { after: Some(place), ..query.clone() };
@@ -110,10 +111,10 @@ fn Chosen(
 ) -> impl IntoView {
     let shown = keys.len() as u64;
     let number = match total {
-        KeyPage::MOST_COUNTED.. => "more than 10,000".to_owned(),
+        total if total > MAX_CHANGED as u64 => "more than 10,000".to_owned(),
         total => total.to_string(),
     };
-    let all = (total < KeyPage::MOST_COUNTED).then(|| {
+    let all = (total <= MAX_CHANGED as u64).then(|| {
         let label = format!("All {number} keys that match, not only those below");
         view! { <ChoiceInput kind="checkbox" name="all" value="true" label strong=true /> }
     });
