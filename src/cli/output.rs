@@ -2,11 +2,13 @@
 
 use comfy_table::{Table, presets};
 use serde_json::Value;
+use std::fmt::Display;
+use std::io::Write as _;
 
 /// Prints one object as JSON, or with one line for each field.
 pub fn one(json: bool, value: &Value) {
     if json {
-        println!("{value}");
+        write_line(value);
         return;
     }
     let mut table = plain_table();
@@ -19,7 +21,7 @@ pub fn one(json: bool, value: &Value) {
 /// Prints several objects as a JSON array, or as a table with these columns.
 pub fn many(json: bool, columns: &[&str], values: &[Value]) {
     if json {
-        println!("{}", Value::Array(values.to_vec()));
+        write_line(&Value::Array(values.to_vec()));
         return;
     }
     let mut table = plain_table();
@@ -41,7 +43,12 @@ fn print(mut table: Table) {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    println!("{}", table.trim_fmt());
+    write_line(&table.trim_fmt());
+}
+
+/// A reader that has seen enough, such as `head`, is no error.
+fn write_line(text: &dyn Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 fn plain(value: &Value) -> String {

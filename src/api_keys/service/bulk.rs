@@ -6,7 +6,7 @@ use crate::api_keys::review::UNUSED_DAYS;
 use crate::api_keys::service::{ApiKeyError, MAX_CHANGED};
 use crate::api_keys::settings::{parse_owner, parse_tags};
 use crate::api_keys::store::Selected;
-use crate::api_keys::store::bulk::{self as store, BulkChange, KeyValues, LockedKey, StoredPause};
+use crate::api_keys::store::bulk::{self as store, BulkChange, KeyBefore, KeyValues, StoredPause};
 use crate::api_keys::{Pause, Permission, Permissions, store as keys};
 use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
@@ -171,12 +171,12 @@ impl ApiKeys {
         let ids: Vec<_> = changed.iter().map(|(key, _)| key.clone()).collect();
         let before: HashMap<_, _> = changed.into_iter().collect();
         let locked = store::lock(&mut change, workspace, &ids).await?;
-        let allowed = |step: &Step, key: &LockedKey| match &step.values {
+        let allowed = |step: &Step, key: &KeyBefore| match &step.values {
             OneValue::Owner(owner) => !(owner.is_empty() && policy.owner_required),
             OneValue::Deletion(..) => key.deleted_at > deleted_since,
             _ => true,
         };
-        let step = |key: &LockedKey| undone(&action, key, before.get(&key.id)?).filter(|step| allowed(step, key));
+        let step = |key: &KeyBefore| undone(&action, key, before.get(&key.id)?).filter(|step| allowed(step, key));
         let steps: Vec<_> = locked.iter().filter_map(|key| step(key).map(|step| (key, step))).collect();
         let undo = self.db.random().text(CHANGE_ID.0, CHANGE_ID.1);
         let done = carry_out(&mut change, workspace, &undo, "undo", steps).await?;
@@ -204,7 +204,7 @@ async fn carry_out(
     workspace: &WorkspaceId,
     id: &str,
     action: &str,
-    steps: Vec<(&LockedKey, Step)>,
+    steps: Vec<(&KeyBefore, Step)>,
 ) -> Result<BulkDone, DbError> {
     if steps.is_empty() {
         return Ok(BulkDone { id: String::new(), keys: 0 });
@@ -271,7 +271,7 @@ impl Plan {
     }
 
     /// What becomes of a key; `None` if it is gone, or as it should be.
-    fn step(&self, key: &LockedKey) -> Option<Step> {
+    fn step(&self, key: &KeyBefore) -> Option<Step> {
         if key.deleted_at.0 > 0 {
             return None;
         }
@@ -307,7 +307,7 @@ fn tags_of(tags: &str) -> impl Iterator<Item = &str> {
     tags.split(',').filter(|tag| !tag.is_empty())
 }
 
-fn paused(key: &LockedKey, pause: StoredPause) -> Step {
+fn paused(key: &KeyBefore, pause: StoredPause) -> Step {
     let (action, details) = match pause.at.0 {
         0 => (Action::KeyResumed, json!({})),
         _ => (Action::KeyPaused, json!({ "reason": pause.reason })),
@@ -319,7 +319,7 @@ fn paused(key: &LockedKey, pause: StoredPause) -> Step {
 }
 
 /// `None` if the key has these tags already, or would have too many.
-fn tagged(key: &LockedKey, tags: BTreeSet<&str>) -> Option<Step> {
+fn tagged(key: &KeyBefore, tags: BTreeSet<&str>) -> Option<Step> {
     let (count, tags) = (tags.len(), tags.into_iter().collect::<Vec<_>>().join(","));
     if tags == key.tags || count > crate::api_keys::settings::MAX_TAGS {
         return None;
@@ -333,7 +333,7 @@ fn tagged(key: &LockedKey, tags: BTreeSet<&str>) -> Option<Step> {
     })
 }
 
-fn owned(key: &LockedKey, owner: String) -> Step {
+fn owned(key: &KeyBefore, owner: String) -> Step {
     Step {
         details: json!({ "owner": { "from": key.owner, "to": owner } }),
         before: json!({ "before": key.owner, "after": owner }),
@@ -343,7 +343,7 @@ fn owned(key: &LockedKey, owner: String) -> Step {
 }
 
 /// `None` if every permission is used, none is, or this is not known for long enough.
-fn narrowed(key: &LockedKey, since: Timestamp) -> Option<Step> {
+fn narrowed(key: &KeyBefore, since: Timestamp) -> Option<Step> {
     if key.use_counted_since > since {
         return None;
     }
@@ -355,7 +355,7 @@ fn narrowed(key: &LockedKey, since: Timestamp) -> Option<Step> {
     Some(permitted(key, left))
 }
 
-fn permitted(key: &LockedKey, permissions: Permissions) -> Step {
+fn permitted(key: &KeyBefore, permissions: Permissions) -> Step {
     Step {
         details: json!({ "permissions": { "from": key.permissions, "to": permissions } }),
         before: json!({ "before": key.permissions.ids(), "after": permissions.ids() }),
@@ -365,7 +365,7 @@ fn permitted(key: &LockedKey, permissions: Permissions) -> Step {
 }
 
 /// What undoes an action for a key; `None` if somebody has changed the key since.
-fn undone(action: &str, key: &LockedKey, before: &Value) -> Option<Step> {
+fn undone(action: &str, key: &KeyBefore, before: &Value) -> Option<Step> {
     let text = |name: &str| before[name].as_str().map(str::to_owned);
     let time = |name: &str| before[name].as_i64().map(Timestamp);
     match action {

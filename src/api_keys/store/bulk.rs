@@ -94,9 +94,9 @@ statements! {
     FORGET = "DELETE FROM bulk_changes WHERE at < $1";
 }
 
-/// A locked key, with what changes of many keys set.
+/// A locked key as it is before a change of many keys, with what such changes set.
 #[derive(Clone, Debug)]
-pub struct LockedKey {
+pub struct KeyBefore {
     pub id: ApiKeyId,
     pub name: KeyName,
     pub masked: String,
@@ -143,8 +143,8 @@ struct LockedRow {
 }
 
 impl LockedRow {
-    fn read(self) -> Result<LockedKey, DbError> {
-        Ok(LockedKey {
+    fn read(self) -> Result<KeyBefore, DbError> {
+        Ok(KeyBefore {
             permissions: stored_permissions(&self.permissions)?,
             id: self.id,
             name: self.name,
@@ -161,7 +161,7 @@ impl LockedRow {
 }
 
 /// Locks keys, deleted ones too, until the change ends.
-pub async fn lock(change: &mut Change, workspace: &WorkspaceId, ids: &[ApiKeyId]) -> Result<Vec<LockedKey>, DbError> {
+pub async fn lock(change: &mut Change, workspace: &WorkspaceId, ids: &[ApiKeyId]) -> Result<Vec<KeyBefore>, DbError> {
     let rows: Vec<_> = ids.iter().map(|id| json!([workspace, id])).collect();
     let locked: Vec<LockedRow> = fetch(change, LOCK, &rows).await?;
     locked.into_iter().map(LockedRow::read).collect()
