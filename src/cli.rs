@@ -116,6 +116,6 @@ async fn run(cli: Cli) -> Result<(), String> {
 
 /// Needs neither settings nor a database.
 fn print_openapi() -> Result<(), String> {
-    println!("{}", crate::server::openapi().to_pretty_json().map_err(|e| e.to_string())?);
+    output::line(&crate::server::openapi().to_pretty_json().map_err(|e| e.to_string())?);
     Ok(())
 }

@@ -31,10 +31,8 @@ macro_rules! columns {
          pause_reason, last_address, last_program, owner, note, tags, networks, rate_calls, rate_seconds, burst, quota"
     };
 }
-// One statement for each sort order. Its columns are those of an index, so that every page costs the same. `$2` is the
-// pattern for the name, `$3` and `$4` are the cursor (sort value and id), `$6` is the pattern for the masked value, `$7` to
-// `$16` are the filter.
-/// Keys that search and filter let through.
+/// Keys that search and filter let through. `$2` is the pattern for the name, `$6` that for the masked value, `$7` to `$16`
+/// are the filter.
 macro_rules! filtered {
     () => {
         "workspace_id = $1 AND deleted_at = 0 AND (name_key LIKE $2 ESCAPE '\\' OR masked LIKE $6 ESCAPE '\\')
@@ -53,6 +51,8 @@ macro_rules! filtered {
             AND ($16 = '' OR created_by = $16)"
     };
 }
+/// One statement for each sort order. Its columns are those of an index, so that every page costs the same. `$3` and `$4` are
+/// the cursor: sort value and id.
 macro_rules! page {
     ($column:literal, $compare:literal, $direction:literal) => {
         concat!(

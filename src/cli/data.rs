@@ -51,7 +51,7 @@ impl Import {
                 output::one(false, &json!({ "accepted": forecast.accepted, "rejected": forecast.rejected }));
                 let mut reasons: Vec<_> = forecast.reasons.iter().collect();
                 reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-                reasons.iter().for_each(|(reason, count)| println!("{count:>10}  {reason}"));
+                reasons.iter().for_each(|(reason, count)| output::line(&format!("{count:>10}  {reason}")));
             }
             return refused(forecast.rejected, "would not be imported");
         }
@@ -120,6 +120,6 @@ pub async fn demo_if_empty(services: &Services) -> Result<(), String> {
     }
     eprintln!("The database is empty: loading the demo workspace.");
     let made = demo::load(services).await.map_err(|e| e.to_string())?;
-    println!("Sign in as  {}\npassword    {}", made.email, made.password);
+    output::line(&format!("Sign in as  {}\npassword    {}", made.email, made.password));
     Ok(())
 }

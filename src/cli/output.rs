@@ -8,7 +8,7 @@ use std::io::Write as _;
 /// Prints one object as JSON, or with one line for each field.
 pub fn one(json: bool, value: &Value) {
     if json {
-        write_line(value);
+        line(value);
         return;
     }
     let mut table = plain_table();
@@ -21,7 +21,7 @@ pub fn one(json: bool, value: &Value) {
 /// Prints several objects as a JSON array, or as a table with these columns.
 pub fn many(json: bool, columns: &[&str], values: &[Value]) {
     if json {
-        write_line(&Value::Array(values.to_vec()));
+        line(&Value::Array(values.to_vec()));
         return;
     }
     let mut table = plain_table();
@@ -43,11 +43,11 @@ fn print(mut table: Table) {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    write_line(&table.trim_fmt());
+    line(&table.trim_fmt());
 }
 
-/// A reader that has seen enough, such as `head`, is no error.
-fn write_line(text: &dyn Display) {
+/// Prints a line. That its reader has closed the pipe, as `head` does, is no error.
+pub fn line(text: &dyn Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 

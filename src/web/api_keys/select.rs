@@ -29,12 +29,12 @@ pub async fn page(admin: &SignedInMember, asked: &Parameters) -> Result<Html, Er
     let list = KeyListQuery { after: None, before: None, ..query.clone() }.to_address();
     let mut keys = Vec::new();
     let mut next = query.after.clone();
-    for at in 0..PAGES {
+    for _ in 0..PAGES {
         let part = KeyListQuery { after: next.take(), before: None, ..query.clone() };
         let page = services.api_keys.page(&workspace.id, &part).await?;
         keys.extend(page.keys);
         next = page.next;
-        if at + 1 == PAGES || next.is_none() {
+        if next.is_none() {
             break;
         }
     }
