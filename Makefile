@@ -9,7 +9,7 @@ endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(TARGET)/release/agent-studio
 BUILT := $(BINARY).built
-SOURCES := Cargo.toml Cargo.lock package-lock.json $(shell find src migrations style public -type f)
+SOURCES := build.rs Cargo.toml Cargo.lock package-lock.json $(shell find src migrations style public -type f)
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,10 @@ $(BUILT): $(SOURCES)
 	@scripts/setup.sh build
 	cargo leptos build --release --precompress
 	@touch $(BUILT)
+
+dist: $(BUILT) ## Build the program for packages: one file, optimised for speed
+	cargo build --profile dist --features ssr --bin agent-studio
+	@ls -l --block-size=K $(TARGET)/dist/agent-studio
 
 dev: ## Build after each change and reload the browser
 	@scripts/setup.sh build
@@ -61,5 +65,5 @@ bench: $(BUILT) ## Run the benchmarks, and say which ratios of docs/benchmarks.m
 	@scripts/setup.sh test
 	@scripts/bench.sh
 
-.PHONY: help run build dev check test test-rust test-browser fuzz bench
+.PHONY: help run build dist dev check test test-rust test-browser fuzz bench
 .DEFAULT_GOAL := help

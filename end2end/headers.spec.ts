@@ -39,6 +39,33 @@ test('each page carries the security headers', async ({ page, workspace }) => {
   expect(nonces.size).toBe(addresses.length + 3);
 });
 
+test('files are compressed, kept for a year, and not sent again while they are known', async ({ page }) => {
+  const html = await (await page.request.get('/sign-in')).text();
+  const script = html.match(/\/pkg\/agent-studio\.[\w-]+\.js/)![0];
+  const sizes = new Map<string, number>();
+  for (const coding of ['br', 'gzip', 'identity']) {
+    const answer = await page.request.get(script, { headers: { 'accept-encoding': coding } });
+    expect(answer.status()).toBe(200);
+    const { etag, ...headers } = answer.headers();
+    expect(headers).toMatchObject({
+      'content-type': 'text/javascript',
+      'cache-control': 'public, max-age=31536000, immutable',
+      vary: 'accept-encoding',
+    });
+    expect(headers['content-encoding'] ?? 'identity').toBe(coding);
+    sizes.set(etag, Number(headers['content-length']));
+    const again = await page.request.get(script, { headers: { 'accept-encoding': coding, 'if-none-match': etag } });
+    expect(again.status()).toBe(304);
+    expect(again.headers()).toMatchObject({ etag, 'cache-control': headers['cache-control'] });
+  }
+  const [smallest, compressed, plain] = [...sizes.values()];
+  expect(smallest).toBeLessThan(compressed);
+  expect(compressed).toBeLessThan(plain);
+  for (const missing of ['/pkg/nothing.js', '/pkg/', '/pkg/../Cargo.toml', '/fonts/%2e%2e/pkg']) {
+    expect((await page.request.get(missing)).status(), missing).toBe(404);
+  }
+});
+
 test('pages and files that are loaded at the same time keep their own headers', async ({ page, workspace }) => {
   await signIn(page, workspace.admin);
   const html = await (await page.request.get(`/${workspace.slug}/api-keys`)).text();

@@ -60,8 +60,8 @@ export default defineConfig({
   ],
   webServer: {
     command: `"${process.env.AGENT_STUDIO_BIN}" serve --listen ${address}`,
-    // The program finds the pages' files in target/site from here.
-    cwd: root,
+    // Not the project's folder: the program carries the pages' files.
+    cwd: tmpdir(),
     url: `${baseURL}/sign-in`,
     // Another server on this port is not the one under test.
     reuseExistingServer: false,

@@ -63,3 +63,6 @@ pub mod shell;
 /// Values that are shown once.
 #[cfg(feature = "ssr")]
 pub mod shown_once;
+/// The files of the pages: scripts, styles, fonts and icons.
+#[cfg(feature = "ssr")]
+pub mod site;

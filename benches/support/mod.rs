@@ -21,7 +21,6 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
-use leptos::config::LeptosOptions;
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -75,8 +74,7 @@ pub fn front(db: Db) -> Outcome<(Services, Front)> {
         recordings: RecordingStorage::folder(&std::env::temp_dir().join("agent-studio-benchmark-recordings"))?,
     };
     let services = build(parts)?;
-    let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-    let front = Front::all(AppState { services: services.clone(), leptos });
+    let front = Front::all(AppState { services: services.clone() });
     Ok((services, front))
 }
 

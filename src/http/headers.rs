@@ -54,7 +54,7 @@ pub async fn set(State(https): State<Https>, mut request: Request, next: Next) -
     let unchanging = path.starts_with("/pkg/") || path.starts_with("/fonts/");
     let asset = unchanging || path.starts_with("/icons");
     let mut response = next.run(request).await;
-    let success = response.status().is_success();
+    let is_found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
     }
@@ -62,7 +62,7 @@ pub async fn set(State(https): State<Https>, mut request: Request, next: Next) -
     if let Some(policy) = nonce.policy().filter(|_| is_page(headers)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    let cache = match (success, unchanging, asset) {
+    let cache = match (is_found, unchanging, asset) {
         // These file names contain a hash or a version of the content.
         (true, true, _) => "public, max-age=31536000, immutable",
         (true, false, true) => "public, max-age=3600",

@@ -37,6 +37,7 @@ use crate::web::form_drafts::{self, MAX_FORM};
 use crate::web::services::PageServices;
 use crate::web::shell::shell;
 use crate::web::shown_once;
+use crate::web::site;
 use crate::web::transport::load::PageStatus;
 use crate::web::usage::workspace;
 use crate::web::{compression, pages_only, server_functions};
@@ -58,7 +59,6 @@ use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::services::ServeDir;
 use tower_http::timeout::TimeoutLayer;
 use tower_sessions::SessionManagerLayer;
 use tower_sessions::cookie::SameSite;
@@ -242,22 +242,15 @@ fn dashboard(state: AppState) -> Router {
         let services = services.clone();
         move || provide(&services)
     };
-    // Files are not served by leptos, whose handler can take the headers of a page that is being rendered.
-    let files = |folder: &str| {
-        let path = std::path::Path::new(&*state.leptos.site_root).join(folder);
-        ServeDir::new(path).precompressed_br().precompressed_gzip()
-    };
     Router::new()
-        .nest_service("/pkg", files("pkg"))
-        .nest_service("/fonts", files("fonts"))
-        .nest_service("/icons", files("icons"))
+        // Files are not served by leptos, whose handler can take the headers of a page that is being rendered.
+        .route("/pkg/{*file}", get(site::serve))
+        .route("/fonts/{*file}", get(site::serve))
+        .route("/icons/{*file}", get(site::serve))
         .route("/robots.txt", get(|| async { ROBOTS }))
         .route("/api/{*function}", post(run_server_function))
         .merge(downloads(services.clone()))
-        .leptos_routes_with_context(&state, PAGES.clone(), context.clone(), {
-            let options = state.leptos.clone();
-            move || shell(options.clone())
-        })
+        .leptos_routes_with_context(&state, PAGES.clone(), context.clone(), shell)
         .fallback(not_found)
         .layer(from_fn(pages_only::redirect))
         .layer(from_fn_with_state(services.clone(), form_drafts::keep))
@@ -278,11 +271,8 @@ async fn not_found(State(state): State<AppState>, request: Request) -> Response 
         let unknown = Router::new().fallback(|| async { ApiError::unknown_path() }).layer(envelope);
         return unknown.oneshot(request).await.into_response();
     }
-    let render = {
-        let (services, options) = (state.services.pages, state.leptos);
-        render_app_async_with_context(move || provide(&services), move || shell(options.clone()))
-    };
-    let mut response = render(request).await;
+    let services = state.services.pages;
+    let mut response = render_app_async_with_context(move || provide(&services), shell)(request).await;
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }

@@ -7,12 +7,11 @@ use crate::recordings::service::Recordings;
 use crate::server::front::Front;
 use crate::server::settings::{LogFormat, Settings};
 use crate::server::state::{AppState, Services};
+use crate::web::site;
 use crate::{gate, usage};
-use leptos::config::{Env, LeptosOptions, ReloadWSProtocol};
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
@@ -38,9 +37,9 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     let _lock = lock(settings)?;
     let listener = listen(settings.listen(), "--listen").await?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
-    let state = AppState { services: services.clone(), leptos: leptos_options(settings, address) };
-    if !state.leptos.site_root.is_empty() && !PathBuf::from(&*state.leptos.site_root).is_dir() {
-        tracing::warn!(site_dir = %state.leptos.site_root, "the pages' scripts and styles are missing (--site-dir)");
+    let state = AppState { services: services.clone() };
+    if site::script_path("css").is_none() {
+        tracing::warn!("this program was built without the pages' scripts and styles (`make build` builds them)");
     }
     let mut served = Vec::new();
     if let Some(address) = settings.authz_listen {
@@ -155,27 +154,6 @@ async fn greet(services: &Services, address: SocketAddr, metrics: SocketAddr) ->
         tracing::warn!(keys = foreign, "these keys are sealed under another master key and cannot be copied");
     }
     Ok(())
-}
-
-/// Options for leptos, such as the folder of the pages' files. They are set here and not by environment variables, so
-/// that the program runs from any folder.
-pub fn leptos_options(settings: &Settings, address: SocketAddr) -> LeptosOptions {
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from)).unwrap_or_default();
-    let site = settings.site_dir.clone().unwrap_or_else(|| {
-        let candidates = [beside.join("site"), beside.join("../site"), PathBuf::from("target/site")];
-        candidates.into_iter().find(|dir| dir.is_dir()).unwrap_or_else(|| beside.join("site"))
-    });
-    let watched = std::env::var_os("LEPTOS_WATCH").is_some();
-    LeptosOptions::builder()
-        .output_name("agent-studio")
-        .site_root(site.to_string_lossy().into_owned())
-        .site_pkg_dir("pkg")
-        .site_addr(address)
-        .reload_port(3001_u32)
-        .reload_ws_protocol(ReloadWSProtocol::WS)
-        .env(if watched { Env::DEV } else { Env::PROD })
-        .hash_files(beside.join("hash.txt").is_file())
-        .build()
 }
 
 async fn keep_house(services: Services) {

@@ -57,9 +57,6 @@ pub struct Settings {
     /// machine; no limit behind a proxy]
     #[arg(long, env = "AGENT_STUDIO_CONNECTIONS_PER_ADDRESS", global = true, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub connections_per_address: Option<u32>,
-    /// Folder of the pages' scripts and styles [default: `site` beside the program]
-    #[arg(long, env = "AGENT_STUDIO_SITE_DIR", global = true, value_name = "DIR")]
-    pub site_dir: Option<PathBuf>,
     /// Where recordings are: a folder, or `s3://bucket/prefix` with AWS's own environment variables (`AWS_REGION`,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT`, …) [default: `recordings` in the data folder]
     #[arg(long, env = "AGENT_STUDIO_RECORDINGS", global = true, value_name = "PLACE")]
@@ -112,7 +109,6 @@ impl Settings {
             public_url: self.public_url.or(file.public_url),
             behind_proxy: self.behind_proxy.or(file.behind_proxy),
             connections_per_address: self.connections_per_address.or(file.connections_per_address),
-            site_dir: self.site_dir.or(file.site_dir),
             recordings: self.recordings.or(file.recordings),
             request_log_rate: self.request_log_rate.or(file.request_log_rate),
             request_log_days: self.request_log_days.or(file.request_log_days),

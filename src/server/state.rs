@@ -18,6 +18,7 @@ use crate::sessions::shown_once::ShownOnce;
 use crate::usage::record::Usage;
 use crate::variants::service::Variants;
 use crate::web::services::PageServices;
+use crate::web::site;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::ops::Deref;
@@ -56,8 +57,6 @@ impl Deref for Services {
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub services: Services,
-    /// Options for leptos, such as the folder of the pages' files.
-    pub leptos: LeptosOptions,
 }
 
 /// Implements `FromRef` for the parts of the state that handlers take.
@@ -72,7 +71,7 @@ macro_rules! parts {
 }
 
 parts! {
-    LeptosOptions: |state| state.leptos.clone();
+    LeptosOptions: |_state| site::LEPTOS.clone();
     Services: |state| state.services.clone();
     Arc<PageServices>: |state| state.services.pages.clone();
     Arc<Gate>: |state| state.services.gate.clone();

@@ -13,7 +13,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use leptos::config::LeptosOptions;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -101,8 +100,7 @@ impl Protected {
     ) -> Self {
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let api = serve(Router::new().fallback(arrive).with_state(arrived.clone())).await;
-        let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-        let authz = serve(as_router(Front::forward_auth(&AppState { services: test.app.clone(), leptos }))).await;
+        let authz = serve(as_router(Front::forward_auth(&AppState { services: test.app.clone() }))).await;
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         let configurations = configurations(chapter).into_iter().map(|text| {

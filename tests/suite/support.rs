@@ -33,7 +33,6 @@ use agent_studio::users::{self, Email, Role};
 use agent_studio::workspaces::Workspace;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use leptos::config::LeptosOptions;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -120,8 +119,7 @@ impl TestApp {
     }
 
     fn router(app: &Services) -> Router {
-        let leptos = LeptosOptions::builder().output_name("agent-studio").build();
-        as_router(Front::all(AppState { services: app.clone(), leptos }))
+        as_router(Front::all(AppState { services: app.clone() }))
     }
 
     /// Rebuilds the server on the same database with other settings.

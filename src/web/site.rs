@@ -1,0 +1,112 @@
+//! The files of the pages: scripts, styles, fonts and icons, compressed when they are built. A release build carries them
+//! in the program; a debug build reads them from `target/site`.
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use leptos::config::{Env, LeptosOptions};
+use rust_embed::{EmbeddedFile, RustEmbed};
+use std::sync::LazyLock;
+
+/// Start of the paths of the page's script and style, before the hash of their content.
+const SCRIPTS: &str = "pkg/agent-studio";
+
+/// Content codings of the compressed files and the endings of their names, the smallest first.
+const CODINGS: [(&str, &str); 2] = [("br", "br"), ("gzip", "gz")];
+
+#[derive(RustEmbed)]
+#[folder = "target/site"]
+#[allow_missing = true]
+struct Files;
+
+/// Options for leptos, which serves no files itself. They matter for the reload after a change, in development.
+pub static LEPTOS: LazyLock<LeptosOptions> = LazyLock::new(|| {
+    let is_watched = std::env::var_os("LEPTOS_WATCH").is_some();
+    LeptosOptions::builder()
+        .output_name("agent-studio")
+        .reload_port(3001_u32)
+        .env(if is_watched { Env::DEV } else { Env::PROD })
+        .build()
+});
+
+/// Handler of all files. The caller limits it to the folders that the public may read.
+pub async fn serve(uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    let Some(plain) = Files::get(path) else { return StatusCode::NOT_FOUND.into_response() };
+    let content_type = plain.metadata.mimetype().to_owned();
+    let compressed = CODINGS.into_iter().filter(|(coding, _)| accepts(&headers, coding));
+    let compressed = compressed.filter_map(|(coding, ending)| Some((coding, Files::get(&format!("{path}.{ending}"))?)));
+    let (coding, file) = compressed.map(|(coding, file)| (Some(coding), file)).next().unwrap_or((None, plain));
+
+    let etag = etag(&file);
+    let known = headers.get_all(IF_NONE_MATCH).iter().any(|value| is_among(value, &etag));
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(CONTENT_TYPE, content_type)], Body::from(file.data.into_owned())).into_response()
+    };
+    let headers = response.headers_mut();
+    if let Some(coding) = coding.filter(|_| !known) {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(ETAG, etag);
+    }
+    response
+}
+
+/// Path of the script's or style's file with this ending. Its name contains a hash of its content.
+pub fn script_path(ending: &str) -> Option<String> {
+    let hashed = |path: &str| {
+        let hash = path.strip_prefix(SCRIPTS)?;
+        hash.strip_suffix(ending).filter(|rest| rest.ends_with('.')).map(|_| format!("/{path}"))
+    };
+    Files::iter().find_map(|path| hashed(&path))
+}
+
+/// A strong validator (RFC 9110, section 8.8.3): each coding of a file has its own.
+fn etag(file: &EmbeddedFile) -> String {
+    format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]))
+}
+
+/// Whether `If-None-Match` names this validator (RFC 9110, section 13.1.2).
+fn is_among(value: &HeaderValue, etag: &str) -> bool {
+    let value = value.to_str().unwrap_or_default();
+    value.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == etag)
+}
+
+/// Whether `Accept-Encoding` names this coding with a weight other than 0 (RFC 9110, section 12.5.3).
+fn accepts(headers: &HeaderMap, coding: &str) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| {
+        let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case(coding) && weight.is_some_and(|weight| weight > 0.0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codings_are_chosen_by_name_and_weight() {
+        let accepted = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]);
+            CODINGS.into_iter().map(|(coding, _)| coding).filter(|coding| accepts(&headers, coding)).collect::<Vec<_>>()
+        };
+        assert_eq!(accepted("gzip, deflate, BR"), ["br", "gzip"]);
+        assert_eq!(accepted("br;q=0, gzip;q=0.5"), ["gzip"]);
+        assert!(accepted("zstd, brotli, gzip;q=x").is_empty());
+        assert!(!accepts(&HeaderMap::new(), "br"));
+    }
+
+    #[test]
+    fn validators_are_compared_weakly() {
+        let among = |value: &'static str| is_among(&HeaderValue::from_static(value), "\"a\"");
+        assert!(["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"].map(among).iter().all(|among| *among));
+        assert!(["a", "\"b\"", ""].map(among).iter().all(|among| !*among));
+    }
+}
