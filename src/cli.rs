@@ -3,6 +3,8 @@
 
 /// The commands `workspace`, `agent` and `user`.
 mod admin;
+/// The commands `backup` and `restore`.
+mod backup;
 /// The commands that load conversations: import and demo.
 mod data;
 /// The demo workspace.
@@ -63,6 +65,10 @@ enum Command {
     /// Create, list and revoke runtime tokens
     #[command(subcommand)]
     RuntimeToken(runtime_token::RuntimeTokenCommand),
+    /// Write the whole database to a file, also while the server runs
+    Backup(backup::BackupCommand),
+    /// Fill an empty database, SQLite or PostgreSQL, with a backup
+    Restore(backup::RestoreCommand),
     /// Print the OpenAPI document of the APIs
     Openapi,
 }
@@ -92,6 +98,12 @@ async fn run(cli: Cli) -> Result<(), String> {
     }
     let settings = cli.settings.with_file()?;
     let _log = start_log(settings.log_format.unwrap_or_default());
+    // These do not open the database as others do, which would run the migrations.
+    match &cli.command {
+        Command::Backup(command) => return command.run(&settings).await,
+        Command::Restore(command) => return command.run(&settings).await,
+        _ => {}
+    }
     let services = settings.open().await?;
     if !matches!(cli.command, Command::Serve { .. }) {
         gate::follower::hear_followers(&services.gate).await;
@@ -110,7 +122,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::User(command) => command.run(&services).await,
         Command::Key(command) => command.run(&services).await,
         Command::RuntimeToken(command) => command.run(&services).await,
-        Command::Openapi => print_openapi(),
+        Command::Backup(_) | Command::Restore(_) | Command::Openapi => Ok(()),
     }
 }
 

@@ -10,10 +10,16 @@ mod change;
 mod connection;
 /// Errors: why a database cannot be opened, reached or written to.
 mod failure;
+/// An empty database that is being filled.
+mod load;
+/// Where a database is.
+mod location;
 /// Queue of the processes that write to one SQLite file.
 mod file_queue;
 /// Statements that take many rows at once.
 pub mod rows;
+/// A consistent view of a whole database.
+mod snapshot;
 /// Kinds of work, and the limit of concurrent work for each.
 mod work;
 /// Whether the database can be written to.
@@ -21,6 +27,9 @@ mod write_health;
 
 pub use change::{AfterCommit, Change, ChangeConnection, CommitHook};
 pub use connection::{ActiveConnection, Reader};
+pub use load::{EmptyDatabase, LoadError};
+pub use location::DatabaseLocation;
+pub use snapshot::Snapshot;
 pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
 pub use work::{MAX_WAIT, WorkKind, WorkLimit};
 
@@ -31,6 +40,7 @@ use crate::base::time::Timestamp;
 use arc_swap::ArcSwapOption;
 use change::ChangeContext;
 use file_queue::FileQueue;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
@@ -41,6 +51,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::timeout;
 use write_health::WriteHealth;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Longest wait for a turn of work that has already sent a part of its response.
 const PATIENCE_AMID_WORK: Duration = Duration::from_secs(50);
@@ -153,6 +166,19 @@ macro_rules! statements {
 }
 
 impl Db {
+    /// Opens a database and runs the migrations.
+    pub async fn open(location: &DatabaseLocation, clock: Clock, random: Random) -> Result<Self, OpenError> {
+        match location {
+            DatabaseLocation::Sqlite(path) => Self::sqlite(path, clock, random).await,
+            DatabaseLocation::Postgres(url) => Self::postgres(url, clock, random).await,
+        }
+    }
+
+    /// The version of the schema that this program makes.
+    pub fn latest_schema() -> i64 {
+        SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
+
     /// Opens the SQLite database at this path, creates it if there is none, and runs the migrations.
     pub async fn sqlite(path: &Path, clock: Clock, random: Random) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
@@ -172,7 +198,7 @@ impl Db {
             )
         };
         let pools = WorkKind::ALL.map(pool);
-        sqlx::migrate!("migrations/sqlite").run(&pools[WorkKind::Writes as usize]).await?;
+        SQLITE_MIGRATIONS.run(&pools[WorkKind::Writes as usize]).await?;
         let queue = FileQueue::beside(path);
         Ok(Self::new(Engine::Sqlite { pools, queue }, WorkKind::on_sqlite, clock, random))
     }
@@ -182,7 +208,7 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?.application_name("agent-studio");
         // Migrations run without a statement timeout.
         let mut migrating = PgConnection::connect_with(&options).await?;
-        sqlx::migrate!("migrations/postgres").run(&mut migrating).await?;
+        POSTGRES_MIGRATIONS.run(&mut migrating).await?;
         migrating.close().await?;
         let options = options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
         let pool = |work: WorkKind| {

@@ -38,6 +38,9 @@ pub mod agents;
 pub mod api_keys;
 /// The audit log: who did what, when, and from which address.
 pub mod audit;
+/// Backups of a whole database, and restoring them.
+#[cfg(feature = "ssr")]
+pub mod backups;
 /// Per agent: which metrics and transcripts the APIs return.
 pub mod configuration;
 /// Storing, reading and searching conversations.

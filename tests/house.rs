@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 const DOORS: [&str; 5] = ["web", "api", "forward_auth", "cli", "server"];
 const MIDDLE: [&str; 2] = ["gate", "usage"];
-const NOUNS: [&str; 15] = [
+const NOUNS: [&str; 16] = [
     "agents",
     "api_keys",
     "audit",
+    "backups",
     "configuration",
     "conversations",
     "deployments",

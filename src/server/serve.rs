@@ -9,7 +9,6 @@ use crate::server::settings::{LogFormat, Settings};
 use crate::server::state::{AppState, Services};
 use crate::web::site;
 use crate::{gate, usage};
-use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -34,7 +33,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves until a signal to stop arrives. The error is one sentence.
 pub async fn serve(settings: &Settings, services: Services) -> Result<(), String> {
-    let _lock = lock(settings)?;
+    let _lock = settings.lock_data_dir()?;
     let listener = listen(settings.listen(), "--listen").await?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let state = AppState { services: services.clone() };
@@ -120,23 +119,6 @@ async fn run(arrivals: &Arrivals, served: Vec<Served>) -> Result<(), String> {
         tracing::warn!("stopped with requests still under way");
         Ok(())
     })
-}
-
-/// Locks the data directory. Only one server may use a SQLite database, because a server does not see another one's
-/// memory.
-fn lock(settings: &Settings) -> Result<Option<File>, String> {
-    if !settings.is_sqlite() {
-        return Ok(None);
-    }
-    let path = settings.data_dir().join("server.lock");
-    let file = File::create(&path).map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(_) => Err(format!(
-            "another server is running on the data directory {} (--data-dir); only with PostgreSQL can several share.",
-            settings.data_dir().display()
-        )),
-    }
 }
 
 /// Prints the server's addresses and, if there are no users, how to set it up.

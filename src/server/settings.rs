@@ -3,7 +3,7 @@
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::sealing::MasterKey;
-use crate::db::Db;
+use crate::db::{DatabaseLocation, Db};
 use crate::http::listener::ConnectionLimit;
 use crate::recordings::storage::RecordingStorage;
 use crate::server::build::{ServiceSettings, build};
@@ -182,27 +182,57 @@ impl Settings {
         }
     }
 
-    async fn open_database(&self) -> Result<Db, String> {
-        let Some(url) = &self.database_url else {
-            let path = self.data_dir().join("agent-studio.db");
-            make_private_dir(self.data_dir())?;
-            // SQLite creates its other files with the mode of this one.
-            let private = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-            private.map_err(|e| format!("the database {} (--data-dir): {e}", path.display()))?;
-            return Db::sqlite(&path, Clock::System, Random::System)
-                .await
-                .map_err(|e| format!("the database {} (--data-dir): {e}", path.display()));
-        };
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err("DATABASE_URL (--database-url) must begin with postgres://.".to_owned());
+    /// Where the database is.
+    pub fn location(&self) -> Result<DatabaseLocation, String> {
+        match &self.database_url {
+            None => Ok(DatabaseLocation::Sqlite(self.data_dir().join("agent-studio.db"))),
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Ok(DatabaseLocation::Postgres(url.clone()))
+            }
+            Some(_) => Err("DATABASE_URL (--database-url) must begin with postgres://.".to_owned()),
         }
-        // The driver's message does not contain the URL, which has a password.
-        Db::postgres(url, Clock::System, Random::System)
-            .await
-            .map_err(|e| format!("PostgreSQL at DATABASE_URL (--database-url): {e}"))
     }
 
-    fn find_master_key(&self) -> Result<MasterKey, String> {
+    /// The database and the setting that names it, for error messages. A PostgreSQL URL has a password and is not named.
+    pub fn named_location(&self) -> String {
+        match self.location() {
+            Ok(DatabaseLocation::Sqlite(path)) => format!("the database {} (--data-dir)", path.display()),
+            _ => "PostgreSQL at DATABASE_URL (--database-url)".to_owned(),
+        }
+    }
+
+    async fn open_database(&self) -> Result<Db, String> {
+        let location = self.location()?;
+        if let DatabaseLocation::Sqlite(path) = &location {
+            make_private_dir(self.data_dir())?;
+            // SQLite creates its other files with the mode of this one.
+            let private = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+            private.map_err(|e| format!("{}: {e}", self.named_location()))?;
+        }
+        let opened = Db::open(&location, Clock::System, Random::System).await;
+        opened.map_err(|e| format!("{}: {e}", self.named_location()))
+    }
+
+    /// Locks the data directory until the file is dropped. Only one server may use a SQLite database, because a server
+    /// does not see another one's memory. `None` with PostgreSQL.
+    pub fn lock_data_dir(&self) -> Result<Option<fs::File>, String> {
+        if !self.is_sqlite() {
+            return Ok(None);
+        }
+        make_private_dir(self.data_dir())?;
+        let path = self.data_dir().join("server.lock");
+        let file = fs::File::create(&path).map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(_) => Err(format!(
+                "another server is running on the data directory {} (--data-dir); only with PostgreSQL can several share.",
+                self.data_dir().display()
+            )),
+        }
+    }
+
+    /// The master key from the settings or, with SQLite, from its file, which is made if there is none.
+    pub fn find_master_key(&self) -> Result<MasterKey, String> {
         if let Some(text) = &self.master_key {
             return MasterKey::from_base64(text)
                 .ok_or_else(|| "AGENT_STUDIO_MASTER_KEY (--master-key) must be 32 bytes in base64.".to_owned());

@@ -1,0 +1,183 @@
+//! The commands `backup` and `restore`.
+
+use crate::backups::service::{Backups, LiveItems};
+use crate::backups::{BackupError, Contents, LiveItem, LiveKind};
+use crate::base::clock::Clock;
+use crate::base::randomness::Random;
+use crate::base::time::{Timestamp, parse_instant};
+use crate::cli::output;
+use crate::server::settings::Settings;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// `backup …`
+#[derive(Args)]
+pub struct BackupCommand {
+    /// The new file. It contains no password, key or token in the clear, and no audio of recordings
+    file: PathBuf,
+    /// Check this backup instead, without a database, and say what is in it
+    #[arg(long)]
+    verify: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl BackupCommand {
+    pub async fn run(&self, settings: &Settings) -> Result<(), String> {
+        let backups = backups(settings)?;
+        if self.verify {
+            let contents = backups.check(&self.file).await.map_err(|e| e.to_string())?;
+            output::one(self.json, &summary(&contents));
+            return Ok(());
+        }
+        let bar = rows_bar()?;
+        let written = backups.write(&self.file, &|done, all| show(&bar, done, all)).await;
+        bar.finish_and_clear();
+        let rows = written.map_err(|error| explain(settings, error))?;
+        let size = self.file.metadata().map_err(|e| e.to_string())?.len();
+        output::one(self.json, &json!({ "file": self.file, "bytes": size, "rows": counts(self.json, &rows) }));
+        Ok(())
+    }
+}
+
+/// `restore …`
+#[derive(Args)]
+pub struct RestoreCommand {
+    /// A file that `backup` has written
+    file: PathBuf,
+    /// Keep every key, runtime token, user and invitation as it was when the backup was made
+    #[arg(long, conflicts_with = "end_after")]
+    keep_live: bool,
+    /// End keys, runtime tokens, users and invitations that were made after this time (RFC 3339): a key whose value was
+    /// made after it is deleted, which can be undone as always
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    end_after: Option<Timestamp>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    parse_instant(text).ok_or_else(|| "not a time such as 2026-11-28T00:00:00Z".to_owned())
+}
+
+impl RestoreCommand {
+    /// Lists what would give access again. Without a word on what to do with it, restores nothing: whatever was ended
+    /// since the backup was made would come back unseen.
+    pub async fn run(&self, settings: &Settings) -> Result<(), String> {
+        let backups = backups(settings)?;
+        let contents = backups.check(&self.file).await.map_err(|e| e.to_string())?;
+        let live = match (self.keep_live, self.end_after) {
+            (true, _) => LiveItems::Keep,
+            (false, Some(time)) => LiveItems::EndMadeAfter(time),
+            (false, None) => {
+                self.list(&contents);
+                return Err(format!(
+                    "nothing was restored. The backup is of {}. What is listed would give access again, also where it \
+                     was ended since. Say --keep-live to keep it, or --end-after TIME to end what was made after a time.",
+                    contents.header.made_at
+                ));
+            }
+        };
+        // Makes the data directory and the master key if there are none.
+        let master_key = settings.find_master_key()?;
+        let _lock = settings.lock_data_dir()?;
+        let bar = rows_bar()?;
+        let restored = backups.restore(&self.file, &contents, live, &|done, all| show(&bar, done, all)).await;
+        bar.finish_and_clear();
+        let ended = restored.map_err(|error| explain(settings, error))?;
+        self.list(&contents);
+        output::one(
+            self.json,
+            &json!({
+                "restored": counts(self.json, &contents.rows),
+                "ended": ended.iter().map(name).collect::<Vec<_>>(),
+            }),
+        );
+        let foreign: Vec<_> = contents.header.master_keys.iter().filter(|id| *id != master_key.id()).collect();
+        if !foreign.is_empty() {
+            eprintln!(
+                "Keys are sealed under another master key ({foreign:?}) than this server's ({}). They work, but cannot \
+                 be copied: set the master key that the backup's server had.",
+                master_key.id()
+            );
+        }
+        if contents.rows.get("recordings").is_some_and(|count| *count > 0) {
+            eprintln!("The audio of recordings is not part of a backup: give the server the same --recordings.");
+        }
+        Ok(())
+    }
+
+    /// Prints what gives access.
+    fn list(&self, contents: &Contents) {
+        if !self.json {
+            let rows: Vec<Value> = contents.live.iter().map(live_row).collect();
+            output::many(false, &["kind", "workspace", "name", "detail", "made_at", "state"], &rows);
+        } else if !self.keep_live && self.end_after.is_none() {
+            output::one(true, &json!({ "would_be_live": contents.live }));
+        }
+    }
+}
+
+fn backups(settings: &Settings) -> Result<Backups, String> {
+    Ok(Backups::new(settings.location()?, Clock::System, Random::System))
+}
+
+/// Names the database where it is the cause.
+fn explain(settings: &Settings, error: BackupError) -> String {
+    match error {
+        BackupError::Open(error) => format!("{}: {error}", settings.named_location()),
+        other => other.to_string(),
+    }
+}
+
+fn summary(contents: &Contents) -> Value {
+    let live = |kind| contents.live.iter().filter(|item| item.kind == kind).count();
+    json!({
+        "made_at": contents.header.made_at,
+        "engine": contents.header.engine,
+        "program": contents.header.program,
+        "schema": contents.header.schema,
+        "master_keys": contents.header.master_keys,
+        "rows": contents.rows.values().sum::<u64>(),
+        "conversations": contents.rows.get("conversations"),
+        "live_keys": live(LiveKind::ApiKey),
+        "live_runtime_tokens": live(LiveKind::RuntimeToken),
+        "live_users": live(LiveKind::User),
+        "open_invitations": live(LiveKind::Invitation),
+    })
+}
+
+/// Each table's count for scripts, their sum for people.
+fn counts(json: bool, rows: &BTreeMap<String, u64>) -> Value {
+    if json { json!(rows) } else { json!(rows.values().sum::<u64>()) }
+}
+
+fn live_row(item: &LiveItem) -> Value {
+    json!({
+        "kind": item.kind,
+        "workspace": item.workspace,
+        "name": item.name,
+        "detail": item.detail,
+        "made_at": item.made_at.iso(),
+        "state": if item.is_paused { "paused" } else { "" },
+    })
+}
+
+fn name(item: &LiveItem) -> String {
+    format!("{}/{}", item.workspace, item.name)
+}
+
+fn rows_bar() -> Result<ProgressBar, String> {
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} rows, {eta} left");
+    Ok(ProgressBar::no_length().with_style(style.map_err(|e| e.to_string())?))
+}
+
+fn show(bar: &ProgressBar, done: u64, all: u64) {
+    bar.set_length(all);
+    bar.set_position(done);
+}
