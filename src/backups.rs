@@ -5,6 +5,8 @@
 mod contents;
 /// The file's format: writing and reading it.
 mod format;
+/// Backups at intervals.
+pub mod schedule;
 /// Making, checking and restoring backups.
 pub mod service;
 /// The SQL: reading every table, and filling an empty database.

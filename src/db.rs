@@ -10,12 +10,12 @@ mod change;
 mod connection;
 /// Errors: why a database cannot be opened, reached or written to.
 mod failure;
+/// Queue of the processes that write to one SQLite file.
+mod file_queue;
 /// An empty database that is being filled.
 mod load;
 /// Where a database is.
 mod location;
-/// Queue of the processes that write to one SQLite file.
-mod file_queue;
 /// Statements that take many rows at once.
 pub mod rows;
 /// A consistent view of a whole database.
@@ -27,10 +27,10 @@ mod write_health;
 
 pub use change::{AfterCommit, Change, ChangeConnection, CommitHook};
 pub use connection::{ActiveConnection, Reader};
+pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
 pub use load::{EmptyDatabase, LoadError};
 pub use location::DatabaseLocation;
 pub use snapshot::Snapshot;
-pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
 pub use work::{MAX_WAIT, WorkKind, WorkLimit};
 
 use crate::base::actor::Actor;

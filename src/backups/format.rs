@@ -28,6 +28,8 @@ const MAX_LINE: u64 = 256 * 1024 * 1024;
 pub enum BackupError {
     #[error("the file {0}: {1}")]
     File(String, std::io::Error),
+    #[error("the file {0} exists already; choose another name")]
+    Exists(String),
     #[error("the database: {0}")]
     Open(#[from] OpenError),
     #[error("the database: {0}")]
@@ -38,7 +40,9 @@ pub enum BackupError {
     NotABackup,
     #[error("the backup has format version {0}, and this program reads version {VERSION}; use a later program")]
     LaterFormat(u32),
-    #[error("the backup was made by a later version (schema {made}, this program has {here}); restore it with that version")]
+    #[error(
+        "the backup was made by a later version (schema {made}, this program has {here}); restore it with that version"
+    )]
     LaterSchema { made: i64, here: i64 },
     #[error("a server runs on the database; stop it first")]
     ServerRuns,

@@ -44,6 +44,13 @@ pub enum LiveItems {
     EndMadeAfter(Timestamp),
 }
 
+impl LiveItems {
+    /// Whether this item is ended.
+    pub fn ends(self, item: &LiveItem) -> bool {
+        matches!(self, Self::EndMadeAfter(time) if item.made_at > time)
+    }
+}
+
 impl Backups {
     pub fn new(location: DatabaseLocation, clock: Clock, random: Random) -> Self {
         Self { location, clock, random }
@@ -56,14 +63,15 @@ impl Backups {
         let draft = path.with_added_extension("partial");
         let failed = |e| BackupError::File(name.clone(), e);
         if path.try_exists().map_err(failed)? {
-            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+            return Err(BackupError::Exists(name));
         }
         let made_at = self.clock.now().iso();
         let mut snapshot = Snapshot::open(&self.location).await?;
         let schema = snapshot.schema_version().await?;
         let master_keys = store::master_keys(&mut snapshot).await?;
         let header = Header::new(schema, self.location.engine(), made_at, master_keys);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(failed)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(failed)?;
         let draft = Draft(draft);
         let mut writer = BackupWriter::new(file, name.clone(), &header)?;
 
@@ -131,12 +139,11 @@ impl Backups {
         contents: &Contents,
         live: LiveItems,
     ) -> Result<Vec<LiveItem>, BackupError> {
-        let LiveItems::EndMadeAfter(time) = live else { return Ok(Vec::new()) };
         let details = json!({ "restored_from_backup_of": contents.header.made_at }).to_string();
         let (actor, now) = (Actor::command_line().name, self.clock.now());
         let ending = Ending { now, actor: &actor, random: &self.random, details: &details };
         let mut ended = Vec::new();
-        for item in contents.live.iter().filter(|item| item.made_at > time) {
+        for item in contents.live.iter().filter(|item| live.ends(item)) {
             store::end(database, item, &ending).await?;
             ended.push(item.clone());
         }
@@ -165,7 +172,8 @@ async fn send_tables(
         let mut line = serde_json::to_vec(&header).map_err(|e| BackupError::Damaged(e.to_string()))?;
         line.push(b'\n');
         let _ = pieces.send(line).await;
-        let count = store::send_rows(snapshot, table, &header.columns, pieces, |count| progress(done + count, all)).await?;
+        let count =
+            store::send_rows(snapshot, table, &header.columns, pieces, |count| progress(done + count, all)).await?;
         rows.insert(header.table, count);
         done += count;
         progress(done, all);

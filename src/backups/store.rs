@@ -36,6 +36,10 @@ pub type Pieces = tokio::sync::mpsc::Sender<Vec<u8>>;
 
 /// Ids of the master keys under which values are sealed.
 pub async fn master_keys(snapshot: &mut Snapshot) -> Result<Vec<String>, sqlx::Error> {
+    // The first version had no keys.
+    if columns(snapshot, "api_keys").await?.is_empty() {
+        return Ok(Vec::new());
+    }
     match snapshot {
         Snapshot::Sqlite(c) => query_scalar(MASTER_KEYS).fetch_all(c).await,
         Snapshot::Postgres(c) => query_scalar(MASTER_KEYS).fetch_all(c).await,
@@ -148,6 +152,8 @@ pub async fn servers(database: &mut EmptyDatabase) -> Result<i64, sqlx::Error> {
     match database {
         // The file lock tells.
         EmptyDatabase::Sqlite { .. } => Ok(0),
+        // Early versions did not tell.
+        EmptyDatabase::Postgres(c) if postgres_columns(c, "gate_servers").await?.is_empty() => Ok(0),
         EmptyDatabase::Postgres(c) => query_scalar(SERVERS).fetch_one(&mut ***c).await,
     }
 }

@@ -75,7 +75,7 @@ impl RestoreCommand {
             (true, _) => LiveItems::Keep,
             (false, Some(time)) => LiveItems::EndMadeAfter(time),
             (false, None) => {
-                self.list(&contents);
+                self.list(&contents, LiveItems::Keep);
                 return Err(format!(
                     "nothing was restored. The backup is of {}. What is listed would give access again, also where it \
                      was ended since. Say --keep-live to keep it, or --end-after TIME to end what was made after a time.",
@@ -90,19 +90,19 @@ impl RestoreCommand {
         let restored = backups.restore(&self.file, &contents, live, &|done, all| show(&bar, done, all)).await;
         bar.finish_and_clear();
         let ended = restored.map_err(|error| explain(settings, error))?;
-        self.list(&contents);
+        self.list(&contents, live);
         output::one(
             self.json,
             &json!({
                 "restored": counts(self.json, &contents.rows),
-                "ended": ended.iter().map(name).collect::<Vec<_>>(),
+                "ended": if self.json { json!(ended) } else { json!(ended.len()) },
             }),
         );
-        let foreign: Vec<_> = contents.header.master_keys.iter().filter(|id| *id != master_key.id()).collect();
-        if !foreign.is_empty() {
+        let foreign = |id: &&String| id.as_str() != master_key.id();
+        if let Some(other) = contents.header.master_keys.iter().find(foreign) {
             eprintln!(
-                "Keys are sealed under another master key ({foreign:?}) than this server's ({}). They work, but cannot \
-                 be copied: set the master key that the backup's server had.",
+                "Keys are sealed under another master key ({other}) than this server's ({}). They work, but cannot be \
+                 copied: set the master key that the backup's server had.",
                 master_key.id()
             );
         }
@@ -113,9 +113,9 @@ impl RestoreCommand {
     }
 
     /// Prints what gives access.
-    fn list(&self, contents: &Contents) {
+    fn list(&self, contents: &Contents, live: LiveItems) {
         if !self.json {
-            let rows: Vec<Value> = contents.live.iter().map(live_row).collect();
+            let rows: Vec<Value> = contents.live.iter().map(|item| live_row(item, live)).collect();
             output::many(false, &["kind", "workspace", "name", "detail", "made_at", "state"], &rows);
         } else if !self.keep_live && self.end_after.is_none() {
             output::one(true, &json!({ "would_be_live": contents.live }));
@@ -157,19 +157,20 @@ fn counts(json: bool, rows: &BTreeMap<String, u64>) -> Value {
     if json { json!(rows) } else { json!(rows.values().sum::<u64>()) }
 }
 
-fn live_row(item: &LiveItem) -> Value {
+fn live_row(item: &LiveItem, live: LiveItems) -> Value {
+    let state = match (live.ends(item), item.is_paused) {
+        (true, _) => "ended",
+        (false, true) => "paused",
+        (false, false) => "works",
+    };
     json!({
         "kind": item.kind,
         "workspace": item.workspace,
         "name": item.name,
         "detail": item.detail,
         "made_at": item.made_at.iso(),
-        "state": if item.is_paused { "paused" } else { "" },
+        "state": state,
     })
-}
-
-fn name(item: &LiveItem) -> String {
-    format!("{}/{}", item.workspace, item.name)
 }
 
 fn rows_bar() -> Result<ProgressBar, String> {

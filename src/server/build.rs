@@ -106,6 +106,7 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
         gate,
         arrivals,
         metrics,
+        backup_status: Arc::default(),
         db,
         behind_proxy,
         forward_auth_apart,

@@ -27,6 +27,8 @@ struct Readiness {
     index_age_ms: Option<u64>,
     /// `follows` while the index follows the database, else `does not follow`.
     listener: &'static str,
+    /// Seconds since the newest backup of `--backup-to` was made; null if there is none.
+    backup_age_s: Option<u64>,
 }
 
 /// A health check.
@@ -89,13 +91,14 @@ async fn ready(services: &Services) -> Response {
         keys: services.gate.index().len(),
         index_age_ms: services.gate.age().map(|age| age.as_millis() as u64),
         listener: if source == DecisionSource::Index { "follows" } else { "does not follow" },
+        backup_age_s: services.backup_status.age(services.db.now()).map(|age| age.as_secs()),
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(answer)).into_response()
 }
 
 async fn metrics(State(services): State<Services>) -> Response {
-    match services.metrics.text(&services.db, &services.gate, &services.usage) {
+    match services.metrics.text(&services.db, &services.gate, &services.usage, &services.backup_status) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics could not be written");

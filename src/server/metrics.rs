@@ -1,12 +1,13 @@
 //! Metrics for Prometheus. No label contains a key, a person or a workspace.
 
+use crate::backups::schedule::BackupStatus;
 use crate::db::Db;
 use crate::gate::metrics::GateMetrics;
 use crate::gate::state::DecisionSource;
 use crate::gate::state::Gate;
 use crate::usage::metrics::CallMetrics;
 use crate::usage::record::Usage;
-use prometheus::{Encoder as _, Gauge, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder as _, Gauge, GaugeVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// All metrics of the server.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct ServerMetrics {
     busy: GaugeVec,
     no_turn: IntCounterVec,
     writable: Gauge,
+    backup_age: Gauge,
+    backup_failures: IntCounter,
 }
 
 impl ServerMetrics {
@@ -46,6 +49,14 @@ impl ServerMetrics {
         )?;
         let writable =
             Gauge::new("database_writable", "1 unless the last write failed because nothing can be written.")?;
+        let backup_age = Gauge::new(
+            "backup_age_seconds",
+            "Age of the newest backup in the folder of --backup-to; NaN if there is none.",
+        )?;
+        let backup_failures =
+            IntCounter::new("backup_failures_total", "Backups of --backup-to that could not be made.")?;
+        registry.register(Box::new(backup_age.clone()))?;
+        registry.register(Box::new(backup_failures.clone()))?;
         registry.register(Box::new(busy.clone()))?;
         registry.register(Box::new(no_turn.clone()))?;
         registry.register(Box::new(writable.clone()))?;
@@ -58,11 +69,31 @@ impl ServerMetrics {
         registry.register(Box::new(basis.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(waiting.clone()))?;
-        Ok(Self { registry, keys, index_age, basis, connections, waiting, busy, no_turn, writable })
+        Ok(Self {
+            registry,
+            keys,
+            index_age,
+            basis,
+            connections,
+            waiting,
+            busy,
+            no_turn,
+            writable,
+            backup_age,
+            backup_failures,
+        })
     }
 
     /// All metrics in Prometheus's text format.
-    pub fn text(&self, db: &Db, gate: &Gate, usage: &Usage) -> Result<String, prometheus::Error> {
+    pub fn text(
+        &self,
+        db: &Db,
+        gate: &Gate,
+        usage: &Usage,
+        backups: &BackupStatus,
+    ) -> Result<String, prometheus::Error> {
+        self.backup_age.set(backups.age(db.now()).map_or(f64::NAN, |age| age.as_secs_f64()));
+        self.backup_failures.inc_by(backups.failures().saturating_sub(self.backup_failures.get()));
         self.keys.set(gate.index().len() as f64);
         self.index_age.set(gate.age().map_or(f64::NAN, |age| age.as_secs_f64()));
         let now = gate.decision_source();

@@ -1,5 +1,8 @@
 //! Starts the server, runs its background tasks, and stops it.
 
+use crate::backups::service::Backups;
+use crate::base::clock::Clock;
+use crate::base::randomness::Random;
 use crate::db::{Db, WorkKind};
 use crate::external_events::arrivals::{self, Arrivals};
 use crate::http::listener::{self, ConnectionLimit, HttpVersions};
@@ -61,6 +64,11 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     background.spawn(check_writes(services.db.clone()));
     background.spawn(gate::follower::follow(services.gate.clone()));
     background.spawn(arrivals::listen(services.arrivals.clone(), services.db.clone()));
+    if let Some(schedule) = settings.backup_schedule() {
+        let backups = Backups::new(settings.location()?, Clock::System, Random::System);
+        let status = services.backup_status.clone();
+        background.spawn(async move { schedule.run(backups, &status, Clock::System).await });
+    }
     let done = run(&services.arrivals, served).await;
     // The usage of the last requests is written before anything else is stopped.
     stop_writing.cancel();

@@ -1,5 +1,6 @@
 //! Settings from flags, environment variables and the settings file, in this order of precedence.
 
+use crate::backups::schedule::BackupSchedule;
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::sealing::MasterKey;
@@ -16,6 +17,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -75,9 +77,43 @@ pub struct Settings {
     /// [default: 0]
     #[arg(long, env = "AGENT_STUDIO_LAST_KNOWN_SECONDS", global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub last_known_seconds: Option<u32>,
+    /// Folder for backups of the database, made while the server runs [default: no backups]
+    #[arg(long, env = "AGENT_STUDIO_BACKUP_TO", global = true, value_name = "DIR")]
+    pub backup_to: Option<PathBuf>,
+    /// Time between two backups [default: 24h]
+    #[arg(long, env = "AGENT_STUDIO_BACKUP_EVERY", global = true, value_name = "DURATION")]
+    pub backup_every: Option<Interval>,
+    /// Number of backups that are kept [default: 14]
+    #[arg(long, env = "AGENT_STUDIO_BACKUP_KEEP", global = true, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub backup_keep: Option<u32>,
     /// Format of the log [default: text]
     #[arg(long, env = "AGENT_STUDIO_LOG_FORMAT", global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
+}
+
+/// Time between two backups, of a minute at least: `24h`, `30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Interval(Duration);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let duration = humantime::parse_duration(text).map_err(|e| e.to_string())?;
+        if duration < Duration::from_secs(60) {
+            return Err("at least 1m".to_owned());
+        }
+        Ok(Self(duration))
+    }
+}
+
+impl TryFrom<String> for Interval {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
 }
 
 /// Format of the log.
@@ -114,6 +150,9 @@ impl Settings {
             request_log_days: self.request_log_days.or(file.request_log_days),
             request_log_rows: self.request_log_rows.or(file.request_log_rows),
             last_known_seconds: self.last_known_seconds.or(file.last_known_seconds),
+            backup_to: self.backup_to.or(file.backup_to),
+            backup_every: self.backup_every.or(file.backup_every),
+            backup_keep: self.backup_keep.or(file.backup_keep),
             log_format: self.log_format.or(file.log_format),
         })
     }
@@ -162,6 +201,13 @@ impl Settings {
             forward_auth_apart: self.authz_listen.is_some(),
             recordings: self.recording_storage()?,
         })
+    }
+
+    /// When backups are made, if they are.
+    pub fn backup_schedule(&self) -> Option<BackupSchedule> {
+        let folder = self.backup_to.clone()?;
+        let every = self.backup_every.map_or(Duration::from_secs(86_400), |Interval(every)| every);
+        Some(BackupSchedule { folder, every, keep: self.backup_keep.unwrap_or(14) as usize })
     }
 
     fn recording_storage(&self) -> Result<RecordingStorage, String> {
@@ -221,7 +267,8 @@ impl Settings {
         }
         make_private_dir(self.data_dir())?;
         let path = self.data_dir().join("server.lock");
-        let file = fs::File::create(&path).map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
+        let file =
+            fs::File::create(&path).map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(_) => Err(format!(

@@ -1,6 +1,7 @@
 //! Application state shared by all handlers.
 
 use crate::agents::service::Agents;
+use crate::backups::schedule::BackupStatus;
 use crate::conversations::service::Conversations;
 use crate::db::Db;
 use crate::deployments::service::Deployments;
@@ -39,6 +40,7 @@ pub struct Services {
     pub usage: Arc<Usage>,
     pub arrivals: Arc<Arrivals>,
     pub metrics: Arc<ServerMetrics>,
+    pub backup_status: Arc<BackupStatus>,
     /// Trust the last address in `X-Forwarded-For` (set when a reverse proxy is in front).
     pub behind_proxy: bool,
     /// Whether forward auth has its own listener.

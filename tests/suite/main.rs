@@ -7,6 +7,8 @@ mod support;
 mod agents;
 /// The Conversations API.
 mod api;
+/// Backups of a whole database.
+mod backups;
 /// The command line.
 mod command_line;
 /// The Configuration page.
@@ -26,12 +28,17 @@ mod forward_auth;
 mod gate;
 /// Requests and connections in general.
 mod http;
-/// Conversations in the live service's form.
+/// Rotating, pausing, deleting and restoring keys.
 mod key_life;
+/// Networks, rates and quotas of keys.
 mod key_limits;
+/// The list of keys, its filters, and changes of many keys.
 mod key_list;
+/// What a workspace demands of its keys.
 mod key_policy;
+/// Keys that should be looked at.
 mod key_review;
+/// Conversations in the live service's form.
 mod live_form;
 /// Load.
 mod load;

@@ -2,11 +2,16 @@
 //! database.
 
 use crate::support::postgres;
+use agent_studio::backups::service::{Backups, LiveItems};
+use agent_studio::base::clock::Clock;
+use agent_studio::base::randomness::Random;
+use agent_studio::db::DatabaseLocation;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -57,6 +62,24 @@ async fn postgres_columns(connection: &mut PgConnection, table: &str) -> Vec<(St
     sqlx::query_as(sql).bind(table).fetch_all(connection).await.unwrap()
 }
 
+/// Makes a backup of a database of this version, and restores it with this program into each engine.
+async fn restore_to_this_version(from: &DatabaseLocation, version: i64, dir: &Path) {
+    let backups = |location: &DatabaseLocation| Backups::new(location.clone(), Clock::System, Random::System);
+    let backup = dir.join(format!("{}-{version}.backup", from.engine()));
+    backups(from).write(&backup, &|_, _| {}).await.unwrap();
+    let contents = backups(from).check(&backup).await.unwrap();
+    assert_eq!(contents.header.schema, version);
+    assert!(contents.rows.len() >= 5 && contents.rows.values().all(|count| *count == 1), "{contents:?}");
+    let sqlite = DatabaseLocation::Sqlite(dir.join(format!("restored-{}-{version}", from.engine())));
+    for to in [sqlite, DatabaseLocation::Postgres(postgres::new_database().await)] {
+        backups(&to).restore(&backup, &contents, LiveItems::Keep, &|_, _| {}).await.unwrap();
+        let again = dir.join(format!("{}-{}-{version}.backup", from.engine(), to.engine()));
+        let rows = backups(&to).write(&again, &|_, _| {}).await.unwrap();
+        let lost: Vec<_> = contents.rows.keys().filter(|table| rows[*table] != 1).collect();
+        assert!(lost.is_empty(), "version {version}, from {} to {}: {lost:?}", from.engine(), to.engine());
+    }
+}
+
 #[tokio::test]
 async fn rows_survive_from_every_earlier_schema() {
     let dir = tempfile::tempdir().unwrap();
@@ -72,7 +95,8 @@ async fn rows_survive_from_every_earlier_schema() {
     POSTGRES.run(&mut new_on_postgres).await.unwrap();
     for version in 1..latest {
         let mut sqlite = open(&format!("from-{version}")).await;
-        let mut on_postgres = PgConnection::connect(&postgres::new_database().await).await.unwrap();
+        let url = postgres::new_database().await;
+        let mut on_postgres = PgConnection::connect(&url).await.unwrap();
         up_to(&SQLITE, version).run(&mut sqlite).await.unwrap();
         up_to(&POSTGRES, version).run(&mut on_postgres).await.unwrap();
         let tables: Vec<String> = sqlx::query_scalar(TABLES).fetch_all(&mut sqlite).await.unwrap();
@@ -82,6 +106,10 @@ async fn rows_survive_from_every_earlier_schema() {
             sqlite.execute(AssertSqlSafe(insert(table, &columns, "SQLite"))).await.unwrap();
             let columns = postgres_columns(&mut on_postgres, table).await;
             on_postgres.execute(AssertSqlSafe(insert(table, &columns, "PostgreSQL"))).await.unwrap();
+        }
+        let file = dir.path().join(format!("from-{version}"));
+        for from in [DatabaseLocation::Sqlite(file), DatabaseLocation::Postgres(url)] {
+            restore_to_this_version(&from, version, dir.path()).await;
         }
         SQLITE.run(&mut sqlite).await.unwrap();
         POSTGRES.run(&mut on_postgres).await.unwrap();

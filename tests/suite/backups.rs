@@ -1,0 +1,293 @@
+//! Backups: written while serving, restored into either engine, refused where something would get lost or come back
+//! unseen.
+
+use crate::support::{NOW, TestApp, conversation, new_key, postgres, setting};
+use agent_studio::backups::schedule::{BackupSchedule, BackupStatus};
+use agent_studio::backups::service::{Backups, LiveItems};
+use agent_studio::backups::{BackupError, Contents, LiveKind, tables};
+use agent_studio::base::actor::Actor;
+use agent_studio::base::clock::Clock;
+use agent_studio::base::randomness::Random;
+use agent_studio::cli::demo;
+use agent_studio::db::{DatabaseLocation, Db, LoadError};
+use agent_studio::users::Role;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+fn backups(location: &DatabaseLocation) -> Backups {
+    Backups::new(location.clone(), Clock::fixed(NOW), Random::seeded(3))
+}
+
+/// A new database of each engine.
+async fn empty_databases(dir: &Path) -> [DatabaseLocation; 2] {
+    let folder = tempfile::tempdir_in(dir).unwrap().keep();
+    [DatabaseLocation::Sqlite(folder.join("test.db")), DatabaseLocation::Postgres(postgres::new_database().await)]
+}
+
+/// A server that has just been started on this database.
+async fn server(location: &DatabaseLocation) -> TestApp {
+    TestApp::with(Db::open(location, Clock::fixed(NOW), Random::seeded(5)).await.unwrap(), None)
+}
+
+fn silent(_: u64, _: u64) {}
+
+/// The rows of a backup.
+fn rows(path: &Path) -> BTreeSet<String> {
+    let mut text = String::new();
+    zstd::Decoder::new(fs::File::open(path).unwrap()).unwrap().read_to_string(&mut text).unwrap();
+    text.lines().filter(|line| line.starts_with('[')).map(str::to_owned).collect()
+}
+
+async fn back_up(from: &DatabaseLocation, path: &Path) -> Contents {
+    let written = backups(from).write(path, &silent).await.unwrap();
+    let contents = backups(from).check(path).await.unwrap();
+    assert_eq!(written, contents.rows);
+    contents
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_row_reaches_the_other_engine_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    for from in empty_databases(dir.path()).await {
+        let test = server(&from).await;
+        demo::load(&test.app).await.unwrap();
+        let setting = setting(&test).await;
+        let odd = "a\\b\tc\r\nd \\N \\. 'e' \"f\" \u{1F600} \\x00";
+        let lines =
+            conversation("odd", 60).replace("A room please", serde_json::to_string(odd).unwrap().trim_matches('"'));
+        test.import(&setting.workspace, &setting.agent, &lines).await;
+        let before = setting.list(&test, "limit=10").await;
+        assert!(before.status == 200 && before.body.contains("a\\\\b"), "{}", before.body);
+        assert_eq!(setting.runtime(&test, "PUT", "odd/handoff", r#"{"data":{"a":1}}"#).await.status, 204);
+
+        let first = dir.path().join(format!("{}.backup", from.engine()));
+        let contents = back_up(&from, &first).await;
+        assert_eq!(contents.rows["conversations"], 501);
+        assert_eq!(contents.made_at(), NOW);
+        for to in empty_databases(dir.path()).await {
+            let ended = backups(&to).restore(&first, &contents, LiveItems::Keep, &silent).await.unwrap();
+            assert!(ended.is_empty());
+            let again = dir.path().join(format!("{}-{}.backup", from.engine(), to.engine()));
+            assert_eq!(back_up(&to, &again).await.rows, contents.rows);
+            assert!(rows(&again) == rows(&first), "other rows from {} to {}", from.engine(), to.engine());
+
+            let other = server(&to).await;
+            assert_eq!(setting.list(&other, "limit=10").await.body, before.body);
+            let query = agent_studio::api_keys::KeyListQuery::default();
+            let keys = other.app.api_keys.page(&setting.workspace.id, &query).await.unwrap();
+            let copied = other.app.api_keys.copy(&setting.workspace.id, &Actor::command_line(), &keys.keys[0].id).await;
+            assert_eq!(copied.unwrap().expose(), setting.key);
+            assert_eq!(other.app.conversations.index_missing().await.unwrap(), 501);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_is_of_one_moment_though_others_write() {
+    let dir = tempfile::tempdir().unwrap();
+    for from in empty_databases(dir.path()).await {
+        let test = server(&from).await;
+        let workspace = test.workspace("Busy").await;
+        let writing = async {
+            for number in 0.. {
+                // A key and its entry in the audit log, in one transaction.
+                test.key(&workspace, new_key(&format!("key {number}"))).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        let mut sizes = BTreeSet::new();
+        let reading = async {
+            for number in 0..10 {
+                let path = dir.path().join(format!("{}-{number}", from.engine()));
+                let rows = back_up(&from, &path).await.rows;
+                // The other entry is the workspace's.
+                assert_eq!(rows["api_keys"] + 1, rows["audit_entries"]);
+                sizes.insert(rows["api_keys"]);
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            () = writing => {}
+            () = reading => {}
+        }
+        assert!(sizes.len() > 5, "nothing was written meanwhile: {sizes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_backup_is_known_and_restores_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let [from, _] = empty_databases(dir.path()).await;
+    setting(&server(&from).await).await;
+    let intact = dir.path().join("intact");
+    let contents = back_up(&from, &intact).await;
+    let bytes = fs::read(&intact).unwrap();
+    let damaged = dir.path().join("damaged");
+    let cut = bytes.len() * 3 / 4;
+    let mut changes: Vec<Vec<u8>> = vec![bytes[..cut].to_vec(), bytes[..bytes.len() - 1].to_vec(), Vec::new()];
+    changes.push([&bytes[..], b"more"].concat());
+    changes.extend((0..bytes.len()).step_by(bytes.len() / 40).map(|at| {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x10;
+        changed
+    }));
+    // A row is missing, or has another value, in a file that Zstandard finds intact.
+    let text = String::from_utf8(zstd::decode_all(&bytes[..]).unwrap()).unwrap();
+    let without_a_row = text.replacen("\n[", "\n{", 1);
+    let other_value = text.replacen("CRM", "CRN", 1);
+    assert_ne!(text, other_value);
+    changes.extend([without_a_row, other_value].map(|text| zstd::encode_all(text.as_bytes(), 3).unwrap()));
+    for (number, changed) in changes.iter().enumerate() {
+        fs::write(&damaged, changed).unwrap();
+        let found = backups(&from).check(&damaged).await;
+        assert!(matches!(found, Err(BackupError::Damaged(_) | BackupError::NotABackup)), "{number}: {found:?}");
+        // It may get damaged after it was checked.
+        if number < 3 {
+            for to in empty_databases(dir.path()).await {
+                backups(&to).restore(&damaged, &contents, LiveItems::Keep, &silent).await.unwrap_err();
+                assert!(!server(&to).await.app.users.any().await.unwrap());
+                assert!(server(&to).await.app.workspaces.list().await.unwrap().is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_replaces_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let [from, _] = empty_databases(dir.path()).await;
+    setting(&server(&from).await).await;
+    let path = dir.path().join("backup");
+    let contents = back_up(&from, &path).await;
+    let again = backups(&from).write(&path, &silent).await;
+    assert!(matches!(again, Err(BackupError::Exists(_))), "a backup replaces no file: {again:?}");
+
+    for to in empty_databases(dir.path()).await {
+        let test = server(&to).await;
+        let restore = async || backups(&to).restore(&path, &contents, LiveItems::Keep, &silent).await;
+        // A database that a server has only opened is empty.
+        drop(test);
+        restore().await.unwrap();
+        let twice = restore().await;
+        assert!(matches!(twice, Err(BackupError::Load(LoadError::NotEmpty))), "{twice:?}");
+    }
+
+    let mut later = contents;
+    later.header.schema += 1;
+    let [to, _] = empty_databases(dir.path()).await;
+    let refused = backups(&to).restore(&path, &later, LiveItems::Keep, &silent).await;
+    assert!(matches!(refused, Err(BackupError::LaterSchema { .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_give_access_again_is_listed_and_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let [from, _] = empty_databases(dir.path()).await;
+    let test = server(&from).await;
+    let setting = setting(&test).await;
+    let actor = Actor::command_line();
+    test.user(&setting.workspace, "ann@example.com", Role::Viewer).await;
+    let deleted = test.key(&setting.workspace, new_key("Deleted")).await;
+    test.app.api_keys.delete(&setting.workspace.id, &actor, &deleted.id).await.unwrap();
+    let paused = test.key(&setting.workspace, new_key("Paused")).await;
+    test.app.api_keys.pause(&setting.workspace.id, &actor, &paused.id, "").await.unwrap();
+    let path = dir.path().join("backup");
+    let contents = back_up(&from, &path).await;
+    let mut live: Vec<_> = contents.live.iter().map(|item| (item.kind, item.name.as_str(), item.is_paused)).collect();
+    live.sort_by_key(|(_, name, _)| *name);
+    let expected = [
+        (LiveKind::ApiKey, "CRM", false),
+        (LiveKind::ApiKey, "Paused", true),
+        (LiveKind::User, "ann@example.com", false),
+        (LiveKind::RuntimeToken, "platform", false),
+    ];
+    assert_eq!(live, expected);
+
+    for to in empty_databases(dir.path()).await {
+        let before = NOW.plus_seconds(-1);
+        let live = LiveItems::EndMadeAfter(before);
+        let ended = backups(&to).restore(&path, &contents, live, &silent).await.unwrap();
+        assert_eq!(ended.len(), 4);
+        let test = server(&to).await;
+        assert_eq!(setting.list(&test, "").await.status, 401);
+        assert_eq!(setting.runtime(&test, "PUT", "one", "{}").await.status, 401);
+        let again = back_up(&to, &dir.path().join(to.engine())).await;
+        assert!(again.live.is_empty(), "{:?}", again.live);
+        assert_eq!(again.rows["audit_entries"], contents.rows["audit_entries"] + 4);
+    }
+    for to in empty_databases(dir.path()).await {
+        let live = LiveItems::EndMadeAfter(NOW);
+        assert!(backups(&to).restore(&path, &contents, live, &silent).await.unwrap().is_empty());
+        assert_eq!(setting.list(&server(&to).await, "").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn each_table_is_kept_or_left_out_with_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    for location in empty_databases(dir.path()).await {
+        let db = Db::open(&location, Clock::fixed(NOW), Random::seeded(1)).await.unwrap();
+        let tables: Vec<String> = agent_studio::on_db!(
+            db,
+            sqlite
+                | c
+                | sqlx::query_scalar(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
+                        AND name NOT LIKE 'transcript_words%'"
+                )
+                .fetch_all(c)
+                .await,
+            postgres
+                | c
+                | sqlx::query_scalar(
+                    "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"
+                )
+                .fetch_all(c)
+                .await
+        )
+        .unwrap();
+        assert!(tables.len() > 30);
+        for table in tables {
+            let kept = tables::KEPT.contains(&table.as_str());
+            let left_out = tables::LEFT_OUT.iter().any(|(name, _)| *name == table);
+            assert!(kept != left_out, "{}: {table}", location.engine());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_are_made_at_intervals_and_the_oldest_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let [from, _] = empty_databases(dir.path()).await;
+    setting(&server(&from).await).await;
+    let folder = dir.path().join("backups");
+    let schedule = BackupSchedule { folder: folder.clone(), every: Duration::from_secs(3_600), keep: 2 };
+    let status = BackupStatus::default();
+    let names = || {
+        let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    let make = async |minutes: i64| {
+        let clock = Clock::fixed(NOW.plus_seconds(minutes * 60));
+        let backups = Backups::new(from.clone(), clock.clone(), Random::seeded(3));
+        schedule.make_if_due(&backups, &status, &clock).await
+    };
+    assert_eq!(status.age(NOW), None);
+    assert_eq!(make(0).await, Ok(Duration::from_secs(3_600)));
+    assert_eq!(make(20).await, Ok(Duration::from_secs(2_400)), "a server that starts again waits for its time");
+    assert_eq!(status.age(NOW.plus_seconds(60)), Some(Duration::from_secs(60)));
+    fs::write(folder.join("notes.txt"), "").unwrap();
+    make(60).await.unwrap();
+    make(120).await.unwrap();
+    let kept = ["agent-studio-2027-01-15T090000Z.backup", "agent-studio-2027-01-15T100000Z.backup", "notes.txt"];
+    assert_eq!(names(), BTreeSet::from(kept.map(str::to_owned)));
+    backups(&from).check(&folder.join(kept[1])).await.unwrap();
+
+    let elsewhere = DatabaseLocation::Sqlite(dir.path().join("nothing.db"));
+    let broken = Backups::new(elsewhere, Clock::fixed(NOW.plus_days(1)), Random::seeded(3));
+    schedule.make_if_due(&broken, &status, &Clock::fixed(NOW.plus_days(1))).await.unwrap_err();
+    assert_eq!(names().len(), 3, "a failed backup leaves no file");
+}
