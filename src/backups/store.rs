@@ -152,9 +152,11 @@ pub async fn servers(database: &mut EmptyDatabase) -> Result<i64, sqlx::Error> {
     match database {
         // The file lock tells.
         EmptyDatabase::Sqlite { .. } => Ok(0),
-        // Early versions did not tell.
-        EmptyDatabase::Postgres(c) if postgres_columns(c, "gate_servers").await?.is_empty() => Ok(0),
-        EmptyDatabase::Postgres(c) => query_scalar(SERVERS).fetch_one(&mut ***c).await,
+        EmptyDatabase::Postgres(c) => match postgres_columns(c, "gate_servers").await?.is_empty() {
+            // Servers of early versions do not tell that they run.
+            true => Ok(0),
+            false => query_scalar(SERVERS).fetch_one(&mut ***c).await,
+        },
     }
 }
 
