@@ -15,6 +15,8 @@ mod key;
 mod lookup;
 /// Commands about many keys.
 mod many_keys;
+/// The command `master-key`.
+mod master_key;
 /// Printing results.
 mod output;
 /// The command `workspace set-policy`.
@@ -65,6 +67,9 @@ enum Command {
     /// Create, list and revoke runtime tokens
     #[command(subcommand)]
     RuntimeToken(runtime_token::RuntimeTokenCommand),
+    /// Change the master key, under which the values of keys are encrypted
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
     /// Write the whole database to a file, also while the server runs
     Backup(backup::BackupCommand),
     /// Fill an empty database, SQLite or PostgreSQL, with a backup
@@ -122,6 +127,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::User(command) => command.run(&services).await,
         Command::Key(command) => command.run(&services).await,
         Command::RuntimeToken(command) => command.run(&services).await,
+        Command::MasterKey(command) => command.run(&settings, &services).await,
         Command::Backup(_) | Command::Restore(_) | Command::Openapi => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::clock::Clock;
 use agent_studio::base::randomness::Random;
-use agent_studio::base::sealing::MasterKey;
+use agent_studio::base::sealing::MasterKeys;
 use agent_studio::db::Db;
 use agent_studio::http::listener::{self, ConnectionLimit, HttpVersions};
 use agent_studio::on_change;
@@ -64,7 +64,7 @@ pub fn server(db: Db) -> Outcome<(Services, Router)> {
 pub fn front(db: Db) -> Outcome<(Services, Front)> {
     let parts = ServiceSettings {
         db,
-        master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
+        master_keys: MasterKeys::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").ok_or("master key")?,
         limits: RequestLogLimits::default(),
         last_known: Duration::ZERO,
         public_origin: None,

@@ -6,7 +6,7 @@
 
 use crate::base::id::{ApiKeyId, WorkspaceId};
 use crate::base::randomness::{BASE62, Random};
-use crate::base::sealing::{MasterKey, SealError, Sealed};
+use crate::base::sealing::{MasterKeys, SealError, Sealed};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -54,7 +54,7 @@ impl PlainKey {
     /// Encrypts the value for its row in the database.
     pub fn seal(
         &self,
-        with: &MasterKey,
+        with: &MasterKeys,
         workspace: &WorkspaceId,
         id: &ApiKeyId,
         random: &Random,
@@ -63,7 +63,7 @@ impl PlainKey {
     }
 
     /// Decrypts a value that was sealed for this row.
-    pub fn open(sealed: &Sealed, with: &MasterKey, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Self, SealError> {
+    pub fn open(sealed: &Sealed, with: &MasterKeys, workspace: &WorkspaceId, id: &ApiKeyId) -> Result<Self, SealError> {
         let text = with.open(sealed, &row(workspace, id))?;
         Self::parse(&text).ok_or(SealError::Damaged)
     }

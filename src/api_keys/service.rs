@@ -15,7 +15,7 @@ use crate::audit::{self, Action, NewAuditEntry};
 use crate::base::actor::Actor;
 use crate::base::error::Problem;
 use crate::base::id::{ApiKeyId, UserId, WorkspaceId};
-use crate::base::sealing::{MasterKey, SealError};
+use crate::base::sealing::{MasterKeys, SealError};
 use crate::base::text::optional_line;
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, WorkKind};
@@ -112,11 +112,24 @@ pub struct CreatedKey {
 #[derive(Clone, Debug)]
 pub struct ApiKeys {
     db: Db,
-    sealing: Arc<MasterKey>,
+    sealing: Arc<MasterKeys>,
 }
 
+/// How many sealed values open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SealReport {
+    pub open: u64,
+    /// Sealed under a master key that this server does not have.
+    pub other_master_key: u64,
+    /// Changed, or moved from another key.
+    pub damaged: u64,
+}
+
+/// Sealed values that are read at once.
+const SEALED_BATCH: i64 = 200;
+
 impl ApiKeys {
-    pub fn new(db: Db, sealing: Arc<MasterKey>) -> Self {
+    pub fn new(db: Db, sealing: Arc<MasterKeys>) -> Self {
         Self { db, sealing }
     }
 
@@ -258,7 +271,44 @@ impl ApiKeys {
 
     /// Number of keys, in all workspaces, whose values are sealed under another master key than this server's.
     pub async fn foreign_seals(&self) -> Result<i64, DbError> {
-        store::foreign_seals(&self.db, self.sealing.id()).await
+        store::foreign_seals(&self.db, &self.sealing.id()).await
+    }
+
+    /// Opens every sealed value, in all workspaces, and counts those that open and those that do not.
+    pub async fn check_seals(&self) -> Result<SealReport, DbError> {
+        let (db, mut report, mut last) = (self.db.of(WorkKind::Background), SealReport::default(), None);
+        loop {
+            let values = store::sealed_values(&db, last.as_ref(), SEALED_BATCH).await?;
+            let Some(next) = values.last() else { return Ok(report) };
+            last = Some((next.workspace_id.clone(), next.id.clone()));
+            for value in &values {
+                match PlainKey::open(&value.sealed(), &self.sealing, &value.workspace_id, &value.id) {
+                    Ok(_) => report.open += 1,
+                    Err(SealError::OtherMasterKey) => report.other_master_key += 1,
+                    Err(_) => report.damaged += 1,
+                }
+            }
+        }
+    }
+
+    /// Seals every value, in all workspaces, under the master key that seals now. Returns how many were sealed again;
+    /// those that do not open stay as they are.
+    pub async fn seal_again(&self) -> Result<u64, ApiKeyError> {
+        let (db, mut count, mut last) = (self.db.of(WorkKind::Background), 0, None);
+        loop {
+            let values = store::sealed_values(&db, last.as_ref(), SEALED_BATCH).await?;
+            let Some(next) = values.last() else { return Ok(count) };
+            last = Some((next.workspace_id.clone(), next.id.clone()));
+            let current = self.sealing.id();
+            let mut change = db.begin_unattended().await?;
+            for value in values.iter().filter(|value| value.sealed_with != current) {
+                let (workspace, id) = (&value.workspace_id, &value.id);
+                let Ok(plain) = PlainKey::open(&value.sealed(), &self.sealing, workspace, id) else { continue };
+                let sealed = plain.seal(&self.sealing, workspace, id, db.random())?;
+                count += store::replace_sealed(&mut change, value, &sealed).await?;
+            }
+            change.commit().await?;
+        }
     }
 
     /// Changes a key's name and permissions. Nothing else of a key can be changed.

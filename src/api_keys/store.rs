@@ -206,6 +206,16 @@ statements! {
     NEVER_USED = "SELECT id, name, created_at, expires_at FROM api_keys
         WHERE workspace_id = $1 AND last_used_at = 0 AND deleted_at = 0 ORDER BY created_at, id LIMIT $2";
     COUNT_NEVER_USED = "SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1 AND last_used_at = 0 AND deleted_at = 0";
+    // Covers all workspaces: the operator's checks. A key that is being rotated has two values.
+    SEALED_VALUES = "SELECT workspace_id, id, FALSE AS is_old, sealed, sealed_with FROM api_keys
+            WHERE (workspace_id, id) > ($1, $2) AND sealed IS NOT NULL
+        UNION ALL SELECT workspace_id, id, TRUE AS is_old, old_sealed, old_sealed_with FROM api_keys
+            WHERE (workspace_id, id) > ($1, $2) AND old_sealed IS NOT NULL
+        ORDER BY workspace_id, id LIMIT $3";
+    REPLACE_SEALED = "UPDATE api_keys SET sealed = $3, sealed_with = $4
+        WHERE workspace_id = $1 AND id = $2 AND sealed = $5";
+    REPLACE_OLD_SEALED = "UPDATE api_keys SET old_sealed = $3, old_sealed_with = $4
+        WHERE workspace_id = $1 AND id = $2 AND old_sealed = $5";
     FOREIGN_SEALS = "SELECT COUNT(*) FROM api_keys WHERE sealed_with <> $1 OR old_sealed_with <> $1";
     NEWEST = page!("created_at", "<", "DESC");
     OLDEST = page!("created_at", ">", "ASC");
@@ -1018,6 +1028,58 @@ pub async fn by_hash(db: &Db, workspace: &WorkspaceId, hash: &HashedKey) -> Resu
 pub async fn destroy_sealed(change: &mut Change, workspace: &WorkspaceId) -> Result<u64, DbError> {
     Ok(on_change!(change, |c| sqlx::query(DESTROY_SEALED)
         .bind(workspace)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// A sealed value of a key.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct SealedValue {
+    pub workspace_id: WorkspaceId,
+    pub id: ApiKeyId,
+    /// Whether the last rotation replaced it.
+    is_old: bool,
+    sealed: Vec<u8>,
+    pub sealed_with: String,
+}
+
+impl SealedValue {
+    pub fn sealed(&self) -> Sealed {
+        Sealed { bytes: self.sealed.clone(), master_key_id: self.sealed_with.clone() }
+    }
+}
+
+/// Sealed values of all workspaces: those of the first keys after this one, at least `limit` unless there are no more.
+pub async fn sealed_values(
+    db: &Db,
+    after: Option<&(WorkspaceId, ApiKeyId)>,
+    limit: i64,
+) -> Result<Vec<SealedValue>, DbError> {
+    let (workspace, id) = after.map_or(("", ""), |(workspace, id)| (workspace.as_str(), id.as_str()));
+    let mut values: Vec<SealedValue> = on_db!(db, |pool| sqlx::query_as(SEALED_VALUES)
+        .bind(workspace)
+        .bind(id)
+        .bind(limit + 1)
+        .fetch_all(pool)
+        .await)?;
+    // The next page begins after a whole key: its two values stay together.
+    if values.len() as i64 > limit {
+        let last = values[values.len() - 1].id.clone();
+        values.retain(|value| value.id != last);
+    }
+    Ok(values)
+}
+
+/// Replaces a sealed value unless it was changed meanwhile. Returns 1 if it was replaced.
+pub async fn replace_sealed(change: &mut Change, value: &SealedValue, sealed: &Sealed) -> Result<u64, DbError> {
+    let sql = if value.is_old { REPLACE_OLD_SEALED } else { REPLACE_SEALED };
+    Ok(on_change!(change, |c| sqlx::query(sql)
+        .bind(&value.workspace_id)
+        .bind(&value.id)
+        .bind(&sealed.bytes)
+        .bind(&sealed.master_key_id)
+        .bind(&value.sealed)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?)

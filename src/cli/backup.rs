@@ -84,7 +84,7 @@ impl RestoreCommand {
             }
         };
         // Makes the data directory and the master key if there are none.
-        let master_key = settings.find_master_key()?;
+        let master_key = settings.find_master_keys()?;
         let _lock = settings.lock_data_dir()?;
         let bar = rows_bar()?;
         let restored = backups.restore(&self.file, &contents, live, &|done, all| show(&bar, done, all)).await;

@@ -3,7 +3,7 @@
 use crate::agents::service::Agents;
 use crate::api_keys::service::ApiKeys;
 use crate::audit::AuditLog;
-use crate::base::sealing::MasterKey;
+use crate::base::sealing::MasterKeys;
 use crate::configuration::service::Configurations;
 use crate::conversations::service::Conversations;
 use crate::db::Db;
@@ -39,7 +39,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct ServiceSettings {
     pub db: Db,
-    pub master_key: MasterKey,
+    pub master_keys: MasterKeys,
     pub limits: RequestLogLimits,
     /// How long the gate uses its index after the database became unreachable.
     pub last_known: Duration,
@@ -55,7 +55,7 @@ pub struct ServiceSettings {
 pub fn build(parts: ServiceSettings) -> Result<Services, String> {
     let ServiceSettings {
         db,
-        master_key,
+        master_keys,
         limits,
         last_known,
         public_origin,
@@ -64,7 +64,7 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
         forward_auth_apart,
         recordings,
     } = parts;
-    let sealing = Arc::new(master_key);
+    let sealing = Arc::new(master_keys);
     let passwords = Arc::new(Passwords::new(db.random()).map_err(|e| e.to_string())?);
     let gate_metrics = GateMetrics::new().map_err(|e| e.to_string())?;
     let call_metrics = CallMetrics::new().map_err(|e| e.to_string())?;

@@ -137,6 +137,7 @@ async fn greet(services: &Services, address: SocketAddr, metrics: SocketAddr) ->
     say(format_args!("Metrics are at http://{metrics}/metrics"));
     if !services.users.any().await.map_err(|e| e.to_string())? {
         let token = services.sealing.set_up_token();
+        let token = token.as_str();
         say(format_args!("There are no users yet. Set up at {url}/set-up with the token {token}"));
     }
     let foreign = services.api_keys.foreign_seals().await.map_err(|e| e.to_string())?;

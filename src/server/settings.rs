@@ -3,7 +3,7 @@
 use crate::backups::schedule::BackupSchedule;
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
-use crate::base::sealing::MasterKey;
+use crate::base::sealing::{MasterKeys, new_master_key};
 use crate::db::{DatabaseLocation, Db};
 use crate::http::listener::ConnectionLimit;
 use crate::recordings::storage::RecordingStorage;
@@ -37,7 +37,7 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
     pub database_url: Option<String>,
     /// Encrypts the stored values of keys: 32 bytes in base64; required with PostgreSQL, with SQLite made at first
-    /// start
+    /// start. Several, separated by commas: the first encrypts, all decrypt
     #[arg(long, env = "AGENT_STUDIO_MASTER_KEY", hide_env_values = true, global = true, value_name = "BASE64")]
     pub master_key: Option<String>,
     /// Address to listen on [default: 127.0.0.1:3000]
@@ -184,7 +184,7 @@ impl Settings {
     /// setting.
     pub async fn open(&self) -> Result<Services, String> {
         let public_origin = self.public_url.as_deref().map(origin).transpose()?;
-        let master_key = self.find_master_key()?;
+        let master_keys = self.find_master_keys()?;
         let db = self.open_database().await?;
         let plain_loopback = match &public_origin {
             Some(origin) => is_plain_loopback(origin),
@@ -192,7 +192,7 @@ impl Settings {
         };
         build(ServiceSettings {
             db,
-            master_key,
+            master_keys,
             limits: self.request_log(),
             last_known: Duration::from_secs(self.last_known_seconds.unwrap_or(0).into()),
             public_origin,
@@ -278,10 +278,48 @@ impl Settings {
         }
     }
 
-    /// The master key from the settings or, with SQLite, from its file, which is made if there is none.
-    pub fn find_master_key(&self) -> Result<MasterKey, String> {
+    fn master_key_file(&self) -> PathBuf {
+        self.data_dir().join("master.key")
+    }
+
+    /// Puts a new master key before those of the file, so that it seals from now on, also in a running server. `None` if
+    /// the settings have the key.
+    pub fn add_master_key(&self) -> Result<Option<()>, String> {
+        self.change_master_keys(|keys| {
+            let new = new_master_key(&Random::System);
+            [vec![new], keys].concat()
+        })
+    }
+
+    /// Removes all master keys from the file but the first.
+    pub fn drop_old_master_keys(&self) -> Result<Option<()>, String> {
+        self.change_master_keys(|keys| keys.into_iter().take(1).collect())
+    }
+
+    /// Whether the settings have more than one master key.
+    pub fn has_several_master_keys(&self) -> bool {
+        self.master_key.as_deref().is_some_and(|keys| keys.trim().contains([',', ' ']))
+    }
+
+    fn change_master_keys(
+        &self,
+        change: impl FnOnce(Vec<Zeroizing<String>>) -> Vec<Zeroizing<String>>,
+    ) -> Result<Option<()>, String> {
+        if self.master_key.is_some() || !self.is_sqlite() {
+            return Ok(None);
+        }
+        let path = self.master_key_file();
+        let failed = |e: std::io::Error| format!("the master key's file {} (--data-dir): {e}", path.display());
+        let text = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
+        let keys = change(text.lines().map(|line| Zeroizing::new(line.to_owned())).collect());
+        let lines: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+        replace_master_keys(&path, &lines).map(Some).map_err(failed)
+    }
+
+    /// The master keys from the settings or, with SQLite, from their file, which is made if there is none.
+    pub fn find_master_keys(&self) -> Result<MasterKeys, String> {
         if let Some(text) = &self.master_key {
-            return MasterKey::from_base64(text)
+            return MasterKeys::from_base64(text)
                 .ok_or_else(|| "AGENT_STUDIO_MASTER_KEY (--master-key) must be 32 bytes in base64.".to_owned());
         }
         if !self.is_sqlite() {
@@ -292,23 +330,33 @@ impl Settings {
             );
         }
         make_private_dir(self.data_dir())?;
-        let path = self.data_dir().join("master.key");
+        let path = self.master_key_file();
         let failed = |e: std::io::Error| format!("the master key's file {} (--data-dir): {e}", path.display());
         if !path.try_exists().map_err(failed)? {
             write_new_master_key(&path).map_err(failed)?;
         }
-        let text = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
-        MasterKey::from_base64(&text)
-            .ok_or_else(|| format!("the master key's file {} does not hold 32 bytes in base64.", path.display()))
+        MasterKeys::from_file(&path).map_err(failed)?.ok_or_else(|| {
+            format!("the master key's file {} does not hold 32 bytes in base64 in each line.", path.display())
+        })
     }
+}
+
+/// Replaces the file at once, so that a crash leaves the keys of before or after.
+fn replace_master_keys(path: &Path, keys: &[&str]) -> std::io::Result<()> {
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    for key in keys {
+        writeln!(file, "{key}")?;
+    }
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Writes a new key to a temporary file and links it into place. So a crash leaves no partial file, and a key that
 /// another process made meanwhile is not overwritten.
 fn write_new_master_key(path: &Path) -> std::io::Result<()> {
-    use base64::Engine as _;
-    let bytes = Zeroizing::new(Random::System.bytes::<32>());
-    let text = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(bytes.as_slice()));
+    let text = new_master_key(&Random::System);
     let draft = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     writeln!(file, "{}", text.as_str())?;
@@ -391,8 +439,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings { data_dir: Some(dir.path().join("new")), ..Settings::default() };
-        let id = settings.find_master_key().unwrap().id().to_owned();
-        assert_eq!(settings.find_master_key().unwrap().id(), id);
+        let id = settings.find_master_keys().unwrap().id();
+        assert_eq!(settings.find_master_keys().unwrap().id(), id);
         let mode = fs::metadata(dir.path().join("new/master.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 1);

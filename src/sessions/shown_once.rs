@@ -2,11 +2,11 @@
 //! row and shows the secret.
 
 use crate::base::id::{UserId, WorkspaceId};
-use crate::base::sealing::{MasterKey, SealError, Sealed};
+use crate::base::sealing::{MasterKeys, SealError, Sealed};
 use crate::base::secret::Revealed;
 use crate::base::time::Timestamp;
 use crate::db::{Change, Db, DbError, WorkKind};
-use crate::{on_change, statements};
+use crate::{on_change, on_db, statements};
 use std::sync::Arc;
 
 /// Lifetime of a stored value, in seconds.
@@ -21,7 +21,11 @@ statements! {
         RETURNING workspace_id, user_id, subject, sealed, master_key_id, expires_at";
     PUT_BACK = "INSERT INTO shown_once (workspace_id, user_id, subject, sealed, master_key_id, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, user_id, subject) DO NOTHING";
-    // Covers all workspaces: the server's own housekeeping.
+    // These cover all workspaces: the server's own housekeeping.
+    ALL_SEALED = "SELECT workspace_id, user_id, subject, sealed, master_key_id, expires_at FROM shown_once
+        WHERE master_key_id <> $1";
+    REPLACE_SEALED = "UPDATE shown_once SET sealed = $4, master_key_id = $5
+        WHERE workspace_id = $1 AND user_id = $2 AND subject = $3 AND sealed = $6";
     DELETE_EXPIRED = "DELETE FROM shown_once WHERE expires_at <= $1";
 }
 
@@ -49,11 +53,11 @@ pub enum ShownOnceError {
 #[derive(Clone, Debug)]
 pub struct ShownOnce {
     db: Db,
-    sealing: Arc<MasterKey>,
+    sealing: Arc<MasterKeys>,
 }
 
 impl ShownOnce {
-    pub fn new(db: Db, sealing: Arc<MasterKey>) -> Self {
+    pub fn new(db: Db, sealing: Arc<MasterKeys>) -> Self {
         Self { db, sealing }
     }
 
@@ -129,6 +133,33 @@ impl ShownOnce {
         let mut change = self.db.begin_unattended().await?;
         write(&mut change, PUT_BACK, value).await?;
         change.commit().await
+    }
+
+    /// Seals every value under the master key that seals now, and returns how many were sealed again.
+    pub async fn seal_again(&self) -> Result<u64, ShownOnceError> {
+        let (mut count, current) = (0, self.sealing.id());
+        let waiting: Vec<WaitingValue> =
+            on_db!(self.db, |c| sqlx::query_as(ALL_SEALED).bind(&current).fetch_all(c).await).map_err(DbError::from)?;
+        let mut change = self.db.begin_unattended().await?;
+        for value in waiting {
+            let context = context(&value.workspace_id, &value.subject);
+            let sealed = Sealed { bytes: value.sealed.clone(), master_key_id: value.master_key_id };
+            let Ok(plain) = self.sealing.open(&sealed, &context) else { continue };
+            let sealed = self.sealing.seal(&plain, &context, self.db.random())?;
+            count += on_change!(&mut change, |c| sqlx::query(REPLACE_SEALED)
+                .bind(&value.workspace_id)
+                .bind(&value.user_id)
+                .bind(&value.subject)
+                .bind(&sealed.bytes)
+                .bind(&sealed.master_key_id)
+                .bind(&value.sealed)
+                .execute(c)
+                .await
+                .map(|done| done.rows_affected()))
+            .map_err(DbError::from)?;
+        }
+        change.commit().await?;
+        Ok(count)
     }
 
     /// Deletes expired values.

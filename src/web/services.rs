@@ -5,7 +5,7 @@ use crate::api_keys::service::ApiKeys;
 use crate::audit::AuditLog;
 use crate::base::clock::Clock;
 use crate::base::error::Error;
-use crate::base::sealing::MasterKey;
+use crate::base::sealing::MasterKeys;
 use crate::base::time::Timestamp;
 use crate::configuration::service::Configurations;
 use crate::conversations::service::Conversations;
@@ -40,7 +40,7 @@ pub struct PageServices {
     pub shown_once: ShownOnce,
     pub form_drafts: FormDrafts,
     /// Has the token for the set-up page.
-    pub sealing: Arc<MasterKey>,
+    pub sealing: Arc<MasterKeys>,
     /// `https://keys.example.com`; `None` takes each request's `Host` header.
     pub public_origin: Option<Arc<str>>,
     /// Sets `Secure` on cookies.

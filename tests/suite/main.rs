@@ -42,6 +42,8 @@ mod key_review;
 mod live_form;
 /// Load.
 mod load;
+/// Changing the master key.
+mod master_key;
 /// Migrations from every earlier schema.
 mod migrations;
 /// The OpenAPI document and the published contract, compared with the server's behaviour.

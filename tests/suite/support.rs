@@ -17,7 +17,7 @@ use agent_studio::base::actor::Actor;
 use agent_studio::base::clock::Clock;
 use agent_studio::base::id::AgentId;
 use agent_studio::base::randomness::Random;
-use agent_studio::base::sealing::MasterKey;
+use agent_studio::base::sealing::MasterKeys;
 use agent_studio::base::time::Timestamp;
 use agent_studio::configuration::service::NewConfiguration;
 use agent_studio::configuration::{AllowedMetrics, CallerNumbers};
@@ -106,7 +106,7 @@ impl TestApp {
     fn parts(db: Db) -> ServiceSettings {
         ServiceSettings {
             db,
-            master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
+            master_keys: MasterKeys::from_base64(MASTER_KEY).unwrap(),
             limits: RequestLogLimits::default(),
             last_known: Duration::ZERO,
             public_origin: None,
