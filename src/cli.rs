@@ -9,6 +9,8 @@ mod backup;
 mod data;
 /// The demo workspace.
 pub mod demo;
+/// The command `doctor`.
+mod doctor;
 /// The command `key`.
 mod key;
 /// Finding workspaces and agents by id or slug.
@@ -74,6 +76,8 @@ enum Command {
     Backup(backup::BackupCommand),
     /// Fill an empty database, SQLite or PostgreSQL, with a backup
     Restore(backup::RestoreCommand),
+    /// Check settings, files, database, server and backups, and say what to do
+    Doctor(doctor::DoctorCommand),
     /// Print the OpenAPI document of the APIs
     Openapi,
 }
@@ -107,6 +111,7 @@ async fn run(cli: Cli) -> Result<(), String> {
     match &cli.command {
         Command::Backup(command) => return command.run(&settings).await,
         Command::Restore(command) => return command.run(&settings).await,
+        Command::Doctor(command) => return command.run(&settings).await,
         _ => {}
     }
     let services = settings.open().await?;
@@ -128,7 +133,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::Key(command) => command.run(&services).await,
         Command::RuntimeToken(command) => command.run(&services).await,
         Command::MasterKey(command) => command.run(&settings, &services).await,
-        Command::Backup(_) | Command::Restore(_) | Command::Openapi => Ok(()),
+        Command::Backup(_) | Command::Restore(_) | Command::Doctor(_) | Command::Openapi => Ok(()),
     }
 }
 

@@ -16,6 +16,8 @@ mod file_queue;
 mod load;
 /// Where a database is.
 mod location;
+/// The migrations of each engine, built into the program.
+mod migrations;
 /// Statements that take many rows at once.
 pub mod rows;
 /// A consistent view of a whole database.
@@ -40,7 +42,6 @@ use crate::base::time::Timestamp;
 use arc_swap::ArcSwapOption;
 use change::ChangeContext;
 use file_queue::FileQueue;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _};
@@ -51,9 +52,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::timeout;
 use write_health::WriteHealth;
-
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Longest wait for a turn of work that has already sent a part of its response.
 const PATIENCE_AMID_WORK: Duration = Duration::from_secs(50);
@@ -176,7 +174,7 @@ impl Db {
 
     /// The version of the schema that this program makes.
     pub fn latest_schema() -> i64 {
-        SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+        migrations::latest_version()
     }
 
     /// Opens the SQLite database at this path, creates it if there is none, and runs the migrations.
@@ -198,7 +196,7 @@ impl Db {
             )
         };
         let pools = WorkKind::ALL.map(pool);
-        SQLITE_MIGRATIONS.run(&pools[WorkKind::Writes as usize]).await?;
+        migrations::SQLITE.run(&pools[WorkKind::Writes as usize]).await?;
         let queue = FileQueue::beside(path);
         Ok(Self::new(Engine::Sqlite { pools, queue }, WorkKind::on_sqlite, clock, random))
     }
@@ -208,7 +206,7 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?.application_name("agent-studio");
         // Migrations run without a statement timeout.
         let mut migrating = PgConnection::connect_with(&options).await?;
-        POSTGRES_MIGRATIONS.run(&mut migrating).await?;
+        migrations::POSTGRES.run(&mut migrating).await?;
         migrating.close().await?;
         let options = options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
         let pool = |work: WorkKind| {

@@ -85,6 +85,14 @@ impl BackupSchedule {
         Ok(self.every)
     }
 
+    /// Finds the newest backup, and makes none.
+    pub fn look(&self, status: &BackupStatus) -> Result<(), String> {
+        let found =
+            list(&self.folder).map_err(|e| format!("the folder {} (--backup-to): {e}", self.folder.display()))?;
+        status.newest.store(found.first().map_or(0, |(at, _)| at.0), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The backups in the folder, the newest first. Makes the folder if it is not there.
     async fn list(&self) -> Result<Vec<(Timestamp, PathBuf)>, String> {
         let folder = self.folder.clone();

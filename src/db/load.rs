@@ -1,6 +1,6 @@
 use crate::db::failure::OpenError;
 use crate::db::location::DatabaseLocation;
-use crate::db::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
+use crate::db::migrations;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -117,8 +117,8 @@ impl EmptyDatabase {
             Migrator::with_migrations(all.iter().filter(|migration| migration.version <= version).cloned().collect())
         };
         let done = match self {
-            Self::Sqlite { connection, .. } => some(&SQLITE_MIGRATIONS).run(connection).await,
-            Self::Postgres(transaction) => some(&POSTGRES_MIGRATIONS).run(&mut ***transaction).await,
+            Self::Sqlite { connection, .. } => some(&migrations::SQLITE).run(connection).await,
+            Self::Postgres(transaction) => some(&migrations::POSTGRES).run(&mut ***transaction).await,
         };
         Ok(done.map_err(OpenError::from)?)
     }

@@ -1,3 +1,4 @@
+use crate::base::time::Timestamp;
 use crate::db::failure::OpenError;
 use crate::db::location::DatabaseLocation;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -6,6 +7,8 @@ use sqlx::{Connection as _, Executor as _};
 use std::str::FromStr as _;
 
 const SCHEMA_VERSION: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+
+const CLOCK: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 
 /// A consistent view of a whole database, on a connection of its own. What others write meanwhile does not appear in it,
 /// and does not wait for it. Opening it runs no migration.
@@ -40,6 +43,14 @@ impl Snapshot {
         match self {
             Self::Sqlite(connection) => sqlx::query_scalar(SCHEMA_VERSION).fetch_one(connection).await,
             Self::Postgres(connection) => sqlx::query_scalar(SCHEMA_VERSION).fetch_one(connection).await,
+        }
+    }
+
+    /// The time of the database's machine; `None` for SQLite, which runs on this one.
+    pub async fn clock(&mut self) -> Result<Option<Timestamp>, sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(connection) => sqlx::query_scalar(CLOCK).fetch_one(connection).await.map(Some),
         }
     }
 

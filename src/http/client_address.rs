@@ -5,6 +5,8 @@ use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Request extension with the client's address, set by [`determine`].
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +25,32 @@ pub enum AddressSource {
     Proxy,
 }
 
+/// How many requests had an `X-Forwarded-For`. Tells whether the setting for a reverse proxy fits what arrives.
+#[derive(Debug, Default)]
+pub struct ForwardedCounts {
+    with: AtomicU64,
+    without: AtomicU64,
+}
+
+impl ForwardedCounts {
+    /// Number of requests with the header, and without.
+    pub fn get(&self) -> (u64, u64) {
+        (self.with.load(Ordering::Relaxed), self.without.load(Ordering::Relaxed))
+    }
+
+    fn count(&self, headers: &HeaderMap) {
+        let count = if forwarded(headers).is_some() { &self.with } else { &self.without };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Middleware that sets [`ClientAddress`].
-pub async fn determine(State(source): State<AddressSource>, mut request: Request, next: Next) -> Response {
+pub async fn determine(
+    State((source, counts)): State<(AddressSource, Arc<ForwardedCounts>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    counts.count(request.headers());
     let connection = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(a)| a.ip());
     let client = source.client(request.headers(), connection);
     request.extensions_mut().insert(client);

@@ -107,6 +107,7 @@ pub fn build(parts: ServiceSettings) -> Result<Services, String> {
         arrivals,
         metrics,
         backup_status: Arc::default(),
+        forwarded: Arc::default(),
         db,
         behind_proxy,
         forward_auth_apart,

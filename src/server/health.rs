@@ -98,7 +98,7 @@ async fn ready(services: &Services) -> Response {
 }
 
 async fn metrics(State(services): State<Services>) -> Response {
-    match services.metrics.text(&services.db, &services.gate, &services.usage, &services.backup_status) {
+    match services.metrics.text(services.metric_sources()) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics could not be written");

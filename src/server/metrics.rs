@@ -5,9 +5,20 @@ use crate::db::Db;
 use crate::gate::metrics::GateMetrics;
 use crate::gate::state::DecisionSource;
 use crate::gate::state::Gate;
+use crate::http::client_address::ForwardedCounts;
 use crate::usage::metrics::CallMetrics;
 use crate::usage::record::Usage;
 use prometheus::{Encoder as _, Gauge, GaugeVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
+
+/// What the metrics are read from.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricSources<'a> {
+    pub db: &'a Db,
+    pub gate: &'a Gate,
+    pub usage: &'a Usage,
+    pub backups: &'a BackupStatus,
+    pub forwarded: &'a ForwardedCounts,
+}
 
 /// All metrics of the server.
 #[derive(Debug)]
@@ -23,6 +34,7 @@ pub struct ServerMetrics {
     writable: Gauge,
     backup_age: Gauge,
     backup_failures: IntCounter,
+    forwarded: IntCounterVec,
 }
 
 impl ServerMetrics {
@@ -55,6 +67,11 @@ impl ServerMetrics {
         )?;
         let backup_failures =
             IntCounter::new("backup_failures_total", "Backups of --backup-to that could not be made.")?;
+        let forwarded = IntCounterVec::new(
+            Opts::new("forwarded_requests_total", "Requests by whether a proxy sent X-Forwarded-For."),
+            &["header"],
+        )?;
+        registry.register(Box::new(forwarded.clone()))?;
         registry.register(Box::new(backup_age.clone()))?;
         registry.register(Box::new(backup_failures.clone()))?;
         registry.register(Box::new(busy.clone()))?;
@@ -81,17 +98,18 @@ impl ServerMetrics {
             writable,
             backup_age,
             backup_failures,
+            forwarded,
         })
     }
 
     /// All metrics in Prometheus's text format.
-    pub fn text(
-        &self,
-        db: &Db,
-        gate: &Gate,
-        usage: &Usage,
-        backups: &BackupStatus,
-    ) -> Result<String, prometheus::Error> {
+    pub fn text(&self, sources: MetricSources<'_>) -> Result<String, prometheus::Error> {
+        let MetricSources { db, gate, usage, backups, forwarded } = sources;
+        let (with, without) = forwarded.get();
+        for (header, count) in [("present", with), ("absent", without)] {
+            let counted = self.forwarded.with_label_values(&[header]);
+            counted.inc_by(count.saturating_sub(counted.get()));
+        }
         self.backup_age.set(backups.age(db.now()).map_or(f64::NAN, |age| age.as_secs_f64()));
         self.backup_failures.inc_by(backups.failures().saturating_sub(self.backup_failures.get()));
         self.keys.set(gate.index().len() as f64);

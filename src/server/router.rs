@@ -16,7 +16,7 @@ use crate::api::recordings;
 use crate::api::runtime;
 use crate::api::variants;
 use crate::conversations::document::MAX_BYTES;
-use crate::http::client_address::AddressSource;
+use crate::http::client_address::{AddressSource, ForwardedCounts};
 use crate::http::envelope as wire;
 use crate::http::envelope::ApiError;
 use crate::http::headers::{Https, PageNonce};
@@ -82,27 +82,28 @@ static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_
 pub fn all(state: AppState) -> Router {
     let source = if state.services.behind_proxy { AddressSource::Proxy } else { AddressSource::Connection };
     let apis = apis(state.clone()).merge(health::metrics_elsewhere().with_state(state.clone()));
-    around(&state.clone(), source, apis.merge(dashboard(state)))
+    let counts = state.services.forwarded.clone();
+    around(&state.clone(), (source, counts), apis.merge(dashboard(state)))
 }
 
 /// The router of the listener for metrics. They have their own listener because, behind a proxy, local requests cannot
 /// be told from others.
 pub fn metrics(state: &AppState) -> Router {
-    around(state, AddressSource::Connection, health::metrics_routes().with_state(state.clone()))
+    around(state, (AddressSource::Connection, Arc::default()), health::metrics_routes().with_state(state.clone()))
 }
 
 /// A router without routes.
 pub fn empty(state: &AppState) -> Router {
-    around(state, AddressSource::Connection, Router::new())
+    around(state, (AddressSource::Connection, Arc::default()), Router::new())
 }
 
 /// Adds the layers that every request passes.
-fn around(state: &AppState, source: AddressSource, router: Router) -> Router {
+fn around(state: &AppState, addresses: (AddressSource, Arc<ForwardedCounts>), router: Router) -> Router {
     router
         .layer(from_fn_with_state(Https::from_ref(state), headers::set))
         .layer(from_fn_with_state(ShownOnce::from_ref(state), shown_once::deliver))
         .layer(compression::layer())
-        .layer(from_fn_with_state(source, client_address::determine))
+        .layer(from_fn_with_state(addresses, client_address::determine))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
 }
 

@@ -25,8 +25,6 @@ use tracing_appender::non_blocking::WorkerGuard;
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
 /// Interval of deletions of audio that could not be deleted with its recording.
 const OBJECT_DELETION_INTERVAL: Duration = Duration::from_secs(30);
-/// Default address of the metrics' listener.
-const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 /// Interval of test writes, which detect a failing database even if nothing else is written.
 const WRITE_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// Interval of test writes while they fail.
@@ -91,7 +89,7 @@ async fn listen_for_metrics(settings: &Settings) -> Result<TcpListener, String> 
     if let Some(address) = settings.metrics_listen {
         return listen(address, "--metrics-listen").await;
     }
-    match TcpListener::bind(DEFAULT_METRICS_LISTEN).await {
+    match TcpListener::bind(settings.metrics_address()).await {
         Ok(listener) => Ok(listener),
         Err(_) => listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "--metrics-listen").await,
     }

@@ -21,6 +21,9 @@ use std::str::FromStr;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// Default address of the metrics' listener.
+const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
+
 /// All settings. Each has a flag and an environment variable. Its name in the settings file is that of the flag, with
 /// underscores.
 #[derive(Clone, Default, Args, Deserialize)]
@@ -166,6 +169,11 @@ impl Settings {
         self.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000))
     }
 
+    /// Address of the metrics. If it is not set and taken, the server uses another one.
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics_listen.unwrap_or(SocketAddr::from(DEFAULT_METRICS_LISTEN))
+    }
+
     /// Maximum number of connections of one address.
     pub fn connections_per_address(&self) -> ConnectionLimit {
         match (self.connections_per_address, self.behind_proxy.unwrap_or(false)) {
@@ -294,6 +302,11 @@ impl Settings {
     /// Removes all master keys from the file but the first.
     pub fn drop_old_master_keys(&self) -> Result<Option<()>, String> {
         self.change_master_keys(|keys| keys.into_iter().take(1).collect())
+    }
+
+    /// Whether there is a master key, in the settings or in its file.
+    pub fn has_master_key(&self) -> bool {
+        self.master_key.is_some() || self.is_sqlite() && self.master_key_file().is_file()
     }
 
     /// Whether the settings have more than one master key.

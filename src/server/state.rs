@@ -9,11 +9,12 @@ use crate::external_events::arrivals::Arrivals;
 use crate::external_events::service::ExternalEvents;
 use crate::gate::state::Gate;
 use crate::handoff::service::Handoffs;
+use crate::http::client_address::ForwardedCounts;
 use crate::http::headers::Https;
 use crate::http::origin_check::PublicOrigin;
 use crate::recordings::service::Recordings;
 use crate::runtime_tokens::service::RuntimeTokens;
-use crate::server::metrics::ServerMetrics;
+use crate::server::metrics::{MetricSources, ServerMetrics};
 use crate::sessions::service::Sessions;
 use crate::sessions::shown_once::ShownOnce;
 use crate::usage::record::Usage;
@@ -41,10 +42,24 @@ pub struct Services {
     pub arrivals: Arc<Arrivals>,
     pub metrics: Arc<ServerMetrics>,
     pub backup_status: Arc<BackupStatus>,
+    pub forwarded: Arc<ForwardedCounts>,
     /// Trust the last address in `X-Forwarded-For` (set when a reverse proxy is in front).
     pub behind_proxy: bool,
     /// Whether forward auth has its own listener.
     pub forward_auth_apart: bool,
+}
+
+impl Services {
+    /// What the metrics are read from.
+    pub fn metric_sources(&self) -> MetricSources<'_> {
+        MetricSources {
+            db: &self.db,
+            gate: &self.gate,
+            usage: &self.usage,
+            backups: &self.backup_status,
+            forwarded: &self.forwarded,
+        }
+    }
 }
 
 impl Deref for Services {

@@ -92,8 +92,7 @@ async fn work_without_a_turn_is_refused_and_counted(test: TestApp) {
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.body);
     assert_eq!(refused.json()["error_code"], "SERVICE_UNAVAILABLE");
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(7), "{waited:?}");
-    let metrics =
-        test.app.metrics.text(&test.app.db, &test.app.gate, &test.app.usage, &test.app.backup_status).unwrap();
+    let metrics = test.app.metrics.text(test.app.metric_sources()).unwrap();
     assert!(metrics.contains("agent_studio_database_refused_total{work=\"bulk\"} 1"), "{metrics}");
     // Other kinds of work did not wait.
     assert_eq!(test.browser().api("/authz/nginx?account_id=acme", &setting.key).await.status, 200);
