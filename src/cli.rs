@@ -81,6 +81,8 @@ enum Command {
     Restore(backup::RestoreCommand),
     /// Check settings, files, database, server and backups, and say what to do
     Doctor(doctor::DoctorCommand),
+    /// Ask the running server whether it is ready, for health checks: the exit status tells
+    Ready,
     /// Print the OpenAPI document of the APIs
     Openapi,
     /// Write man pages, shell completions and the settings file of packages into a folder
@@ -126,6 +128,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::Backup(command) => return command.run(&settings).await,
         Command::Restore(command) => return command.run(&settings).await,
         Command::Doctor(command) => return command.run(&settings).await,
+        Command::Ready => return doctor::ready(&settings).await,
         _ => {}
     }
     let services = settings.open().await?;
@@ -150,6 +153,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::Backup(_)
         | Command::Restore(_)
         | Command::Doctor(_)
+        | Command::Ready
         | Command::Openapi
         | Command::PackageFiles { .. } => Ok(()),
     }

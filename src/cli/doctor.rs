@@ -42,6 +42,11 @@ impl DoctorCommand {
     }
 }
 
+/// An error unless the server at the address of the settings is ready.
+pub async fn ready(settings: &Settings) -> Result<(), String> {
+    running::ready(settings).await
+}
+
 fn print(finding: &Finding) {
     let state = match finding.state {
         State::Ok => "ok",

@@ -9,9 +9,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const NEARLY_ALL: u64 = 95;
 
 pub async fn check(settings: &Settings) -> Vec<Finding> {
-    // The only provider in this program.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = match Client::builder().timeout(TIMEOUT).build() {
+    let client = match client() {
         Ok(client) => client,
         Err(error) => return vec![Finding::failure("server", error, "Report this.")],
     };
@@ -31,6 +29,22 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
     findings.push(proxy(settings, &client).await);
     findings.push(public_url(settings, &client).await);
     findings
+}
+
+/// An error unless the server is ready.
+pub async fn ready(settings: &Settings) -> Result<(), String> {
+    let client = client().map_err(|e| e.to_string())?;
+    match readiness(&client, &format!("http://{}", settings.listen())).await {
+        Ok((status, _)) if status.is_success() => Ok(()),
+        Ok((_, answer)) => Err(format!("not ready: {answer}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn client() -> Result<Client, reqwest::Error> {
+    // The only provider in this program.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().timeout(TIMEOUT).build()
 }
 
 async fn readiness(client: &Client, address: &str) -> Result<(StatusCode, Value), reqwest::Error> {
