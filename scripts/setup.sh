@@ -92,6 +92,8 @@ test_tools() {
   have curl || install_packages curl
   have python3 || install_packages python3
   proxies
+  # promtool, for the alert rules.
+  have promtool || [ "$(uname)" = Darwin ] || install_packages prometheus
   pip_tools s3-server "$S3_SERVER"
   have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     case "$(uname)" in

@@ -71,6 +71,9 @@ impl ServerMetrics {
             Opts::new("forwarded_requests_total", "Requests by whether a proxy sent X-Forwarded-For."),
             &["header"],
         )?;
+        let build = GaugeVec::new(Opts::new("build_info", "1 for the program's version."), &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        registry.register(Box::new(build))?;
         registry.register(Box::new(forwarded.clone()))?;
         registry.register(Box::new(backup_age.clone()))?;
         registry.register(Box::new(backup_failures.clone()))?;

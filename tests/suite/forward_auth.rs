@@ -1,7 +1,7 @@
 //! Tests of forward auth with real proxies. Each runs with the unchanged configuration in `docs/forward-auth.md`, in
 //! front of a small API.
 
-use crate::support::program::tool;
+use crate::support::proxy::{Running, free_port, program, serve};
 use crate::support::{NOW, TestApp, as_router, new_key, on_both_engines};
 use agent_studio::api_keys::{AgentScope, Permissions, service};
 use agent_studio::base::actor::Actor;
@@ -15,12 +15,12 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 on_both_engines! {
@@ -57,34 +57,6 @@ struct Protected {
     arrived: Arc<Mutex<Vec<Arrived>>>,
     _child: Option<Running>,
     _dir: tempfile::TempDir,
-}
-
-/// A process that is killed when this is dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn serve(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Path of a program that `scripts/setup.sh test` installs.
-fn program(in_tools: &str, name: &str) -> PathBuf {
-    let candidates = [tool(in_tools), Path::new("/usr/sbin").join(name), PathBuf::from(name)];
-    candidates.iter().find(|path| path.is_file()).unwrap_or(&candidates[2]).clone()
 }
 
 impl Protected {

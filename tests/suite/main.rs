@@ -24,6 +24,8 @@ mod failures;
 mod filters;
 /// Forward auth with real proxies.
 mod forward_auth;
+/// The reverse proxies of `packaging` in front of the server.
+mod front;
 /// The gate.
 mod gate;
 /// Requests and connections in general.
@@ -46,6 +48,8 @@ mod load;
 mod master_key;
 /// Migrations from every earlier schema.
 mod migrations;
+/// The alert rules and the dashboard.
+mod monitoring;
 /// The OpenAPI document and the published contract, compared with the server's behaviour.
 mod openapi;
 /// Pages and server functions.

@@ -4,6 +4,7 @@ mod browser;
 mod following;
 pub mod postgres;
 pub mod program;
+pub mod proxy;
 pub mod s3;
 mod setting;
 
