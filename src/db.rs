@@ -206,7 +206,7 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?.application_name("agent-studio");
         // Migrations run without a statement timeout.
         let mut migrating = PgConnection::connect_with(&options).await?;
-        migrations::POSTGRES.run(&mut migrating).await?;
+        migrations::run_beside_servers(&mut migrating).await?;
         migrating.close().await?;
         let options = options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
         let pool = |work: WorkKind| {

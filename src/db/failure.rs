@@ -8,8 +8,23 @@ pub enum OpenError {
     #[error("{}", explain(.0))]
     Connect(#[from] sqlx::Error),
     /// A migration failed, or this version does not know the schema's version.
-    #[error("{0}")]
+    #[error("{}", explain_migration(.0))]
     Migrate(#[from] MigrateError),
+    #[error(
+        "{servers} servers of an earlier version run on it, and after its migration {reason}. Stop them all, then start \
+         this version"
+    )]
+    EarlierServersRun { servers: i64, reason: &'static str },
+}
+
+fn explain_migration(error: &MigrateError) -> String {
+    match error {
+        MigrateError::VersionMissing(version) => format!(
+            "a later version has migrated it (schema {version}, this program does not know it). Start that version, or \
+             restore a backup from before"
+        ),
+        other => other.to_string(),
+    }
 }
 
 /// The reason, advice if there is any, and the driver's message, which does not contain the URL.

@@ -4,7 +4,7 @@ use crate::backups::schedule::BackupSchedule;
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::sealing::{MasterKeys, new_master_key};
-use crate::db::{DatabaseLocation, Db};
+use crate::db::{DatabaseLocation, Db, Snapshot};
 use crate::http::listener::ConnectionLimit;
 use crate::recordings::storage::RecordingStorage;
 use crate::server::build::{ServiceSettings, build};
@@ -270,8 +270,19 @@ impl Settings {
             let private = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
             private.map_err(|e| format!("{}: {e}", self.named_location()))?;
         }
+        // Another server does not see the migrations of this file.
+        let _lock = if self.is_behind(&location).await { self.lock_data_dir()? } else { None };
         let opened = Db::open(&location, Clock::System, Random::System).await;
         opened.map_err(|e| format!("{}: {e}", self.named_location()))
+    }
+
+    /// Whether this is a SQLite database with the schema of an earlier version.
+    async fn is_behind(&self, location: &DatabaseLocation) -> bool {
+        let DatabaseLocation::Sqlite(_) = location else { return false };
+        let Ok(mut snapshot) = Snapshot::open(location).await else { return false };
+        let version = snapshot.schema_version().await;
+        let _ = snapshot.close().await;
+        version.is_ok_and(|version| version < Db::latest_schema())
     }
 
     /// Locks the data directory until the file is dropped. Only one server may use a SQLite database, because a server

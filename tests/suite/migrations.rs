@@ -5,7 +5,7 @@ use crate::support::postgres;
 use agent_studio::backups::service::{Backups, LiveItems};
 use agent_studio::base::clock::Clock;
 use agent_studio::base::randomness::Random;
-use agent_studio::db::DatabaseLocation;
+use agent_studio::db::{DatabaseLocation, Db, OpenError};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -148,4 +148,45 @@ async fn rows_survive_from_every_earlier_schema() {
         }
         assert!(lost.is_empty(), "from version {version}: {lost:?}");
     }
+}
+
+/// The schema of this version in a new PostgreSQL database.
+async fn postgres_at(version: i64) -> (String, PgConnection) {
+    let url = postgres::new_database().await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    up_to(&POSTGRES, version).run(&mut connection).await.unwrap();
+    (url, connection)
+}
+
+async fn open(url: &str) -> Result<Db, OpenError> {
+    Db::postgres(url, Clock::System, Random::System).await
+}
+
+#[tokio::test]
+async fn a_migration_that_earlier_servers_cannot_bear_waits_until_they_have_stopped() {
+    let server = "INSERT INTO gate_servers (id, until) VALUES ('one', clock_timestamp() + interval '1 minute')";
+    let (url, mut connection) = postgres_at(26).await;
+    connection.execute(server).await.unwrap();
+    let refused = open(&url).await.unwrap_err();
+    assert!(matches!(refused, OpenError::EarlierServersRun { servers: 1, .. }), "{refused}");
+    assert!(refused.to_string().contains("conversations of deleted agents"), "{refused}");
+    let version = "SELECT MAX(version) FROM _sqlx_migrations";
+    let unchanged: i64 = sqlx::query_scalar(version).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(unchanged, 26);
+    connection.execute("UPDATE gate_servers SET until = clock_timestamp()").await.unwrap();
+    open(&url).await.unwrap();
+
+    let (url, mut connection) = postgres_at(27).await;
+    connection.execute(server).await.unwrap();
+    open(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_left_alone() {
+    let (url, mut connection) = postgres_at(i64::MAX).await;
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'later', TRUE, '\\x00', 1)";
+    connection.execute(later).await.unwrap();
+    let refused = open(&url).await.unwrap_err().to_string();
+    assert!(refused.contains("a later version has migrated it (schema 9999"), "{refused}");
 }
