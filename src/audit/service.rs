@@ -27,6 +27,14 @@ impl AuditLog {
         store::list(&self.db, workspace, filter, after, limit).await
     }
 
+    /// Stops collecting entries for delivery when no server has delivered any for a week.
+    pub async fn forget_unused_sink(&self) -> Result<(), DbError> {
+        let mut change = self.db.begin_unattended().await?;
+        let since = change.now().plus_days(-7);
+        store::forget_sink(&mut change, since).await?;
+        change.commit().await
+    }
+
     /// The names of all actors, in alphabetical order; at most 500.
     pub async fn people(&self, workspace: &WorkspaceId) -> Result<Vec<String>, DbError> {
         store::people(&self.db, workspace).await

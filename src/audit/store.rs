@@ -20,6 +20,15 @@ statements! {
         WHERE workspace_id = $1 AND (at, id) < ($2, $3) AND ($4 = '' OR actor = $4) AND ($5 = '' OR action = $5)
             AND ($6 = '' OR (action LIKE 'key-%' AND (subject_id = $6 OR subject = $6)))
         ORDER BY at DESC, id DESC LIMIT $7";
+    // These cover all workspaces: the server delivers the entries of all.
+    LEASE_SINK = "INSERT INTO audit_sinks (one, holder, until) VALUES (1, $1, $2)
+        ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until
+        WHERE audit_sinks.holder = $1 OR audit_sinks.until < $3";
+    UNSENT = "SELECT e.workspace_id, e.id, e.at, e.actor, e.action, e.subject_id, e.subject, e.details, e.address
+        FROM audit_unsent u JOIN audit_entries e ON e.workspace_id = u.workspace_id AND e.id = u.id
+        ORDER BY e.at, e.id LIMIT $1";
+    FORGET_SINK = "DELETE FROM audit_sinks WHERE until < $1";
+    FORGET_UNSENT = "DELETE FROM audit_unsent WHERE NOT EXISTS (SELECT 1 FROM audit_sinks)";
     PEOPLE = "SELECT DISTINCT actor FROM audit_entries WHERE workspace_id = $1 ORDER BY actor LIMIT 500";
 }
 
@@ -47,8 +56,56 @@ macro_rules! insert_many {
     };
 }
 
+macro_rules! delete_sent {
+    ($engine:ident) => {
+        concat!(
+            "DELETE FROM audit_unsent WHERE (workspace_id, id) IN (SELECT r.value ->> 0, r.value ->> 1 FROM ",
+            rows!($engine),
+            ")"
+        )
+    };
+}
+
 row_statements! {
     INSERT_MANY = insert_many;
+    DELETE_SENT = delete_sent;
+}
+
+/// An entry that was not delivered yet.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct UnsentEntry {
+    pub workspace_id: String,
+    #[sqlx(flatten)]
+    pub entry: AuditEntry,
+}
+
+/// Makes this server the one that delivers until then. False if another server is.
+pub async fn lease_sink(change: &mut Change, server: &str, until: Timestamp) -> Result<bool, DbError> {
+    let now = change.now();
+    Ok(on_change!(change, |c| sqlx::query(LEASE_SINK)
+        .bind(server)
+        .bind(until)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected() == 1))?)
+}
+
+/// The oldest entries, of all workspaces, that were not delivered.
+pub async fn unsent(db: &Db, limit: i64) -> Result<Vec<UnsentEntry>, DbError> {
+    Ok(on_db!(db, |pool| sqlx::query_as(UNSENT).bind(limit).fetch_all(pool).await)?)
+}
+
+/// Forgets that these entries wait.
+pub async fn sent(change: &mut Change, entries: &[UnsentEntry]) -> Result<(), DbError> {
+    let rows: Vec<_> = entries.iter().map(|entry| json!([entry.workspace_id, entry.entry.id])).collect();
+    run(change, DELETE_SENT, &rows).await
+}
+
+/// Forgets a sink that no server has used since then, and what waits for it.
+pub async fn forget_sink(change: &mut Change, since: Timestamp) -> Result<(), DbError> {
+    on_change!(change, |c| sqlx::query(FORGET_SINK).bind(since).execute(c).await.map(|_| ()))?;
+    Ok(on_change!(change, |c| sqlx::query(FORGET_UNSENT).execute(c).await.map(|_| ()))?)
 }
 
 /// Writes several entries of one workspace.

@@ -57,6 +57,7 @@ fn example(setting: &Arg) -> &'static str {
         "DAYS" => "30",
         "SECONDS" => "300",
         "DURATION" => "\"24h\"",
+        "TARGET" => "\"syslog+tls://siem.example.com:6514\"",
         "FORMAT" => "\"json\"",
         "URL" if setting.get_id() == "public_url" => "\"https://keys.example.com\"",
         "URL" => "\"postgres://agent-studio:password@localhost/agent-studio\"",

@@ -1,5 +1,6 @@
 //! Starts the server, runs its background tasks, and stops it.
 
+use crate::audit::delivery::AuditDelivery;
 use crate::backups::service::Backups;
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
@@ -66,6 +67,9 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     background.spawn(check_writes(services.db.clone()));
     background.spawn(gate::follower::follow(services.gate.clone()));
     background.spawn(arrivals::listen(services.arrivals.clone(), services.db.clone()));
+    if let Some(target) = settings.audit_to.clone() {
+        background.spawn(AuditDelivery::new(&services.db, target).run());
+    }
     if let Some(schedule) = settings.backup_schedule() {
         let backups = Backups::new(settings.location()?, Clock::System, Random::System);
         let status = services.backup_status.clone();
@@ -173,6 +177,7 @@ async fn keep_house(services: Services) {
         let _ = services.api_keys.forget_bulk_changes().await;
         let _ = gate::follower::forget(&services.gate).await;
         let _ = usage::writer::forget(&services.usage).await;
+        let _ = services.audit.forget_unused_sink().await;
         if let Ok(count @ 1..) = services.conversations.erase_old().await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }

@@ -1,5 +1,6 @@
 //! Settings from flags, environment variables and the settings file, in this order of precedence.
 
+use crate::audit::delivery::AuditTarget;
 use crate::backups::schedule::BackupSchedule;
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
@@ -91,6 +92,10 @@ pub struct Settings {
     /// Number of backups that are kept [default: 14]
     #[arg(long, env = "AGENT_STUDIO_BACKUP_KEEP", global = true, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub backup_keep: Option<u32>,
+    /// Deliver audit entries as OCSF events: to a file of JSON Lines, or to `syslog://host:601` or
+    /// `syslog+tls://host:6514` (RFC 5424) [default: nowhere]
+    #[arg(long, env = "AGENT_STUDIO_AUDIT_TO", global = true, value_name = "TARGET")]
+    pub audit_to: Option<AuditTarget>,
     /// Format of the log [default: text]
     #[arg(long, env = "AGENT_STUDIO_LOG_FORMAT", global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -163,6 +168,7 @@ impl Settings {
             backup_to: self.backup_to.or(file.backup_to),
             backup_every: self.backup_every.or(file.backup_every),
             backup_keep: self.backup_keep.or(file.backup_keep),
+            audit_to: self.audit_to.or(file.audit_to),
             log_format: self.log_format.or(file.log_format),
         })
     }

@@ -192,7 +192,7 @@ pub async fn page(member: &SignedInMember, asked: &Parameters) -> Result<Html, E
         let address = format!("{here}/export?format={format}&{shown}");
         view! { <ButtonLink href=address rel="external">{label}</ButtonLink> }
     };
-    let exports = [export("csv", "CSV"), export("jsonl", "JSON Lines")].collect_view();
+    let exports = [export("csv", "CSV"), export("jsonl", "JSON Lines"), export("ocsf", "OCSF")].collect_view();
     let all = |words: &str| (String::new(), words.to_owned());
     let people = [all("Everyone")].into_iter().chain(activity.people.into_iter().map(|name| (name.clone(), name)));
     let actions =

@@ -7,6 +7,8 @@ mod support;
 mod agents;
 /// The Conversations API.
 mod api;
+/// Delivery of audit entries to other systems.
+mod audit_delivery;
 /// Backups of a whole database.
 mod backups;
 /// The command line.

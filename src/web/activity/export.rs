@@ -1,6 +1,7 @@
 //! Downloading activity as a file: every entry that matches the filter, read in batches while it is sent.
 
 use crate::audit::AuditLog;
+use crate::audit::ocsf;
 use crate::audit::service::{ActivityFilter, AuditEntry};
 use crate::base::error::Error;
 use crate::base::id::WorkspaceId;
@@ -35,6 +36,8 @@ pub struct ExportParameters {
 enum Format {
     Csv,
     JsonLines,
+    /// JSON Lines of OCSF events.
+    Ocsf,
 }
 
 /// Sends the file, to admins only.
@@ -45,6 +48,7 @@ pub async fn download(Extension(member): Member, Query(parameters): Query<Export
     let (format, kind, ending) = match parameters.format.as_str() {
         "csv" => (Format::Csv, CSV, "csv"),
         "jsonl" => (Format::JsonLines, "application/jsonl; charset=utf-8", "jsonl"),
+        "ocsf" => (Format::Ocsf, "application/jsonl; charset=utf-8", "ocsf.jsonl"),
         _ => return Error::BadRequest.into_response(),
     };
     let services = member.services().clone();
@@ -82,6 +86,9 @@ async fn chunk(
     let written = match format {
         Format::Csv => csv(&rows, after.is_none()),
         Format::JsonLines => Ok(json_lines(&rows)),
+        Format::Ocsf => {
+            Ok(rows.iter().flat_map(|row| format!("{}\n", ocsf::event(workspace.as_str(), row)).into_bytes()).collect())
+        }
     };
     Ok(Some((written?, last.map_or(ExportPosition::End, ExportPosition::After))))
 }
