@@ -9,7 +9,8 @@ use std::path::Path;
 
 /// Writes man pages to `man`, shell completions to `completions`, and the settings file, in which nothing is set but the
 /// data folder.
-pub fn write(mut command: Command, folder: &Path) -> io::Result<()> {
+pub fn write(command: Command, folder: &Path) -> io::Result<()> {
+    let mut command = without_help(command);
     let (man, completions) = (folder.join("man"), folder.join("completions"));
     fs::create_dir_all(&man)?;
     fs::create_dir_all(&completions)?;
@@ -18,6 +19,11 @@ pub fn write(mut command: Command, folder: &Path) -> io::Result<()> {
         generate_to(shell, &mut command, "agent-studio", &completions)?;
     }
     clap_mangen::generate_to(command, &man)
+}
+
+/// Without the subcommand `help` of each command, whose pages would say nothing.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 /// A settings file that explains every setting.
