@@ -29,7 +29,8 @@ mod policy;
 mod runtime_token;
 
 use crate::gate;
-use crate::server::serve::{serve, start_log};
+use crate::server::log;
+use crate::server::serve::serve;
 use crate::server::settings::Settings;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -122,7 +123,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         _ => {}
     }
     let settings = cli.settings.with_file()?;
-    let _log = start_log(settings.log_format.unwrap_or_default());
+    let _log = log::start(&settings)?;
     // These do not open the database as others do, which would run the migrations.
     match &cli.command {
         Command::Backup(command) => return command.run(&settings).await,

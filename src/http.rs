@@ -20,3 +20,5 @@ pub mod request_limits;
 pub mod request_span;
 /// Checks against ambiguous or unstorable JSON.
 pub mod strict_json;
+/// Traces for OpenTelemetry.
+pub mod traces;

@@ -7,6 +7,8 @@ pub mod build;
 pub mod front;
 /// Endpoints for health and metrics.
 pub mod health;
+/// The log, and traces.
+pub mod log;
 /// Metrics for Prometheus.
 pub mod metrics;
 /// All routes but those of single pages.

@@ -66,6 +66,7 @@ fn example(setting: &Arg) -> &'static str {
         "TARGET" => "\"syslog+tls://siem.example.com:6514\"",
         "FORMAT" => "\"json\"",
         "URL" if setting.get_id() == "public_url" => "\"https://keys.example.com\"",
+        "URL" if setting.get_id() == "otlp_endpoint" => "\"http://127.0.0.1:4318\"",
         "URL" => "\"postgres://agent-studio:password@localhost/agent-studio\"",
         _ => "\"/srv/agent-studio\"",
     }

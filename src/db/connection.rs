@@ -3,11 +3,14 @@ use crate::db::write_health::WriteHealth;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Postgres, Sqlite};
 use std::sync::Arc;
+use tracing::Span;
 
 /// A connection in use. It returns to its pool only if its last statement ended cleanly. After a statement that failed
 /// or did not end (a cancelled request, a timeout) it is closed.
 #[derive(Debug)]
 pub struct ActiveConnection<D: Database> {
+    /// For traces: the time in which the connection was used.
+    _span: Span,
     connection: PoolConnection<D>,
     /// Whether the last statement ended cleanly, so that the connection can be used again.
     is_intact: bool,
@@ -26,7 +29,21 @@ pub enum Reader {
 
 impl<D: Database> ActiveConnection<D> {
     pub(super) fn new(connection: PoolConnection<D>, place: Option<WorkPermit>, health: &Arc<WriteHealth>) -> Self {
-        Self { connection, is_intact: true, write_health: health.clone(), _place: place, _mark: HeldMark::set() }
+        // The name and the attribute are those of OpenTelemetry's conventions for databases.
+        let span = tracing::debug_span!(
+            "database",
+            otel.name = %D::NAME.to_lowercase(),
+            otel.kind = "client",
+            db.system.name = %D::NAME.to_lowercase()
+        );
+        Self {
+            _span: span,
+            connection,
+            is_intact: true,
+            write_health: health.clone(),
+            _place: place,
+            _mark: HeldMark::set(),
+        }
     }
 
     /// The connection, for one statement.

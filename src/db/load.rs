@@ -4,7 +4,7 @@ use crate::db::migrations;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Postgres, Transaction};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -83,12 +83,14 @@ impl EmptyDatabase {
             .filename(&files.draft)
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off)
-            .foreign_keys(false);
+            .foreign_keys(false)
+            .disable_statement_logging();
         Ok(Self::Sqlite { connection: SqliteConnection::connect_with(&options).await?, files })
     }
 
     async fn begin_transaction(url: &str, version: i64) -> Result<Self, LoadError> {
         let options = PgConnectOptions::from_str(url)?.application_name("agent-studio restore");
+        let options = options.disable_statement_logging();
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
         let mut transaction = pool.begin().await?;
         if sqlx::query_scalar(POSTGRES_HAS_TABLES).fetch_one(&mut *transaction).await? {

@@ -3,7 +3,7 @@ use crate::db::failure::OpenError;
 use crate::db::location::DatabaseLocation;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use std::str::FromStr as _;
 
 const SCHEMA_VERSION: &str = "SELECT MAX(version) FROM _sqlx_migrations";
@@ -22,7 +22,7 @@ impl Snapshot {
     pub async fn open(location: &DatabaseLocation) -> Result<Self, OpenError> {
         Ok(match location {
             DatabaseLocation::Sqlite(path) => {
-                let options = SqliteConnectOptions::new().filename(path).read_only(true);
+                let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
                 let mut connection = SqliteConnection::connect_with(&options).await?;
                 connection.execute("BEGIN").await?;
                 // The view begins with the first read.
@@ -31,6 +31,7 @@ impl Snapshot {
             }
             DatabaseLocation::Postgres(url) => {
                 let options = PgConnectOptions::from_str(url)?.application_name("agent-studio backup");
+                let options = options.disable_statement_logging();
                 let mut connection = PgConnection::connect_with(&options).await?;
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
                 Self::Postgres(connection)

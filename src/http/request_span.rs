@@ -3,11 +3,13 @@
 use crate::base::randomness::Random;
 use crate::base::text::without_secrets;
 use crate::http::envelope::CorrelationId;
+use crate::http::traces;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 /// The header with the request id of a page.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,16 +19,29 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn of_call(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<CorrelationId>().cloned().unwrap_or_default();
     // A client may have sent a key as its correlation id by mistake.
-    let span = tracing::error_span!("call", error_id = without_secrets(&id.0));
-    next.run(request).instrument(span).await
+    let span = tracing::error_span!(
+        "call",
+        error_id = without_secrets(&id.0),
+        trace_id = Empty,
+        otel.name = Empty,
+        otel.kind = Empty
+    );
+    traced(span, request, next).await
+}
+
+async fn traced(span: Span, request: Request, next: Next) -> Response {
+    traces::begin(&span, &request);
+    let response = next.run(request).instrument(span.clone()).await;
+    traces::end(&span, response.status());
+    response
 }
 
 /// Middleware for pages and server functions. The span has a new id, which the response contains as `X-Request-Id`.
 pub async fn of_page(State(random): State<Random>, request: Request, next: Next) -> Response {
     let id = CorrelationId::generate(&random);
     // The span does not contain the path, because the path of an invitation contains its token.
-    let span = tracing::error_span!("page", request_id = %id.0);
-    let mut response = next.run(request).instrument(span).await;
+    let span = tracing::error_span!("page", request_id = %id.0, trace_id = Empty, otel.name = Empty, otel.kind = Empty);
+    let mut response = traced(span, request, next).await;
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -9,19 +9,18 @@ use crate::external_events::arrivals::{self, Arrivals};
 use crate::http::listener::{self, ConnectionLimit, HttpVersions};
 use crate::recordings::service::Recordings;
 use crate::server::front::Front;
-use crate::server::settings::{LogFormat, Settings};
+use crate::server::settings::Settings;
 use crate::server::state::{AppState, Services};
 use crate::web::site;
 use crate::{gate, usage};
 use listenfd::ListenFd;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing_appender::non_blocking::WorkerGuard;
 
 /// Interval of deleting expired and old data.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
@@ -227,21 +226,6 @@ async fn asked_to_stop() {
             let _ = interrupt.await;
         }
     }
-}
-
-/// Starts logging to standard error, until the guard is dropped. A log that cannot be written (disk full, blocked pipe)
-/// blocks nothing: lines that do not fit into the queue are dropped.
-pub fn start_log(format: LogFormat) -> WorkerGuard {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,agent_studio=info"));
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
-    let log = log.with_ansi(std::io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    guard
 }
 
 /// Prints a line to standard error. Unlike `eprintln!`, it does not panic if that fails.

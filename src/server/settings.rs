@@ -96,6 +96,9 @@ pub struct Settings {
     /// `syslog+tls://host:6514` (RFC 5424) [default: nowhere]
     #[arg(long, env = "AGENT_STUDIO_AUDIT_TO", global = true, value_name = "TARGET")]
     pub audit_to: Option<AuditTarget>,
+    /// Collector of traces, by OTLP over HTTP: `http://127.0.0.1:4318` [default: no traces]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// Format of the log [default: text]
     #[arg(long, env = "AGENT_STUDIO_LOG_FORMAT", global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -169,6 +172,7 @@ impl Settings {
             backup_every: self.backup_every.or(file.backup_every),
             backup_keep: self.backup_keep.or(file.backup_keep),
             audit_to: self.audit_to.or(file.audit_to),
+            otlp_endpoint: self.otlp_endpoint.or(file.otlp_endpoint),
             log_format: self.log_format.or(file.log_format),
         })
     }

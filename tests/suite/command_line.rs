@@ -1,6 +1,6 @@
 //! Tests of the command line: the output that scripts rely on, on both databases.
 
-use crate::support::program::{Place, text};
+use crate::support::program::{Place, Server, text};
 use crate::support::{MASTER_KEY, conversation};
 use std::io::Write as _;
 use std::path::Path;
@@ -328,4 +328,122 @@ async fn a_database_that_cannot_be_reached_has_a_reason() {
         let said = place.refusal(&["workspace", "list", "--database-url", &url]);
         assert!(said.contains(says) && !said.contains("postgres@"), "{url}: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_backup_moves_to_the_other_engine() {
+    let (from, to) = (Place::on_sqlite(), Place::on_postgres().await);
+    move_by_backup(&from, &to);
+    let (from, to) = (to, Place::on_sqlite());
+    move_by_backup(&from, &to);
+}
+
+/// Loads the demo, unless it is there, and moves it.
+fn move_by_backup(from: &Place, to: &Place) {
+    let made = from.json(&["demo", "--json"]);
+    let workspace = made["workspace"].as_str().unwrap();
+    let key = made["keys"][0].as_str().unwrap();
+    let file = from.dir.path().join("move.backup");
+    let file = file.to_str().unwrap();
+    let written = from.json(&["backup", file, "--json"]);
+    assert!(from.refusal(&["backup", file]).contains("exists already"));
+    let checked = to.json(&["backup", "--verify", file, "--json"]);
+    assert_eq!(checked["conversations"], written["rows"]["conversations"]);
+
+    // Without a word on what would give access again, nothing is restored.
+    let refused = to.run(&["restore", file]);
+    assert!(!refused.status.success());
+    let listed = text(&refused.stdout);
+    assert!(listed.contains("CRM sync") && listed.contains("admin@example.com"), "{listed}");
+    assert!(!listed.contains(key), "only the masked value is shown");
+    assert!(text(&refused.stderr).contains("nothing was restored"), "{}", text(&refused.stderr));
+
+    let restored = to.json(&["restore", file, "--keep-live", "--json"]);
+    assert_eq!(restored["restored"], written["rows"]);
+    assert!(to.refusal(&["restore", file, "--keep-live"]).contains("not empty"));
+    let server = to.serve();
+    assert!(to.refusal(&["restore", file, "--keep-live"]).contains("server"), "a server runs");
+    let conversations = format!("/v3/{workspace}/hotel-reservations/conversations?limit=1");
+    assert_eq!(server.status(&conversations, key), 200);
+}
+
+#[tokio::test]
+async fn doctor_finds_what_is_wrong_on_sqlite() {
+    doctor_finds_what_is_wrong(Place::on_sqlite());
+}
+
+#[tokio::test]
+async fn doctor_finds_what_is_wrong_on_postgres() {
+    doctor_finds_what_is_wrong(Place::on_postgres().await);
+}
+
+fn doctor_finds_what_is_wrong(place: Place) {
+    let states = |options: &[&str]| {
+        let output = place.run(&[&["doctor", "--json"], options].concat());
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = found["findings"].as_array().unwrap().clone();
+        let has_failed = findings.iter().any(|finding| finding["state"] == "failure");
+        assert_eq!(output.status.success(), !has_failed, "{findings:?}");
+        for finding in &findings {
+            assert_eq!(finding["state"] == "ok", finding["advice"] == "", "{finding}");
+        }
+        let mut states = std::collections::BTreeMap::new();
+        for finding in findings {
+            let (check, state) = (finding["check"].as_str().unwrap(), finding["state"].as_str().unwrap());
+            let worst = states.entry(check.to_owned()).or_insert_with(|| state.to_owned());
+            if state != "ok" {
+                *worst = state.to_owned();
+            }
+        }
+        states
+    };
+    place.json(&["demo", "--json"]);
+    let backups = place.dir.path().join("backups");
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+    let server = Server::start(command.env("AGENT_STUDIO_BACKUP_TO", &backups));
+    let listen = server.address.clone();
+    let ready = ["ready", "--listen", &listen];
+    while !place.run(&ready).status.success() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    while std::fs::read_dir(&backups).map_or(0, |entries| {
+        entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "backup")).count()
+    }) == 0
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let address = ["--listen", listen.as_str(), "--backup-to", backups.to_str().unwrap()];
+    let healthy = states(&address);
+    for check in ["backups", "database", "schema", "master key", "server", "gate", "public URL"] {
+        assert_eq!(healthy.get(check).map(String::as_str), Some("ok"), "{check}: {healthy:?}");
+    }
+    let foreign = states(&[&address[..], &["--public-url", "https://localhost:1"]].concat());
+    assert_eq!(foreign["public URL"], "failure");
+    let other_key = "//////////////////////////////////////////8=";
+    assert_eq!(states(&[&address[..], &["--master-key", other_key]].concat())["master key"], "failure");
+    assert_eq!(states(&["--listen", "127.0.0.1:1"])["server"], "failure");
+    assert_eq!(states(&["--listen", "127.0.0.1:1"])["backups"], "warning");
+    drop(server);
+    assert!(!place.run(&ready).status.success());
+}
+
+/// Keys that are made and copied while the master key is changed, in a server that knows nothing of it.
+#[tokio::test]
+async fn the_master_key_changes_while_the_server_runs() {
+    let place = Place::on_sqlite();
+    place.json(&["demo", "--json"]);
+    let before = std::fs::read_to_string(place.dir.path().join("master.key")).unwrap();
+    let _server = place.serve();
+    let rotated = place.json(&["master-key", "rotate", "--json"]);
+    assert_eq!((&rotated["sealed_again"], &rotated["not_opened"]), (&6.into(), &0.into()));
+    let after = std::fs::read_to_string(place.dir.path().join("master.key")).unwrap();
+    assert_eq!(after.lines().count(), 1);
+    assert_ne!(before, after);
+
+    let place = Place::on_postgres().await;
+    place.json(&["demo", "--json"]);
+    assert!(place.refusal(&["master-key", "rotate"]).contains("NEW,OLD"));
+    let keys = format!("//////////////////////////////////////////8=,{MASTER_KEY}");
+    let rotated = place.json(&["master-key", "rotate", "--json", "--master-key", &keys]);
+    assert_eq!((&rotated["sealed_again"], &rotated["not_opened"]), (&6.into(), &0.into()));
 }

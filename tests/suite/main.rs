@@ -70,6 +70,8 @@ mod storage;
 mod strangers;
 /// Round trips of text, numbers and names.
 mod text;
+/// Traces for an OpenTelemetry collector.
+mod traces;
 /// Isolation of workspaces.
 mod two_workspaces;
 /// Usage of keys, and activity.

@@ -6,7 +6,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -379,4 +380,68 @@ impl Connection {
         self.stream.read_exact(&mut text).unwrap();
         String::from_utf8(text).unwrap()
     }
+}
+
+#[test]
+fn a_restart_refuses_no_call_on_sqlite() {
+    a_restart_refuses_no_call(&Place::on_sqlite());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_refuses_no_call_on_postgres() {
+    a_restart_refuses_no_call(&Place::on_postgres().await);
+}
+
+/// Restarts a server under load three times. The socket stays open meanwhile, as with a socket unit of systemd.
+fn a_restart_refuses_no_call(place: &Place) {
+    let made = place.json(&["demo", "--json"]);
+    let (workspace, key) = (made["workspace"].as_str().unwrap(), made["keys"][0].as_str().unwrap());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/support/service_manager.py");
+    let program = place.command(&[]);
+    let mut manager = Command::new("python3");
+    manager.arg(script).arg(program.get_program()).args(["serve", "--metrics-listen", "127.0.0.1:0"]);
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => manager.env(name, value),
+            None => manager.env_remove(name),
+        };
+    }
+    let mut manager = manager.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(manager.stdout.take().unwrap()).lines();
+    let address = format!("127.0.0.1:{}", lines.next().unwrap().unwrap());
+
+    let is_over = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let (is_over, address) = (is_over.clone(), address.clone());
+            let request = format!(
+                "GET /v3/{workspace}/hotel-reservations/conversations?limit=1 HTTP/1.1\r\nhost: a\r\n\
+                 x-api-key: {key}\r\nconnection: close\r\n\r\n"
+            );
+            thread::spawn(move || {
+                let mut calls = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    let mut stream = TcpStream::connect(&address).unwrap();
+                    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                    stream.write_all(request.as_bytes()).unwrap();
+                    let mut answer = String::new();
+                    stream.read_to_string(&mut answer).unwrap();
+                    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    for _ in 0..3 {
+        thread::sleep(Duration::from_millis(700));
+        writeln!(manager.stdin.as_ref().unwrap()).unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "restarted");
+    }
+    thread::sleep(Duration::from_secs(1));
+    is_over.store(true, Ordering::Relaxed);
+    let calls: Vec<u32> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+    drop(manager.stdin.take());
+    manager.wait().unwrap();
+    assert!(calls.iter().all(|calls| *calls > 10), "{calls:?}");
 }
