@@ -25,6 +25,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after an accept failed, for example because no file descriptor was left.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(500);
 
+/// How long the last connections have for their first request when the server stops.
+const FIRST_REQUEST: Duration = Duration::from_millis(250);
 /// Pause before looking again whether more of the first bytes has arrived.
 const PEEK_DELAY: Duration = Duration::from_millis(10);
 /// Time without any frame after which an HTTP/2 peer is asked whether it is still there, and time for its answer.
@@ -166,6 +168,8 @@ pub async fn serve(
         });
     }
     drop(listener);
+    // hyper closes connections without a request at once, also those whose first request is on its way.
+    tokio::time::sleep(FIRST_REQUEST).await;
     graceful.shutdown().await;
 }
 
