@@ -215,8 +215,9 @@ mod tests {
         let running = MasterKeys::from_file(file.path()).unwrap().unwrap();
         let before = running.seal("secret", "here", &Random::System).unwrap();
         fs::write(&file, format!("{}\n{}\n", new.as_str(), old.as_str())).unwrap();
-        let later = SystemTime::now() + std::time::Duration::from_secs(5);
-        fs::File::options().write(true).open(&file).unwrap().set_modified(later).unwrap();
+        // Some file systems note times to the second only.
+        let changed = fs::metadata(&file).unwrap().modified().unwrap() + std::time::Duration::from_secs(5);
+        fs::File::options().write(true).open(&file).unwrap().set_modified(changed).unwrap();
         assert_ne!(running.seal("secret", "here", &Random::System).unwrap().master_key_id, before.master_key_id);
         assert_eq!(running.open(&before, "here").unwrap().as_str(), "secret");
     }
