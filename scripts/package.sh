@@ -54,6 +54,8 @@ image() {
   read -ra options <<<"${BUILD_OPTIONS:-}"
   for builder in buildah podman docker; do
     if command -v "$builder" >/dev/null; then
+      # The OCI format has no health check.
+      [ "$builder" = docker ] || options+=(--format docker)
       "$builder" build "${options[@]}" -f packaging/Containerfile -t "agent-studio:$version" "$root"
       return
     fi

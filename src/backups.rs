@@ -3,6 +3,8 @@
 
 /// What a backup contains, and what would work again if it were restored.
 mod contents;
+/// What was ended since a backup was made.
+mod ended;
 /// The file's format: writing and reading it.
 mod format;
 /// Backups at intervals.
@@ -15,4 +17,5 @@ mod store;
 pub mod tables;
 
 pub use contents::{Contents, LiveItem, LiveKind};
+pub use ended::ended_since;
 pub use format::{BackupError, Header};

@@ -11,7 +11,7 @@ use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use crate::db::{DatabaseLocation, Db, EmptyDatabase, Snapshot};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -36,18 +36,19 @@ pub struct Backups {
 /// Told of each step with the number of rows that are done, and of all rows.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 
-/// What [`Backups::restore`] does with what would give access again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LiveItems {
-    Keep,
-    /// Ends those that were made after this time.
-    EndMadeAfter(Timestamp),
+/// What [`Backups::restore`] ends of what would give access again. The default keeps all of it.
+#[derive(Clone, Debug, Default)]
+pub struct EndRule {
+    /// Ends what was made after this time.
+    pub made_after: Option<Timestamp>,
+    /// Ids of keys, runtime tokens, users and invitations that were ended since the backup was made.
+    pub ended: HashSet<String>,
 }
 
-impl LiveItems {
+impl EndRule {
     /// Whether this item is ended.
-    pub fn ends(self, item: &LiveItem) -> bool {
-        matches!(self, Self::EndMadeAfter(time) if item.made_at > time)
+    pub fn ends(&self, item: &LiveItem) -> bool {
+        self.made_after.is_some_and(|time| item.made_at > time) || self.ended.contains(&item.id)
     }
 }
 
@@ -104,7 +105,7 @@ impl Backups {
         &self,
         path: &Path,
         contents: &Contents,
-        live: LiveItems,
+        rule: &EndRule,
         progress: Progress<'_>,
     ) -> Result<Vec<LiveItem>, BackupError> {
         let (made, here) = (contents.header.schema, Db::latest_schema());
@@ -128,7 +129,7 @@ impl Backups {
             return Err(BackupError::Damaged("the database has other rows than the backup".to_owned()));
         }
         database.migrate().await?;
-        let ended = self.end_live(&mut database, contents, live).await?;
+        let ended = self.end_live(&mut database, contents, rule).await?;
         database.commit().await?;
         Ok(ended)
     }
@@ -137,13 +138,13 @@ impl Backups {
         &self,
         database: &mut EmptyDatabase,
         contents: &Contents,
-        live: LiveItems,
+        rule: &EndRule,
     ) -> Result<Vec<LiveItem>, BackupError> {
         let details = json!({ "restored_from_backup_of": contents.header.made_at }).to_string();
         let (actor, now) = (Actor::command_line().name, self.clock.now());
         let ending = Ending { now, actor: &actor, random: &self.random, details: &details };
         let mut ended = Vec::new();
-        for item in contents.live.iter().filter(|item| live.ends(item)) {
+        for item in contents.live.iter().filter(|item| rule.ends(item)) {
             store::end(database, item, &ending).await?;
             ended.push(item.clone());
         }

@@ -1,7 +1,7 @@
 //! The commands `backup` and `restore`.
 
-use crate::backups::service::{Backups, LiveItems};
-use crate::backups::{BackupError, Contents, LiveItem, LiveKind};
+use crate::backups::service::{Backups, EndRule};
+use crate::backups::{BackupError, Contents, LiveItem, LiveKind, ended_since};
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::time::{Timestamp, parse_instant};
@@ -50,12 +50,16 @@ pub struct RestoreCommand {
     /// A file that `backup` has written
     file: PathBuf,
     /// Keep every key, runtime token, user and invitation as it was when the backup was made
-    #[arg(long, conflicts_with = "end_after")]
+    #[arg(long, conflicts_with_all = ["end_after", "ended_in"])]
     keep_live: bool,
     /// End keys, runtime tokens, users and invitations that were made after this time (RFC 3339): a key whose value was
     /// made after it is deleted, which can be undone as always
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     end_after: Option<Timestamp>,
+    /// End also what was ended after the backup was made, by this file of audit events: one of --audit-to, or of the
+    /// Activity page (OCSF)
+    #[arg(long, value_name = "FILE")]
+    ended_in: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -71,26 +75,27 @@ impl RestoreCommand {
     pub async fn run(&self, settings: &Settings) -> Result<(), String> {
         let backups = backups(settings)?;
         let contents = backups.check(&self.file).await.map_err(|e| e.to_string())?;
-        let live = match (self.keep_live, self.end_after) {
-            (true, _) => LiveItems::Keep,
-            (false, Some(time)) => LiveItems::EndMadeAfter(time),
-            (false, None) => {
-                self.list(&contents, LiveItems::Keep);
-                return Err(format!(
-                    "nothing was restored. The backup is of {}. What is listed would give access again, also where it \
-                     was ended since. Say --keep-live to keep it, or --end-after TIME to end what was made after a time.",
-                    contents.header.made_at
-                ));
-            }
-        };
+        let mut rule = EndRule { made_after: self.end_after, ..EndRule::default() };
+        for file in &self.ended_in {
+            rule.ended.extend(ended_since(file, contents.made_at()).map_err(|e| e.to_string())?);
+        }
+        if !self.says_what_to_end() {
+            self.list(&contents, &rule);
+            return Err(format!(
+                "nothing was restored. The backup is of {}. What is listed would give access again, also where it was \
+                 ended since. Say --keep-live to keep it, --ended-in FILE to end what the audit log says was ended since, \
+                 or --end-after TIME to end what was made after a time.",
+                contents.header.made_at
+            ));
+        }
         // Makes the data directory and the master key if there are none.
         let master_key = settings.find_master_keys()?;
         let _lock = settings.lock_data_dir()?;
         let bar = rows_bar()?;
-        let restored = backups.restore(&self.file, &contents, live, &|done, all| show(&bar, done, all)).await;
+        let restored = backups.restore(&self.file, &contents, &rule, &|done, all| show(&bar, done, all)).await;
         bar.finish_and_clear();
         let ended = restored.map_err(|error| explain(settings, error))?;
-        self.list(&contents, live);
+        self.list(&contents, &rule);
         output::one(
             self.json,
             &json!({
@@ -112,12 +117,16 @@ impl RestoreCommand {
         Ok(())
     }
 
+    fn says_what_to_end(&self) -> bool {
+        self.keep_live || self.end_after.is_some() || !self.ended_in.is_empty()
+    }
+
     /// Prints what gives access.
-    fn list(&self, contents: &Contents, live: LiveItems) {
+    fn list(&self, contents: &Contents, rule: &EndRule) {
         if !self.json {
-            let rows: Vec<Value> = contents.live.iter().map(|item| live_row(item, live)).collect();
+            let rows: Vec<Value> = contents.live.iter().map(|item| live_row(item, rule)).collect();
             output::many(false, &["kind", "workspace", "name", "detail", "made_at", "state"], &rows);
-        } else if !self.keep_live && self.end_after.is_none() {
+        } else if !self.says_what_to_end() {
             output::one(true, &json!({ "would_be_live": contents.live }));
         }
     }
@@ -157,8 +166,8 @@ fn counts(json: bool, rows: &BTreeMap<String, u64>) -> Value {
     if json { json!(rows) } else { json!(rows.values().sum::<u64>()) }
 }
 
-fn live_row(item: &LiveItem, live: LiveItems) -> Value {
-    let state = match (live.ends(item), item.is_paused) {
+fn live_row(item: &LiveItem, rule: &EndRule) -> Value {
+    let state = match (rule.ends(item), item.is_paused) {
         (true, _) => "ended",
         (false, true) => "paused",
         (false, false) => "works",

@@ -2,12 +2,15 @@
 //! unseen.
 
 use crate::support::{NOW, TestApp, conversation, new_key, postgres, setting};
+use agent_studio::audit::delivery::{AuditDelivery, AuditTarget};
 use agent_studio::backups::schedule::{BackupSchedule, BackupStatus};
-use agent_studio::backups::service::{Backups, LiveItems};
-use agent_studio::backups::{BackupError, Contents, LiveKind, tables};
+use agent_studio::backups::service::{Backups, EndRule};
+use agent_studio::backups::{BackupError, Contents, LiveKind, ended_since, tables};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::clock::Clock;
+use agent_studio::base::id::ApiKeyId;
 use agent_studio::base::randomness::Random;
+use agent_studio::base::time::Timestamp;
 use agent_studio::cli::demo;
 use agent_studio::db::{DatabaseLocation, Db, LoadError};
 use agent_studio::users::Role;
@@ -68,7 +71,7 @@ async fn every_row_reaches_the_other_engine_and_comes_back() {
         assert_eq!(contents.rows["conversations"], 501);
         assert_eq!(contents.made_at(), NOW);
         for to in empty_databases(dir.path()).await {
-            let ended = backups(&to).restore(&first, &contents, LiveItems::Keep, &silent).await.unwrap();
+            let ended = backups(&to).restore(&first, &contents, &EndRule::default(), &silent).await.unwrap();
             assert!(ended.is_empty());
             let again = dir.path().join(format!("{}-{}.backup", from.engine(), to.engine()));
             assert_eq!(back_up(&to, &again).await.rows, contents.rows);
@@ -147,7 +150,7 @@ async fn a_damaged_backup_is_known_and_restores_nothing() {
         // It may get damaged after it was checked.
         if number < 3 {
             for to in empty_databases(dir.path()).await {
-                backups(&to).restore(&damaged, &contents, LiveItems::Keep, &silent).await.unwrap_err();
+                backups(&to).restore(&damaged, &contents, &EndRule::default(), &silent).await.unwrap_err();
                 assert!(!server(&to).await.app.users.any().await.unwrap());
                 assert!(server(&to).await.app.workspaces.list().await.unwrap().is_empty());
             }
@@ -167,7 +170,7 @@ async fn a_restore_replaces_nothing() {
 
     for to in empty_databases(dir.path()).await {
         let test = server(&to).await;
-        let restore = async || backups(&to).restore(&path, &contents, LiveItems::Keep, &silent).await;
+        let restore = async || backups(&to).restore(&path, &contents, &EndRule::default(), &silent).await;
         // A database that a server has only opened is empty.
         drop(test);
         restore().await.unwrap();
@@ -178,7 +181,7 @@ async fn a_restore_replaces_nothing() {
     let mut later = contents;
     later.header.schema += 1;
     let [to, _] = empty_databases(dir.path()).await;
-    let refused = backups(&to).restore(&path, &later, LiveItems::Keep, &silent).await;
+    let refused = backups(&to).restore(&path, &later, &EndRule::default(), &silent).await;
     assert!(matches!(refused, Err(BackupError::LaterSchema { .. })), "{refused:?}");
 }
 
@@ -208,8 +211,8 @@ async fn what_would_give_access_again_is_listed_and_ended() {
 
     for to in empty_databases(dir.path()).await {
         let before = NOW.plus_seconds(-1);
-        let live = LiveItems::EndMadeAfter(before);
-        let ended = backups(&to).restore(&path, &contents, live, &silent).await.unwrap();
+        let live = EndRule { made_after: Some(before), ..EndRule::default() };
+        let ended = backups(&to).restore(&path, &contents, &live, &silent).await.unwrap();
         assert_eq!(ended.len(), 4);
         let test = server(&to).await;
         assert_eq!(setting.list(&test, "").await.status, 401);
@@ -219,8 +222,8 @@ async fn what_would_give_access_again_is_listed_and_ended() {
         assert_eq!(again.rows["audit_entries"], contents.rows["audit_entries"] + 4);
     }
     for to in empty_databases(dir.path()).await {
-        let live = LiveItems::EndMadeAfter(NOW);
-        assert!(backups(&to).restore(&path, &contents, live, &silent).await.unwrap().is_empty());
+        let live = EndRule { made_after: Some(NOW), ..EndRule::default() };
+        assert!(backups(&to).restore(&path, &contents, &live, &silent).await.unwrap().is_empty());
         assert_eq!(setting.list(&server(&to).await, "").await.status, 200);
     }
 }
@@ -290,4 +293,45 @@ async fn backups_are_made_at_intervals_and_the_oldest_deleted() {
     let broken = Backups::new(elsewhere, Clock::fixed(NOW.plus_days(1)), Random::seeded(3));
     schedule.make_if_due(&broken, &status, &Clock::fixed(NOW.plus_days(1))).await.unwrap_err();
     assert_eq!(names().len(), 3, "a failed backup leaves no file");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_ended_after_the_backup_stays_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let audit = dir.path().join("audit.jsonl");
+    let [from, _] = empty_databases(dir.path()).await;
+    let test = server(&from).await;
+    let setting = setting(&test).await;
+    let actor = Actor::command_line();
+    let delivery = AuditDelivery::new(&test.app.db, AuditTarget::File(audit.clone()));
+    delivery.deliver(&mut Timestamp(0)).await.unwrap();
+    let restored = test.key(&setting.workspace, new_key("Deleted and restored")).await;
+    let path = dir.path().join("backup");
+    let contents = back_up(&from, &path).await;
+
+    let tokens = test.app.runtime_tokens.list(&setting.workspace.id).await.unwrap();
+    test.app.runtime_tokens.revoke(&setting.workspace.id, &actor, &tokens[0].id).await.unwrap();
+    for key in contents.live.iter().filter(|item| item.kind == LiveKind::ApiKey) {
+        test.app.api_keys.delete(&setting.workspace.id, &actor, &ApiKeyId::parse(&key.id).unwrap()).await.unwrap();
+    }
+    delivery.deliver(&mut Timestamp(0)).await.unwrap();
+    // Events of one instant have no order.
+    let later = Db::open(&from, Clock::fixed(NOW.plus_seconds(5)), Random::seeded(9)).await.unwrap();
+    let later = TestApp::with(later, None);
+    later.app.api_keys.restore(&setting.workspace.id, &actor, &restored.id).await.unwrap();
+    delivery.deliver(&mut Timestamp(0)).await.unwrap();
+
+    let rule = EndRule { ended: ended_since(&audit, contents.made_at()).unwrap(), ..EndRule::default() };
+    for to in empty_databases(dir.path()).await {
+        let ended = backups(&to).restore(&path, &contents, &rule, &silent).await.unwrap();
+        let mut names: Vec<_> = ended.iter().map(|item| item.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["CRM", "platform"]);
+        let test = server(&to).await;
+        assert_eq!(setting.list(&test, "").await.status, 401);
+        let answer = test.browser().api("/v3/acme/hotel/conversations", restored.value.expose()).await;
+        assert_eq!(answer.status, 200);
+    }
+    fs::write(&audit, "{}\n").unwrap();
+    assert!(matches!(ended_since(&audit, NOW), Err(BackupError::NotAnAuditFile { line: 1, .. })));
 }

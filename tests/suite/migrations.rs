@@ -2,7 +2,7 @@
 //! database.
 
 use crate::support::postgres;
-use agent_studio::backups::service::{Backups, LiveItems};
+use agent_studio::backups::service::{Backups, EndRule};
 use agent_studio::base::clock::Clock;
 use agent_studio::base::randomness::Random;
 use agent_studio::db::{DatabaseLocation, Db, OpenError};
@@ -74,7 +74,7 @@ async fn restore_to_this_version(from: &DatabaseLocation, version: i64, dir: &Pa
         DatabaseLocation::Postgres(_) => DatabaseLocation::Sqlite(dir.join(format!("restored-{version}"))),
         DatabaseLocation::Sqlite(_) => DatabaseLocation::Postgres(postgres::new_database().await),
     };
-    backups(&to).restore(&backup, &contents, LiveItems::Keep, &|_, _| {}).await.unwrap();
+    backups(&to).restore(&backup, &contents, &EndRule::default(), &|_, _| {}).await.unwrap();
     let rows = backups(&to).write(&backup.with_extension("again"), &|_, _| {}).await.unwrap();
     let lost: Vec<_> = contents.rows.keys().filter(|table| rows[*table] != 1).collect();
     assert!(lost.is_empty(), "version {version}, from {} to {}: {lost:?}", from.engine(), to.engine());
