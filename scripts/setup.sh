@@ -91,6 +91,8 @@ test_tools() {
   # The browser tests run the curl and Python examples of "Use this key".
   have curl || install_packages curl
   have python3 || install_packages python3
+  # Certificates for the proxies that the tests put in front.
+  have openssl || install_packages openssl
   proxies
   # promtool, for the alert rules.
   have promtool || [ "$(uname)" = Darwin ] || install_packages prometheus
