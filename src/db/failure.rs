@@ -11,8 +11,8 @@ pub enum OpenError {
     #[error("{}", explain_migration(.0))]
     Migrate(#[from] MigrateError),
     #[error(
-        "{servers} servers of an earlier version run on it, and after its migration {reason}. Stop them all, then start \
-         this version"
+        "servers of an earlier version run on it ({servers}), and after its migration {reason}. Stop them all, then \
+         start this version"
     )]
     EarlierServersRun { servers: i64, reason: &'static str },
 }
