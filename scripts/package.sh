@@ -3,6 +3,7 @@
 #
 #   scripts/package.sh deb|rpm|image
 set -euo pipefail
+umask 022
 cd "$(dirname "$0")/.."
 
 program="${CARGO_TARGET_DIR:-target}/dist/agent-studio"
@@ -39,9 +40,9 @@ rpm() {
 
 # The image has the program, the C libraries that it needs, and certificates of authorities; no shell and no packages.
 image() {
-  local root="$files/image" builder
+  local root="$files/image/root" builder
   make_files
-  mkdir -p "$root/usr/bin" "$root/etc/ssl/certs" "$root/var/lib/agent-studio"
+  mkdir -p "$root/usr/bin" "$root/etc/ssl/certs" "$files/image/data"
   cp "$program" "$root/usr/bin/"
   ldd "$program" | grep -oE '/[^ ]+' | while read -r library; do
     cp --dereference --parents "$library" "$root"
@@ -56,7 +57,7 @@ image() {
     if command -v "$builder" >/dev/null; then
       # The OCI format has no health check.
       [ "$builder" = docker ] || options+=(--format docker)
-      "$builder" build "${options[@]}" -f packaging/Containerfile -t "agent-studio:$version" "$root"
+      "$builder" build "${options[@]}" -f packaging/Containerfile -t "agent-studio:$version" "$files/image"
       return
     fi
   done

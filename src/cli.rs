@@ -132,7 +132,10 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::Ready => return doctor::ready(&settings).await,
         _ => {}
     }
-    let services = settings.open().await?;
+    // A server locks before it opens: a restore replaces the file under the same lock.
+    let is_server = matches!(cli.command, Command::Serve { .. });
+    let _lock = if is_server { settings.lock_data_dir()? } else { None };
+    let services = if is_server { settings.open_locked().await? } else { settings.open().await? };
     if !matches!(cli.command, Command::Serve { .. }) {
         gate::follower::hear_followers(&services.gate).await;
     }

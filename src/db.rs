@@ -30,7 +30,7 @@ mod write_health;
 pub use change::{AfterCommit, Change, ChangeConnection, CommitHook};
 pub use connection::{ActiveConnection, Reader};
 pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
-pub use load::{EmptyDatabase, LoadError};
+pub use load::{EmptyDatabase, LoadError, give_to_owner_of_folder};
 pub use location::DatabaseLocation;
 pub use snapshot::Snapshot;
 pub use work::{MAX_WAIT, WorkKind, WorkLimit};

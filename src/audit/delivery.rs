@@ -8,12 +8,13 @@ use crate::db::{Db, DbError, WorkKind};
 use rustls_platform_verifier::ConfigVerifierExt as _;
 use serde::Deserialize;
 use std::fmt;
+use std::io::SeekFrom;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::fs::OpenOptions;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::fs::{File, OpenOptions};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeekExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -144,7 +145,11 @@ impl AuditDelivery {
         match &self.target {
             AuditTarget::File(path) => {
                 let lines: String = events.map(|(_, event)| event + "\n").collect();
-                let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).await?;
+                let options = OpenOptions::new().create(true).read(true).append(true).mode(0o600).to_owned();
+                let mut file = options.open(path).await?;
+                if ends_within_a_line(&mut file).await? {
+                    file.write_all(b"\n").await?;
+                }
                 file.write_all(lines.as_bytes()).await?;
                 file.sync_all().await
             }
@@ -158,6 +163,17 @@ impl AuditDelivery {
             }
         }
     }
+}
+
+/// Whether a crash or a full disk has left a part of a line at the end.
+async fn ends_within_a_line(file: &mut File) -> std::io::Result<bool> {
+    if file.metadata().await?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1)).await?;
+    file.read_exact(&mut last).await?;
+    Ok(last != *b"\n")
 }
 
 async fn tls_stream(host: &str, stream: TcpStream) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {

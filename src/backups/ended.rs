@@ -20,36 +20,66 @@ struct Event {
 #[derive(Deserialize)]
 struct Metadata {
     event_code: String,
+    tenant_uid: String,
 }
 
 #[derive(Deserialize)]
 struct Subject {
     uid: String,
+    #[serde(default)]
+    name: String,
 }
 
-/// Ids of what was ended after a time, and not restored again, by audit entries as OCSF events: a file of `--audit-to` or of
-/// the Activity page. Blocks.
-pub fn ended_since(path: &Path, since: Timestamp) -> Result<HashSet<String>, BackupError> {
+/// What gives access: the id of a workspace, and the id of a key, token, user or invitation in it, or the e-mail address of
+/// an invitation.
+pub type Access = (String, String);
+
+/// The clock of the server that wrote an event, and the time until it was committed, in seconds.
+const MARGIN: i64 = 60;
+
+/// What was ended after a time, and not begun again, by audit entries as OCSF events: a file of `--audit-to` or of the
+/// Activity page. Blocks.
+pub fn ended_since(path: &Path, since: Timestamp) -> Result<HashSet<Access>, BackupError> {
     let failed = |e| BackupError::File(path.display().to_string(), e);
-    let mut events = Vec::new();
+    let (mut events, mut torn) = (Vec::new(), Vec::new());
     for (at, line) in BufReader::new(File::open(path).map_err(failed)?).lines().enumerate() {
-        let event: Event = serde_json::from_str(&line.map_err(failed)?)
-            .map_err(|e| BackupError::NotAnAuditFile { line: at + 1, error: e.to_string() })?;
-        // The backup was made within its second.
-        if event.time / 1_000 >= since.seconds() {
-            events.push(event);
+        match serde_json::from_str::<Event>(&line.map_err(failed)?) {
+            Ok(event) => events.push(event),
+            Err(_) => torn.push(at + 1),
         }
     }
+    if events.is_empty() && !torn.is_empty() {
+        return Err(BackupError::NotAnAuditFile);
+    }
+    if !torn.is_empty() {
+        // A crash leaves such a line; its entry was delivered again.
+        tracing::warn!(lines = ?torn, "lines of the audit file are not complete");
+    }
+    events.retain(|event| event.time / 1_000 >= since.seconds() - MARGIN);
     // The Activity page's file begins with the newest entry.
     events.sort_by_key(|event| event.time);
-    let mut ended = HashSet::new();
-    for event in events {
-        let Some(id) = event.resources.into_iter().next().or(event.user).map(|subject| subject.uid) else { continue };
-        match event.metadata.event_code.as_str() {
-            "key-deleted" | "runtime-token-revoked" | "user-removed" | "invitation-withdrawn" => drop(ended.insert(id)),
-            "key-restored" | "user-added" => drop(ended.remove(&id)),
+    let mut reasons: HashSet<(Access, &str)> = HashSet::new();
+    for Event { metadata: Metadata { event_code, tenant_uid }, resources, user, .. } in events {
+        let Some(subject) = resources.into_iter().next().or(user) else { continue };
+        let by_name = (tenant_uid.clone(), subject.name);
+        let of = (tenant_uid, subject.uid);
+        match event_code.as_str() {
+            "key-deleted" => drop(reasons.insert((of, "deleted"))),
+            "key-restored" => drop(reasons.remove(&(of, "deleted"))),
+            "key-paused" => drop(reasons.insert((of, "paused"))),
+            "key-resumed" => drop(reasons.remove(&(of, "paused"))),
+            // The value that the backup has was replaced.
+            "key-rotated" | "key-old-value-ended" => drop(reasons.insert((of, "rotated"))),
+            "key-rotation-cancelled" => drop(reasons.remove(&(of, "rotated"))),
+            "runtime-token-revoked" | "invitation-withdrawn" => drop(reasons.insert((of, "ended"))),
+            "user-removed" => drop(reasons.insert((of, "removed"))),
+            "user-added" => {
+                reasons.remove(&(of, "removed"));
+                // The invitation was used.
+                reasons.insert((by_name, "used"));
+            }
             _ => {}
         }
     }
-    Ok(ended)
+    Ok(reasons.into_iter().map(|(of, _)| of).collect())
 }

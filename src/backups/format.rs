@@ -44,8 +44,8 @@ pub enum BackupError {
         "the backup was made by a later version (schema {made}, this program has {here}); restore it with that version"
     )]
     LaterSchema { made: i64, here: i64 },
-    #[error("line {line} of the audit file is not an event of it: {error}")]
-    NotAnAuditFile { line: usize, error: String },
+    #[error("the audit file has no events: give a file of --audit-to, or the OCSF file of the Activity page")]
+    NotAnAuditFile,
     #[error("a server runs on the database; stop it first")]
     ServerRuns,
     #[error("the backup is damaged: {0}")]

@@ -1,14 +1,17 @@
-use crate::backups::service::Backups;
+use crate::backups::format::BackupError;
+use crate::backups::service::{Backups, DRAFT_ENDING};
 use crate::base::clock::Clock;
 use crate::base::time::{Timestamp, parse_instant};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::task::spawn_blocking;
 
 const PREFIX: &str = "agent-studio-";
 const ENDING: &str = ".backup";
+/// How far the clocks of servers that share a folder may differ, in seconds.
+const CLOCK_DIFFERENCE_SECONDS: i64 = 300;
 /// How long the next try waits after a failure.
 const RETRY: Duration = Duration::from_secs(300);
 
@@ -67,52 +70,87 @@ impl BackupSchedule {
         clock: &Clock,
     ) -> Result<Duration, String> {
         let now = clock.now();
-        let newest = self.list().await?.into_iter().next().map(|(at, _)| at);
-        status.newest.store(newest.unwrap_or_default().0, Ordering::Relaxed);
+        fs::create_dir_all(&self.folder).map_err(|e| self.failed(e))?;
+        self.look(status, now)?;
         if let Some(age) = status.age(now)
             && age < self.every
         {
             return Ok(self.every - age);
         }
         let path = self.folder.join(file_name(now));
-        let rows = backups.write(&path, &|_, _| {}).await.map_err(|e| e.to_string())?;
-        status.newest.store(now.0, Ordering::Relaxed);
-        let rows: u64 = rows.values().sum();
-        tracing::info!(file = %path.display(), rows, "backup made");
-        for (_, old) in self.list().await?.into_iter().skip(self.keep.max(1)) {
-            fs::remove_file(&old).map_err(|e| format!("the old backup {}: {e}", old.display()))?;
+        match backups.write(&path, &|_, _| {}).await {
+            Ok(rows) => tracing::info!(file = %path.display(), rows = rows.values().sum::<u64>(), "backup made"),
+            // Another server has made it in the same second.
+            Err(BackupError::Exists(_)) => {}
+            Err(error) => return Err(error.to_string()),
         }
+        status.newest.store(now.0, Ordering::Relaxed);
+        for (_, old) in self.list(now)?.into_iter().skip(self.keep.max(1)) {
+            remove(&old)?;
+        }
+        self.remove_drafts(now)?;
         Ok(self.every)
     }
 
     /// Finds the newest backup, and makes none.
-    pub fn look(&self, status: &BackupStatus) -> Result<(), String> {
-        let found =
-            list(&self.folder).map_err(|e| format!("the folder {} (--backup-to): {e}", self.folder.display()))?;
-        status.newest.store(found.first().map_or(0, |(at, _)| at.0), Ordering::Relaxed);
+    pub fn look(&self, status: &BackupStatus, now: Timestamp) -> Result<(), String> {
+        let newest = self.list(now)?.first().map_or(0, |(at, _)| at.0);
+        status.newest.store(newest, Ordering::Relaxed);
         Ok(())
     }
 
-    /// The backups in the folder, the newest first. Makes the folder if it is not there.
-    async fn list(&self) -> Result<Vec<(Timestamp, PathBuf)>, String> {
-        let folder = self.folder.clone();
-        let listed = spawn_blocking(move || list(&folder)).await.map_err(|e| e.to_string())?;
-        listed.map_err(|e| format!("the folder {} (--backup-to): {e}", self.folder.display()))
+    /// The backups in the folder, the newest first. One that was made by a clock that is ahead is left alone: it would
+    /// keep all others from being made.
+    fn list(&self, now: Timestamp) -> Result<Vec<(Timestamp, PathBuf)>, String> {
+        let mut found: Vec<_> =
+            self.files()?.into_iter().filter_map(|path| Some((time_of(name(&path))?, path))).collect();
+        found.retain(|(at, path)| {
+            let is_ahead = *at > now.plus_seconds(CLOCK_DIFFERENCE_SECONDS);
+            if is_ahead {
+                tracing::warn!(file = %path.display(), "a backup seems to be made in the future, and does not count");
+            }
+            !is_ahead
+        });
+        found.sort_by(|a, b| b.cmp(a));
+        Ok(found)
+    }
+
+    /// Removes what killed servers have left.
+    fn remove_drafts(&self, now: Timestamp) -> Result<(), String> {
+        for path in self.files()? {
+            let is_draft = path.extension().is_some_and(|ending| ending == DRAFT_ENDING);
+            let made_at = name(&path).split_once(ENDING).and_then(|(begin, _)| time_of(&format!("{begin}{ENDING}")));
+            if is_draft && made_at.is_some_and(|at| at < now.plus_days(-1)) {
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All files of the folder; none if it is not there.
+    fn files(&self) -> Result<Vec<PathBuf>, String> {
+        match fs::read_dir(&self.folder) {
+            Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path()).map_err(|e| self.failed(e))).collect(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: std::io::Error) -> String {
+        format!("the folder {} (--backup-to): {error}", self.folder.display())
     }
 }
 
-fn list(folder: &Path) -> std::io::Result<Vec<(Timestamp, PathBuf)>> {
-    fs::create_dir_all(folder)?;
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(at) = time_of(name) {
-            found.push((at, path));
-        }
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// Another server may have removed it already.
+fn remove(path: &Path) -> Result<(), String> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(format!("the old file {}: {error}", path.display())),
+        _ => Ok(()),
     }
-    found.sort_by(|a, b| b.cmp(a));
-    Ok(found)
 }
 
 /// `agent-studio-2026-11-28T114132Z.backup`: names sort by time, and hold no colons, which some file systems refuse.

@@ -1,7 +1,8 @@
 //! Making, checking and restoring backups. They work on the database and not on services, because the database can be of
 //! an earlier version, or empty.
 
-use crate::backups::contents::{Contents, LiveItem};
+use crate::backups::contents::{Contents, LiveItem, LiveKind};
+use crate::backups::ended::Access;
 use crate::backups::format::{BackupError, BackupReader, BackupWriter, Cell, Header, Part, TableHeader};
 use crate::backups::store::{self, Ending};
 use crate::backups::tables::KEPT;
@@ -13,12 +14,15 @@ use crate::db::{DatabaseLocation, Db, EmptyDatabase, Snapshot};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+/// Ending of the name of a file that is not complete.
+pub const DRAFT_ENDING: &str = "partial";
 /// Pieces of rows that wait between reading and writing. With the size of a piece, it bounds the memory.
 const QUEUE: usize = 8;
 /// Rows that are inserted at once, and their size in bytes, whichever is reached first.
@@ -41,14 +45,17 @@ pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 pub struct EndRule {
     /// Ends what was made after this time.
     pub made_after: Option<Timestamp>,
-    /// Ids of keys, runtime tokens, users and invitations that were ended since the backup was made.
-    pub ended: HashSet<String>,
+    /// Keys, runtime tokens, users and invitations that were ended since the backup was made.
+    pub ended: HashSet<Access>,
 }
 
 impl EndRule {
     /// Whether this item is ended.
     pub fn ends(&self, item: &LiveItem) -> bool {
-        self.made_after.is_some_and(|time| item.made_at > time) || self.ended.contains(&item.id)
+        let was_ended = |id: &str| self.ended.contains(&(item.workspace_id.clone(), id.to_owned()));
+        self.made_after.is_some_and(|time| item.made_at > time)
+            || was_ended(&item.id)
+            || (item.kind == LiveKind::Invitation && was_ended(&item.name))
     }
 }
 
@@ -61,7 +68,9 @@ impl Backups {
     /// complete.
     pub async fn write(&self, path: &Path, progress: Progress<'_>) -> Result<BTreeMap<String, u64>, BackupError> {
         let name = path.display().to_string();
-        let draft = path.with_added_extension("partial");
+        // Other servers may write to the same folder.
+        let suffix = self.random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 8);
+        let draft = path.with_added_extension(format!("{suffix}.{DRAFT_ENDING}"));
         let failed = |e| BackupError::File(name.clone(), e);
         if path.try_exists().map_err(failed)? {
             return Err(BackupError::Exists(name));
@@ -71,8 +80,7 @@ impl Backups {
         let schema = snapshot.schema_version().await?;
         let master_keys = store::master_keys(&mut snapshot).await?;
         let header = Header::new(schema, self.location.engine(), made_at, master_keys);
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(failed)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
         let draft = Draft(draft);
         let mut writer = BackupWriter::new(file, name.clone(), &header)?;
 
@@ -90,7 +98,10 @@ impl Backups {
         snapshot.close().await?;
         let counts = rows.clone();
         spawn_blocking(move || writer.finish(counts)).await.map_err(|e| BackupError::Damaged(e.to_string()))??;
-        draft.publish(path).map_err(failed)?;
+        draft.publish(path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => BackupError::Exists(name.clone()),
+            _ => failed(error),
+        })?;
         Ok(rows)
     }
 

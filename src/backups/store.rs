@@ -25,6 +25,9 @@ const RECORD_END: &str = "INSERT INTO audit_entries
     (workspace_id, id, at, actor, actor_id, action, subject_id, subject, details, address)
     VALUES ($1, $2, $3, $4, NULL, $5, $6, $7, $8, '')";
 
+/// Whoever delivers audit entries delivers this one too.
+const DELIVER_END: &str = "INSERT INTO audit_unsent (workspace_id, id) VALUES ($1, $2)";
+
 /// Most parameters of a statement on SQLite (`SQLITE_MAX_VARIABLE_NUMBER`).
 const MAX_PARAMETERS: usize = 32_766;
 const MAX_ROWS: usize = 200;
@@ -304,7 +307,7 @@ pub async fn end(database: &mut EmptyDatabase, item: &LiveItem, ending: &Ending<
             ended.execute(&mut *$connection).await?;
             query(RECORD_END)
                 .bind(&item.workspace_id)
-                .bind(id)
+                .bind(&id)
                 .bind(ending.now)
                 .bind(ending.actor)
                 .bind(action)
@@ -313,6 +316,7 @@ pub async fn end(database: &mut EmptyDatabase, item: &LiveItem, ending: &Ending<
                 .bind(ending.details)
                 .execute(&mut *$connection)
                 .await?;
+            query(DELIVER_END).bind(&item.workspace_id).bind(&id).execute(&mut *$connection).await?;
         }};
     }
     match database {

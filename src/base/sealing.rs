@@ -114,7 +114,8 @@ impl KeyFile {
         if *read == Some(changed) {
             return None;
         }
-        let text = Zeroizing::new(fs::read_to_string(&self.path).ok()?);
+        let text = fs::read_to_string(&self.path).map(Zeroizing::new);
+        let text = text.inspect_err(|error| tracing::error!(%error, "the master key's file cannot be read")).ok()?;
         *read = Some(changed);
         parse(&text)
     }

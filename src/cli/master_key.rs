@@ -29,6 +29,7 @@ pub enum MasterKeyCommand {
 impl MasterKeyCommand {
     pub async fn run(self, settings: &Settings, services: &Services) -> Result<(), String> {
         let Self::Rotate { json } = self;
+        let _lock = settings.lock_master_keys()?;
         let in_file = settings.add_master_key()?.is_some();
         if !in_file && !settings.has_several_master_keys() {
             return Err(format!(

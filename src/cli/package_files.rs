@@ -68,7 +68,9 @@ fn example(setting: &Arg) -> &'static str {
         "URL" if setting.get_id() == "public_url" => "\"https://keys.example.com\"",
         "URL" if setting.get_id() == "otlp_endpoint" => "\"http://127.0.0.1:4318\"",
         "URL" => "\"postgres://agent-studio:password@localhost/agent-studio\"",
-        _ => "\"/srv/agent-studio\"",
+        // The unit lets the server write to its own folder only.
+        "DIR" => "\"/var/lib/agent-studio/backups\"",
+        _ => "\"/var/lib/agent-studio/recordings\"",
     }
 }
 

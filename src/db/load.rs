@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Postgres, Transaction};
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
@@ -65,15 +65,8 @@ impl EmptyDatabase {
     }
 
     async fn begin_draft(path: &Path) -> Result<Self, LoadError> {
-        if path.try_exists()? {
-            let options = SqliteConnectOptions::new().filename(path);
-            let mut existing = SqliteConnection::connect_with(&options).await?;
-            let has_tables: bool = sqlx::query_scalar(SQLITE_HAS_TABLES).fetch_one(&mut existing).await?;
-            let is_used = has_tables && sqlx::query_scalar(IS_USED).fetch_one(&mut existing).await?;
-            existing.close().await?;
-            if is_used {
-                return Err(LoadError::NotEmpty);
-            }
+        if is_used(path).await? {
+            return Err(LoadError::NotEmpty);
         }
         let files = DraftFile { draft: path.with_added_extension("restoring"), path: path.to_owned() };
         files.remove();
@@ -130,6 +123,10 @@ impl EmptyDatabase {
         match self {
             Self::Sqlite { connection, files } => {
                 connection.close().await?;
+                // A command may have used the database meanwhile.
+                if is_used(&files.path).await? {
+                    return Err(LoadError::NotEmpty);
+                }
                 files.replace()?;
             }
             Self::Postgres(transaction) => transaction.commit().await?,
@@ -147,10 +144,23 @@ impl EmptyDatabase {
     }
 }
 
+/// Whether there is a SQLite database at this path that somebody has used.
+async fn is_used(path: &Path) -> Result<bool, LoadError> {
+    if !path.try_exists()? {
+        return Ok(false);
+    }
+    let mut existing = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await?;
+    let has_tables: bool = sqlx::query_scalar(SQLITE_HAS_TABLES).fetch_one(&mut existing).await?;
+    let is_used = has_tables && sqlx::query_scalar(IS_USED).fetch_one(&mut existing).await?;
+    existing.close().await?;
+    Ok(is_used)
+}
+
 impl DraftFile {
     /// Puts the draft in the place of the file, which survives a power failure from then on.
     fn replace(self) -> std::io::Result<()> {
         File::open(&self.draft)?.sync_all()?;
+        give_to_owner_of_folder(&self.draft)?;
         // They belong to the file that is replaced.
         for ending in ["-wal", "-shm"] {
             let mut name = self.path.clone().into_os_string();
@@ -173,6 +183,20 @@ impl Drop for DraftFile {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// Gives a file to the owner of its folder: an operator may run the command as root, and the server as somebody else.
+pub fn give_to_owner_of_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (owner, file) = (fs::metadata(folder)?, fs::metadata(path)?);
+    match (owner.uid(), owner.gid()) == (file.uid(), file.gid()) || !is_root() {
+        true => Ok(()),
+        false => chown(path, Some(owner.uid()), Some(owner.gid())),
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {

@@ -34,8 +34,8 @@ const FAILING_WRITE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves until a signal to stop arrives. The error is one sentence.
+/// The caller holds the lock of the data directory.
 pub async fn serve(settings: &Settings, services: Services) -> Result<(), String> {
-    let _lock = settings.lock_data_dir()?;
     let listener = match socket_of_systemd()? {
         Some(listener) => listener,
         None => listen(settings.listen(), "--listen").await?,
@@ -59,7 +59,7 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     let stop_writing = CancellationToken::new();
     let writing = tokio::spawn(usage::writer::run(services.usage.clone(), stop_writing.clone()));
     let mut background = JoinSet::new();
-    background.spawn(keep_house(services.clone()));
+    background.spawn(keep_house(services.clone(), settings.audit_to.is_some()));
     background.spawn(usage::ranking::run(services.usage.clone()));
     background.spawn(index_missing(services.clone()));
     background.spawn(delete_objects(services.recordings.clone()));
@@ -162,8 +162,9 @@ async fn greet(services: &Services, address: SocketAddr, metrics: SocketAddr) ->
     Ok(())
 }
 
-async fn keep_house(services: Services) {
+async fn keep_house(services: Services, delivers_audit: bool) {
     let mut rounds = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+    let mut is_first = true;
     loop {
         rounds.tick().await;
         // An error is logged where it occurs. The next run tries again.
@@ -176,7 +177,11 @@ async fn keep_house(services: Services) {
         let _ = services.api_keys.forget_bulk_changes().await;
         let _ = gate::follower::forget(&services.gate).await;
         let _ = usage::writer::forget(&services.usage).await;
-        let _ = services.audit.forget_unused_sink().await;
+        // At the start, the server that delivers may not have said so yet.
+        if !delivers_audit && !is_first {
+            let _ = services.audit.forget_unused_sink().await;
+        }
+        is_first = false;
         if let Ok(count @ 1..) = services.conversations.erase_old().await {
             tracing::info!(count, "conversations erased that were older than their workspaces keep them");
         }

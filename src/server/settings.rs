@@ -5,7 +5,7 @@ use crate::backups::schedule::BackupSchedule;
 use crate::base::clock::Clock;
 use crate::base::randomness::Random;
 use crate::base::sealing::{MasterKeys, new_master_key};
-use crate::db::{DatabaseLocation, Db, Snapshot};
+use crate::db::{DatabaseLocation, Db, Snapshot, give_to_owner_of_folder};
 use crate::http::listener::ConnectionLimit;
 use crate::recordings::storage::RecordingStorage;
 use crate::server::build::{ServiceSettings, build};
@@ -65,6 +65,9 @@ pub struct Settings {
     /// machine; no limit behind a proxy]
     #[arg(long, env = "AGENT_STUDIO_CONNECTIONS_PER_ADDRESS", global = true, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub connections_per_address: Option<u32>,
+    /// Ignored: a setting of earlier versions, whose settings files must not keep the server from starting.
+    #[arg(skip)]
+    pub site_dir: Option<PathBuf>,
     /// Where recordings are: a folder, or `s3://bucket/prefix` with AWS's own environment variables (`AWS_REGION`,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT`, …) [default: `recordings` in the data folder]
     #[arg(long, env = "AGENT_STUDIO_RECORDINGS", global = true, value_name = "PLACE")]
@@ -153,7 +156,8 @@ impl Settings {
         let file: Self = toml::from_str(&text)
             .map_err(|e| format!("the settings file {}: {}", path.display(), e.message().replace('\n', " ")))?;
         Ok(Self {
-            config: self.config,
+            config: Some(path.to_owned()),
+            site_dir: None,
             data_dir: self.data_dir.or(file.data_dir),
             database_url: self.database_url.or(file.database_url),
             master_key: self.master_key.or(file.master_key),
@@ -208,6 +212,13 @@ impl Settings {
     /// Opens the database, finds the master key, and builds the services. The error is one sentence that names the
     /// setting.
     pub async fn open(&self) -> Result<Services, String> {
+        // A server does not see the migrations that another process runs on its SQLite file.
+        let _lock = if self.is_behind(&self.location()?).await { self.lock_data_dir()? } else { None };
+        self.open_locked().await
+    }
+
+    /// Like [`Self::open`], for a caller that holds the lock of the data directory.
+    pub async fn open_locked(&self) -> Result<Services, String> {
         let public_origin = self.public_url.as_deref().map(origin).transpose()?;
         let master_keys = self.find_master_keys()?;
         let db = self.open_database().await?;
@@ -280,8 +291,6 @@ impl Settings {
             let private = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
             private.map_err(|e| format!("{}: {e}", self.named_location()))?;
         }
-        // Another server does not see the migrations of this file.
-        let _lock = if self.is_behind(&location).await { self.lock_data_dir()? } else { None };
         let opened = Db::open(&location, Clock::System, Random::System).await;
         opened.map_err(|e| format!("{}: {e}", self.named_location()))
     }
@@ -303,8 +312,8 @@ impl Settings {
         }
         make_private_dir(self.data_dir())?;
         let path = self.data_dir().join("server.lock");
-        let file =
-            fs::File::create(&path).map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
+        let file = fs::File::create(&path).and_then(|file| give_to_owner_of_folder(&path).map(|()| file));
+        let file = file.map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(_) => Err(format!(
@@ -330,6 +339,20 @@ impl Settings {
     /// Removes all master keys from the file but the first.
     pub fn drop_old_master_keys(&self) -> Result<Option<()>, String> {
         self.change_master_keys(|keys| keys.into_iter().take(1).collect())
+    }
+
+    /// Locks the master key's file against another change, until the file is dropped. `None` if the settings have the key.
+    pub fn lock_master_keys(&self) -> Result<Option<fs::File>, String> {
+        if self.master_key.is_some() || !self.is_sqlite() {
+            return Ok(None);
+        }
+        let path = self.master_key_file().with_added_extension("lock");
+        let file = fs::File::create(&path).and_then(|file| give_to_owner_of_folder(&path).map(|()| file));
+        let file = file.map_err(|e| format!("the lock file {} (--data-dir): {e}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(_) => Err("the master key is being changed by another command.".to_owned()),
+        }
     }
 
     /// Whether there is a master key, in the settings or in its file.
@@ -390,6 +413,7 @@ fn replace_master_keys(path: &Path, keys: &[&str]) -> std::io::Result<()> {
         writeln!(file, "{key}")?;
     }
     file.sync_all()?;
+    give_to_owner_of_folder(&draft)?;
     fs::rename(&draft, path)?;
     fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -333,5 +333,5 @@ async fn what_was_ended_after_the_backup_stays_ended() {
         assert_eq!(answer.status, 200);
     }
     fs::write(&audit, "{}\n").unwrap();
-    assert!(matches!(ended_since(&audit, NOW), Err(BackupError::NotAnAuditFile { line: 1, .. })));
+    assert!(matches!(ended_since(&audit, NOW), Err(BackupError::NotAnAuditFile)));
 }

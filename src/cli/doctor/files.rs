@@ -35,7 +35,8 @@ pub fn check(settings: &Settings) -> Vec<Finding> {
             findings.push(room("backup disk", &schedule.folder));
         }
         let status = BackupStatus::default();
-        let age = schedule.look(&status).map(|()| status.age(Clock::System.now()));
+        let now = Clock::System.now();
+        let age = schedule.look(&status, now).map(|()| status.age(now));
         findings.push(backup_age(age, schedule.every));
     } else {
         let advice = "Set --backup-to, or run `agent-studio backup FILE` regularly.";
