@@ -2,10 +2,11 @@
 //! unseen.
 
 use crate::support::{NOW, TestApp, conversation, new_key, postgres, setting};
+use agent_studio::api_keys::service::Rotation;
 use agent_studio::audit::delivery::{AuditDelivery, AuditTarget};
 use agent_studio::backups::schedule::{BackupSchedule, BackupStatus};
 use agent_studio::backups::service::{Backups, EndRule};
-use agent_studio::backups::{BackupError, Contents, LiveKind, ended_since, tables};
+use agent_studio::backups::{BackupError, Contents, LiveItem, LiveKind, ended_since, tables};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::clock::Clock;
 use agent_studio::base::id::ApiKeyId;
@@ -289,6 +290,13 @@ async fn backups_are_made_at_intervals_and_the_oldest_deleted() {
     assert_eq!(names(), BTreeSet::from(kept.map(str::to_owned)));
     backups(&from).check(&folder.join(kept[1])).await.unwrap();
 
+    // A backup of a clock that was wrong keeps no other from being made, and another server's drafts are cleared up.
+    fs::write(folder.join("agent-studio-2030-01-01T000000Z.backup"), "").unwrap();
+    fs::write(folder.join("agent-studio-2027-01-01T000000Z.backup.abc.partial"), "").unwrap();
+    make(180).await.unwrap();
+    assert!(names().contains("agent-studio-2027-01-15T110000Z.backup"), "{:?}", names());
+    fs::remove_file(folder.join("agent-studio-2030-01-01T000000Z.backup")).unwrap();
+
     let elsewhere = DatabaseLocation::Sqlite(dir.path().join("nothing.db"));
     let broken = Backups::new(elsewhere, Clock::fixed(NOW.plus_days(1)), Random::seeded(3));
     schedule.make_if_due(&broken, &status, &Clock::fixed(NOW.plus_days(1))).await.unwrap_err();
@@ -306,12 +314,22 @@ async fn what_was_ended_after_the_backup_stays_ended() {
     let delivery = AuditDelivery::new(&test.app.db, AuditTarget::File(audit.clone()));
     delivery.deliver(&mut Timestamp(0)).await.unwrap();
     let restored = test.key(&setting.workspace, new_key("Deleted and restored")).await;
+    let rotated = test.key(&setting.workspace, new_key("Rotated")).await;
+    let other = test.workspace("Other").await;
+    test.user(&setting.workspace, "bob@example.com", Role::Admin).await;
+    let email = test.user(&setting.workspace, "ann@example.com", Role::Viewer).await;
+    let ann = test.app.users.find(&email).await.unwrap().unwrap();
+    test.app.users.add_member(&other.id, &actor, &ann, Role::Admin).await.unwrap();
     let path = dir.path().join("backup");
     let contents = back_up(&from, &path).await;
 
     let tokens = test.app.runtime_tokens.list(&setting.workspace.id).await.unwrap();
     test.app.runtime_tokens.revoke(&setting.workspace.id, &actor, &tokens[0].id).await.unwrap();
-    for key in contents.live.iter().filter(|item| item.kind == LiveKind::ApiKey) {
+    let rotation = Rotation { overlap_end: NOW.plus_days(1), expires_at: NOW.plus_days(30) };
+    test.app.api_keys.rotate(&setting.workspace.id, &actor, &rotated.id, rotation).await.unwrap();
+    test.app.users.remove(&setting.workspace.id, &actor, &ann).await.unwrap();
+    let is_key = |item: &&LiveItem| item.kind == LiveKind::ApiKey && item.name != "Rotated";
+    for key in contents.live.iter().filter(is_key) {
         test.app.api_keys.delete(&setting.workspace.id, &actor, &ApiKeyId::parse(&key.id).unwrap()).await.unwrap();
     }
     delivery.deliver(&mut Timestamp(0)).await.unwrap();
@@ -324,14 +342,22 @@ async fn what_was_ended_after_the_backup_stays_ended() {
     let rule = EndRule { ended: ended_since(&audit, contents.made_at()).unwrap(), ..EndRule::default() };
     for to in empty_databases(dir.path()).await {
         let ended = backups(&to).restore(&path, &contents, &rule, &silent).await.unwrap();
-        let mut names: Vec<_> = ended.iter().map(|item| item.name.as_str()).collect();
+        let mut names: Vec<_> = ended.iter().map(|item| (item.name.as_str(), item.workspace.as_str())).collect();
         names.sort_unstable();
-        assert_eq!(names, ["CRM", "platform"]);
+        let expected = ["CRM", "Rotated", "ann@example.com", "platform"].map(|name| (name, "acme"));
+        assert_eq!(names, expected, "the user stays in the other workspace");
         let test = server(&to).await;
         assert_eq!(setting.list(&test, "").await.status, 401);
         let answer = test.browser().api("/v3/acme/hotel/conversations", restored.value.expose()).await;
         assert_eq!(answer.status, 200);
     }
+    // A crash has left a part of a line. Its entry is delivered again.
+    let text = fs::read_to_string(&audit).unwrap();
+    fs::write(&audit, format!("{text}{}", &text[..text.len() / 3].trim_end())).unwrap();
+    let later = test.workspace("Later").await;
+    assert_eq!(delivery.deliver(&mut Timestamp(0)).await, Ok(1));
+    assert_eq!(ended_since(&audit, contents.made_at()).unwrap(), rule.ended);
+    assert!(fs::read_to_string(&audit).unwrap().lines().last().unwrap().contains(later.id.as_str()));
     fs::write(&audit, "{}\n").unwrap();
     assert!(matches!(ended_since(&audit, NOW), Err(BackupError::NotAnAuditFile)));
 }
