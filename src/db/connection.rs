@@ -9,7 +9,7 @@ use tracing::Span;
 /// or did not end (a cancelled request, a timeout) it is closed.
 #[derive(Debug)]
 pub struct ActiveConnection<D: Database> {
-    /// For traces: the time in which the connection was used.
+    /// Ends with the use of the connection.
     _span: Span,
     connection: PoolConnection<D>,
     /// Whether the last statement ended cleanly, so that the connection can be used again.
@@ -27,17 +27,25 @@ pub enum Reader {
     Postgres(ActiveConnection<Postgres>),
 }
 
+/// The span of a request's use of the database, by OpenTelemetry's conventions for databases. The server's own work has
+/// none. The target is that of `http::traces`.
+fn trace<D: Database>() -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    tracing::debug_span!(
+        target: "traces",
+        "database",
+        otel.name = %D::NAME.to_lowercase(),
+        otel.kind = "client",
+        db.system.name = %D::NAME.to_lowercase()
+    )
+}
+
 impl<D: Database> ActiveConnection<D> {
     pub(super) fn new(connection: PoolConnection<D>, place: Option<WorkPermit>, health: &Arc<WriteHealth>) -> Self {
-        // The name and the attribute are those of OpenTelemetry's conventions for databases.
-        let span = tracing::debug_span!(
-            "database",
-            otel.name = %D::NAME.to_lowercase(),
-            otel.kind = "client",
-            db.system.name = %D::NAME.to_lowercase()
-        );
         Self {
-            _span: span,
+            _span: trace::<D>(),
             connection,
             is_intact: true,
             write_health: health.clone(),

@@ -19,20 +19,19 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn of_call(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<CorrelationId>().cloned().unwrap_or_default();
     // A client may have sent a key as its correlation id by mistake.
-    let span = tracing::error_span!(
-        "call",
-        error_id = without_secrets(&id.0),
-        trace_id = Empty,
-        otel.name = Empty,
-        otel.kind = Empty
-    );
-    traced(span, request, next).await
+    let id = without_secrets(&id.0);
+    traced(|| tracing::error_span!("call", error_id = id, trace_id = Empty), request, next).await
 }
 
-async fn traced(span: Span, request: Request, next: Next) -> Response {
-    traces::begin(&span, &request);
-    let response = next.run(request).instrument(span.clone()).await;
-    traces::end(&span, response.status());
+/// Runs the rest of a request in a span of the log, which is inside the span for traces.
+async fn traced(log: impl FnOnce() -> Span, request: Request, next: Next) -> Response {
+    let trace = traces::begin(&request);
+    let log = trace.in_scope(log);
+    if let Some(id) = traces::id(&trace) {
+        log.record("trace_id", id);
+    }
+    let response = next.run(request).instrument(log).instrument(trace.clone()).await;
+    traces::end(&trace, response.status());
     response
 }
 
@@ -40,8 +39,8 @@ async fn traced(span: Span, request: Request, next: Next) -> Response {
 pub async fn of_page(State(random): State<Random>, request: Request, next: Next) -> Response {
     let id = CorrelationId::generate(&random);
     // The span does not contain the path, because the path of an invitation contains its token.
-    let span = tracing::error_span!("page", request_id = %id.0, trace_id = Empty, otel.name = Empty, otel.kind = Empty);
-    let mut response = traced(span, request, next).await;
+    let log = || tracing::error_span!("page", request_id = %id.0, trace_id = Empty);
+    let mut response = traced(log, request, next).await;
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -16,32 +16,36 @@ pub fn switch_on() {
     ARE_ON.store(true, Ordering::Relaxed);
 }
 
-/// Describes the span of a request. It needs the empty fields `trace_id`, `otel.name` and `otel.kind`. It continues the
-/// trace of `traceparent` (W3C Trace Context), if the client sent one.
-pub fn begin(span: &Span, request: &Request) {
+/// Target of the spans that are sent. The spans of the log, which have ids that clients chose, are not.
+pub const TARGET: &str = "traces";
+
+/// Begins the span of a request. It continues the trace of `traceparent` (W3C Trace Context), if the client sent one.
+pub fn begin(request: &Request) -> Span {
     if !ARE_ON.load(Ordering::Relaxed) {
-        return;
+        return Span::none();
     }
+    let method = request.method().as_str();
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+    let span = tracing::debug_span!(target: TARGET, "request", otel.name = name, otel.kind = "server");
     if let Some(parent) = parent(request.headers()) {
         let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     }
-    let method = request.method().as_str();
-    span.record("otel.kind", "server");
     span.set_attribute("http.request.method", method.to_owned());
-    match request.extensions().get::<MatchedPath>() {
-        Some(route) => {
-            span.record("otel.name", format!("{method} {}", route.as_str()));
-            span.set_attribute("http.route", route.as_str().to_owned());
-        }
-        None => drop(span.record("otel.name", method)),
+    if let Some(route) = route {
+        span.set_attribute("http.route", route.to_owned());
     }
-    let trace = span.context().span().span_context().trace_id();
-    span.record("trace_id", trace.to_string());
+    span
+}
+
+/// The id of a span's trace, for the log; `None` if traces are off.
+pub fn id(span: &Span) -> Option<String> {
+    (!span.is_none()).then(|| span.context().span().span_context().trace_id().to_string())
 }
 
 /// Adds the response's status to the span of its request.
 pub fn end(span: &Span, status: StatusCode) {
-    if !ARE_ON.load(Ordering::Relaxed) {
+    if span.is_none() {
         return;
     }
     span.set_attribute("http.response.status_code", i64::from(status.as_u16()));

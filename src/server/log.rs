@@ -50,8 +50,9 @@ pub fn start(settings: &Settings) -> Result<LogGuard, String> {
         Some(traces) => {
             let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("agent-studio"));
             // Not where in the code a span is, and on which thread.
-            let spans = spans.with_location(false).with_threads(false).with_tracked_inactivity(false);
-            let spans = spans.with_filter(Targets::new().with_target("agent_studio", tracing::Level::DEBUG));
+            let spans =
+                spans.with_location(false).with_threads(false).with_tracked_inactivity(false).with_target(false);
+            let spans = spans.with_filter(Targets::new().with_target(traces::TARGET, tracing::Level::DEBUG));
             tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
             traces::switch_on();
         }

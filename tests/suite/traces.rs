@@ -93,7 +93,9 @@ fn traces(place: &Place, system: &str) {
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")).env("OTEL_BSP_SCHEDULE_DELAY", "200");
     let mut server = Server::start(&mut command);
     let workspace = made["workspace"].as_str().unwrap();
-    let parent = format!("x-api-key: {key}\r\ntraceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\n");
+    let parent = format!(
+        "x-api-key: {key}\r\nx-polyai-correlation-id: bob@example.com\r\ntraceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\n"
+    );
     get(&server, &format!("/v3/{workspace}/hotel-reservations/conversations?limit=1&from=+447700900001"), &parent);
     get(&server, "/sign-in?next=ann@example.com", "");
     // The last spans are sent at the end.
@@ -117,15 +119,23 @@ fn traces(place: &Place, system: &str) {
     for (name, value) in expected {
         assert_eq!(found.get(name).map(String::as_str), Some(value), "{found:?}");
     }
+    assert!(call.end_time_unix_nano - call.start_time_unix_nano > 100_000, "it lasts as long as the request");
     let database: Vec<_> = spans.iter().filter(|span| span.parent_span_id == call.span_id).collect();
     assert!(!database.is_empty(), "{spans:?}");
     for span in database {
+        assert!(call.start_time_unix_nano <= span.start_time_unix_nano);
+        assert!(span.end_time_unix_nano <= call.end_time_unix_nano);
         assert_eq!((span.name.as_str(), span.kind), (system, SpanKind::Client as i32));
         assert_eq!(attributes(span)["db.system.name"], system);
     }
+    assert!(found.keys().all(|name| name.starts_with("http.") || name.ends_with("_ns")), "{found:?}");
+    let parents: Vec<_> = spans.iter().map(|span| &span.span_id).collect();
+    let is_of_a_request =
+        |span: &&Span| span.kind == SpanKind::Server as i32 || parents.contains(&&span.parent_span_id);
+    assert!(spans.iter().all(|span| is_of_a_request(&span)), "the server's own work is not traced: {spans:?}");
     assert_ne!(named("GET /sign-in").trace_id, call.trace_id);
     let everything = format!("{spans:?}");
-    for private in [key, "ann@example.com", "447700900001"] {
+    for private in [key, "ann@example.com", "bob@example.com", "447700900001"] {
         assert!(!everything.contains(private), "{private}");
     }
 }
