@@ -1,4 +1,4 @@
-//! nginx and Caddy with the configuration of `packaging` in front of the server, with TLS.
+//! nginx, Caddy and Traefik with the configuration of `packaging` in front of the server, with TLS.
 
 use crate::support::proxy::{Running, free_port, program, serve};
 use crate::support::{PASSWORD, TestApp};
@@ -45,6 +45,22 @@ async fn caddy_stands_in_front() {
     caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(dir.path().join("Caddyfile"));
     caddy.env("HOME", dir.path()).env("HOST", format!("localhost:{port}")).env("UPSTREAM", server.to_string());
     stands_in_front(&test, caddy, dir.path(), port).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traefik_stands_in_front() {
+    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let (test, server) = behind(port).await;
+    let configuration = include_str!("../../packaging/traefik.yaml")
+        .replace("127.0.0.1:3000", &server.to_string())
+        .replace("keys.example.com", "localhost")
+        .replace("tls: { certResolver: letsencrypt }", "tls: {}");
+    std::fs::write(dir.path().join("dynamic.yaml"), configuration).unwrap();
+    let mut traefik = Command::new(program("proxies/bin/traefik", "traefik"));
+    traefik.arg(format!("--entrypoints.websecure.address=127.0.0.1:{port}"));
+    traefik.arg(format!("--providers.file.filename={}", dir.path().join("dynamic.yaml").display()));
+    traefik.args(["--global.sendanonymoususage=false", "--global.checknewversion=false"]);
+    stands_in_front(&test, traefik, dir.path(), port).await;
 }
 
 /// A server whose public URL is this port of a proxy.
