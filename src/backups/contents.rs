@@ -1,4 +1,4 @@
-use crate::backups::format::{BackupError, BackupReader, Cell, Column, Header, Part, TableHeader};
+use crate::backups::format::{BackupError, BackupReader, Column, Header, Part, RowValue, TableHeader};
 use crate::base::time::{Timestamp, parse_instant};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -71,25 +71,25 @@ impl Contents {
 /// A row and the names of its columns. A column that an earlier schema did not have is empty or 0.
 struct RowView<'a> {
     table: &'a TableHeader,
-    cells: &'a [Cell],
+    cells: &'a [RowValue],
 }
 
 impl RowView<'_> {
-    fn cell(&self, name: &str) -> Option<&Cell> {
+    fn cell(&self, name: &str) -> Option<&RowValue> {
         let at = self.table.columns.iter().position(|Column(column, _)| column == name)?;
         self.cells.get(at)
     }
 
     fn text(&self, name: &str) -> String {
         match self.cell(name) {
-            Some(Cell::Text(text)) => text.clone(),
+            Some(RowValue::Text(text)) => text.clone(),
             _ => String::new(),
         }
     }
 
     fn time(&self, name: &str) -> Timestamp {
         match self.cell(name) {
-            Some(Cell::Integer(at)) => Timestamp(*at),
+            Some(RowValue::Integer(at)) => Timestamp(*at),
             _ => Timestamp(0),
         }
     }

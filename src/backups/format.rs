@@ -122,14 +122,14 @@ struct End {
 
 /// A value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub enum RowValue {
     Null,
     Integer(i64),
     Boolean(bool),
     Text(String),
 }
 
-impl Cell {
+impl RowValue {
     /// Roughly the memory that it takes, in bytes.
     pub fn size(&self) -> usize {
         match self {
@@ -147,41 +147,41 @@ impl Cell {
     }
 }
 
-impl<'de> Deserialize<'de> for Cell {
+impl<'de> Deserialize<'de> for RowValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct CellVisitor;
-        impl Visitor<'_> for CellVisitor {
-            type Value = Cell;
+        struct RowValueVisitor;
+        impl Visitor<'_> for RowValueVisitor {
+            type Value = RowValue;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("null, an integer, true, false or a text")
             }
 
-            fn visit_unit<E>(self) -> Result<Cell, E> {
-                Ok(Cell::Null)
+            fn visit_unit<E>(self) -> Result<RowValue, E> {
+                Ok(RowValue::Null)
             }
 
-            fn visit_bool<E>(self, value: bool) -> Result<Cell, E> {
-                Ok(Cell::Boolean(value))
+            fn visit_bool<E>(self, value: bool) -> Result<RowValue, E> {
+                Ok(RowValue::Boolean(value))
             }
 
-            fn visit_i64<E>(self, value: i64) -> Result<Cell, E> {
-                Ok(Cell::Integer(value))
+            fn visit_i64<E>(self, value: i64) -> Result<RowValue, E> {
+                Ok(RowValue::Integer(value))
             }
 
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Cell, E> {
-                i64::try_from(value).map(Cell::Integer).map_err(E::custom)
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<RowValue, E> {
+                i64::try_from(value).map(RowValue::Integer).map_err(E::custom)
             }
 
-            fn visit_str<E>(self, value: &str) -> Result<Cell, E> {
-                Ok(Cell::Text(value.to_owned()))
+            fn visit_str<E>(self, value: &str) -> Result<RowValue, E> {
+                Ok(RowValue::Text(value.to_owned()))
             }
 
-            fn visit_string<E>(self, value: String) -> Result<Cell, E> {
-                Ok(Cell::Text(value))
+            fn visit_string<E>(self, value: String) -> Result<RowValue, E> {
+                Ok(RowValue::Text(value))
             }
         }
-        deserializer.deserialize_any(CellVisitor)
+        deserializer.deserialize_any(RowValueVisitor)
     }
 }
 
@@ -259,7 +259,7 @@ impl BackupWriter {
 #[derive(Debug)]
 pub enum Part {
     Table(TableHeader),
-    Row(Vec<Cell>),
+    Row(Vec<RowValue>),
 }
 
 /// Reads a backup's file, and checks it: a part that was read is true only if the last part was read too. Its methods
@@ -319,14 +319,14 @@ impl BackupReader {
         Ok(Some(part))
     }
 
-    fn row(&mut self) -> Result<Vec<Cell>, BackupError> {
+    fn row(&mut self) -> Result<Vec<RowValue>, BackupError> {
         let Some(table) = &self.table else { return Err(BackupError::damaged("a row without a table")) };
-        let cells: Vec<Cell> = serde_json::from_slice(&self.line).map_err(BackupError::damaged)?;
-        let fits = |(cell, Column(_, kind)): (&Cell, &Column)| match (kind, cell) {
-            (_, Cell::Null)
-            | (ColumnKind::Text, Cell::Text(_))
-            | (ColumnKind::Integer, Cell::Integer(_))
-            | (ColumnKind::Boolean, Cell::Boolean(_)) => true,
+        let cells: Vec<RowValue> = serde_json::from_slice(&self.line).map_err(BackupError::damaged)?;
+        let fits = |(cell, Column(_, kind)): (&RowValue, &Column)| match (kind, cell) {
+            (_, RowValue::Null)
+            | (ColumnKind::Text, RowValue::Text(_))
+            | (ColumnKind::Integer, RowValue::Integer(_))
+            | (ColumnKind::Boolean, RowValue::Boolean(_)) => true,
             (ColumnKind::Blob, cell) => cell.bytes().is_some(),
             _ => false,
         };

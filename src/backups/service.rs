@@ -3,7 +3,7 @@
 
 use crate::backups::contents::{Contents, LiveItem, LiveKind};
 use crate::backups::ended::Access;
-use crate::backups::format::{BackupError, BackupReader, BackupWriter, Cell, Header, Part, TableHeader};
+use crate::backups::format::{BackupError, BackupReader, BackupWriter, Header, Part, RowValue, TableHeader};
 use crate::backups::store::{self, Ending};
 use crate::backups::tables::KEPT;
 use crate::base::actor::Actor;
@@ -196,7 +196,7 @@ async fn send_tables(
 /// Rows of a table. The first batch of each table has none.
 struct Batch {
     table: Arc<TableHeader>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Vec<RowValue>>,
 }
 
 /// Reads a backup into batches, and returns the number of rows in each table if it is intact.
@@ -216,7 +216,7 @@ fn read_batches(path: &Path, batches: &mpsc::Sender<Batch>) -> Result<BTreeMap<S
                 Some(Batch { table, rows: Vec::new() })
             }
             (Part::Row(cells), Some(batch)) => {
-                size += cells.iter().map(Cell::size).sum::<usize>();
+                size += cells.iter().map(RowValue::size).sum::<usize>();
                 batch.rows.push(cells);
                 let is_full = batch.rows.len() >= BATCH_ROWS || size >= BATCH_BYTES;
                 is_full.then(|| Batch { table: batch.table.clone(), rows: std::mem::take(&mut batch.rows) })

@@ -1,7 +1,7 @@
 //! The names of tables and columns in these statements come from the database's own catalog, or were compared with it.
 
 use crate::backups::contents::{LiveItem, LiveKind};
-use crate::backups::format::{BackupError, Cell, Column, ColumnKind, RowWriter};
+use crate::backups::format::{BackupError, Column, ColumnKind, RowValue, RowWriter};
 use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use crate::db::{EmptyDatabase, Snapshot};
@@ -153,7 +153,7 @@ fn names(columns: &[Column]) -> String {
 /// Number of servers that run on the database.
 pub async fn servers(database: &mut EmptyDatabase) -> Result<i64, sqlx::Error> {
     match database {
-        // The file lock tells.
+        // The caller holds the lock of the data directory, which a server would hold.
         EmptyDatabase::Sqlite { .. } => Ok(0),
         EmptyDatabase::Postgres(c) => match postgres_columns(c, "gate_servers").await?.is_empty() {
             // Servers of early versions do not tell that they run.
@@ -197,7 +197,7 @@ pub async fn fill(
     database: &mut EmptyDatabase,
     table: &str,
     columns: &[Column],
-    rows: &[Vec<Cell>],
+    rows: &[Vec<RowValue>],
 ) -> Result<(), BackupError> {
     match database {
         EmptyDatabase::Sqlite { connection, .. } => fill_sqlite(connection, table, columns, rows).await,
@@ -209,7 +209,7 @@ async fn fill_sqlite(
     connection: &mut SqliteConnection,
     table: &str,
     columns: &[Column],
-    rows: &[Vec<Cell>],
+    rows: &[Vec<RowValue>],
 ) -> Result<(), BackupError> {
     let at_once = (MAX_PARAMETERS / columns.len().max(1)).clamp(1, MAX_ROWS);
     let row = format!("({})", vec!["?"; columns.len()].join(", "));
@@ -219,11 +219,11 @@ async fn fill_sqlite(
         let mut arguments = SqliteArguments::default();
         for (cell, Column(_, kind)) in chunk.iter().flat_map(|cells| cells.iter().zip(columns)) {
             let added = match (cell, kind) {
-                (Cell::Null, _) => arguments.add(None::<i64>),
+                (RowValue::Null, _) => arguments.add(None::<i64>),
                 (cell, ColumnKind::Blob) => arguments.add(cell.bytes()),
-                (Cell::Text(text), _) => arguments.add(text.as_str()),
-                (Cell::Integer(number), _) => arguments.add(*number),
-                (Cell::Boolean(flag), _) => arguments.add(*flag),
+                (RowValue::Text(text), _) => arguments.add(text.as_str()),
+                (RowValue::Integer(number), _) => arguments.add(*number),
+                (RowValue::Boolean(flag), _) => arguments.add(*flag),
             };
             added.map_err(|error| BackupError::Database(sqlx::Error::Encode(error)))?;
         }
@@ -236,7 +236,7 @@ async fn copy_to_postgres(
     connection: &mut PgConnection,
     table: &str,
     columns: &[Column],
-    rows: &[Vec<Cell>],
+    rows: &[Vec<RowValue>],
 ) -> Result<(), BackupError> {
     let mut text = String::with_capacity(PIECE);
     for cells in rows {
@@ -255,17 +255,17 @@ async fn copy_to_postgres(
 }
 
 /// Appends a value in the text format of PostgreSQL's COPY: <https://www.postgresql.org/docs/current/sql-copy.html>.
-fn push_copy_value(text: &mut String, cell: &Cell, kind: ColumnKind) {
+fn push_copy_value(text: &mut String, cell: &RowValue, kind: ColumnKind) {
     match cell {
-        Cell::Null => text.push_str("\\N"),
-        Cell::Integer(number) => {
+        RowValue::Null => text.push_str("\\N"),
+        RowValue::Integer(number) => {
             let _ = write!(text, "{number}");
         }
-        Cell::Boolean(flag) => text.push(if *flag { 't' } else { 'f' }),
-        Cell::Text(_) if kind == ColumnKind::Blob => {
+        RowValue::Boolean(flag) => text.push(if *flag { 't' } else { 'f' }),
+        RowValue::Text(_) if kind == ColumnKind::Blob => {
             let _ = write!(text, "\\\\x{}", hex::encode(cell.bytes().unwrap_or_default()));
         }
-        Cell::Text(value) => {
+        RowValue::Text(value) => {
             for c in value.chars() {
                 match c {
                     '\\' => text.push_str("\\\\"),

@@ -1,7 +1,5 @@
 //! The command `master-key`.
 
-use crate::base::randomness::Random;
-use crate::base::sealing::new_master_key;
 use crate::cli::output;
 use crate::server::settings::Settings;
 use crate::server::state::Services;
@@ -32,11 +30,9 @@ impl MasterKeyCommand {
         let _lock = settings.lock_master_keys()?;
         let in_file = settings.add_master_key()?.is_some();
         if !in_file && !settings.has_several_master_keys() {
-            return Err(format!(
-                "AGENT_STUDIO_MASTER_KEY (--master-key) has one key. Set it to `NEW,OLD` on every server and restart \
-                 them, then run this again. A new key is {}",
-                new_master_key(&Random::System).as_str()
-            ));
+            return Err("AGENT_STUDIO_MASTER_KEY (--master-key) has one key. Set it to `NEW,OLD` on every server and \
+                        restart them, then run this again. `openssl rand -base64 32` prints a new key."
+                .to_owned());
         }
         let mut count = 0;
         loop {

@@ -14,7 +14,6 @@ use std::str::FromStr as _;
 const IS_USED: &str = "SELECT EXISTS (SELECT 1 FROM workspaces) OR EXISTS (SELECT 1 FROM users)";
 const SQLITE_HAS_TABLES: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'workspaces')";
 const POSTGRES_HAS_TABLES: &str = "SELECT to_regclass('workspaces') IS NOT NULL";
-const SCHEMA_VERSION: &str = "SELECT MAX(version) FROM _sqlx_migrations";
 
 /// An empty database that is being filled. Nobody sees what was loaded before [`EmptyDatabase::commit`]: on PostgreSQL it
 /// is one transaction, on SQLite a draft of the file.
@@ -90,7 +89,7 @@ impl EmptyDatabase {
             if sqlx::query_scalar(IS_USED).fetch_one(&mut *transaction).await? {
                 return Err(LoadError::NotEmpty);
             }
-            let existing: i64 = sqlx::query_scalar(SCHEMA_VERSION).fetch_one(&mut *transaction).await?;
+            let existing: i64 = sqlx::query_scalar(migrations::VERSION).fetch_one(&mut *transaction).await?;
             if existing > version {
                 return Err(LoadError::HasLaterTables);
             }

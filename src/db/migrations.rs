@@ -15,7 +15,8 @@ const UNSAFE_FOR_EARLIER_SERVERS: [(i64, &str); 3] = [
 
 const HAS_TABLES: &str =
     "SELECT to_regclass('_sqlx_migrations') IS NOT NULL AND to_regclass('gate_servers') IS NOT NULL";
-const VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success";
+/// Version of the last migration that has run.
+pub const VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
 const SERVERS: &str = "SELECT COUNT(*) FROM gate_servers WHERE until > clock_timestamp()";
 
 /// The version of the schema that this program makes.

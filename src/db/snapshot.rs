@@ -1,12 +1,11 @@
 use crate::base::time::Timestamp;
 use crate::db::failure::OpenError;
 use crate::db::location::DatabaseLocation;
+use crate::db::migrations;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use std::str::FromStr as _;
-
-const SCHEMA_VERSION: &str = "SELECT MAX(version) FROM _sqlx_migrations";
 
 const CLOCK: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 
@@ -26,7 +25,7 @@ impl Snapshot {
                 let mut connection = SqliteConnection::connect_with(&options).await?;
                 connection.execute("BEGIN").await?;
                 // The view begins with the first read.
-                connection.execute(SCHEMA_VERSION).await?;
+                connection.execute(migrations::VERSION).await?;
                 Self::Sqlite(connection)
             }
             DatabaseLocation::Postgres(url) => {
@@ -42,8 +41,8 @@ impl Snapshot {
     /// Version of the last migration that has run.
     pub async fn schema_version(&mut self) -> Result<i64, sqlx::Error> {
         match self {
-            Self::Sqlite(connection) => sqlx::query_scalar(SCHEMA_VERSION).fetch_one(connection).await,
-            Self::Postgres(connection) => sqlx::query_scalar(SCHEMA_VERSION).fetch_one(connection).await,
+            Self::Sqlite(connection) => sqlx::query_scalar(migrations::VERSION).fetch_one(connection).await,
+            Self::Postgres(connection) => sqlx::query_scalar(migrations::VERSION).fetch_one(connection).await,
         }
     }
 

@@ -1,12 +1,13 @@
 //! The files of the pages: scripts, styles, fonts and icons, compressed when they are built. A release build carries them
 //! in the program; a debug build reads them from `target/site`.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use leptos::config::{Env, LeptosOptions};
 use rust_embed::{EmbeddedFile, RustEmbed};
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// Start of the paths of the page's script and style, before the hash of their content.
@@ -44,7 +45,7 @@ pub async fn serve(uri: Uri, headers: HeaderMap) -> Response {
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(CONTENT_TYPE, content_type)], Body::from(file.data.into_owned())).into_response()
+        ([(CONTENT_TYPE, content_type)], body(file.data)).into_response()
     };
     let headers = response.headers_mut();
     if let Some(coding) = coding.filter(|_| !known) {
@@ -55,6 +56,14 @@ pub async fn serve(uri: Uri, headers: HeaderMap) -> Response {
         headers.insert(ETAG, etag);
     }
     response
+}
+
+/// A file of the program is sent as it is, without a copy.
+fn body(data: Cow<'static, [u8]>) -> Body {
+    match data {
+        Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),
+        Cow::Owned(bytes) => Body::from(bytes),
+    }
 }
 
 /// Path of the script's or style's file with this ending. Its name contains a hash of its content.

@@ -361,3 +361,27 @@ async fn what_was_ended_after_the_backup_stays_ended() {
     fs::write(&audit, "{}\n").unwrap();
     assert!(matches!(ended_since(&audit, NOW), Err(BackupError::NotAnAuditFile)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn servers_that_share_a_folder_make_one_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    for from in empty_databases(dir.path()).await {
+        demo::load(&server(&from).await.app).await.unwrap();
+        let folder = dir.path().join(format!("of {}", from.engine()));
+        let schedule = BackupSchedule { folder: folder.clone(), every: Duration::from_secs(3_600), keep: 2 };
+        let servers = (0..4).map(|seed| {
+            let (schedule, from) = (schedule.clone(), from.clone());
+            tokio::spawn(async move {
+                let clock = Clock::fixed(NOW);
+                let backups = Backups::new(from, clock.clone(), Random::seeded(seed));
+                schedule.make_if_due(&backups, &BackupStatus::default(), &clock).await
+            })
+        });
+        for server in servers.collect::<Vec<_>>() {
+            server.await.unwrap().unwrap();
+        }
+        let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        backups(&from).check(&files[0]).await.unwrap();
+    }
+}
