@@ -1,7 +1,7 @@
 use crate::backups::format::{BackupError, BackupReader, Column, Header, Part, RowValue, TableHeader};
 use crate::base::time::{Timestamp, parse_instant};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 /// What a backup contains.
@@ -12,7 +12,13 @@ pub struct Contents {
     pub rows: BTreeMap<String, u64>,
     /// What would give access if the backup were restored now.
     pub live: Vec<LiveItem>,
+    /// Ids of the audit entries of the minute before the backup, and later ones that it has.
+    pub last_entries: HashSet<String>,
 }
+
+/// An audit entry has the time at which its transaction began, by its server's clock: this long before a backup, in
+/// seconds, its time does not tell whether the backup has it.
+const UNCERTAIN_SECONDS: i64 = 60;
 
 /// A kind of item that gives access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,21 +57,37 @@ impl Contents {
     /// Reads and checks a whole backup. Blocks.
     pub fn read(path: &Path, now: Timestamp) -> Result<Self, BackupError> {
         let (header, mut reader) = BackupReader::open(path)?;
-        let (mut table, mut found) = (None, LiveItems::new(now));
+        let certain_before = made_at(&header).plus_seconds(-UNCERTAIN_SECONDS);
+        let (mut table, mut found, mut last_entries) = (None, LiveItems::new(now), HashSet::new());
         while let Some(part) = reader.next()? {
             match (part, &table) {
                 (Part::Table(header), _) => table = Some(header),
-                (Part::Row(cells), Some(table)) => found.add(&RowView { table, cells: &cells }),
+                (Part::Row(cells), Some(table)) => {
+                    let row = RowView { table, cells: &cells };
+                    if table.table == "audit_entries" && row.time("at") >= certain_before {
+                        last_entries.insert(row.text("id"));
+                    }
+                    found.add(&row);
+                }
                 (Part::Row(_), None) => {}
             }
         }
-        Ok(Self { header, rows: reader.rows().clone(), live: found.items })
+        Ok(Self { header, rows: reader.rows().clone(), live: found.items, last_entries })
     }
 
     /// When the backup was made.
     pub fn made_at(&self) -> Timestamp {
-        parse_instant(&self.header.made_at).unwrap_or_default()
+        made_at(&self.header)
     }
+
+    /// Whether an audit entry was written after the backup was made.
+    pub fn is_later(&self, entry: &str, at: Timestamp) -> bool {
+        at >= self.made_at().plus_seconds(-UNCERTAIN_SECONDS) && !self.last_entries.contains(entry)
+    }
+}
+
+fn made_at(header: &Header) -> Timestamp {
+    parse_instant(&header.made_at).unwrap_or_default()
 }
 
 /// A row and the names of its columns. A column that an earlier schema did not have is empty or 0.

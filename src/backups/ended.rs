@@ -1,3 +1,4 @@
+use crate::backups::contents::Contents;
 use crate::backups::format::BackupError;
 use crate::base::time::Timestamp;
 use serde::Deserialize;
@@ -19,6 +20,8 @@ struct Event {
 
 #[derive(Deserialize)]
 struct Metadata {
+    /// Id of the audit entry.
+    uid: String,
     event_code: String,
     tenant_uid: String,
 }
@@ -34,12 +37,9 @@ struct Subject {
 /// an invitation.
 pub type Access = (String, String);
 
-/// The clock of the server that wrote an event, and the time until it was committed, in seconds.
-const MARGIN: i64 = 60;
-
-/// What was ended after a time, and not begun again, by audit entries as OCSF events: a file of `--audit-to` or of the
+/// What was ended after a backup was made, and not begun again, by audit entries as OCSF events: a file of `--audit-to` or of the
 /// Activity page. Blocks.
-pub fn ended_since(path: &Path, since: Timestamp) -> Result<HashSet<Access>, BackupError> {
+pub fn ended_since(path: &Path, backup: &Contents) -> Result<HashSet<Access>, BackupError> {
     let failed = |e| BackupError::File(path.display().to_string(), e);
     let (mut events, mut torn) = (Vec::new(), Vec::new());
     for (at, line) in BufReader::new(File::open(path).map_err(failed)?).lines().enumerate() {
@@ -55,11 +55,11 @@ pub fn ended_since(path: &Path, since: Timestamp) -> Result<HashSet<Access>, Bac
         // A crash leaves such a line; its entry was delivered again.
         tracing::warn!(lines = ?torn, "lines of the audit file are not complete");
     }
-    events.retain(|event| event.time / 1_000 >= since.seconds() - MARGIN);
+    events.retain(|event| backup.is_later(&event.metadata.uid, Timestamp(event.time.saturating_mul(1_000))));
     // The Activity page's file begins with the newest entry.
     events.sort_by_key(|event| event.time);
     let mut reasons: HashSet<(Access, &str)> = HashSet::new();
-    for Event { metadata: Metadata { event_code, tenant_uid }, resources, user, .. } in events {
+    for Event { metadata: Metadata { event_code, tenant_uid, .. }, resources, user, .. } in events {
         let Some(subject) = resources.into_iter().next().or(user) else { continue };
         let by_name = (tenant_uid.clone(), subject.name);
         let of = (tenant_uid, subject.uid);

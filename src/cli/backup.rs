@@ -77,7 +77,7 @@ impl RestoreCommand {
         let contents = backups.check(&self.file).await.map_err(|e| e.to_string())?;
         let mut rule = EndRule { made_after: self.end_after, ..EndRule::default() };
         for file in &self.ended_in {
-            rule.ended.extend(ended_since(file, contents.made_at()).map_err(|e| e.to_string())?);
+            rule.ended.extend(ended_since(file, &contents).map_err(|e| e.to_string())?);
         }
         if !self.says_what_to_end() {
             self.list(&contents, &rule);

@@ -315,6 +315,12 @@ async fn what_was_ended_after_the_backup_stays_ended() {
     delivery.deliver(&mut Timestamp(0)).await.unwrap();
     let restored = test.key(&setting.workspace, new_key("Deleted and restored")).await;
     let rotated = test.key(&setting.workspace, new_key("Rotated")).await;
+    // What happened in the minute before the backup is in it.
+    let rotated_before = test.key(&setting.workspace, new_key("Rotated before")).await;
+    let paused_before = test.key(&setting.workspace, new_key("Paused before")).await;
+    let rotation = Rotation { overlap_end: NOW.plus_days(1), expires_at: NOW.plus_days(30) };
+    test.app.api_keys.rotate(&setting.workspace.id, &actor, &rotated_before.id, rotation).await.unwrap();
+    test.app.api_keys.pause(&setting.workspace.id, &actor, &paused_before.id, "").await.unwrap();
     let other = test.workspace("Other").await;
     test.user(&setting.workspace, "bob@example.com", Role::Admin).await;
     let email = test.user(&setting.workspace, "ann@example.com", Role::Viewer).await;
@@ -328,7 +334,8 @@ async fn what_was_ended_after_the_backup_stays_ended() {
     let rotation = Rotation { overlap_end: NOW.plus_days(1), expires_at: NOW.plus_days(30) };
     test.app.api_keys.rotate(&setting.workspace.id, &actor, &rotated.id, rotation).await.unwrap();
     test.app.users.remove(&setting.workspace.id, &actor, &ann).await.unwrap();
-    let is_key = |item: &&LiveItem| item.kind == LiveKind::ApiKey && item.name != "Rotated";
+    let deleted = ["CRM", "Deleted and restored"];
+    let is_key = |item: &&LiveItem| deleted.contains(&item.name.as_str());
     for key in contents.live.iter().filter(is_key) {
         test.app.api_keys.delete(&setting.workspace.id, &actor, &ApiKeyId::parse(&key.id).unwrap()).await.unwrap();
     }
@@ -339,7 +346,7 @@ async fn what_was_ended_after_the_backup_stays_ended() {
     later.app.api_keys.restore(&setting.workspace.id, &actor, &restored.id).await.unwrap();
     delivery.deliver(&mut Timestamp(0)).await.unwrap();
 
-    let rule = EndRule { ended: ended_since(&audit, contents.made_at()).unwrap(), ..EndRule::default() };
+    let rule = EndRule { ended: ended_since(&audit, &contents).unwrap(), ..EndRule::default() };
     for to in empty_databases(dir.path()).await {
         let ended = backups(&to).restore(&path, &contents, &rule, &silent).await.unwrap();
         let mut names: Vec<_> = ended.iter().map(|item| (item.name.as_str(), item.workspace.as_str())).collect();
@@ -356,10 +363,10 @@ async fn what_was_ended_after_the_backup_stays_ended() {
     fs::write(&audit, format!("{text}{}", &text[..text.len() / 3].trim_end())).unwrap();
     let later = test.workspace("Later").await;
     assert_eq!(delivery.deliver(&mut Timestamp(0)).await, Ok(1));
-    assert_eq!(ended_since(&audit, contents.made_at()).unwrap(), rule.ended);
+    assert_eq!(ended_since(&audit, &contents).unwrap(), rule.ended);
     assert!(fs::read_to_string(&audit).unwrap().lines().last().unwrap().contains(later.id.as_str()));
     fs::write(&audit, "{}\n").unwrap();
-    assert!(matches!(ended_since(&audit, NOW), Err(BackupError::NotAnAuditFile)));
+    assert!(matches!(ended_since(&audit, &contents), Err(BackupError::NotAnAuditFile)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
