@@ -47,7 +47,7 @@ impl BackupStatus {
 }
 
 impl BackupSchedule {
-    /// Makes backups for ever.
+    /// Makes backups until the task is stopped.
     pub async fn run(self, backups: Backups, status: &BackupStatus, clock: Clock) {
         loop {
             let due = match self.make_if_due(&backups, status, &clock).await {
