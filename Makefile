@@ -22,7 +22,7 @@ build: $(BUILT) ## Build the release: the program, and the pages' files in targe
 # The stamp file is newer than all sources of the last build, so that a second `make run` starts in seconds.
 $(BUILT): $(SOURCES)
 	@scripts/setup.sh build
-	cargo leptos build --release --precompress
+	cargo leptos build --release --split --precompress
 	@touch $(BUILT)
 
 dist: $(BUILT) ## Build the program for packages: one file, optimised for speed
@@ -40,7 +40,7 @@ image: dist ## Build the OCI image (with buildah, podman or docker)
 
 dev: ## Build after each change and reload the browser
 	@scripts/setup.sh build
-	cargo leptos watch -- serve --demo-if-empty
+	cargo leptos watch --split -- serve --demo-if-empty
 
 check: ## Check formatting, lints, docs, unused dependencies, scripts, licences and advisories
 	@scripts/setup.sh test

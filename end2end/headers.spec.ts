@@ -41,7 +41,7 @@ test('each page carries the security headers', async ({ page, workspace }) => {
 
 test('files are compressed, kept for a year, and not sent again while they are known', async ({ page }) => {
   const html = await (await page.request.get('/sign-in')).text();
-  const script = html.match(/\/pkg\/agent-studio\.[\w-]+\.js/)![0];
+  const script = html.match(/\/pkg\/\w+\/agent-studio\.js/)![0];
   const sizes = new Map<string, number>();
   for (const coding of ['br', 'gzip', 'identity']) {
     const answer = await page.request.get(script, { headers: { 'accept-encoding': coding } });
@@ -61,7 +61,8 @@ test('files are compressed, kept for a year, and not sent again while they are k
   const [smallest, compressed, plain] = [...sizes.values()];
   expect(smallest).toBeLessThan(compressed);
   expect(compressed).toBeLessThan(plain);
-  for (const missing of ['/pkg/nothing.js', '/icons/nothing.svg', '/fonts/figtree-v2.woff2']) {
+  const otherVersion = script.replace(/\w+(?=\/agent)/, '0123456789abcdef');
+  for (const missing of ['/pkg/nothing.js', script.replace('.js', '.mjs'), otherVersion, '/icons/nothing.svg', '/fonts/figtree-v2.woff2']) {
     expect((await page.request.get(missing)).status(), missing).toBe(404);
   }
 });

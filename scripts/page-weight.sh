@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Prints the size of what a browser downloads from the release build in target/site: raw and compressed.
+# Prints the size of what a browser downloads from the release build in target/site, after brotli: before the API Keys page
+# is interactive, and for all pages together.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-for kind in wasm js css; do
-  file="$(compgen -G "target/site/pkg/*.$kind" | head -n 1)"
-  printf '%-5s %8d bytes, %7d after brotli\n' "$kind" "$(stat -c %s "$file")" "$(stat -c %s "$file.br")"
-done
+cd "$(dirname "$0")/../target/site/pkg"
+total() { cat "$@" | wc -c; }
+line() { printf '%-34s %8d bytes\n' "$1" "$2"; }
+line 'program and scripts, API Keys page' "$(total agent-studio.wasm.br ./*.js.br)"
+line 'program alone' "$(total agent-studio.wasm.br)"
+line 'styles' "$(total agent-studio.css.br)"
+line 'program, all pages' "$(total ./*.wasm.br)"

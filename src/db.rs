@@ -6,6 +6,8 @@
 
 /// Write transactions and the hook that their commits wait for.
 mod change;
+/// The last commit of a SQLite file, read without a query.
+mod commit_mark;
 /// Connections in use, and the check that no task holds two.
 mod connection;
 /// Errors: why a database cannot be opened, reached or written to.
@@ -28,6 +30,7 @@ mod work;
 mod write_health;
 
 pub use change::{AfterCommit, Change, ChangeConnection, CommitHook};
+pub use commit_mark::CommitMark;
 pub use connection::{ActiveConnection, Reader};
 pub use failure::{DbError, OpenError, Unreachable, WriteFailure};
 pub use load::{EmptyDatabase, LoadError, give_to_owner_of_folder};
@@ -41,6 +44,7 @@ use crate::base::randomness::Random;
 use crate::base::time::Timestamp;
 use arc_swap::ArcSwapOption;
 use change::ChangeContext;
+use commit_mark::CommitMarks;
 use file_queue::FileQueue;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -89,7 +93,7 @@ struct Shared {
 #[derive(Debug)]
 enum Engine {
     /// SQLite allows one writer at a time, so its pool for writes has one connection.
-    Sqlite { pools: [SqlitePool; WorkKind::ALL.len()], queue: FileQueue },
+    Sqlite { pools: [SqlitePool; WorkKind::ALL.len()], queue: FileQueue, marks: CommitMarks },
     /// PostgreSQL, which other servers may share.
     Postgres { pools: [PgPool; WorkKind::ALL.len()], options: Box<PgConnectOptions> },
 }
@@ -197,8 +201,8 @@ impl Db {
         };
         let pools = WorkKind::ALL.map(pool);
         migrations::SQLITE.run(&pools[WorkKind::Writes as usize]).await?;
-        let queue = FileQueue::beside(path);
-        Ok(Self::new(Engine::Sqlite { pools, queue }, WorkKind::on_sqlite, clock, random))
+        let (queue, marks) = (FileQueue::beside(path), CommitMarks::of(path));
+        Ok(Self::new(Engine::Sqlite { pools, queue, marks }, WorkKind::on_sqlite, clock, random))
     }
 
     /// Connects to PostgreSQL and runs the migrations. Several servers may do so at the same time.
@@ -266,6 +270,14 @@ impl Db {
     /// Whether the engine is SQLite, which only one server may use.
     pub fn is_sqlite(&self) -> bool {
         matches!(self.shared.engine, Engine::Sqlite { .. })
+    }
+
+    /// The mark of SQLite's last commit; `None` if it is not known, and on PostgreSQL.
+    pub fn commit_mark(&self) -> Option<CommitMark> {
+        match &self.shared.engine {
+            Engine::Sqlite { marks, .. } => marks.last(),
+            Engine::Postgres { .. } => None,
+        }
     }
 
     /// The PostgreSQL pool of this kind of work, for listeners; `None` on SQLite.
@@ -340,7 +352,7 @@ impl Db {
         };
         let place = self.shared.places[work as usize].take(MAX_WAIT).await?;
         let (connection, turn) = match &self.shared.engine {
-            Engine::Sqlite { pools, queue } => {
+            Engine::Sqlite { pools, queue, .. } => {
                 let turn = queue.enter().await?;
                 let held =
                     ActiveConnection::new(pools[work as usize].acquire().await?, Some(place), self.write_health());

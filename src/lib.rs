@@ -86,12 +86,13 @@ pub mod db;
 #[cfg(feature = "ssr")]
 pub mod http;
 
-/// Entry point in the browser: hydrates the server-rendered page.
+/// Entry point in the browser: hydrates the server-rendered page. Returns when the page is interactive.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub async fn hydrate() {
     std::panic::set_hook(Box::new(|panic| leptos::logging::error!("{panic}")));
     let early = web::early_input::EarlyInput::collect();
-    leptos::mount::hydrate_body(web::app::App);
+    // Waits for the page's chunk.
+    leptos::mount::hydrate_from_async(leptos::tachys::dom::body(), web::app::App).await.forget();
     early.replay();
 }

@@ -2,6 +2,8 @@
 
 /// The document shell and every page's route.
 pub mod app;
+/// Parts of the browser's download.
+pub mod chunks;
 /// Buttons, fields, dialogs, pickers, toasts: nothing here knows the domain.
 pub mod components;
 /// The frame around a workspace's pages: the rail of workspaces and the tabs.

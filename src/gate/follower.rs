@@ -179,9 +179,10 @@ pub async fn catch_up(gate: &Gate) -> Result<(), DbError> {
 }
 
 /// Like [`catch_up`], for a call with an unknown key, which the command line may have created just before the call
-/// began. Calls that arrive during a poll share the next one, so that many invalid keys cause one poll at a time.
+/// began. It polls only after a commit. Calls that arrive during a poll share the next one, so that many invalid keys cause
+/// one poll at a time.
 pub async fn catch_up_for(gate: &Gate, began: Instant) -> Result<(), DbError> {
-    if !gate.db().is_sqlite() {
+    if !gate.db().is_sqlite() || gate.has_last_commit() {
         return Ok(());
     }
     let mut applied = gate.applied.lock().await;
@@ -203,9 +204,11 @@ async fn apply_changes_to(gate: &Gate, applied: &mut Option<i64>, trust_since: O
     }
     let db = gate.db().of(WorkKind::Gate);
     while let Some(before) = *applied {
+        let last_commit = db.commit_mark();
         let changes: Vec<(i64, String, String)> =
             on_db!(&db, |c| sqlx::query_as(CHANGES).bind(before).fetch_all(c).await)?;
         let Some((last, ..)) = changes.last() else {
+            gate.set_polled(last_commit);
             if let Some(since) = trust_since {
                 gate.trust(since, POLL_LEASE);
             }

@@ -1,13 +1,13 @@
 //! The gate: the index, and the state that says whether it may be trusted. Readers take no lock.
 
-use crate::db::{Db, DbError};
+use crate::db::{CommitMark, Db, DbError};
 use crate::gate::followers::Acknowledgements;
 use crate::gate::index::Index;
 use crate::gate::limits::Limiters;
 use crate::gate::metrics::GateMetrics;
 use arc_swap::ArcSwap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The data by which the gate decides at a given time.
@@ -63,6 +63,8 @@ pub struct Gate {
     /// Number of the last change in SQLite that was applied; `None` while the index does not follow. Locked while
     /// changes are applied.
     pub(super) applied: tokio::sync::Mutex<Option<i64>>,
+    /// SQLite's last commit before the last poll, if it was known.
+    polled: Mutex<Option<CommitMark>>,
     server: String,
     /// Acknowledgements of this process's changes.
     pub(super) followers: Acknowledgements,
@@ -84,6 +86,7 @@ impl Gate {
             gone: AtomicBool::new(false),
             last_known,
             applied: tokio::sync::Mutex::default(),
+            polled: Mutex::default(),
             server,
             followers: Acknowledgements::default(),
             limiters: Limiters::default(),
@@ -146,6 +149,17 @@ impl Gate {
     /// Whether the index was up to date at this instant or later.
     pub(super) fn is_known_since(&self, at: Instant) -> bool {
         self.known_at.load(Ordering::Acquire) > self.micros(at)
+    }
+
+    /// Records that the index has every change up to this commit to SQLite.
+    pub(super) fn set_polled(&self, mark: Option<CommitMark>) {
+        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+    }
+
+    /// Whether nothing was committed to SQLite since the last poll.
+    pub(super) fn has_last_commit(&self) -> bool {
+        let Some(last) = self.db.commit_mark() else { return false };
+        self.polled.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&last)
     }
 
     /// How long the index is used after the database became unreachable.

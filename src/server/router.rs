@@ -31,6 +31,7 @@ use crate::usage::Api;
 use crate::usage::record::{Observe, Usage};
 use crate::web::activity;
 use crate::web::api_keys;
+use crate::web::chunks::ChunkHint;
 use crate::web::components::draft::Draft;
 use crate::web::download::members_only;
 use crate::web::form_drafts::{self, MAX_FORM};
@@ -245,7 +246,7 @@ fn dashboard(state: AppState) -> Router {
     };
     Router::new()
         // Files are not served by leptos, whose handler can take the headers of a page that is being rendered.
-        .route("/pkg/{*file}", get(site::serve))
+        .route("/pkg/{version}/{*file}", get(site::serve_script))
         .route("/fonts/{*file}", get(site::serve))
         .route("/icons/{*file}", get(site::serve))
         .route("/robots.txt", get(|| async { ROBOTS }))
@@ -297,6 +298,7 @@ fn provide(services: &Arc<PageServices>) {
             response.set_status(status);
         }
     }));
+    provide_context(ChunkHint(site::hint_chunk));
 }
 
 /// The session cookie. It is limited to this host and to HTTPS, unless the server's address is plain HTTP on loopback.

@@ -9,6 +9,10 @@ use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Maximum number of refused calls of one key that are logged between two writes, of which there are two in a second. A
+/// client that goes on calling with an expired key does not push all other calls out of its workspace's log.
+pub const MAX_REFUSALS: u32 = 500;
+
 /// Counters of one key since the last write. They are locked only while a call is added, or all are taken.
 #[derive(Debug, Default)]
 pub struct KeyCounters(Mutex<UnwrittenCalls>);
@@ -19,6 +23,16 @@ pub(super) struct UnwrittenCalls {
     /// Time of the last call.
     pub last_used: Option<Timestamp>,
     pub calls: HashMap<CallKind, CallCount>,
+    /// How many of the refused calls were logged.
+    logged_refusals: u32,
+}
+
+/// What became of a call that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AddedCall {
+    /// Whether it is the first since the last write.
+    pub first: bool,
+    pub logged: bool,
 }
 
 /// Calls that are counted together.
@@ -67,10 +81,14 @@ pub fn hour_of(at: Timestamp) -> i64 {
 }
 
 impl KeyCounters {
-    /// Adds a call. Returns whether it is the first since the last write.
-    pub(super) fn add(&self, kind: CallKind, at: Timestamp, logged: bool) -> bool {
+    /// Adds a call, which `log` puts into the log. Of a key's refused calls, only the first [`MAX_REFUSALS`] since the last
+    /// write are logged.
+    pub(super) fn add(&self, kind: CallKind, at: Timestamp, log: impl FnOnce() -> bool) -> AddedCall {
         let mut unwritten = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (first, outcome) = (unwritten.calls.is_empty(), kind.outcome);
+        let is_refused = outcome != Outcome::Accepted;
+        let logged = !(is_refused && unwritten.logged_refusals == MAX_REFUSALS) && log();
+        unwritten.logged_refusals += u32::from(is_refused && logged);
         let count = unwritten.calls.entry(kind).or_default();
         count.calls += 1;
         count.left_out += u64::from(!logged);
@@ -78,7 +96,7 @@ impl KeyCounters {
         if outcome != Outcome::OtherNetwork {
             unwritten.last_used = unwritten.last_used.max(Some(at));
         }
-        first
+        AddedCall { first, logged }
     }
 
     pub(super) fn take(&self) -> UnwrittenCalls {

@@ -14,7 +14,7 @@ use crate::gate::indexed::IndexedKey;
 use crate::gate::limits::LimitState;
 use crate::http::client_address::ClientAddress;
 use crate::http::envelope::{ApiError, CorrelationId};
-use crate::usage::counts::{CallCount, CallKind, CountedAgent, hour_of};
+use crate::usage::counts::{AddedCall, CallCount, CallKind, CountedAgent, hour_of};
 use crate::usage::metrics::CallMetrics;
 use crate::usage::{Api, Outcome, Tally};
 use axum::extract::{OriginalUri, Request};
@@ -47,7 +47,7 @@ const CLIENT_GONE: u16 = 499;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLogLimits {
     /// Maximum number of accepted calls logged per second on this server. Above it, a sample is logged. Refused calls
-    /// are always logged.
+    /// are logged up to [`MAX_REFUSALS`](crate::usage::counts::MAX_REFUSALS) of each key.
     pub per_second: u32,
     /// Number of days that a call stays in the log.
     pub days: u32,
@@ -240,9 +240,11 @@ impl Usage {
         at: Timestamp,
         row: impl FnOnce() -> RequestLogRow,
     ) -> bool {
-        let logged = self.keeps(kind.outcome) && self.log.try_send(row()).is_ok();
+        let outcome = kind.outcome;
+        let log = || self.keeps(outcome) && self.log.try_send(row()).is_ok();
+        let AddedCall { first, logged } = key.counts.get_or_init(Arc::default).add(kind, at, log);
         // The first call after a write adds the key to the worker's list.
-        if key.counts.get_or_init(Arc::default).add(kind, at, logged) {
+        if first {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
         }
         logged

@@ -12,6 +12,7 @@ use crate::web::api_keys::life::{DeleteDialog, FiltersDialog, KeyFormDialog};
 use crate::web::api_keys::list::ApiKeysPage;
 use crate::web::api_keys::settings::SettingsDialog;
 use crate::web::api_keys::use_key::UseDialog;
+use crate::web::chunks::lazy_page;
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::draft::Drafts;
 use crate::web::components::page::{BarePage, Failed};
@@ -94,52 +95,52 @@ pub fn App() -> impl IntoView {
             <ToastRegion notices=&NOTICES>
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("") view=page!(HomePage) ssr=SsrMode::Async />
-                    <Route path=path!("sign-in") view=page!(SignInPage) ssr=SsrMode::Async />
-                    <Route path=path!("set-up") view=page!(SetUpPage) ssr=SsrMode::Async />
-                    <Route path=path!("account") view=page!(AccountPage) ssr=SsrMode::Async />
-                    <Route path=path!("invitation/:token") view=page!(InvitationPage) ssr=SsrMode::Async />
+                    <Route path=path!("sign-in") view=lazy_page!(sign_in, SignInPage) ssr=SsrMode::Async />
+                    <Route path=path!("set-up") view=lazy_page!(sign_in, SetUpPage) ssr=SsrMode::Async />
+                    <Route path=path!("account") view=lazy_page!(sign_in, AccountPage) ssr=SsrMode::Async />
+                    <Route path=path!("invitation/:token") view=lazy_page!(sign_in, InvitationPage) ssr=SsrMode::Async />
                     <ParentRoute path=path!(":workspace") view=page!(WorkspaceFrame) ssr=SsrMode::Async>
                         <Route path=path!("") view=page!(Home) ssr=SsrMode::Async />
-                        <ParentRoute path=path!("agents") view=page!(AgentsPage) ssr=SsrMode::Async>
+                        <ParentRoute path=path!("agents") view=lazy_page!(people, AgentsPage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
-                            <Route path=path!("new") view=page!(CreateAgentDialog) ssr=SsrMode::Async />
-                            <Route path=path!("retention") view=page!(RetentionDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":agent/rename") view=page!(RenameAgentDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":agent/delete") view=page!(DeleteAgentDialog) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=lazy_page!(people, CreateAgentDialog) ssr=SsrMode::Async />
+                            <Route path=path!("retention") view=lazy_page!(people, RetentionDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":agent/rename") view=lazy_page!(people, RenameAgentDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":agent/delete") view=lazy_page!(people, DeleteAgentDialog) ssr=SsrMode::Async />
                         </ParentRoute>
                         <ParentRoute path=path!("agents/:agent") view=page!(AgentPage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
-                            <Route path=path!(":part/:action") view=page!(AgentFormDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":part/:item/:action") view=page!(AgentFormDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":part/:action") view=lazy_page!(key_dialogs, AgentFormDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":part/:item/:action") view=lazy_page!(key_dialogs, AgentFormDialog) ssr=SsrMode::Async />
                         </ParentRoute>
-                        <ParentRoute path=path!("users") view=page!(UsersPage) ssr=SsrMode::Async>
+                        <ParentRoute path=path!("users") view=lazy_page!(people, UsersPage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
-                            <Route path=path!("new") view=page!(InviteDialog) ssr=SsrMode::Async />
-                            <Route path=path!("invited") view=page!(InvitedDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":user/role") view=page!(ChangeRoleDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":user/remove") view=page!(RemoveUserDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":invitation/withdraw") view=page!(WithdrawDialog) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=lazy_page!(people, InviteDialog) ssr=SsrMode::Async />
+                            <Route path=path!("invited") view=lazy_page!(people, InvitedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":user/role") view=lazy_page!(people, ChangeRoleDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":user/remove") view=lazy_page!(people, RemoveUserDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":invitation/withdraw") view=lazy_page!(people, WithdrawDialog) ssr=SsrMode::Async />
                         </ParentRoute>
-                        <ParentRoute path=path!("api-keys/configuration") view=page!(ConfigurationPage) ssr=SsrMode::Async>
+                        <ParentRoute path=path!("api-keys/configuration") view=lazy_page!(configuration, ConfigurationPage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
-                            <Route path=path!("copy") view=page!(CopyConfigurationDialog) ssr=SsrMode::Async />
-                            <Route path=path!("apply") view=page!(ApplyConfigurationDialog) ssr=SsrMode::Async />
+                            <Route path=path!("copy") view=lazy_page!(configuration, CopyConfigurationDialog) ssr=SsrMode::Async />
+                            <Route path=path!("apply") view=lazy_page!(configuration, ApplyConfigurationDialog) ssr=SsrMode::Async />
                         </ParentRoute>
                         <ParentRoute path=path!("api-keys") view=page!(ApiKeysPage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
-                            <Route path=path!("new") view=page!(CreateDialog) ssr=SsrMode::Async />
-                            <Route path=path!("settings") view=page!(SettingsDialog) ssr=SsrMode::Async />
-                            <Route path=path!("filters") view=page!(FiltersDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":key/created") view=page!(CreatedDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":key/copy") view=page!(CopyDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":key/use") view=page!(UseDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":key/edit") view=page!(EditDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":key/delete") view=page!(DeleteDialog) ssr=SsrMode::Async />
+                            <Route path=path!("new") view=lazy_page!(key_dialogs, CreateDialog) ssr=SsrMode::Async />
+                            <Route path=path!("settings") view=lazy_page!(key_dialogs, SettingsDialog) ssr=SsrMode::Async />
+                            <Route path=path!("filters") view=lazy_page!(key_dialogs, FiltersDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/created") view=lazy_page!(key_dialogs, CreatedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/copy") view=lazy_page!(key_dialogs, CopyDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/use") view=lazy_page!(key_dialogs, UseDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/edit") view=lazy_page!(key_dialogs, EditDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":key/delete") view=lazy_page!(key_dialogs, DeleteDialog) ssr=SsrMode::Async />
                         </ParentRoute>
                         <ParentRoute path=path!("api-keys/:key") view=page!(KeyUsagePage) ssr=SsrMode::Async>
                             <Route path=path!("") view=page!(Nothing) ssr=SsrMode::Async />
-                            <Route path=path!("rotated") view=page!(RotatedDialog) ssr=SsrMode::Async />
-                            <Route path=path!(":action") view=page!(KeyFormDialog) ssr=SsrMode::Async />
+                            <Route path=path!("rotated") view=lazy_page!(key_dialogs, RotatedDialog) ssr=SsrMode::Async />
+                            <Route path=path!(":action") view=lazy_page!(key_dialogs, KeyFormDialog) ssr=SsrMode::Async />
                         </ParentRoute>
                         <Route path=path!("safety") view=page!(SafetyPage) ssr=SsrMode::Async />
                         <Route path=path!("usage") view=page!(UsagePage) ssr=SsrMode::Async />

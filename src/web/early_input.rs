@@ -1,12 +1,21 @@
-//! Input made before the page's script ran. The browser keeps it in the fields, but nobody listened to its events, and
+//! Input made before the page's script listened. The browser keeps it in the fields, but nobody listened to its events, and
 //! hydration sets some fields back to what the server rendered.
 
 use leptos::prelude::document;
 use leptos::wasm_bindgen::JsCast;
+use leptos::wasm_bindgen::closure::Closure;
+use std::cell::RefCell;
+use std::rc::Rc;
 use web_sys::{Element, Event, EventInit, HtmlInputElement, HtmlSelectElement, NodeList};
 
+/// Events of fields that people change.
+const EVENTS: [&str; 2] = ["input", "change"];
+
 /// The fields that no longer have what the server rendered.
-pub struct EarlyInput(Vec<(Element, FieldState)>);
+pub struct EarlyInput {
+    fields: Rc<RefCell<Vec<(Element, FieldState)>>>,
+    listener: Closure<dyn FnMut(Event)>,
+}
 
 struct FieldState {
     value: String,
@@ -14,30 +23,56 @@ struct FieldState {
 }
 
 impl EarlyInput {
-    /// To be called before hydration.
+    /// To be called before hydration. Collects what is entered while hydration waits, too.
     pub fn collect() -> Self {
         let found = document().query_selector_all("input:not([type=hidden]), select");
         let fields = found.iter().flat_map(elements).filter(changed);
-        Self(fields.filter_map(|field| field_state(&field).map(|state| (field, state))).collect())
+        let fields = fields.filter_map(|field| field_state(&field).map(|state| (field, state))).collect();
+        let fields = Rc::new(RefCell::new(fields));
+        let listener = Closure::new({
+            let fields = fields.clone();
+            move |event| note(&mut fields.borrow_mut(), &event)
+        });
+        for kind in EVENTS {
+            let callback = listener.as_ref().unchecked_ref();
+            let _ = document().add_event_listener_with_callback_and_bool(kind, callback, true);
+        }
+        Self { fields, listener }
     }
 
     /// Fills the fields again and sends their `input` and `change` events. To be called once, when the page's listeners
     /// are attached and before anything else runs.
     pub fn replay(self) {
-        for (field, state) in self.0 {
+        for kind in EVENTS {
+            let callback = self.listener.as_ref().unchecked_ref();
+            let _ = document().remove_event_listener_with_callback_and_bool(kind, callback, true);
+        }
+        for (field, state) in self.fields.take() {
             set(&field, &state);
             if is_other_radio(&field, &state) {
                 continue;
             }
             let init = EventInit::new();
             init.set_bubbles(true);
-            for kind in ["input", "change"] {
+            for kind in EVENTS {
                 if let Ok(event) = Event::new_with_event_init_dict(kind, &init) {
                     let _ = field.dispatch_event(&event);
                 }
             }
         }
     }
+}
+
+/// Notes the state of the field that an event is about, in place of an earlier one.
+fn note(fields: &mut Vec<(Element, FieldState)>, event: &Event) {
+    let field = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    let Some(field) = field.filter(|field| field.matches(":is(input, select):not([type=hidden])").unwrap_or_default())
+    else {
+        return;
+    };
+    let Some(state) = field_state(&field) else { return };
+    fields.retain(|(known, _)| *known != field);
+    fields.push((field, state));
 }
 
 fn elements(found: &NodeList) -> impl Iterator<Item = Element> {

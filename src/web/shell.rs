@@ -19,7 +19,7 @@ pub fn shell() -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/icons/favicon.svg" type="image/svg+xml" />
                 <link rel="preload" href="/fonts/figtree-v1.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
-                <link id="stylesheet" rel="stylesheet" href=site::script_path("css") />
+                <link id="stylesheet" rel="stylesheet" href=site::script_path("agent-studio.css") />
                 <AutoReload options=site::LEPTOS.clone() />
                 <HydrationScript />
                 <MetaTags />
@@ -31,18 +31,38 @@ pub fn shell() -> impl IntoView {
     }
 }
 
-/// Fetches the page's script after the first paint. Leptos' own `HydrationScripts` has it fetched before, so that on a slow
-/// network the page appears more than a second later.
+/// Fetches the page's program after the first paint: beside it the chunks that the page needs, after it those that it may
+/// need next. Leptos' own `HydrationScripts` has the program fetched before, so that on a slow network the page appears more
+/// than a second later. A page whose program cannot be fetched whole stays as it is without JavaScript.
+const HYDRATION: &str = "\
+    const chunks = use => {
+        const metas = [...document.querySelectorAll(`meta[name=chunk-${use}]`)];
+        return [...new Set(metas.flatMap(meta => meta.content.split(' ')))];
+    };
+    const fetched = async path => {
+        const response = await fetch(path);
+        if (!response.ok) throw new Error(`${path}: ${response.status}`);
+        return response;
+    };
+    const start = async () => {
+        const needed = chunks('now').map(async path => (await fetched(path)).arrayBuffer());
+        const program = Promise.all([import(SCRIPT), import(LOADER), fetched(PROGRAM)]).then(async ([page, , response]) => {
+            await page.default({ module_or_path: response });
+            return page;
+        });
+        const [page] = await Promise.all([program, ...needed]);
+        await page.hydrate();
+        for (const href of chunks('next'))
+            document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href }));
+    };
+    requestAnimationFrame(() => setTimeout(() => start().catch(console.error)));";
+
 #[component]
 fn HydrationScript() -> impl IntoView {
-    let file = |ending| site::script_path(ending).unwrap_or_default();
-    let script = format!(
-        "requestAnimationFrame(() => setTimeout(() => {{\
-            const wasm = fetch({:?});\
-            import({:?}).then(page => page.default({{ module_or_path: wasm }}).then(() => page.hydrate()));\
-        }}));",
-        file("wasm"),
-        file("js")
-    );
+    let path = |name| format!("{:?}", site::script_path(name).unwrap_or_default());
+    let script = HYDRATION
+        .replace("PROGRAM", &path("agent-studio.wasm"))
+        .replace("SCRIPT", &path("agent-studio.js"))
+        .replace("LOADER", &path(site::CHUNK_LOADER));
     view! { <script type="module" nonce=use_nonce() inner_html=script></script> }
 }

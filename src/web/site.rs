@@ -1,17 +1,29 @@
 //! The files of the pages: scripts, styles, fonts and icons, compressed when they are built. A release build carries them
 //! in the program; a debug build reads them from `target/site`.
 
+use crate::web::chunks::ChunkUse;
 use axum::body::{Body, Bytes};
+use axum::extract::Path;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use leptos::config::{Env, LeptosOptions};
+use leptos::prelude::{RenderHtml as _, view};
+use leptos_meta::Meta;
 use rust_embed::{EmbeddedFile, RustEmbed};
+use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-/// Start of the paths of the page's script and style, before the hash of their content.
-const SCRIPTS: &str = "pkg/agent-studio";
+/// Folder of the page's scripts and styles, which are built together.
+const SCRIPTS: &str = "pkg/";
+
+/// Script that fetches the chunks of the page's program. cargo-leptos names it.
+pub const CHUNK_LOADER: &str = "__wasm_split.______________________.js";
+
+/// The files of each chunk, as cargo-leptos writes them.
+const CHUNKS: &str = "pkg/__wasm_split_manifest.json";
 
 /// Content codings of the compressed files and the endings of their names, the smallest first.
 const CODINGS: [(&str, &str); 2] = [("br", "br"), ("gzip", "gz")];
@@ -31,12 +43,42 @@ pub static LEPTOS: LazyLock<LeptosOptions> = LazyLock::new(|| {
         .build()
 });
 
-/// Handler of all files. The caller limits it to the folders that the public may read.
+/// Version of the scripts and styles: a hash of all their files. Their paths contain it, because they name each other: a
+/// page must not get a file of another version, neither from this server nor from a cache.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let files: BTreeMap<_, _> =
+        Files::iter().filter_map(|path| Some((path.strip_prefix(SCRIPTS)?.to_owned(), Files::get(&path)?))).collect();
+    let mut hash = Sha256::new();
+    for (name, file) in files {
+        hash.update(name);
+        hash.update(file.metadata.sha256_hash());
+    }
+    hex::encode(&hash.finalize()[..8])
+});
+
+/// Files of each chunk by its name, without their ending.
+static CHUNK_FILES: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
+    let manifest = Files::get(CHUNKS).map(|file| file.data).unwrap_or_default();
+    serde_json::from_slice(&manifest).unwrap_or_default()
+});
+
+/// Handler of fonts and icons. The caller limits it to the folders that the public may read.
 pub async fn serve(uri: Uri, headers: HeaderMap) -> Response {
-    let path = uri.path().trim_start_matches('/');
+    respond(uri.path().trim_start_matches('/'), &headers)
+}
+
+/// Handler of scripts and styles.
+pub async fn serve_script(Path((version, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    if version != *VERSION {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    respond(&format!("{SCRIPTS}{name}"), &headers)
+}
+
+fn respond(path: &str, headers: &HeaderMap) -> Response {
     let Some(plain) = Files::get(path) else { return StatusCode::NOT_FOUND.into_response() };
     let content_type = plain.metadata.mimetype().to_owned();
-    let compressed = CODINGS.into_iter().filter(|(coding, _)| accepts(&headers, coding));
+    let compressed = CODINGS.into_iter().filter(|(coding, _)| accepts(headers, coding));
     let compressed = compressed.filter_map(|(coding, ending)| Some((coding, Files::get(&format!("{path}.{ending}"))?)));
     let (coding, file) = compressed.map(|(coding, file)| (Some(coding), file)).next().unwrap_or((None, plain));
 
@@ -66,13 +108,21 @@ fn body(data: Cow<'static, [u8]>) -> Body {
     }
 }
 
-/// Path of the script's or style's file with this ending. Its name contains a hash of its content.
-pub fn script_path(ending: &str) -> Option<String> {
-    let hashed = |path: &str| {
-        let hash = path.strip_prefix(SCRIPTS)?;
-        hash.strip_suffix(ending).filter(|rest| rest.ends_with('.')).map(|_| format!("/{path}"))
+/// Path of a script or style, if the program was built with it.
+pub fn script_path(name: &str) -> Option<String> {
+    Files::get(&format!("{SCRIPTS}{name}")).map(|_| format!("/{SCRIPTS}{}/{name}", *VERSION))
+}
+
+/// Names the files of a chunk in the page's head, for the script of `web::shell`.
+pub fn hint_chunk(chunk: &str, usage: ChunkUse) {
+    let files = CHUNK_FILES.get(chunk).into_iter().flatten();
+    let paths: Vec<_> = files.filter_map(|name| script_path(&format!("{name}.wasm"))).collect();
+    let name = match usage {
+        ChunkUse::Now => "chunk-now",
+        ChunkUse::Next => "chunk-next",
     };
-    Files::iter().find_map(|path| hashed(&path))
+    // `Meta` adds itself to the page's head when it is rendered.
+    let _ = view! { <Meta name content=paths.join(" ") /> }.to_html();
 }
 
 /// A strong validator (RFC 9110, section 8.8.3): each coding of a file has its own.

@@ -6,7 +6,7 @@ use agent_studio::api_keys::KeySettings;
 use agent_studio::api_keys::secret::PlainKey;
 use agent_studio::api_keys::service::bulk::{BulkAction, Selection};
 use agent_studio::api_keys::service::{NewKey, Rotation};
-use agent_studio::api_keys::{AgentScope, KeyName, Permission, Permissions};
+use agent_studio::api_keys::{AgentScope, KeyListQuery, KeyName, Permission, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::{AgentId, WorkspaceId};
 use agent_studio::base::randomness::Random;
@@ -34,6 +34,7 @@ on_both_engines! {
     a_change_holds_from_its_answer_on,
     what_other_programs_change_is_noticed,
     a_key_that_another_program_has_made_is_known_at_once,
+    commits_to_sqlite_leave_marks,
     every_column_that_the_index_holds_is_watched,
     what_the_index_holds_follows_plain_sql,
 }
@@ -461,10 +462,31 @@ async fn a_key_that_another_program_has_made_is_known_at_once(test: TestApp) {
     let _following = follow(&test.app).await;
     // This one does not follow the database, like the command line.
     let program = TestApp::with(test.app.db.clone(), None);
+    let ask = async |key| decision(&test.app, key, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+    let unknown = PlainKey::generate(&Random::System);
     for round in 0..50 {
+        // Leaves nothing that the server has not looked at.
+        assert_eq!(ask(&unknown).await, 401, "{round}");
         let made = program.key(&workspace, new_key("CRM")).await;
-        let asked = decision(&test.app, &made.value, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
-        assert_eq!(asked, 200, "{round}");
+        assert_eq!(ask(&made.value).await, 200, "{round}");
+    }
+}
+
+/// Each commit of any connection makes another mark; reading makes none.
+async fn commits_to_sqlite_leave_marks(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let program = TestApp::with(test.app.db.clone(), None);
+    if !test.app.db.is_sqlite() {
+        return assert_eq!(test.app.db.commit_mark(), None);
+    }
+    let mut before = test.app.db.commit_mark().expect("the last commit is known");
+    for round in 0..50 {
+        program.app.api_keys.page(&workspace.id, &KeyListQuery::default()).await.unwrap();
+        assert_eq!(test.app.db.commit_mark().as_ref(), Some(&before), "{round}");
+        program.key(&workspace, new_key("CRM")).await;
+        let now = test.app.db.commit_mark().expect("the last commit is known");
+        assert_ne!(now, before, "{round}");
+        before = now;
     }
 }
 

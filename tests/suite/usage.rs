@@ -8,7 +8,7 @@ use agent_studio::base::time::Timestamp;
 use agent_studio::configuration::AllowedMetrics;
 use agent_studio::gate;
 use agent_studio::on_db;
-use agent_studio::usage::counts::hour_of;
+use agent_studio::usage::counts::{MAX_REFUSALS, hour_of};
 use agent_studio::usage::record::RequestLogLimits;
 use agent_studio::usage::service::PastCall;
 use agent_studio::usage::store::{self, RequestFilter};
@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 on_both_engines! {
     every_call_is_counted_and_logged,
     refusals_are_all_kept_and_the_rest_is_sampled,
+    refusals_of_one_key_do_not_fill_the_log,
     counts_are_exact_under_load,
     an_hour_begins_on_the_hour,
     what_is_old_is_forgotten,
@@ -150,6 +151,27 @@ async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
     let key = test.app.api_keys.page(&set.workspace.id, &KeyListQuery::default()).await.unwrap().keys[0].id.clone();
     let page = admin.get(&format!("/acme/api-keys/{key}")).await;
     assert!(page.body.contains("190 requests of the last 30 days were counted but left out here"), "{}", page.body);
+}
+
+async fn refusals_of_one_key_do_not_fill_the_log(test: TestApp) {
+    let set = setting(&test).await;
+    let other = test.key(&set.workspace, new_key("Other")).await;
+    let most = u64::from(MAX_REFUSALS);
+    for _ in 0..most + 30 {
+        assert_eq!(set.get(&test, "/v1/accounts/nothing/agents").await.status, 403);
+    }
+    assert_eq!(test.browser().api("/v1/accounts/nothing/agents", &other.value).await.status, 403);
+    writer::flush(&test.app.usage).await.unwrap();
+    let refused = |logged: u64| counts([(Outcome::OtherWorkspace, logged as i64)]);
+    assert_eq!(logged(&test).await, refused(most + 1));
+    assert_eq!(test.app.usage.metrics().left_out().get(), 30);
+    // The next write has room again.
+    assert_eq!(set.get(&test, "/v1/accounts/nothing/agents").await.status, 403);
+    writer::flush(&test.app.usage).await.unwrap();
+    assert_eq!(logged(&test).await, refused(most + 2));
+    let mut expected = refused(most + 32);
+    expected.insert("left-out".to_owned(), 30);
+    assert_eq!(counted(&test).await, expected);
 }
 
 /// Calls from several tasks, while the worker writes continuously and keys are edited.

@@ -5,6 +5,7 @@ use crate::base::error::Error;
 use crate::base::time::Timestamp;
 use crate::web::api_keys::addresses::KeyAddresses;
 use crate::web::api_keys::copy::CopyButton;
+use crate::web::chunks::{ChunkHint, ChunkUse};
 use crate::web::components::awaited::{PageArea, awaited};
 use crate::web::components::badge::{Badge, Tone};
 use crate::web::components::button::{BUTTON_ROW, Button, ButtonLink, ButtonLook, IconLink};
@@ -112,6 +113,7 @@ pub async fn search_api_keys(
 /// Page with search, order and one card for each key.
 #[component]
 pub fn ApiKeysPage() -> impl IntoView {
+    ChunkHint::give("key_dialogs", ChunkUse::Next);
     let (slug, visit) = (use_slug(), use_visit());
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(|p| KeyListQuery::from_address(|name| p.get(name))));
