@@ -1,6 +1,6 @@
 //! Tests of usage (counts, request log, their pages) and of the Activity page.
 
-use crate::support::{TestApp, conversation, new_key, on_both_engines, postgres, setting};
+use crate::support::{TestApp, conversation, follow, new_key, on_both_engines, postgres, setting};
 use agent_studio::api_keys::{KeyListQuery, KeyOrder};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::id::{ApiKeyId, WorkspaceId};
@@ -156,13 +156,14 @@ async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
 async fn refusals_of_one_key_do_not_fill_the_log(test: TestApp) {
     let set = setting(&test).await;
     let other = test.key(&set.workspace, new_key("Other")).await;
+    let _following = follow(&test.app).await;
     let most = u64::from(MAX_REFUSALS);
     for _ in 0..most + 30 {
         assert_eq!(set.get(&test, "/v1/accounts/nothing/agents").await.status, 403);
     }
-    assert_eq!(test.browser().api("/v1/accounts/nothing/agents", &other.value).await.status, 403);
+    assert_eq!(test.browser().api("/v1/accounts/nothing/agents", other.value.expose()).await.status, 403);
     writer::flush(&test.app.usage).await.unwrap();
-    let refused = |logged: u64| counts([(Outcome::OtherWorkspace, logged as i64)]);
+    let refused = |logged: u64| counts([(Outcome::OtherWorkspace, logged.cast_signed())]);
     assert_eq!(logged(&test).await, refused(most + 1));
     assert_eq!(test.app.usage.metrics().left_out().get(), 30);
     // The next write has room again.
