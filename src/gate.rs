@@ -80,19 +80,21 @@ impl Gate {
         Ok(AuthorisedCall { workspace, agent, configuration })
     }
 
-    /// Finds the key that a request presents. `began` is the time at which the request began.
+    /// Finds the key that a request presents. `began` is the time at which the request began. What asks the database is
+    /// boxed, here and in [`Holder::decide`]: a call is a future that is moved several times, and nearly all of them decide
+    /// by the index.
     pub async fn identify(&self, headers: &HeaderMap, began: Instant) -> Result<Holder, Denial> {
         let hash = header::presented(headers)?;
         let index = match self.view(began)? {
             View::Index(index) => index,
-            View::Database => return self.stored(&hash).await,
+            View::Database => return Box::pin(self.stored(&hash)).await,
         };
         if let Some(holder) = index.holder(&hash) {
             return Ok(holder);
         }
         drop(index);
         // The command line may have created the key just now.
-        follower::catch_up_for(self, began).await?;
+        Box::pin(follower::catch_up_for(self, began)).await?;
         self.index().holder(&hash).ok_or(Denial::Refused(RefusalReason::Unknown))
     }
 
@@ -152,7 +154,8 @@ impl Holder {
         match &self.workspace {
             HolderWorkspace::Known(known) => Ok(known.agents.get(name).cloned()),
             HolderWorkspace::Stored(_) => {
-                store::agent(&gate.db().of(WorkKind::Decisions), &self.key.workspace, name).await
+                let db = gate.db().of(WorkKind::Decisions);
+                Box::pin(store::agent(&db, &self.key.workspace, name)).await
             }
         }
     }

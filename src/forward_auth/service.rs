@@ -28,6 +28,10 @@ const KEY_NAME: HeaderName = HeaderName::from_static("x-key-name");
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 const AGENTS: HeaderName = HeaderName::from_static("x-agents");
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-permissions");
+const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const DENIED_REASON: HeaderName = HeaderName::from_static("x-denied-reason");
 
 /// What a name's header encodes besides what is not ASCII.
@@ -193,13 +197,13 @@ impl<'a> Proxy<'a> {
 
     /// The client's own method and URI, for the log; `None` if the proxy does not send them.
     fn original(self, method: &Method, headers: &HeaderMap) -> Option<(Method, Uri)> {
-        let sent = |method: &str, uri: &str| {
+        let sent = |method: &HeaderName, uri: &HeaderName| {
             let header = |name| headers.get(name).map(HeaderValue::as_bytes);
             Some((Method::from_bytes(header(method)?).ok()?, Uri::try_from(header(uri)?).ok()?))
         };
         match self {
-            Self::Nginx => sent("x-original-method", "x-original-uri"),
-            Self::TraefikOrCaddy => sent("x-forwarded-method", "x-forwarded-uri"),
+            Self::Nginx => sent(&ORIGINAL_METHOD, &ORIGINAL_URI),
+            Self::TraefikOrCaddy => sent(&FORWARDED_METHOD, &FORWARDED_URI),
             Self::Envoy { original, .. } => Some((method.clone(), original.parse().ok()?)),
         }
     }

@@ -1,12 +1,14 @@
 //! Determining a client's address: from the connection, or from `X-Forwarded-For` behind a reverse proxy.
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Request extension with the client's address, set by [`determine`].
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +41,7 @@ impl ForwardedCounts {
     }
 
     fn count(&self, headers: &HeaderMap) {
-        let count = if headers.contains_key("x-forwarded-for") { &self.with } else { &self.without };
+        let count = if headers.contains_key(&FORWARDED_FOR) { &self.with } else { &self.without };
         count.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -79,6 +81,6 @@ impl AddressSource {
 }
 
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    let last = headers.get_all(&FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
     last.rsplit(',').next()?.trim().parse().ok()
 }

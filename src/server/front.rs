@@ -78,7 +78,8 @@ impl Front {
             return response;
         }
         request.extensions_mut().insert(ConnectInfo(peer));
-        self.0.router.clone().oneshot(request.map(Body::new)).await.into_response()
+        // Boxed, so that the calls above are small: a future is moved several times.
+        Box::pin(self.0.router.clone().oneshot(request.map(Body::new))).await.into_response()
     }
 
     fn timed_out(&self) -> Response {

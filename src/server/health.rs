@@ -56,7 +56,7 @@ impl Probe {
         }
         match self {
             Self::Live => "ok\n".into_response(),
-            Self::Ready => ready(services).await,
+            Self::Ready => Box::pin(ready(services)).await,
         }
     }
 }

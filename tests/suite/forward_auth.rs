@@ -25,10 +25,21 @@ use tokio::time::{sleep, timeout};
 
 on_both_engines! {
     the_answers_to_each_proxy,
+    the_future_of_a_call_is_small,
     nginx_lets_through_what_keys_open,
     traefik_lets_through_what_keys_open,
     caddy_lets_through_what_keys_open,
     envoy_lets_through_what_keys_open,
+}
+
+/// A call's future is copied several times on its way: its size is a part of each call's time.
+async fn the_future_of_a_call_is_small(test: TestApp) {
+    let front = Front::all(AppState { services: test.app.clone() });
+    let request = Request::get("/authz/nginx").body(Body::empty()).unwrap();
+    let call = front.answer(SocketAddr::from(([127, 0, 0, 1], 1)), request);
+    let size = std::mem::size_of_val(&call);
+    assert!(size <= 1_536, "{size} bytes");
+    assert_eq!(call.await.status(), 403);
 }
 
 const DOCS: &str = include_str!("../../docs/forward-auth.md");
