@@ -34,7 +34,7 @@ impl CommitMarks {
         self.file()?.read_exact_at(&mut headers, 0).ok()?;
         let (first, second) = headers.split_first_chunk()?;
         let version = u32::from_ne_bytes(*first.first_chunk()?);
-        (first == second && version == VERSION).then(|| CommitMark(*first))
+        (first == second && version == VERSION).then_some(CommitMark(*first))
     }
 
     /// The file exists once the database has been read. SQLite keeps it as long as a connection is open.

@@ -62,21 +62,17 @@ pub async fn determine(
 impl AddressSource {
     /// The client of a request with these headers and this peer address.
     pub fn client(self, headers: &HeaderMap, connection: Option<IpAddr>) -> ClientAddress {
-        let address = self.address(headers, connection);
-        let is_own = match self {
-            Self::Proxy => forwarded(headers).is_some(),
-            Self::Connection => connection.is_some(),
+        let own = match self {
+            // Our own proxy wrote only the last entry. The client can forge those before it.
+            Self::Proxy => forwarded(headers),
+            Self::Connection => connection,
         };
-        ClientAddress { address, is_own }
+        ClientAddress { address: own.or(connection), is_own: own.is_some() }
     }
 
     /// The client's address, from the request's headers and the connection's peer address.
     pub fn address(self, headers: &HeaderMap, connection: Option<IpAddr>) -> Option<IpAddr> {
-        match self {
-            // Our own proxy wrote only the last entry. The client can forge those before it.
-            Self::Proxy => forwarded(headers).or(connection),
-            Self::Connection => connection,
-        }
+        self.client(headers, connection).address
     }
 }
 

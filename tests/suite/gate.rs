@@ -463,7 +463,8 @@ async fn a_key_that_another_program_has_made_is_known_at_once(test: TestApp) {
     // This one does not follow the database, like the command line.
     let program = TestApp::with(test.app.db.clone(), None);
     gate::follower::hear_followers(&program.app.gate).await;
-    let ask = async |key: &PlainKey| decision(&test.app, key, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+    let ask =
+        async |key: &PlainKey| decision(&test.app, key, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
     let unknown = PlainKey::generate(&Random::System);
     for round in 0..50 {
         // Leaves nothing that the server has not looked at.
@@ -587,7 +588,8 @@ async fn without_its_database_a_server_refuses() {
     let agent = test.agent(&workspace, "Hotel").await;
     let (kept, ended) = (test.key(&workspace, new_key("CRM")).await, test.key(&workspace, new_key("Old")).await);
     let _following = follow(&test.app).await;
-    let ask = async |key: &PlainKey| decision(&test.app, key, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
+    let ask =
+        async |key: &PlainKey| decision(&test.app, key, Permission::Handoff, &workspace.slug, agent.as_str()).await.0;
     assert_eq!((ask(&kept.value).await, ask(&ended.value).await), (200, 200));
 
     reachable(false).await;
