@@ -6,7 +6,7 @@
 
 /// Write transactions and the hook that their commits wait for.
 mod change;
-/// The last commit of a SQLite file, read without a query.
+/// Whether anything was committed to a SQLite file, read without a query.
 mod commit_mark;
 /// Connections in use, and the check that no task holds two.
 mod connection;
@@ -278,7 +278,7 @@ impl Db {
         matches!(self.shared.engine, Engine::Sqlite { .. })
     }
 
-    /// The mark of SQLite's last commit; `None` if it is not known, and on PostgreSQL.
+    /// The mark of SQLite's last commit; `None` if it cannot be read, and on PostgreSQL.
     pub fn commit_mark(&self) -> Option<CommitMark> {
         match &self.shared.engine {
             Engine::Sqlite { marks, .. } => marks.last(),

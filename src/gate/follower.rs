@@ -204,11 +204,11 @@ async fn apply_changes_to(gate: &Gate, applied: &mut Option<i64>, trust_since: O
     }
     let db = gate.db().of(WorkKind::Gate);
     while let Some(before) = *applied {
-        let last_commit = db.commit_mark();
+        let (read_at, last_commit) = (Instant::now(), db.commit_mark());
         let changes: Vec<(i64, String, String)> =
             on_db!(&db, |c| sqlx::query_as(CHANGES).bind(before).fetch_all(c).await)?;
         let Some((last, ..)) = changes.last() else {
-            gate.set_polled(last_commit);
+            gate.set_polled(last_commit, read_at);
             if let Some(since) = trust_since {
                 gate.trust(since, POLL_LEASE);
             }

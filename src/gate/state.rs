@@ -45,6 +45,19 @@ pub enum View {
     Database,
 }
 
+/// Longer than a tick of the clock by which file systems note the time of a write.
+const CLOCK_TICK: Duration = Duration::from_millis(20);
+
+/// SQLite's last commit before a poll.
+#[derive(Clone, Copy, Debug)]
+struct PolledCommit {
+    mark: CommitMark,
+    /// When it was first read.
+    since: Instant,
+    /// Whether a poll more than a tick later found the same mark: a later commit has another one.
+    settled: bool,
+}
+
 /// The gate: the index, and until when it may be trusted.
 #[derive(Debug)]
 pub struct Gate {
@@ -63,8 +76,7 @@ pub struct Gate {
     /// Number of the last change in SQLite that was applied; `None` while the index does not follow. Locked while
     /// changes are applied.
     pub(super) applied: tokio::sync::Mutex<Option<i64>>,
-    /// SQLite's last commit before the last poll, if it was known.
-    polled: Mutex<Option<CommitMark>>,
+    polled: Mutex<Option<PolledCommit>>,
     server: String,
     /// Acknowledgements of this process's changes.
     pub(super) followers: Acknowledgements,
@@ -151,15 +163,19 @@ impl Gate {
         self.known_at.load(Ordering::Acquire) > self.micros(at)
     }
 
-    /// Records that the index has every change up to this commit to SQLite.
-    pub(super) fn set_polled(&self, mark: Option<CommitMark>) {
-        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+    /// Records that the index has every change up to this commit to SQLite, whose mark was read at `at`.
+    pub(super) fn set_polled(&self, mark: Option<CommitMark>, at: Instant) {
+        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        *polled = mark.map(|mark| match &*polled {
+            Some(known) if known.mark == mark => PolledCommit { settled: at > known.since + CLOCK_TICK, ..*known },
+            _ => PolledCommit { mark, since: at, settled: false },
+        });
     }
 
     /// Whether nothing was committed to SQLite since the last poll.
     pub(super) fn has_last_commit(&self) -> bool {
-        let Some(last) = self.db.commit_mark() else { return false };
-        self.polled.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&last)
+        let polled = *self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        polled.filter(|polled| polled.settled).is_some_and(|polled| self.db.commit_mark() == Some(polled.mark))
     }
 
     /// How long the index is used after the database became unreachable.

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 /// Whether browsers reach this server by HTTPS only. If so, responses have `Strict-Transport-Security`.
 #[derive(Clone, Copy, Debug)]
@@ -13,12 +13,12 @@ pub struct Https(pub bool);
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// The Content-Security-Policy of a page whose scripts have this nonce.
+/// Whether the server was started by `cargo leptos watch`, in development. Styles change then while it runs.
+static IS_WATCHED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("LEPTOS_WATCH").is_some());
+
 fn page_policy(nonce: &str) -> String {
-    // Live reload (cargo leptos watch) uses a WebSocket on another port, in development only.
-    let also_connect_to = match std::env::var_os("LEPTOS_WATCH") {
-        Some(_) => " ws://127.0.0.1:3001 ws://localhost:3001",
-        None => "",
-    };
+    // Live reload uses a WebSocket on another port.
+    let also_connect_to = if *IS_WATCHED { " ws://127.0.0.1:3001 ws://localhost:3001" } else { "" };
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self'; font-src 'self'; connect-src 'self'{also_connect_to}; form-action 'self'; base-uri 'none'; \
@@ -51,7 +51,7 @@ pub async fn set(State(https): State<Https>, mut request: Request, next: Next) -
     let nonce = PageNonce::default();
     request.extensions_mut().insert(nonce.clone());
     let path = request.uri().path();
-    let unchanging = path.starts_with("/pkg/") || path.starts_with("/fonts/");
+    let unchanging = (path.starts_with("/pkg/") && !*IS_WATCHED) || path.starts_with("/fonts/");
     let asset = unchanging || path.starts_with("/icons");
     let mut response = next.run(request).await;
     let is_found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
@@ -63,7 +63,7 @@ pub async fn set(State(https): State<Https>, mut request: Request, next: Next) -
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     let cache = match (is_found, unchanging, asset) {
-        // These file names contain a hash or a version of the content.
+        // These paths contain a hash or a version of the content.
         (true, true, _) => "public, max-age=31536000, immutable",
         (true, false, true) => "public, max-age=3600",
         _ => "no-store",

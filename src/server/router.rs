@@ -246,7 +246,7 @@ fn dashboard(state: AppState) -> Router {
     };
     Router::new()
         // Files are not served by leptos, whose handler can take the headers of a page that is being rendered.
-        .route("/pkg/{version}/{*file}", get(site::serve_script))
+        .route("/pkg/{version}/{*file}", get(site::serve_build))
         .route("/fonts/{*file}", get(site::serve))
         .route("/icons/{*file}", get(site::serve))
         .route("/robots.txt", get(|| async { ROBOTS }))

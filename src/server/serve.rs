@@ -42,7 +42,7 @@ pub async fn serve(settings: &Settings, services: Services) -> Result<(), String
     };
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let state = AppState { services: services.clone() };
-    if site::script_path("agent-studio.css").is_none() {
+    if site::build_path("agent-studio.css").is_none() {
         tracing::warn!("this program was built without the pages' scripts and styles (`make build` builds them)");
     }
     let mut served = Vec::new();

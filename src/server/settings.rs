@@ -72,8 +72,8 @@ pub struct Settings {
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT`, …) [default: `recordings` in the data folder]
     #[arg(long, env = "AGENT_STUDIO_RECORDINGS", global = true, value_name = "PLACE")]
     pub recordings: Option<String>,
-    /// Accepted calls that are logged per second; above that, a sample is logged; refused calls are logged up to 1000
-    /// per second of each key [default: 1000]
+    /// Accepted calls that are logged per second; above that, a sample is logged; refused calls are logged up to about
+    /// 1000 per second of each key [default: 1000]
     #[arg(long, env = "AGENT_STUDIO_REQUEST_LOG_RATE", global = true, value_name = "CALLS")]
     pub request_log_rate: Option<u32>,
     /// Days that a call stays in the request log [default: 30]

@@ -9,8 +9,8 @@ use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Maximum number of refused calls of one key that are logged between two writes, of which there are two in a second. A
-/// client that goes on calling with an expired key does not push all other calls out of its workspace's log.
+/// Maximum number of refused calls with one value of a key that a server logs between two writes, of which there are
+/// normally two in a second. A client that goes on calling with an expired key does not push all other calls out of its workspace's log.
 pub const MAX_REFUSALS: u32 = 500;
 
 /// Counters of one key since the last write. They are locked only while a call is added, or all are taken.

@@ -47,7 +47,7 @@ const CLIENT_GONE: u16 = 499;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLogLimits {
     /// Maximum number of accepted calls logged per second on this server. Above it, a sample is logged. Refused calls
-    /// are logged up to [`MAX_REFUSALS`](crate::usage::counts::MAX_REFUSALS) of each key.
+    /// are logged up to [`MAX_REFUSALS`](crate::usage::counts::MAX_REFUSALS) of each key between two writes.
     pub per_second: u32,
     /// Number of days that a call stays in the log.
     pub days: u32,

@@ -7,6 +7,9 @@ use leptos_router::ChooseView;
 use leptos_router::hooks::use_url;
 use std::future::{Future, pending};
 use std::pin::Pin;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen::closure::Closure;
+use web_sys::Event;
 
 /// When a page needs a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,15 +91,25 @@ impl Drop for Fetching {
 }
 
 /// The chunk cannot be fetched: the server has another version of it by now. It renders the whole page. A page that is being
-/// hydrated is there already.
+/// hydrated is there already, and its links are left to the browser.
 async fn load_whole_page() -> AnyView {
     let hydrating = Owner::current_shared_context().is_some_and(|context| context.during_hydration());
-    if !hydrating {
+    if hydrating {
+        leave_links_to_browser();
+    } else {
         let url = use_url().get_untracked();
+        let query = if url.search().is_empty() { String::new() } else { format!("?{}", url.search()) };
         // Fails only for what is no address.
-        let _ = window().location().assign(&format!("{}{}", url.path(), url.search()));
+        let _ = window().location().assign(&format!("{}{query}", url.path()));
     }
     pending().await
+}
+
+/// Keeps clicks from the router, which would wait for ever.
+fn leave_links_to_browser() {
+    let listener = Closure::<dyn FnMut(Event)>::new(|event: Event| event.stop_immediate_propagation());
+    let _ = window().add_event_listener_with_callback_and_bool("click", listener.as_ref().unchecked_ref(), true);
+    listener.forget();
 }
 
 /// A page for a route, as part of a chunk.

@@ -6,8 +6,9 @@ use leptos::wasm_bindgen::JsCast;
 use leptos::wasm_bindgen::closure::Closure;
 use std::cell::RefCell;
 use std::rc::Rc;
-use web_sys::{Element, Event, EventInit, HtmlInputElement, HtmlSelectElement, NodeList};
+use web_sys::{Element, Event, EventInit, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement, NodeList};
 
+const FIELDS: &str = "input:not([type=hidden]), select, textarea";
 /// Events of fields that people change.
 const EVENTS: [&str; 2] = ["input", "change"];
 
@@ -25,7 +26,7 @@ struct FieldState {
 impl EarlyInput {
     /// To be called before hydration. Collects what is entered while hydration waits, too.
     pub fn collect() -> Self {
-        let found = document().query_selector_all("input:not([type=hidden]), select");
+        let found = document().query_selector_all(FIELDS);
         let fields = found.iter().flat_map(elements).filter(changed);
         let fields = fields.filter_map(|field| field_state(&field).map(|state| (field, state))).collect();
         let fields = Rc::new(RefCell::new(fields));
@@ -66,8 +67,7 @@ impl EarlyInput {
 /// Notes the state of the field that an event is about, in place of an earlier one.
 fn note(fields: &mut Vec<(Element, FieldState)>, event: &Event) {
     let field = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let Some(field) = field.filter(|field| field.matches(":is(input, select):not([type=hidden])").unwrap_or_default())
-    else {
+    let Some(field) = field.filter(|field| field.matches(FIELDS).unwrap_or_default()) else {
         return;
     };
     let Some(state) = field_state(&field) else { return };
@@ -82,6 +82,9 @@ fn elements(found: &NodeList) -> impl Iterator<Item = Element> {
 fn changed(field: &Element) -> bool {
     if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
         return input.checked() != input.default_checked() || input.value() != input.default_value();
+    }
+    if let Some(area) = field.dyn_ref::<HtmlTextAreaElement>() {
+        return area.default_value().is_ok_and(|default| area.value() != default);
     }
     let Some(select) = field.dyn_ref::<HtmlSelectElement>() else { return false };
     // Without a selected option the first one is the default.
@@ -100,7 +103,9 @@ fn field_state(field: &Element) -> Option<FieldState> {
     if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
         return Some(FieldState { value: input.value(), checked: input.checked() });
     }
-    field.dyn_ref::<HtmlSelectElement>().map(|select| FieldState { value: select.value(), checked: false })
+    let area = field.dyn_ref::<HtmlTextAreaElement>().map(HtmlTextAreaElement::value);
+    let value = area.or_else(|| field.dyn_ref::<HtmlSelectElement>().map(HtmlSelectElement::value));
+    value.map(|value| FieldState { value, checked: false })
 }
 
 /// Writes only what differs, because writing a value moves the cursor.
@@ -111,6 +116,10 @@ fn set(field: &Element, state: &FieldState) {
         }
         if input.value() != state.value {
             input.set_value(&state.value);
+        }
+    } else if let Some(area) = field.dyn_ref::<HtmlTextAreaElement>() {
+        if area.value() != state.value {
+            area.set_value(&state.value);
         }
     } else if let Some(select) = field.dyn_ref::<HtmlSelectElement>() {
         select.set_value(&state.value);

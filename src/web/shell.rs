@@ -19,7 +19,7 @@ pub fn shell() -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/icons/favicon.svg" type="image/svg+xml" />
                 <link rel="preload" href="/fonts/figtree-v1.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
-                <link id="stylesheet" rel="stylesheet" href=site::script_path("agent-studio.css") />
+                <link id="stylesheet" rel="stylesheet" href=site::build_path("agent-studio.css") />
                 <AutoReload options=site::LEPTOS.clone() />
                 <HydrationScript />
                 <MetaTags />
@@ -52,14 +52,13 @@ const HYDRATION: &str = "\
         });
         const [page] = await Promise.all([program, ...needed]);
         await page.hydrate();
-        for (const href of chunks('next'))
-            document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href }));
+        for (const path of chunks('next')) await (await fetch(path, { priority: 'low' })).arrayBuffer();
     };
     requestAnimationFrame(() => setTimeout(() => start().catch(console.error)));";
 
 #[component]
 fn HydrationScript() -> impl IntoView {
-    let path = |name| format!("{:?}", site::script_path(name).unwrap_or_default());
+    let path = |name| format!("{:?}", site::build_path(name).unwrap_or_default());
     let script = HYDRATION
         .replace("PROGRAM", &path("agent-studio.wasm"))
         .replace("SCRIPT", &path("agent-studio.js"))

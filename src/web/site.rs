@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 /// Folder of the page's scripts and styles, which are built together.
-const SCRIPTS: &str = "pkg/";
+const BUILD: &str = "pkg/";
 
 /// Script that fetches the chunks of the page's program. cargo-leptos names it.
 pub const CHUNK_LOADER: &str = "__wasm_split.______________________.js";
@@ -47,7 +47,7 @@ pub static LEPTOS: LazyLock<LeptosOptions> = LazyLock::new(|| {
 /// page must not get a file of another version, neither from this server nor from a cache.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let files: BTreeMap<_, _> =
-        Files::iter().filter_map(|path| Some((path.strip_prefix(SCRIPTS)?.to_owned(), Files::get(&path)?))).collect();
+        Files::iter().filter_map(|path| Some((path.strip_prefix(BUILD)?.to_owned(), Files::get(&path)?))).collect();
     let mut hash = Sha256::new();
     for (name, file) in files {
         hash.update(name);
@@ -68,11 +68,11 @@ pub async fn serve(uri: Uri, headers: HeaderMap) -> Response {
 }
 
 /// Handler of scripts and styles.
-pub async fn serve_script(Path((version, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
+pub async fn serve_build(Path((version, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
     if version != *VERSION {
         return StatusCode::NOT_FOUND.into_response();
     }
-    respond(&format!("{SCRIPTS}{name}"), &headers)
+    respond(&format!("{BUILD}{name}"), &headers)
 }
 
 fn respond(path: &str, headers: &HeaderMap) -> Response {
@@ -108,15 +108,17 @@ fn body(data: Cow<'static, [u8]>) -> Body {
     }
 }
 
-/// Path of a script or style, if the program was built with it.
-pub fn script_path(name: &str) -> Option<String> {
-    Files::get(&format!("{SCRIPTS}{name}")).map(|_| format!("/{SCRIPTS}{}/{name}", *VERSION))
+/// Path of a script, a style or a part of the browser's program, if the server was built with it.
+pub fn build_path(name: &str) -> Option<String> {
+    // Not `get`, which reads and hashes the file in a debug build.
+    let file = format!("{BUILD}{name}");
+    Files::iter().any(|known| known == file).then(|| format!("/{BUILD}{}/{name}", *VERSION))
 }
 
 /// Names the files of a chunk in the page's head, for the script of `web::shell`.
 pub fn hint_chunk(chunk: &str, usage: ChunkUse) {
     let files = CHUNK_FILES.get(chunk).into_iter().flatten();
-    let paths: Vec<_> = files.filter_map(|name| script_path(&format!("{name}.wasm"))).collect();
+    let paths: Vec<_> = files.filter_map(|name| build_path(&format!("{name}.wasm"))).collect();
     let name = match usage {
         ChunkUse::Now => "chunk-now",
         ChunkUse::Next => "chunk-next",

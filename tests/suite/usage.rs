@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 on_both_engines! {
     every_call_is_counted_and_logged,
-    refusals_are_all_kept_and_the_rest_is_sampled,
+    refusals_are_kept_and_accepted_calls_are_sampled,
     refusals_of_one_key_do_not_fill_the_log,
     counts_are_exact_under_load,
     an_hour_begins_on_the_hour,
@@ -131,7 +131,7 @@ async fn every_call_is_counted_and_logged(test: TestApp) {
     assert!(rows.iter().all(|row| !row.path.contains('?') && row.correlation_id.len() == 36), "{rows:?}");
 }
 
-async fn refusals_are_all_kept_and_the_rest_is_sampled(test: TestApp) {
+async fn refusals_are_kept_and_accepted_calls_are_sampled(test: TestApp) {
     let test = limited(test, RequestLogLimits { per_second: 10, ..RequestLogLimits::default() });
     let set = setting(&test).await;
     let path = format!("/v1/accounts/{}/agents", set.workspace.id);

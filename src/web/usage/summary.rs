@@ -152,7 +152,7 @@ async fn note(services: &PageServices, workspace: &WorkspaceId, id: &ApiKeyId) -
         0 => "Nothing was left out in the last 30 days. ".to_owned(),
         n => format!(
             "{n} requests of the last 30 days were counted but left out here: above {per_second} a second, a sample \
-             of the accepted ones is kept; refused ones are kept up to 1,000 a second of each key. "
+             of the accepted ones is kept; refused ones are kept up to about 1,000 a second of each key. "
         ),
     };
     let _ = write!(note, "Requests are kept for {days} days, the latest {rows} of a workspace.");
@@ -189,7 +189,7 @@ pub async fn explain(services: &PageServices, workspace: &Workspace, id: &str) -
             "No call of this workspace with this id is in the log. Calls without a key, with a key that was mistyped, or \
              with one that was deleted, belong to no workspace and are counted only: check that the whole key was sent in \
              x-api-key, and that it still stands in the list. Calls are kept for {days} days, the latest {rows} of a \
-             workspace; while there are very many, a sample of the accepted ones and a thousand refused ones a second."
+             workspace; while there are very many, a sample of the accepted ones and of each key about 1,000 refused ones a second."
         );
         return Ok(vec![Explanation { text, facts: Vec::new() }]);
     }
