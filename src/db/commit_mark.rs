@@ -26,10 +26,15 @@ impl CommitMarks {
         Self { log: log.into() }
     }
 
-    /// The mark of the last commit; `None` if it cannot be read. Two commits within one tick of the file system's clock can
-    /// leave the same mark.
+    /// The mark of the last commit; `None` if it cannot be read, and where the file system knows whole seconds only. Two commits
+    /// within one tick of its clock can leave the same mark.
     pub fn last(&self) -> Option<CommitMark> {
         let log = std::fs::metadata(&self.log).ok()?;
-        Some(CommitMark { inode: log.ino(), bytes: log.size(), seconds: log.mtime(), nanoseconds: log.mtime_nsec() })
+        (log.mtime_nsec() != 0).then(|| CommitMark {
+            inode: log.ino(),
+            bytes: log.size(),
+            seconds: log.mtime(),
+            nanoseconds: log.mtime_nsec(),
+        })
     }
 }
