@@ -192,15 +192,12 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(MAX_WAIT);
         let pool = |work: WorkKind| {
-            SqlitePoolOptions::new()
-                .max_connections(work.on_sqlite())
-                .acquire_timeout(MAX_WAIT)
-                // A file does not go away as a server does.
-                .test_before_acquire(false)
-                .connect_lazy_with(match work {
+            SqlitePoolOptions::new().max_connections(work.on_sqlite()).acquire_timeout(MAX_WAIT).connect_lazy_with(
+                match work {
                     WorkKind::Writes => options.clone(),
                     _ => options.clone().read_only(true),
-                })
+                },
+            )
         };
         let pools = WorkKind::ALL.map(pool);
         migrations::SQLITE.run(&pools[WorkKind::Writes as usize]).await?;
@@ -220,9 +217,6 @@ impl Db {
             PgPoolOptions::new()
                 .max_connections(work.on_postgres())
                 .acquire_timeout(if work == WorkKind::Gate { PROBE_TIMEOUT } else { MAX_WAIT })
-                // Costs a round trip for each statement. Without it, each connection that the server has cut would fail a
-                // request.
-                .test_before_acquire(true)
                 .after_connect(|connection, _| {
                     Box::pin(async move {
                         // Not every operating system supports this check. Without it, a query whose client has gone
