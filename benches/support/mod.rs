@@ -1,7 +1,7 @@
 //! Shared by the benchmarks: a server without a listener on either database, and timing.
 
 use agent_studio::api_keys::service::NewKey;
-use agent_studio::api_keys::{AgentScope, KeyName, Permissions};
+use agent_studio::api_keys::{AgentScope, Expiry, KeyName, Permissions};
 use agent_studio::base::actor::Actor;
 use agent_studio::base::clock::Clock;
 use agent_studio::base::randomness::Random;
@@ -112,12 +112,13 @@ pub async fn workspace(app: &Services, name: &str) -> Outcome<Workspace> {
     Ok(app.workspaces.create(&Actor::command_line(), name, None).await?)
 }
 
+/// A key as the form proposes it.
 pub fn new_key(app: &Services) -> Outcome<NewKey> {
     Ok(NewKey {
         name: KeyName::parse("key").map_err(|p| p.message())?,
         scope: AgentScope::All,
         permissions: Permissions::parse(["conversations"]).map_err(|p| p.message())?,
-        expires_at: app.clock.now().plus_days(30),
+        expires_at: app.clock.now().plus_days(Expiry::DEFAULT_DAYS.into()),
         settings: agent_studio::api_keys::KeySettings::default(),
     })
 }

@@ -19,6 +19,7 @@ use crate::workspaces;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::io::Read;
 use std::pin::pin;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Conversations per transaction in operations on many, so that other writers do not wait long.
 const BATCH: i64 = 100;
@@ -161,11 +162,13 @@ impl Conversations {
             }
             // The database reads one day while the one before it is counted.
             let days = stream::iter(query.days()).map(|(start, end)| {
-                let (db, workspace, agent, query) = (&db, &workspace, &agent, &query);
-                async move {
-                    let groups = concurrency::started(db, workspace, agent, query, start, end).await?;
+                let (db, workspace, agent, query) = (db.clone(), workspace.clone(), agent.clone(), query.clone());
+                // In a task of its own, because each day has its own connection.
+                let reading = AbortOnDropHandle::new(tokio::spawn(async move {
+                    let groups = concurrency::started(&db, &workspace, &agent, &query, start, end).await?;
                     Ok::<_, DbError>((end, groups))
-                }
+                }));
+                async move { reading.await.unwrap_or(Err(DbError::Failed)) }
             });
             let mut days = pin!(days.buffered(2));
             while let Some((end, groups)) = days.try_next().await? {

@@ -13,8 +13,10 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, FromRef as _};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::future::poll_immediate;
 use hyper::body::Incoming;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use tokio::time::timeout;
 use tower::{BoxError, ServiceExt as _};
@@ -66,11 +68,10 @@ impl Front {
         let path = request.uri().path();
         if let Some(forward_auth) = forward_auth.as_ref().filter(|_| ForwardAuth::serves(path)) {
             let answer = forward_auth.answer(peer.ip(), request.method(), request.uri(), request.headers());
-            return timeout(TIMEOUT, answer).await.unwrap_or_else(|_| self.timed_out());
+            return self.in_time(pin!(answer)).await;
         }
         if let Some((probe, services)) = Probe::of_path(path).zip(services.as_ref()) {
-            let answer = timeout(TIMEOUT, probe.answer(services, request.method())).await;
-            let mut response = answer.unwrap_or_else(|_| self.timed_out());
+            let mut response = self.in_time(pin!(probe.answer(services, request.method()))).await;
             if response.status() == StatusCode::SERVICE_UNAVAILABLE {
                 response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
             }
@@ -80,6 +81,14 @@ impl Front {
         request.extensions_mut().insert(ConnectInfo(peer));
         // Boxed, so that the calls above are small: a future is moved several times.
         Box::pin(self.0.router.clone().oneshot(request.map(Body::new))).await.into_response()
+    }
+
+    /// The answer, or a response that says that it took too long. Most answers are there at once and start no timer.
+    async fn in_time(&self, mut answer: Pin<&mut impl Future<Output = Response>>) -> Response {
+        match poll_immediate(&mut answer).await {
+            Some(response) => response,
+            None => timeout(TIMEOUT, answer).await.unwrap_or_else(|_| self.timed_out()),
+        }
     }
 
     fn timed_out(&self) -> Response {

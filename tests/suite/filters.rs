@@ -259,6 +259,11 @@ async fn concurrent_conversations_are_counted_exactly(test: TestApp) {
     let answer = counted(&test, &setting, "start_time=2026-05-01T10:00:00Z&end_time=2026-05-02T10:00:00Z").await;
     assert_eq!(maxima(&answer)[..5], [2, 3, 2, 2, 2]);
     assert_eq!(maxima(&answer)[287], 1);
+    // Several days, of which the first has calls.
+    let week = counted(&test, &setting, "start_time=2026-05-01T00:00:00Z&end_time=2026-05-08T00:00:00Z").await;
+    assert_eq!(maxima(&week).len(), 7 * 288);
+    assert_eq!(maxima(&week)[120..125], [2, 3, 2, 2, 2]);
+    assert!(maxima(&week)[288..].iter().all(|most| *most == 1));
 }
 
 async fn concurrent_conversations_by_variant_and_filter(test: TestApp) {

@@ -135,6 +135,9 @@ where
     S: ServerFn<Error = Error> + DeserializeOwned,
     S::Output: Serialize,
 {
+    // Leptos polls a load once in the task that renders the page, which several loads share, and then gives it its own.
+    // A load takes a database connection only there.
+    leptos::task::tick().await;
     let answered = match serde_json::from_str::<S>(&arguments) {
         Ok(function) => function.run_body().await,
         Err(_) => Err(Error::BadRequest),
