@@ -32,6 +32,19 @@ impl Random {
         }
     }
 
+    /// Like [`bytes`](Self::bytes), for ids that are not secret. Does not ask the operating system each time.
+    #[expect(clippy::disallowed_methods, reason = "the one place that uses the thread's generator")]
+    pub fn public_bytes<const N: usize>(&self) -> [u8; N] {
+        match self {
+            Self::System => {
+                let mut bytes = [0; N];
+                rand::rng().fill_bytes(&mut bytes);
+                bytes
+            }
+            Self::Seeded(_) => self.bytes(),
+        }
+    }
+
     /// An array of `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -153,7 +153,7 @@ impl CorrelationId {
 
     /// Makes a UUID of version 4.
     pub fn generate(random: &Random) -> Self {
-        Self(uuid::Builder::from_random_bytes(random.bytes()).into_uuid().to_string().into())
+        Self(uuid::Builder::from_random_bytes(random.public_bytes()).into_uuid().to_string().into())
     }
 }
 
