@@ -62,10 +62,6 @@ const PATIENCE_AMID_WORK: Duration = Duration::from_secs(50);
 /// How long a database may take to answer a probe before it counts as unreachable.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A list reads several statements in a row. A PostgreSQL connection for lists that was used within this time is not asked
-/// whether it still works: sqlx asked it when that use ended.
-const RECENTLY: Duration = Duration::from_millis(100);
-
 /// Makes PostgreSQL (14 and later) check every second, while a query runs, that its client is still connected.
 const WATCH_CLIENT: &str = "SELECT set_config('client_connection_check_interval', '1s', false)
     WHERE current_setting('server_version_num')::int >= 140000";
@@ -225,16 +221,6 @@ impl Db {
             PgPoolOptions::new()
                 .max_connections(work.on_postgres())
                 .acquire_timeout(if work == WorkKind::Gate { PROBE_TIMEOUT } else { MAX_WAIT })
-                // Asked by `before_acquire`, which knows how long the connection was idle.
-                .test_before_acquire(false)
-                .before_acquire(move |connection, use_before| {
-                    Box::pin(async move {
-                        if work != WorkKind::Bulk || use_before.idle_for > RECENTLY {
-                            connection.ping().await?;
-                        }
-                        Ok(true)
-                    })
-                })
                 .after_connect(|connection, _| {
                     Box::pin(async move {
                         // Not every operating system supports this check. Without it, a query whose client has gone

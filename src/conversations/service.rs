@@ -20,6 +20,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::io::Read;
 use std::pin::pin;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 /// Conversations per transaction in operations on many, so that other writers do not wait long.
 const BATCH: i64 = 100;
@@ -164,10 +165,11 @@ impl Conversations {
             let days = stream::iter(query.days()).map(|(start, end)| {
                 let (db, workspace, agent, query) = (db.clone(), workspace.clone(), agent.clone(), query.clone());
                 // In a task of its own, because each day has its own connection.
-                let reading = AbortOnDropHandle::new(tokio::spawn(async move {
+                let read = async move {
                     let groups = concurrency::started(&db, &workspace, &agent, &query, start, end).await?;
                     Ok::<_, DbError>((end, groups))
-                }));
+                };
+                let reading = AbortOnDropHandle::new(tokio::spawn(read.in_current_span()));
                 async move { reading.await.unwrap_or(Err(DbError::Failed)) }
             });
             let mut days = pin!(days.buffered(2));
