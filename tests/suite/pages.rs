@@ -34,6 +34,7 @@ on_both_engines! {
     a_workspace_says_how_long_it_keeps_conversations,
     two_admins_delete_the_same_key,
     pages_have_their_headers_and_status,
+    loads_of_a_page_take_their_connections_apart,
     pages_are_compressed_unless_they_show_a_secret,
 }
 
@@ -701,6 +702,20 @@ async fn two_admins_delete_the_same_key(test: TestApp) {
     assert!(plain.status == 302 && plain.location().contains("__err="), "{}", plain.location());
     let page = bob.get(&page_of(plain.location())).await;
     assert!(page.status == 404 && page.body.contains("no longer does"), "{}", page.status);
+}
+
+/// As on a listener: in a task, for which debug builds check that it holds one database connection at a time.
+async fn loads_of_a_page_take_their_connections_apart(test: TestApp) {
+    let workspace = test.workspace("Acme").await;
+    let mut browser = test.signed_in(&workspace, "ada@example.com", Role::Admin).await;
+    let pages = tokio::spawn(async move {
+        // Again and again, because only an open connection is taken at once.
+        for page in ["agents", "activity", "usage"].repeat(10) {
+            let answer = browser.get(&format!("/{}/{page}", workspace.slug)).await;
+            assert_eq!(answer.status, 200, "{page}: {}", answer.body);
+        }
+    });
+    pages.await.unwrap();
 }
 
 async fn pages_have_their_headers_and_status(test: TestApp) {
